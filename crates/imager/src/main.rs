@@ -1,0 +1,3 @@
+//! ambit.
+
+fn main() {}

@@ -1,0 +1,487 @@
+//! Facts: what the looks at one item found.
+//!
+//! A record carries each fact as one JSON value, committed alone, so that one
+//! fact can be opened without the others:
+//!
+//! ```text
+//! {"kind":"file"}
+//! {"name":"/var/log/auth.log"}
+//! {"size":18231}
+//! {"time":{"of":"modified","from":"inode","ns":"1300000000000000000","zone":"recorded"}}
+//! ```
+//!
+//! Integers, booleans, enumerations and byte strings alone: no floating point,
+//! so that a decision comes out the same everywhere.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::name::RawName;
+
+/// How deep into an item the examination goes, in rising intrusion.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Look {
+    /// Names, times, sizes, owners: what the file system says about the item.
+    Metadata,
+    /// The first bytes, compared with the table `magic/1`.
+    Type,
+    /// The digest of the content.
+    Hash,
+    /// The content, searched for keywords.
+    Content,
+}
+
+impl Look {
+    /// All looks, in rising intrusion.
+    pub const ALL: [Self; 4] = [Self::Metadata, Self::Type, Self::Hash, Self::Content];
+
+    /// The word used in policies and records.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Type => "type",
+            Self::Hash => "hash",
+            Self::Content => "content",
+        }
+    }
+}
+
+/// What an item is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A file with content.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link; its target is a fact and is never followed.
+    Symlink,
+    /// A named pipe; never opened.
+    Fifo,
+    /// A socket; never opened.
+    Socket,
+    /// A character device; never opened.
+    CharDevice,
+    /// A block device; never opened.
+    BlockDevice,
+    /// A named stream of a file.
+    Stream,
+    /// An object of a kind that this version does not know.
+    Other,
+}
+
+impl Kind {
+    /// Whether items of this kind have bytes that can be read.
+    #[must_use]
+    pub fn has_content(self) -> bool {
+        matches!(self, Self::File | Self::Stream)
+    }
+}
+
+/// Which time of an item.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimeKind {
+    /// The content was last changed.
+    Modified,
+    /// The content was last read.
+    Accessed,
+    /// The inode was last changed.
+    Changed,
+    /// The item came into being.
+    Created,
+    /// The date in a message's header.
+    MessageDate,
+}
+
+/// How a time's zone is known.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Zone {
+    /// The file system stores UTC or an offset.
+    Recorded,
+    /// Local time, read with the policy's `zoneless_times`.
+    Assumed,
+    /// Local time of an unknown zone: the time decides nothing.
+    None,
+}
+
+/// One time stamp.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stamp {
+    /// Which time.
+    pub of: TimeKind,
+    /// Where it stands: `inode`, `stat`, `dir-entry`, `$SI`, `$FN`.
+    pub from: String,
+    /// Nanoseconds since 1970-01-01T00:00:00Z, in decimal; local time where `zone` is `none`.
+    #[serde(with = "decimal")]
+    pub ns: i128,
+    /// How the zone is known.
+    pub zone: Zone,
+}
+
+/// How names compare on a volume.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CaseRule {
+    /// `A` and `a` are two names.
+    Sensitive,
+    /// `A` and `a` are one name (`fold/1`).
+    Insensitive,
+}
+
+/// An extended attribute.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Its name, with the namespace: `user.comment`.
+    pub name: RawName,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its first bytes, at most [`Attribute::MAX_VALUE`].
+    pub value: RawName,
+}
+
+impl Attribute {
+    /// Longest value kept as a fact. A longer one is cut here and its `size` tells.
+    pub const MAX_VALUE: usize = 4096;
+}
+
+/// What the look *type* found.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TypeFact {
+    /// The type's name in `magic/1`, such as `zip`; `unknown` where no entry fits.
+    pub name: String,
+    /// Whether the content is encrypted: `null` where the first bytes do not tell.
+    pub encrypted: Option<bool>,
+    /// How many bytes were examined.
+    pub examined: u64,
+}
+
+/// What the look *hash* found.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HashFact {
+    /// SHA-256 of the whole content.
+    pub sha256: Digest,
+    /// MD5, 32 lower-case hex digits, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub md5: Option<String>,
+    /// SHA-1, 40 lower-case hex digits, where asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha1: Option<String>,
+}
+
+/// What the look *content* found for one keyword list.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeywordFact {
+    /// The list's id in the policy.
+    pub list: String,
+    /// The terms that occur.
+    pub hits: Vec<Hit>,
+    /// How many bytes were searched.
+    pub searched: u64,
+    /// Whether the item has a text layer (`text/1`) that was searched to its end:
+    /// `full`, `none` (a type without one) or `unread` (a type whose text was not extracted, or an error).
+    pub layer: Layer,
+}
+
+/// Whether the absence of a hit says anything.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layer {
+    /// The whole text was searched: no hit means not there.
+    Full,
+    /// The type has no text: `defaults.not_searchable` decides.
+    None,
+    /// The text could not be extracted or read: no hit means unknown.
+    Unread,
+}
+
+/// One keyword's hits.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hit {
+    /// The term's position in the list, from 0.
+    pub term: u64,
+    /// How often it occurs, over all encodings.
+    pub count: u64,
+    /// Byte offsets of the first hits, at most 16, ascending.
+    pub offsets: Vec<u64>,
+}
+
+/// A look that could not be taken to its end.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Which look.
+    pub look: Look,
+    /// What went wrong, in words that name nothing of the item.
+    pub reason: String,
+}
+
+/// One fact, as a record carries it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    /// The volume that the item is on.
+    Volume(String),
+    /// How names compare on that volume.
+    CaseRule(CaseRule),
+    /// The file system's own id of the item: `inode:12:0`.
+    Node(String),
+    /// What the item is.
+    Kind(Kind),
+    /// A path from the root of the volume. An item with several names has several of these.
+    Name(RawName),
+    /// How many names the file system counts.
+    Links(u64),
+    /// Length in bytes.
+    Size(u64),
+    /// Bytes allocated on the medium; less than `size` for a sparse file.
+    Allocated(u64),
+    /// A time stamp.
+    Time(Stamp),
+    /// Owner's user id.
+    Uid(u64),
+    /// Owner's group id.
+    Gid(u64),
+    /// Owner's security identifier.
+    Sid(String),
+    /// Permission bits.
+    Mode(u64),
+    /// A symbolic link's target; never followed.
+    LinkTarget(RawName),
+    /// An extended attribute.
+    Attribute(Attribute),
+    /// The look *type*.
+    Type(TypeFact),
+    /// The look *hash*.
+    Hash(HashFact),
+    /// The look *content*, for one keyword list.
+    Keywords(KeywordFact),
+    /// A look that could not be taken to its end.
+    Failure(Failure),
+    /// The looks taken, in order. Always the last fact.
+    Looks(Vec<Look>),
+}
+
+impl Fact {
+    /// The look that finds this fact. `Looks` itself is bookkeeping and belongs to metadata.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        match self {
+            Self::Type(_) => Look::Type,
+            Self::Hash(_) => Look::Hash,
+            Self::Keywords(_) => Look::Content,
+            Self::Failure(failure) => failure.look,
+            _ => Look::Metadata,
+        }
+    }
+}
+
+/// All that is known of one item.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Facts {
+    /// The volume that the item is on.
+    pub volume: String,
+    /// How names compare on that volume.
+    pub case_rule: CaseRule,
+    /// The file system's own id of the item.
+    pub node: String,
+    /// What the item is.
+    pub kind: Kind,
+    /// Every name that was found, sorted bytewise, none twice. Empty only where no path is known.
+    pub names: Vec<RawName>,
+    /// How many names the file system counts, where it does.
+    pub links: Option<u64>,
+    /// Length in bytes, for items with content.
+    pub size: Option<u64>,
+    /// Bytes allocated on the medium.
+    pub allocated: Option<u64>,
+    /// Time stamps.
+    pub times: Vec<Stamp>,
+    /// Owner's user id.
+    pub uid: Option<u64>,
+    /// Owner's group id.
+    pub gid: Option<u64>,
+    /// Owner's security identifier.
+    pub sid: Option<String>,
+    /// Permission bits.
+    pub mode: Option<u64>,
+    /// A symbolic link's target.
+    pub link_target: Option<RawName>,
+    /// Extended attributes, sorted by name.
+    pub attributes: Vec<Attribute>,
+    /// What the look *type* found.
+    pub type_fact: Option<TypeFact>,
+    /// What the look *hash* found.
+    pub hash: Option<HashFact>,
+    /// What the look *content* found, one per keyword list, in the policy's order.
+    pub keywords: Vec<KeywordFact>,
+    /// Looks that could not be taken to their end.
+    pub failures: Vec<Failure>,
+    /// The looks taken so far, in order.
+    pub looks: Vec<Look>,
+}
+
+/// Why a list of facts is not a record's.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FactsError {
+    /// A fact that every item has is absent.
+    #[error("the fact `{0}` is missing")]
+    Missing(&'static str),
+    /// The facts are not exactly those that writing them again gives: one is doubled or out of order.
+    #[error("facts are doubled or out of order")]
+    NotCanonical,
+}
+
+impl Facts {
+    /// The facts one by one, in the order in which a record carries them.
+    #[must_use]
+    pub fn to_list(&self) -> Vec<Fact> {
+        let mut list = vec![
+            Fact::Volume(self.volume.clone()),
+            Fact::CaseRule(self.case_rule),
+            Fact::Node(self.node.clone()),
+            Fact::Kind(self.kind),
+        ];
+        list.extend(self.names.iter().cloned().map(Fact::Name));
+        list.extend(self.links.map(Fact::Links));
+        list.extend(self.size.map(Fact::Size));
+        list.extend(self.allocated.map(Fact::Allocated));
+        list.extend(self.times.iter().cloned().map(Fact::Time));
+        list.extend(self.uid.map(Fact::Uid));
+        list.extend(self.gid.map(Fact::Gid));
+        list.extend(self.sid.clone().map(Fact::Sid));
+        list.extend(self.mode.map(Fact::Mode));
+        list.extend(self.link_target.clone().map(Fact::LinkTarget));
+        list.extend(self.attributes.iter().cloned().map(Fact::Attribute));
+        list.extend(self.type_fact.clone().map(Fact::Type));
+        list.extend(self.hash.clone().map(Fact::Hash));
+        list.extend(self.keywords.iter().cloned().map(Fact::Keywords));
+        list.extend(self.failures.iter().cloned().map(Fact::Failure));
+        list.push(Fact::Looks(self.looks.clone()));
+        list
+    }
+
+    /// Puts a record's facts together again.
+    ///
+    /// # Errors
+    ///
+    /// [`FactsError`] unless [`Facts::to_list`] of the result gives `list` back.
+    pub fn from_list(list: &[Fact]) -> Result<Self, FactsError> {
+        let mut volume = None;
+        let mut case_rule = None;
+        let mut node = None;
+        let mut kind = None;
+        let mut looks = None;
+        let mut facts = Self::empty();
+        for fact in list {
+            match fact.clone() {
+                Fact::Volume(value) => volume = Some(value),
+                Fact::CaseRule(value) => case_rule = Some(value),
+                Fact::Node(value) => node = Some(value),
+                Fact::Kind(value) => kind = Some(value),
+                Fact::Name(value) => facts.names.push(value),
+                Fact::Links(value) => facts.links = Some(value),
+                Fact::Size(value) => facts.size = Some(value),
+                Fact::Allocated(value) => facts.allocated = Some(value),
+                Fact::Time(value) => facts.times.push(value),
+                Fact::Uid(value) => facts.uid = Some(value),
+                Fact::Gid(value) => facts.gid = Some(value),
+                Fact::Sid(value) => facts.sid = Some(value),
+                Fact::Mode(value) => facts.mode = Some(value),
+                Fact::LinkTarget(value) => facts.link_target = Some(value),
+                Fact::Attribute(value) => facts.attributes.push(value),
+                Fact::Type(value) => facts.type_fact = Some(value),
+                Fact::Hash(value) => facts.hash = Some(value),
+                Fact::Keywords(value) => facts.keywords.push(value),
+                Fact::Failure(value) => facts.failures.push(value),
+                Fact::Looks(value) => looks = Some(value),
+            }
+        }
+        facts.volume = volume.ok_or(FactsError::Missing("volume"))?;
+        facts.case_rule = case_rule.ok_or(FactsError::Missing("case-rule"))?;
+        facts.node = node.ok_or(FactsError::Missing("node"))?;
+        facts.kind = kind.ok_or(FactsError::Missing("kind"))?;
+        facts.looks = looks.ok_or(FactsError::Missing("looks"))?;
+        let names: BTreeSet<_> = facts.names.iter().collect();
+        if facts.to_list() != list || !names.into_iter().eq(facts.names.iter()) {
+            return Err(FactsError::NotCanonical);
+        }
+        Ok(facts)
+    }
+
+    /// The facts as they stood when only `looks` had been taken: what a replay starts from.
+    #[must_use]
+    pub fn up_to(&self, looks: &[Look]) -> Self {
+        let mut facts = self.clone();
+        let took = |look| looks.contains(&look);
+        if !took(Look::Type) {
+            facts.type_fact = None;
+        }
+        if !took(Look::Hash) {
+            facts.hash = None;
+        }
+        if !took(Look::Content) {
+            facts.keywords.clear();
+        }
+        facts.failures.retain(|failure| took(failure.look));
+        facts.looks.retain(|look| took(*look));
+        facts
+    }
+
+    fn empty() -> Self {
+        Self {
+            volume: String::new(),
+            case_rule: CaseRule::Sensitive,
+            node: String::new(),
+            kind: Kind::Other,
+            names: Vec::new(),
+            links: None,
+            size: None,
+            allocated: None,
+            times: Vec::new(),
+            uid: None,
+            gid: None,
+            sid: None,
+            mode: None,
+            link_target: None,
+            attributes: Vec::new(),
+            type_fact: None,
+            hash: None,
+            keywords: Vec::new(),
+            failures: Vec::new(),
+            looks: Vec::new(),
+        }
+    }
+}
+
+mod decimal {
+    //! An `i128` as a decimal string: JSON numbers are exact only within 2^53.
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &i128, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let value: i128 = text.parse().map_err(serde::de::Error::custom)?;
+        if value.to_string() == text {
+            Ok(value)
+        } else {
+            Err(serde::de::Error::custom("a decimal number has one spelling: no sign `+`, no leading zero"))
+        }
+    }
+}

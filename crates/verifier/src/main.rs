@@ -1,0 +1,3 @@
+//! ambit-verify.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The three stories, tamper, interop and vectors, run against the real programs.
