@@ -1,0 +1,1 @@
+//! The public statement of an acquisition.

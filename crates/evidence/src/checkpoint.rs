@@ -1,0 +1,1 @@
+//! Checkpoints: signed heads of a custody log (C2SP tlog-checkpoint).

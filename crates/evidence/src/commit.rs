@@ -1,0 +1,1 @@
+//! Salted commitments: what is left is committed to but not named.

@@ -1,0 +1,1 @@
+//! Reading one gzip member, strictly.

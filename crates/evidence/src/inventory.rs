@@ -1,0 +1,1 @@
+//! The inventory: one blinded line for every item.

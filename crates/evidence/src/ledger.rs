@@ -1,0 +1,1 @@
+//! The ledger: one record for every item, for the auditor and the court.

@@ -1,0 +1,1 @@
+//! The manifest inside a part: what its reader may see.

@@ -1,0 +1,1 @@
+//! Opening age files: nothing is released before the last chunk verifies.

@@ -1,0 +1,1 @@
+//! The report: checks, verdicts, what was not checked.

@@ -1,0 +1,1 @@
+//! SSH signatures (SSHSIG), verified strictly.

@@ -1,0 +1,1 @@
+//! Strict JSON: duplicate keys, unknown fields and floats are refused.

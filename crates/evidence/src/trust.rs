@@ -1,0 +1,1 @@
+//! The trust file: whom the verifier believes.

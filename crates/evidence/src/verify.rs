@@ -1,0 +1,1 @@
+//! Verification, check by check.

@@ -1,0 +1,1 @@
+//! A digest as eight words, to compare with paper.

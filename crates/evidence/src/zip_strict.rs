@@ -1,0 +1,1 @@
+//! Reading the zip profile, strictly and in one pass.
