@@ -1,1 +1,317 @@
-//! The public statement of an acquisition.
+//! The public statement of an acquisition: `meta/acquisition.json`.
+//!
+//! Implements `docs/spec/package.md`, version 1. It holds no name and no
+//! digest of anything on the medium.
+//!
+//! ```text
+//! {
+//!   "format": "ambit/acquisition/1",
+//!   "origin": "example.org/cases/KC07",
+//!   "package": "6f1d...",
+//!   "inventory": {"lines": 412, "root": "sha256:60303ae2...", "counts": {"captured": 3, "left": 409}},
+//!   ...
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use scope::facts::Look;
+use scope::outcome::is_id;
+use scope::{Digest, Outcome};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::event::{Moment, Tool, TreeHead, present, pretty};
+
+/// What was acquired, by which policy, into which parts.
+///
+/// Written as pretty-printed JSON in the order of the fields; see [`Acquisition::to_bytes`].
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acquisition {
+    /// `ambit/acquisition/1`.
+    pub format: Format,
+    /// The custody log's origin.
+    pub origin: String,
+    /// The run number that acquisition.start announced.
+    pub package: RunNumber,
+    /// The medium, as the examiner found it.
+    pub medium: MediumStatement,
+    /// The policy's id.
+    pub policy: Digest,
+    /// The run key, `ssh-ed25519 AAAA...`, no comment.
+    pub run_key: String,
+    /// The program that captured.
+    pub tool: Tool,
+    /// When the walk began, by the examiner's clock.
+    pub began: Moment,
+    /// When the last part was closed, by the examiner's clock.
+    pub ended: Moment,
+    /// Size and root of the custody log whose last entry is acquisition.end.
+    pub log: TreeHead,
+    /// What `meta/inventory.txt` must add up to.
+    pub inventory: InventoryStatement,
+    /// Every set, with its recipients and parts: `captured`, then `held:*` by name, then `ledger`.
+    pub sets: Vec<SetStatement>,
+    /// What is recorded of items that were left.
+    pub record_left: RecordLeft,
+    /// What could not be read or was not reached, in words that name nothing of the medium.
+    pub limits: Vec<String>,
+    /// One report per volume that was walked.
+    pub walk: Vec<WalkStatement>,
+    /// Departures from the order or the procedure.
+    pub departures: Vec<Departure>,
+    /// Items per tier of the decision, by the tier's word: `included`, `out-of-scope`...
+    pub tier_counts: BTreeMap<String, u64>,
+    /// Items per rule that determined their outcome.
+    pub rule_counts: BTreeMap<String, u64>,
+    /// Items per look that was taken.
+    pub looks: BTreeMap<Look, u64>,
+}
+
+impl Acquisition {
+    /// The bytes of `meta/acquisition.json`: pretty-printed JSON and a line feed.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        pretty(self)
+    }
+}
+
+/// The format and version that the file states.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Format {
+    /// Version 1.
+    #[default]
+    #[serde(rename = "ambit/acquisition/1")]
+    V1,
+}
+
+/// A medium as it was found.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediumStatement {
+    /// The label by which order and policy call it.
+    pub label: String,
+    /// `raw image`, `mounted tree`...
+    pub form: String,
+    /// Its length in bytes, where it has one.
+    #[serde(deserialize_with = "present")]
+    pub size: Option<u64>,
+    /// Its identities, sorted, none twice.
+    pub ids: Vec<MediumId>,
+}
+
+/// One identity of a medium.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediumId {
+    /// `serial`, `wwn`, `gpt`, `fsuuid`, `asset_tag` or `image_sha256`.
+    pub kind: String,
+    /// The identity itself: printable ASCII without a space.
+    pub value: String,
+}
+
+/// What the inventory must add up to.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct InventoryStatement {
+    /// How many lines: one per item.
+    pub lines: u64,
+    /// The RFC 6962 root over the lines without their line feeds.
+    pub root: Digest,
+    /// Lines per outcome; outcomes without a line are absent.
+    pub counts: BTreeMap<Outcome, u64>,
+}
+
+/// One set: the parts encrypted to one list of recipients.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetStatement {
+    /// Which set.
+    pub set: SetName,
+    /// The age recipients, sorted, none twice.
+    pub recipients: Vec<String>,
+    /// Its parts, by number.
+    pub parts: Vec<PartStatement>,
+}
+
+/// One encrypted file under `data/`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartStatement {
+    /// Its path from the root of the package: `data/captured-0001.zip.age`.
+    pub file: String,
+    /// Its number within the set, from 1 without gaps.
+    pub number: u64,
+    /// The batch with which it was closed, from 1.
+    pub batch: u64,
+    /// SHA-256 of the encrypted file.
+    pub sha256: Digest,
+    /// Length of the encrypted file in bytes.
+    pub bytes: u64,
+    /// Recipient stanzas in its age header.
+    pub stanzas: u64,
+}
+
+/// How one volume was walked.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct WalkStatement {
+    /// The volume, such as `ext4:<uuid>`.
+    pub volume: String,
+    /// Items found.
+    pub items: u64,
+    /// Names found.
+    pub names: u64,
+    /// Places that could not be walked.
+    pub issues: u64,
+    /// What was counted, against what the volume's own counters say.
+    pub coverage: Vec<Coverage>,
+}
+
+/// A count against the medium's own counter.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// What is counted: `inodes in use`.
+    pub what: String,
+    /// What the walk counted.
+    pub counted: u64,
+    /// What the volume says.
+    pub expected: u64,
+}
+
+/// A departure from the order or the procedure.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Departure {
+    /// What departs.
+    pub what: String,
+    /// Why, in the examiner's words.
+    pub reason: String,
+}
+
+/// What is recorded of items that were left.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordLeft {
+    /// A full record, encrypted to the auditor and the court.
+    Facts,
+    /// Their number alone.
+    Counts,
+}
+
+/// A set's name: `captured`, `held:<compartment>` or `ledger`.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum SetName {
+    /// What the case team may open.
+    Captured,
+    /// What one compartment alone may open.
+    Held(String),
+    /// One record per item, for the auditor and the court.
+    Ledger,
+}
+
+/// Why a text is not a set's name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a set: expected captured, held:<compartment> or ledger")]
+pub struct SetNameError;
+
+impl SetName {
+    /// The path of part `number` (from 1): `data/held-neutral-0001.zip.age`.
+    #[must_use]
+    pub fn file(&self, number: u64) -> String {
+        format!("data/{}", self.part(number) + self.extension())
+    }
+
+    /// The part's own name, as records quote it: `held-neutral-0001`.
+    #[must_use]
+    pub fn part(&self, number: u64) -> String {
+        match self {
+            Self::Captured => format!("captured-{number:04}"),
+            Self::Held(compartment) => format!("held-{compartment}-{number:04}"),
+            Self::Ledger => format!("ledger-{number:04}"),
+        }
+    }
+
+    fn extension(&self) -> &'static str {
+        match self {
+            Self::Captured | Self::Held(_) => ".zip.age",
+            Self::Ledger => ".jsonl.gz.age",
+        }
+    }
+}
+
+impl fmt::Display for SetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Captured => f.write_str("captured"),
+            Self::Held(compartment) => write!(f, "held:{compartment}"),
+            Self::Ledger => f.write_str("ledger"),
+        }
+    }
+}
+
+impl FromStr for SetName {
+    type Err = SetNameError;
+    fn from_str(text: &str) -> Result<Self, SetNameError> {
+        match text {
+            "captured" => Ok(Self::Captured),
+            "ledger" => Ok(Self::Ledger),
+            _ => match text.strip_prefix("held:") {
+                Some(id) if is_id(id) => Ok(Self::Held(id.to_owned())),
+                _ => Err(SetNameError),
+            },
+        }
+    }
+}
+
+impl Serialize for SetName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SetName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The number of one run: 16 random bytes, written as 32 lower-case hex digits.
+///
+/// It names the package, in acquisition.start before the first read as in
+/// every part written after.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RunNumber(pub [u8; 16]);
+
+/// Why a text is not a run number.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a run number: expected 32 lower-case hex digits")]
+pub struct RunNumberError;
+
+impl fmt::Display for RunNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&scope::digest::hex(&self.0))
+    }
+}
+
+impl FromStr for RunNumber {
+    type Err = RunNumberError;
+    fn from_str(text: &str) -> Result<Self, RunNumberError> {
+        let bytes = scope::digest::unhex(text).ok_or(RunNumberError)?;
+        Ok(Self(bytes.try_into().map_err(|_| RunNumberError)?))
+    }
+}
+
+impl Serialize for RunNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for RunNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,1 +1,403 @@
-//! Events of the custody log.
+//! Events of the custody log: one signed statement each, in `event.json`.
+//!
+//! Implements `docs/spec/custody-log.md`, version 1.
+//!
+//! ```text
+//! {
+//!   "format": "ambit/custody-event/1",
+//!   "origin": "example.org/cases/KC07",
+//!   "index": 2,
+//!   "prev_entry": "sha256:5c1b...",
+//!   "prev_tree": {"size": 2, "root": "sha256:77aa..."},
+//!   "when": "2026-11-23T09:14:00+01:00",
+//!   "who": [{"principal": "examiner", "role": "examiner", "person": "A. Berg", "organisation": "LKA"}],
+//!   "action": {"kind": "note", "text": "the room was locked at 09:10"},
+//!   ...
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, FixedOffset, SecondsFormat};
+use scope::Digest;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::acquisition::{MediumStatement, RunNumber};
+use crate::trust::Role;
+
+/// One statement in the package's life, signed by those who stand for it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Event {
+    /// `ambit/custody-event/1`.
+    pub format: Format,
+    /// The log's origin.
+    pub origin: String,
+    /// The event's place in the log, from 0.
+    pub index: u64,
+    /// SHA-256 of the previous `entry.txt`; null at 0.
+    #[serde(deserialize_with = "present")]
+    pub prev_entry: Option<Digest>,
+    /// The tree over all previous entries; null at 0.
+    #[serde(deserialize_with = "present")]
+    pub prev_tree: Option<TreeHead>,
+    /// When, by the clock below.
+    pub when: Moment,
+    /// Which clock said so.
+    pub clock: Clock,
+    /// Everybody who signs this event, sorted by principal.
+    pub who: Vec<Person>,
+    /// What happened.
+    pub action: Action,
+    /// Why, in their own words; may be empty.
+    pub reason: String,
+    /// The program that wrote the event.
+    pub tool: Tool,
+}
+
+/// The format and version that the file states.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Format {
+    /// Version 1.
+    #[default]
+    #[serde(rename = "ambit/custody-event/1")]
+    V1,
+}
+
+/// Size and root of a tree.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TreeHead {
+    /// How many leaves.
+    pub size: u64,
+    /// The RFC 6962 root over them.
+    pub root: Digest,
+}
+
+/// Which clock gave the time.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    /// `system`, or what was read.
+    pub source: String,
+    /// Seconds by which the clock was ahead of a reference; null where none was at hand.
+    #[serde(deserialize_with = "present")]
+    pub offset_seconds: Option<i64>,
+}
+
+/// One signer of an event.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    /// The principal's name in the trust file.
+    pub principal: String,
+    /// The role in which they sign this event.
+    pub role: Role,
+    /// The person's name.
+    pub person: String,
+    /// Whom they work for.
+    pub organisation: String,
+}
+
+/// The program that acted.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of its executable.
+    pub digest: Digest,
+}
+
+/// What happened. A kind that this version does not know is an error.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind")]
+pub enum Action {
+    /// The case begins. Always, and only, at index 0.
+    #[serde(rename = "case.open")]
+    CaseOpen(CaseOpen),
+    /// A policy is approved.
+    #[serde(rename = "policy.approve")]
+    PolicyApprove(PolicyApprove),
+    /// The medium was opened beyond its layers and counters, and nothing was taken.
+    #[serde(rename = "examine")]
+    Examine(Examine),
+    /// An acquisition is about to read its first item.
+    #[serde(rename = "acquisition.start")]
+    AcquisitionStart(AcquisitionStart),
+    /// An acquisition has closed its last part.
+    #[serde(rename = "acquisition.end")]
+    AcquisitionEnd(AcquisitionEnd),
+    /// A package is sealed.
+    #[serde(rename = "package.seal")]
+    PackageSeal(PackageSeal),
+    /// Something worth saying.
+    #[serde(rename = "note")]
+    Note(Note),
+    /// The procedure was departed from, on purpose.
+    #[serde(rename = "override")]
+    Override(Override),
+}
+
+/// The fields of `case.open`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseOpen {
+    /// The label of the medium that the case is about.
+    pub medium_label: String,
+    /// The case, in words.
+    pub description: String,
+}
+
+/// The fields of `policy.approve`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyApprove {
+    /// The policy's id.
+    pub policy: Digest,
+    /// SHA-256 of `approval.txt`.
+    pub approval: Digest,
+    /// SHA-256 of the rendering that was read.
+    pub rendering: Digest,
+    /// How it was approved.
+    pub by: ApprovedBy,
+    /// SHA-256 of the paper or electronic order; null where the authority signs with a key.
+    #[serde(deserialize_with = "present")]
+    pub instrument: Option<Digest>,
+    /// What in this approval departs from the procedure, in words; null where nothing does.
+    #[serde(deserialize_with = "present")]
+    pub departure: Option<String>,
+}
+
+/// How a policy was approved.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ApprovedBy {
+    /// The authority signed `approval.txt`.
+    Signature,
+    /// An examiner attests an order by its digest.
+    Instrument,
+}
+
+/// The fields of `examine`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Examine {
+    /// What for: `plan`.
+    pub purpose: String,
+    /// The policy by which it was examined; null where there was none.
+    #[serde(deserialize_with = "present")]
+    pub policy: Option<Digest>,
+    /// The medium, as it was found.
+    pub medium: MediumStatement,
+    /// What was counted.
+    pub counts: BTreeMap<String, u64>,
+}
+
+/// The fields of `acquisition.start`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcquisitionStart {
+    /// The run number, drawn for this acquisition.
+    pub package: RunNumber,
+    /// The run key, `ssh-ed25519 AAAA...`, no comment.
+    pub run_key: String,
+    /// The policy's id.
+    pub policy: Digest,
+    /// The medium, as it was found.
+    pub medium: MediumStatement,
+    /// What shows that this was signed after some public moment: `not checked`, or that moment in words.
+    pub freshness: String,
+    /// Why the source was writable; null where it was not.
+    #[serde(deserialize_with = "present")]
+    pub writable_source: Option<String>,
+    /// Why there is no approval on record; null where there is one.
+    #[serde(deserialize_with = "present")]
+    pub without_approval: Option<String>,
+    /// Make and serial number of the write blocker; null where none is stated.
+    #[serde(deserialize_with = "present")]
+    pub write_blocker: Option<String>,
+}
+
+/// The fields of `acquisition.end`. Items are counted by outcome, over all compartments.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcquisitionEnd {
+    /// The run number.
+    pub package: RunNumber,
+    /// All items: the sum of the four below.
+    pub items: u64,
+    /// Items captured.
+    pub captured: u64,
+    /// Items held for any compartment.
+    pub held: u64,
+    /// Items listed, to anybody.
+    pub listed: u64,
+    /// Items left.
+    pub left: u64,
+    /// Bytes of content preserved, before compression.
+    pub bytes: u64,
+    /// Items of which some content could not be read.
+    pub unreadable: u64,
+    /// Places of the medium that could not be walked.
+    pub issues: u64,
+    /// Whether the run was ended before the walk was.
+    pub interrupted: bool,
+}
+
+/// The fields of `package.seal`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackageSeal {
+    /// The run number.
+    pub package: RunNumber,
+    /// SHA-256 of `tagmanifest-sha256.txt`.
+    pub tagmanifest: Digest,
+    /// Every seal signature, sorted by principal.
+    pub signatures: Vec<SealSignature>,
+}
+
+/// One signature over the tag manifest.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealSignature {
+    /// Who signed: the file is `seal/tagmanifest-sha256.txt.<principal>.sig`.
+    pub principal: String,
+    /// SHA-256 of the signature file.
+    pub signature: Digest,
+}
+
+/// The fields of `note`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// What there is to say.
+    pub text: String,
+}
+
+/// The fields of `override`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Override {
+    /// What was departed from.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Action {
+    /// The kind as the log writes it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CaseOpen(_) => "case.open",
+            Self::PolicyApprove(_) => "policy.approve",
+            Self::Examine(_) => "examine",
+            Self::AcquisitionStart(_) => "acquisition.start",
+            Self::AcquisitionEnd(_) => "acquisition.end",
+            Self::PackageSeal(_) => "package.seal",
+            Self::Note(_) => "note",
+            Self::Override(_) => "override",
+        }
+    }
+}
+
+impl Event {
+    /// The bytes of `event.json`: pretty-printed JSON and a line feed. These bytes are what is signed.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        pretty(self)
+    }
+}
+
+/// A point in time as RFC 3339 writes it, with seconds and an explicit offset.
+///
+/// Two moments are equal when they are written alike.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Moment {
+    text: String,
+    at: DateTime<FixedOffset>,
+}
+
+/// Why a text is not a moment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not a time: expected RFC 3339 such as 2026-11-23T09:14:00+01:00")]
+pub struct MomentError;
+
+impl Moment {
+    /// This point in time, to the second.
+    #[must_use]
+    pub fn new(at: DateTime<FixedOffset>) -> Self {
+        let text = at.to_rfc3339_opts(SecondsFormat::Secs, true);
+        // What is written is what is meant: the fraction of a second is gone from both.
+        let at = DateTime::parse_from_rfc3339(&text).unwrap_or(at);
+        Self { text, at }
+    }
+
+    /// The point in time.
+    #[must_use]
+    pub fn at(&self) -> DateTime<FixedOffset> {
+        self.at
+    }
+}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for Moment {
+    type Err = MomentError;
+    fn from_str(text: &str) -> Result<Self, MomentError> {
+        // chrono also reads a blank or small letters between date and time, and leap seconds.
+        let shape = text.len() <= 40
+            && text.bytes().enumerate().all(|(place, c)| match place {
+                10 => c == b'T',
+                _ => c.is_ascii_digit() || matches!(c, b'-' | b':' | b'.' | b'+' | b'Z'),
+            });
+        if !shape || text.ends_with("-00:00") || text.get(17..19).is_none_or(|seconds| seconds > "59") {
+            return Err(MomentError);
+        }
+        let at = DateTime::parse_from_rfc3339(text).map_err(|_| MomentError)?;
+        Ok(Self { text: text.to_owned(), at })
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Reads a field that may be null but must be there.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
+}
+
+/// Pretty-printed JSON and a line feed.
+pub(crate) fn pretty<T: Serialize>(value: &T) -> Vec<u8> {
+    // Our structures hold strings, integers and maps with string keys alone: writing them cannot fail.
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
+}
