@@ -1,1 +1,45 @@
-//! imager.
+//! `ambit`, the examiner's program: policy, capture, seal.
+//!
+//! A command is: parse, do, render. Words go to standard error, the result
+//! goes to standard output, and the exit code says which of four things
+//! happened ([`Exit`]).
+
+pub mod cli;
+mod command;
+mod console;
+mod progress;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use console::{Exit, Failure};
+
+/// Runs one command.
+///
+/// Results are written to `out`, words to the person at the keyboard to `err`.
+pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    ExitCode::from(run_to_exit(args, out, err) as u8)
+}
+
+/// As [`run`], for callers in the same process.
+pub fn run_to_exit(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return console::usage(&error, out, err),
+    };
+    let mut console = console::Console::new(out, err, cli.json);
+    match command::run(cli.command, &mut console) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            console.failure(&failure);
+            failure.exit
+        }
+    }
+}

@@ -1,3 +1,8 @@
-//! ambit.
+//! `ambit`: the examiner's program.
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    imager::run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr().lock())
+}

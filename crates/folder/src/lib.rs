@@ -1,0 +1,117 @@
+//! A package in a folder, as the checks of `evidence` want to see it.
+//!
+//! Both programs read packages, and neither may use the other: what they
+//! share stands here. Nothing in this crate writes.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use evidence::files::{Files, ReadSeek};
+use scope::RawName;
+use walkdir::WalkDir;
+
+/// The folder of one package. Links in it are reported and never followed.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    /// The package in folder `root`.
+    ///
+    /// # Errors
+    ///
+    /// `root` is not there, or not a directory.
+    pub fn open(root: &Path) -> io::Result<Self> {
+        if fs::metadata(root)?.is_dir() {
+            Ok(Self { root: root.to_owned() })
+        } else {
+            Err(io::Error::new(ErrorKind::NotADirectory, "a package is a folder, and this is a file"))
+        }
+    }
+
+    fn entries(&self) -> io::Result<(Vec<String>, Vec<String>)> {
+        let mut names = Vec::new();
+        let mut strange = Vec::new();
+        for entry in WalkDir::new(&self.root).min_depth(1).follow_links(false).max_open(16) {
+            if names.len() + strange.len() > MAX_ENTRIES {
+                let text = format!("more than {MAX_ENTRIES} files and folders: not a package");
+                return Err(io::Error::new(ErrorKind::InvalidData, text));
+            }
+            let entry = entry?;
+            let relative = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
+            let name = relative.iter().map(|part| part.to_str()).collect::<Option<Vec<_>>>();
+            match (name, entry.file_type()) {
+                (Some(name), kind) if kind.is_file() => names.push(name.join("/")),
+                (Some(_), kind) if kind.is_dir() => {}
+                (_, kind) => {
+                    let shown = RawName(relative.as_os_str().as_encoded_bytes().to_vec());
+                    let what = match kind {
+                        kind if kind.is_symlink() => "a symbolic link",
+                        kind if kind.is_dir() || kind.is_file() => "a name that is not UTF-8",
+                        _ => "a special file",
+                    };
+                    strange.push(format!("{shown} is {what}"));
+                }
+            }
+        }
+        names.sort_unstable();
+        strange.sort_unstable();
+        Ok((names, strange))
+    }
+}
+
+impl Files for Folder {
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.entries()?.0)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn ReadSeek>> {
+        let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
+        if !name.split('/').all(plain) {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not the name of a file in a package"));
+        }
+        let mut path = self.root.clone();
+        for part in name.split('/') {
+            path.push(part);
+            if fs::symlink_metadata(&path)?.is_symlink() {
+                return Err(io::Error::new(ErrorKind::InvalidInput, "a symbolic link is not followed"));
+            }
+        }
+        // A pipe would hang the reader: only what is a regular file is opened.
+        if !fs::symlink_metadata(&path)?.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(Box::new(File::open(path)?))
+    }
+
+    fn irregular(&self) -> Vec<String> {
+        self.entries().map(|(_, strange)| strange).unwrap_or_else(|error| vec![error.to_string()])
+    }
+}
+
+/// Most entries that a folder is listed to. A package has a few files per gibibyte and per event of its log.
+const MAX_ENTRIES: usize = 1_000_000;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    #[test]
+    fn links_pipes_and_strange_names_are_reported_and_never_opened() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        fs::create_dir(dir.path().join("data")).expect("folder");
+        fs::write(dir.path().join("data/a"), b"a").expect("file");
+        std::os::unix::fs::symlink("data", dir.path().join("link")).expect("link");
+        fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"x\xff\n")), b"").expect("file");
+        let folder = Folder::open(dir.path()).expect("folder");
+        assert_eq!(folder.names().expect("names"), ["data/a"]);
+        assert_eq!(folder.irregular(), ["link is a symbolic link", "x%FF%0A is a name that is not UTF-8"]);
+        assert!(folder.open("data/a").is_ok());
+        for refused in ["link/a", "link", "../x", "/etc/passwd", "data/../data/a", "data", ""] {
+            assert!(folder.open(refused).is_err(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! The command line of `ambit`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes what the order allows, and lets others check that it took nothing more.
+#[derive(Debug, Parser)]
+#[command(name = "ambit", version, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Print the result as one JSON object on standard output.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 could not finish; 2 finished, and the answer is no; \
+3 done, with departures from the order or the procedure.";
+
+/// The commands, in the order in which a case needs them.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make keys for a person, or for the custody log.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look at a trust file: its principals and its eight words.
+    #[command(subcommand)]
+    Trust(TrustCommand),
+    /// Open a case: one medium, one custody log.
+    #[command(subcommand)]
+    Case(CaseCommand),
+    /// Check, read and approve a scoping policy.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Count what a policy would take from a medium. Takes nothing; leaves an `examine` event.
+    Plan(PlanArgs),
+    /// Examine a medium under an approved policy and keep what it allows, in a sealed package.
+    Capture(CaptureArgs),
+    /// Add a seal signature to a package whose quorum is not met yet.
+    Sign(SignArgs),
+    /// Check one set of a package against its inventory, then lay its objects out in a new folder.
+    Open(OpenArgs),
+    /// Run the main job, from keys to audit, on a bundled medium.
+    Demo(DemoArgs),
+}
+
+/// `ambit key`.
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Make NAME and NAME.pub (OpenSSH ed25519, for signing) and NAME.age (age X25519, for opening).
+    New(KeyNewArgs),
+}
+
+/// `ambit key new`.
+#[derive(Args, Debug)]
+pub struct KeyNewArgs {
+    /// The name of the person or role; the files are named after it.
+    pub name: String,
+    /// The folder for the files.
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Make only one of the two keys.
+    #[arg(long, value_name = "WHICH")]
+    pub only: Option<KeyUse>,
+    /// Write the keys without a passphrase. Anyone who can read the files can then sign and open.
+    #[arg(long)]
+    pub unprotected: bool,
+    /// Read the passphrase from the first line of FILE instead of asking for it.
+    #[arg(long, value_name = "FILE", conflicts_with = "unprotected")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// What a key is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum KeyUse {
+    /// Signing statements (OpenSSH ed25519).
+    Signing,
+    /// Opening sets (age X25519).
+    Opening,
+}
+
+/// `ambit trust`.
+#[derive(Debug, Subcommand)]
+pub enum TrustCommand {
+    /// Print the principals, the quorums, and the eight words to compare with paper.
+    Show {
+        /// The trust file.
+        trust: PathBuf,
+    },
+}
+
+/// `ambit case`.
+#[derive(Debug, Subcommand)]
+pub enum CaseCommand {
+    /// Make a case folder with its custody log and the event `case.open`.
+    New(CaseNewArgs),
+}
+
+/// `ambit case new`.
+#[derive(Args, Debug)]
+pub struct CaseNewArgs {
+    /// The folder to make.
+    pub dir: PathBuf,
+    /// The trust file: the log's origin, and who the signers are.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    /// The medium's label in the policy, such as KC07.
+    #[arg(long, value_name = "LABEL")]
+    pub medium_label: String,
+    /// What the case is about, in a sentence. It is public in the package.
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    pub description: String,
+    /// The log's signing key (`ambit key new log`).
+    #[arg(long, value_name = "KEY")]
+    pub log_key: PathBuf,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+}
+
+/// Who signs, and how their keys are unlocked.
+#[derive(Args, Clone, Debug)]
+pub struct SigningArgs {
+    /// Sign as principal NAME of the trust file with the OpenSSH key KEY; may be given several times.
+    #[arg(long = "sign-as", value_name = "NAME=KEY")]
+    pub sign_as: Vec<SignAs>,
+    /// Read the keys' passphrase from the first line of FILE instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// `NAME=KEY`: a principal and the file of its key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SignAs {
+    /// The principal's name in the trust file.
+    pub principal: String,
+    /// The file of the OpenSSH private key.
+    pub key: PathBuf,
+}
+
+impl FromStr for SignAs {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, key)) if !name.is_empty() && !key.is_empty() => {
+                Ok(Self { principal: name.to_owned(), key: key.into() })
+            }
+            _ => Err("expected NAME=KEY, such as examiner=keys/examiner".to_owned()),
+        }
+    }
+}
+
+/// `ambit policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Check a policy: every error and every warning, with its place.
+    Check {
+        /// The policy folder, or its policy.toml.
+        policy: PathBuf,
+        /// Finish with exit code 2 if there are warnings.
+        #[arg(long)]
+        deny_warnings: bool,
+    },
+    /// Print the plain-language form of a policy: what a person approves.
+    Render {
+        /// The policy folder, or its policy.toml.
+        policy: PathBuf,
+    },
+    /// Approve a policy: sign its plain-language form, and put `policy.approve` on the log.
+    Approve(ApproveArgs),
+}
+
+/// `ambit policy approve`.
+#[derive(Args, Debug)]
+pub struct ApproveArgs {
+    /// The policy folder, or its policy.toml.
+    pub policy: PathBuf,
+    #[command(flatten)]
+    pub case: CaseArg,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// The order is on paper: FILE is its scan, recorded by digest and attested by the signer.
+    #[arg(long, value_name = "FILE")]
+    pub instrument: Option<PathBuf>,
+    /// The principal who attests the paper order; must be among the signers.
+    #[arg(long, value_name = "NAME", requires = "instrument")]
+    pub attested_by: Option<String>,
+}
+
+/// Which case.
+#[derive(Args, Clone, Debug)]
+pub struct CaseArg {
+    /// The case folder. Default: this folder if it is one, else `case` here or beside the policy folder.
+    #[arg(long = "case", value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}
+
+/// What is examined, and under which policy.
+#[derive(Args, Clone, Debug)]
+pub struct ExamineArgs {
+    /// The policy folder, or its policy.toml.
+    #[arg(long, value_name = "POLICY")]
+    pub policy: PathBuf,
+    /// The medium: a raw ext2/3/4 image, or the folder where a medium is mounted read-only.
+    #[arg(long, value_name = "MEDIUM")]
+    pub medium: PathBuf,
+    /// Examine a mounted medium that can be written to. Goes on the record as a departure.
+    #[arg(long, value_name = "REASON")]
+    pub writable_source: Option<String>,
+    /// Go on although the policy is not approved, or no longer in force. Goes on the record as a departure.
+    #[arg(long, value_name = "REASON")]
+    pub without_approval: Option<String>,
+    /// Go on although the medium's identity does not match the policy. Goes on the record as a departure.
+    #[arg(long, value_name = "REASON")]
+    pub other_medium: Option<String>,
+}
+
+/// `ambit plan`.
+#[derive(Args, Debug)]
+pub struct PlanArgs {
+    #[command(flatten)]
+    pub examine: ExamineArgs,
+    #[command(flatten)]
+    pub case: CaseArg,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+}
+
+/// `ambit capture`.
+#[derive(Args, Debug)]
+pub struct CaptureArgs {
+    #[command(flatten)]
+    pub examine: ExamineArgs,
+    #[command(flatten)]
+    pub case: CaseArg,
+    /// The trust file: principals, roles and quorums.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// The package to make, such as KC07.ambit. Must not exist.
+    #[arg(long, value_name = "PKG")]
+    pub out: PathBuf,
+    /// Record MD5 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
+    #[arg(long)]
+    pub md5: bool,
+    /// Record SHA-1 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
+    #[arg(long)]
+    pub sha1: bool,
+    /// Close a part after so many bytes of content.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    pub part_size: u64,
+    /// Make, model and serial of the write blocker, for the record.
+    #[arg(long, value_name = "TEXT")]
+    pub write_blocker: Option<String>,
+}
+
+/// `ambit sign`.
+#[derive(Args, Debug)]
+pub struct SignArgs {
+    /// The package.
+    pub package: PathBuf,
+    /// The trust file: principals, roles and quorums.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    #[command(flatten)]
+    pub case: CaseArg,
+    #[command(flatten)]
+    pub signing: SigningArgs,
+}
+
+/// `ambit open`.
+#[derive(Args, Debug)]
+pub struct OpenArgs {
+    /// The package.
+    pub package: PathBuf,
+    /// The trust file. It never comes out of the package.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    /// The age identity that opens the set.
+    #[arg(long, value_name = "FILE")]
+    pub identity: PathBuf,
+    /// Read the identity's passphrase from the first line of FILE instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// The set: `captured`, or `held:<compartment>`.
+    #[arg(long, value_name = "SET")]
+    pub set: String,
+    /// The folder to make. Must not exist.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Lay the objects out a second time under their escaped original paths.
+    #[arg(long)]
+    pub original_paths: bool,
+}
+
+/// `ambit demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// The folder to make. Default: a new folder `ambit-demo-<n>` here.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+}

@@ -1,0 +1,141 @@
+//! What the person at the keyboard reads: words, results, failures.
+
+use std::fmt::{self, Display};
+use std::io::Write;
+
+use serde::Serialize;
+
+/// How a command ended; the number is the process's exit code.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All that was asked is done.
+    Done = 0,
+    /// The command could not finish, or was not understood.
+    Unfinished = 1,
+    /// It finished, and the answer is no.
+    No = 2,
+    /// It finished, with departures from the order or the procedure.
+    Departures = 3,
+}
+
+/// Why a command did not do what was asked, and what to do next.
+#[derive(Debug)]
+pub struct Failure {
+    /// What, where, and with which numbers.
+    pub message: String,
+    /// The next step.
+    pub hint: Option<String>,
+    /// [`Exit::Unfinished`] or [`Exit::No`].
+    pub exit: Exit,
+}
+
+impl Failure {
+    /// The command could not finish.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, exit: Exit::Unfinished }
+    }
+
+    /// The command finished, and the answer is no.
+    pub fn no(message: impl Into<String>) -> Self {
+        Self { exit: Exit::No, ..Self::new(message) }
+    }
+
+    /// Adds the next step.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Turns an error of a library into a failure that says what was being done.
+pub(crate) trait Context<T> {
+    /// `what` names the thing: "trust file keys/trust.toml".
+    fn context(self, what: impl Display) -> Result<T, Failure>;
+}
+
+impl<T, E: std::error::Error> Context<T> for Result<T, E> {
+    fn context(self, what: impl Display) -> Result<T, Failure> {
+        self.map_err(|error| Failure::new(format!("{what}: {}", Chain(&error))))
+    }
+}
+
+/// An error with its causes, joined by colons, each cause once.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut next = self.0.source();
+        while let Some(error) = next {
+            let text = error.to_string();
+            if !said.contains(&text) {
+                write!(f, ": {text}")?;
+                said = text;
+            }
+            next = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Where results and words go.
+pub(crate) struct Console<'a> {
+    out: &'a mut dyn Write,
+    err: &'a mut dyn Write,
+    json: bool,
+}
+
+impl<'a> Console<'a> {
+    pub(crate) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, json: bool) -> Self {
+        Self { out, err, json }
+    }
+
+    /// Words to the person at the keyboard. A closed terminal stops nothing.
+    pub(crate) fn say(&mut self, words: impl Display) {
+        let _ = writeln!(self.err, "{words}");
+    }
+
+    /// The result: `text` for people, `value` under `--json`.
+    ///
+    /// # Errors
+    ///
+    /// A result that cannot be written is a failure: somebody waits for it.
+    pub(crate) fn result(&mut self, value: &impl Serialize, text: impl Display) -> Result<(), Failure> {
+        let written = if self.json {
+            let json = serde_json::to_string(value).context("result")?;
+            writeln!(self.out, "{json}")
+        } else {
+            writeln!(self.out, "{}", text.to_string().trim_end())
+        };
+        written.and_then(|()| self.out.flush()).context("standard output")
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn failure(&mut self, failure: &Failure) {
+        if self.json {
+            let value = serde_json::json!({ "error": failure.message, "hint": failure.hint });
+            let _ = writeln!(self.out, "{value}");
+        }
+        self.say(format_args!("error: {}", failure.message));
+        if let Some(hint) = &failure.hint {
+            self.say(format_args!("hint: {hint}"));
+        }
+    }
+}
+
+/// What clap has to say: help goes to standard output; a usage error is 1, since 2 means "the answer is no".
+pub(crate) fn usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> Exit {
+    if error.use_stderr() {
+        let _ = write!(err, "{error}");
+        Exit::Unfinished
+    } else {
+        let _ = write!(out, "{error}");
+        Exit::Done
+    }
+}
