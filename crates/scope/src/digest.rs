@@ -108,7 +108,8 @@ mod tests {
             "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert_eq!(digest.to_string().parse(), Ok(digest));
-        for wrong in [digest.hex(), digest.to_string().to_uppercase(), "sha256:".into(), format!("{digest}0")] {
+        for wrong in [digest.hex(), digest.to_string().to_uppercase(), "sha256:".into(), format!("{digest}0")]
+        {
             assert_eq!(wrong.parse::<Digest>(), Err(DigestError), "{wrong}");
         }
     }

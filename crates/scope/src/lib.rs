@@ -2,12 +2,40 @@
 //!
 //! This crate reads no files, asks no clock and draws no randomness. Callers
 //! hand it bytes and facts; it hands back decisions.
+//!
+//! ```text
+//! bundle (policy.toml and its lists)  ->  Policy::parse  ->  Policy
+//! Policy + Facts of one item          ->  decide         ->  Step::Look(..) or Step::Decided(..)
+//! Policy                              ->  render, lint
+//! ```
+//!
+//! Start with [`Policy::parse`] (what the authority approves), [`decide`](decide())
+//! (what becomes of an item), [`decide_from_metadata`] (how an auditor replays it).
 
+pub mod bundle;
+mod compile;
+pub mod decide;
 pub mod digest;
+pub mod explain;
 pub mod facts;
+pub mod fold;
+pub mod glob;
+pub mod lint;
 pub mod name;
 pub mod outcome;
+pub mod policy;
+pub mod problem;
+mod read;
+pub mod render;
 
+pub use bundle::Bundle;
+pub use decide::{MissingLook, atoms, decide, decide_from_metadata, visible_names};
 pub use digest::Digest;
+pub use explain::{Explanation, explain};
+pub use facts::{Facts, Look};
+pub use lint::{Lint, lint};
 pub use name::RawName;
 pub use outcome::{Decision, Outcome, Step, Tier};
+pub use policy::Policy;
+pub use problem::{PolicyProblems, Problem};
+pub use render::{RENDERER, render};

@@ -1,0 +1,691 @@
+//! The policy as a typed tree: what `policy.toml` says, once it can only be right.
+//!
+//! Implements `docs/spec/policy.md`, "Schema, field by field". The way to get a
+//! [`Policy`] is [`Policy::parse`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, FixedOffset};
+
+use crate::bundle::Bundle;
+use crate::compile::Compiled;
+use crate::digest::Digest;
+use crate::facts::{Kind, Look, TimeKind};
+use crate::glob::Glob;
+use crate::problem::PolicyProblems;
+
+/// A scoping policy that has been read, checked and compiled. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) tree: Arc<Tree>,
+    pub(crate) compiled: Arc<Compiled>,
+}
+
+/// The fields of `policy.toml`.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    pub(crate) id: Digest,
+    pub(crate) schema_id: String,
+    pub(crate) version: u64,
+    pub(crate) title: String,
+    pub(crate) supersedes: Option<Digest>,
+    pub(crate) authority: Authority,
+    pub(crate) recipients: Recipients,
+    pub(crate) record: Record,
+    pub(crate) target: Target,
+    pub(crate) limits: Limits,
+    pub(crate) defaults: Defaults,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) custodians: Vec<Custodian>,
+    pub(crate) lists: Vec<List>,
+    pub(crate) compartments: Vec<Compartment>,
+    pub(crate) selectors: Vec<Selector>,
+    pub(crate) rules: Vec<Rule>,
+}
+
+impl Policy {
+    /// Reads a bundle.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyProblems`]: every problem at once, each with file, line, column and a hint.
+    pub fn parse(bundle: &Bundle) -> Result<Self, PolicyProblems> {
+        let tree = crate::read::read(bundle)?;
+        let compiled = Compiled::of(&tree);
+        Ok(Self { tree: Arc::new(tree), compiled: Arc::new(compiled) })
+    }
+
+    /// The policy id: what the authority signs. See [`Bundle::id`].
+    #[must_use]
+    pub fn id(&self) -> Digest {
+        self.tree.id
+    }
+
+    /// The field `id`: the name that the authority gave to this policy.
+    #[must_use]
+    pub fn schema_id(&self) -> &str {
+        &self.tree.schema_id
+    }
+
+    /// The field `version`.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.tree.version
+    }
+
+    /// The field `title`.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.tree.title
+    }
+
+    /// The policy id of the version that this one replaces.
+    #[must_use]
+    pub fn supersedes(&self) -> Option<Digest> {
+        self.tree.supersedes
+    }
+
+    /// Who ordered it, on what ground, until when.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.tree.authority
+    }
+
+    /// Who can open what, apart from the compartments.
+    #[must_use]
+    pub fn recipients(&self) -> &Recipients {
+        &self.tree.recipients
+    }
+
+    /// What is kept about items that were left.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.tree.record
+    }
+
+    /// Which media, and how deep the tool may look.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.tree.target
+    }
+
+    /// Where the capture stops.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.tree.limits
+    }
+
+    /// What holds where a rule does not say.
+    #[must_use]
+    pub fn defaults(&self) -> &Defaults {
+        &self.tree.defaults
+    }
+
+    /// The windows of time, in file order.
+    #[must_use]
+    pub fn windows(&self) -> &[Window] {
+        &self.tree.windows
+    }
+
+    /// The custodians, in file order.
+    #[must_use]
+    pub fn custodians(&self) -> &[Custodian] {
+        &self.tree.custodians
+    }
+
+    /// The lists, in file order.
+    #[must_use]
+    pub fn lists(&self) -> &[List] {
+        &self.tree.lists
+    }
+
+    /// The compartments, in file order, which is their precedence.
+    #[must_use]
+    pub fn compartments(&self) -> &[Compartment] {
+        &self.tree.compartments
+    }
+
+    /// The selectors, in file order.
+    #[must_use]
+    pub fn selectors(&self) -> &[Selector] {
+        &self.tree.selectors
+    }
+
+    /// The rules, in file order, which means nothing.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.tree.rules
+    }
+
+    /// The keyword lists, in file order: what the look *content* searches for.
+    #[must_use]
+    pub fn keyword_lists(&self) -> Vec<KeywordList<'_>> {
+        let lists = self.tree.lists.iter();
+        lists
+            .filter_map(|list| match &list.items {
+                ListItems::Keywords(terms) => Some(KeywordList { id: &list.id, terms }),
+                ListItems::Sha256(_) => None,
+            })
+            .collect()
+    }
+}
+
+/// One keyword list. Hits name a term by its position, from 0.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct KeywordList<'a> {
+    /// The list's id.
+    pub id: &'a str,
+    /// The terms, as written.
+    pub terms: &'a [String],
+}
+
+/// `[authority]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Authority {
+    /// The court, or who else ordered it.
+    pub court: String,
+    /// Docket number.
+    pub docket: String,
+    /// What kind of order.
+    pub instrument: String,
+    /// The law it rests on.
+    pub legal_basis: Vec<String>,
+    /// When it was issued.
+    pub issued: DateTime<FixedOffset>,
+    /// Seizure or copying on site must be done by then.
+    pub execute_by: DateTime<FixedOffset>,
+    /// Hours of the day for work on site.
+    pub hours: Hours,
+    /// Examination in the laboratory must be done by then.
+    pub review_by: DateTime<FixedOffset>,
+    /// What the order describes.
+    pub particulars: Vec<String>,
+    /// Duties of people: shown, not checked.
+    pub conditions: Vec<String>,
+}
+
+/// `authority.hours`: `any`, or `06:00-22:00 -05:00`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hours {
+    /// At any hour.
+    Any,
+    /// From minute to minute of the local day, half-open; past midnight where `until` is the smaller.
+    Daily {
+        /// First minute of the day, from 0 to 1439.
+        from: u32,
+        /// Minute of the day after the last, from 0 to 1440.
+        until: u32,
+        /// What local means.
+        offset: FixedOffset,
+    },
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Daily { from, until, offset } => {
+                write!(f, "{:02}:{:02}-{:02}:{:02} {offset}", from / 60, from % 60, until / 60, until % 60)
+            }
+        }
+    }
+}
+
+/// `[recipients]`: age X25519 recipients, `age1...`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Recipients {
+    /// Who opens the captured set.
+    pub case: Vec<String>,
+    /// Who opens the ledger.
+    pub auditor: Vec<String>,
+    /// Who opens the ledger, too.
+    pub court: Vec<String>,
+    /// Further holders of the captured set: the defence, the court.
+    pub captured_also: Vec<String>,
+}
+
+/// `[record]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Record {
+    /// What the ledger keeps of an item that was left.
+    pub left: LeftRecord,
+    /// Who keeps it.
+    pub holder: String,
+    /// On what ground.
+    pub basis: String,
+    /// Until when, in words.
+    pub until: String,
+}
+
+/// What the ledger keeps of an item that was left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LeftRecord {
+    /// Its facts, encrypted to auditor and court.
+    Facts,
+    /// Nothing but a blinded line; its decision cannot be replayed.
+    Counts,
+}
+
+/// `[target]`.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The media that the order covers.
+    pub media: Vec<MediaSpec>,
+    /// Whether a running system or a snapshot of one may be read.
+    pub live: bool,
+    /// The looks that the tool may take at an item, in rising intrusion; metadata is always among them.
+    pub inspect: Vec<Look>,
+    /// Whether named streams are items.
+    pub streams: bool,
+    /// Folders into which the walk does not go.
+    pub closed: Vec<Glob>,
+}
+
+/// One medium that the order covers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MediaSpec {
+    /// Its label.
+    pub label: String,
+    /// Its identities, in the order of [`MediumIdKind`]; at least one.
+    pub ids: Vec<(MediumIdKind, String)>,
+}
+
+/// What identifies a medium.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum MediumIdKind {
+    /// The device's serial number.
+    Serial,
+    /// Its World Wide Name.
+    Wwn,
+    /// The GUID of its GPT partition table.
+    Gpt,
+    /// The UUID of a file system on it.
+    Fsuuid,
+    /// A tag that people put on it.
+    AssetTag,
+    /// SHA-256 of a raw image, 64 lower-case hex digits.
+    ImageSha256,
+}
+
+impl MediumIdKind {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Serial, Self::Wwn, Self::Gpt, Self::Fsuuid, Self::AssetTag, Self::ImageSha256];
+
+    /// The word used in policies and records.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Serial => "serial",
+            Self::Wwn => "wwn",
+            Self::Gpt => "gpt",
+            Self::Fsuuid => "fsuuid",
+            Self::AssetTag => "asset_tag",
+            Self::ImageSha256 => "image_sha256",
+        }
+    }
+}
+
+/// `[limits]`: the capture stops there and says so.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Limits {
+    /// Most items.
+    pub items: Option<u64>,
+    /// Most bytes.
+    pub bytes: Option<u64>,
+}
+
+/// `[defaults]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Defaults {
+    /// What becomes of an item whose decision needs a fact that cannot be had.
+    pub unknown: UnknownDefault,
+    /// How names compare.
+    pub path_case: PathCase,
+    /// The offset of times that carry none.
+    pub zoneless_times: Option<FixedOffset>,
+    /// What keyword conditions say of types without text.
+    pub not_searchable: NotSearchable,
+}
+
+/// `defaults.unknown`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum UnknownDefault {
+    /// The item is left.
+    Left,
+    /// The item goes to this compartment.
+    Hold(String),
+}
+
+/// `defaults.path_case`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PathCase {
+    /// As the volume compares names.
+    AsVolume,
+    /// `A` and `a` are two.
+    Sensitive,
+    /// `A` and `a` are one (`fold/1`).
+    Insensitive,
+}
+
+/// `defaults.not_searchable`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum NotSearchable {
+    /// A type without text has no hit.
+    NoHit,
+    /// A type without text leaves the condition unknown.
+    Unknown,
+}
+
+/// `[window.X]`: half-open.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Window {
+    /// Its id.
+    pub id: String,
+    /// First moment inside.
+    pub from: DateTime<FixedOffset>,
+    /// First moment after.
+    pub until: DateTime<FixedOffset>,
+}
+
+/// `[custodian.X]`: a person or account, by ids.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Custodian {
+    /// Its id.
+    pub id: String,
+    /// Who it is.
+    pub label: String,
+    /// User ids.
+    pub uid: Vec<u64>,
+    /// Security identifiers.
+    pub sid: Vec<String>,
+}
+
+/// `[list.X]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct List {
+    /// Its id.
+    pub id: String,
+    /// What it is a list of, in words.
+    pub label: String,
+    /// Its items.
+    pub items: ListItems,
+    /// The file of the bundle that holds the items; `None` where they stand in the policy.
+    pub file: Option<String>,
+    /// Published as digest and count alone.
+    pub restricted: bool,
+    /// SHA-256 of the items: the file's bytes, or the items each followed by LF.
+    pub digest: Digest,
+}
+
+/// The items of a list.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ListItems {
+    /// Digests of content, sorted, none twice.
+    Sha256(Vec<Digest>),
+    /// Keywords, in the list's order, none twice.
+    Keywords(Vec<String>),
+}
+
+impl ListItems {
+    /// The word used in policies.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Sha256(_) => "sha256",
+            Self::Keywords(_) => "keywords",
+        }
+    }
+
+    /// How many items.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Sha256(items) => items.len(),
+            Self::Keywords(items) => items.len(),
+        }
+    }
+}
+
+/// `[[compartment]]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Compartment {
+    /// Its id.
+    pub id: String,
+    /// Who it is.
+    pub label: String,
+    /// Who opens it: age X25519 recipients.
+    pub recipients: Vec<String>,
+    /// On what condition it may be released.
+    pub release: String,
+}
+
+/// `[selector.X]`: all given conditions must hold.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    /// Its id.
+    pub id: String,
+    /// What it selects, in words.
+    pub label: String,
+    /// Its conditions, in the order of [`Field`]; at least one.
+    pub conditions: Vec<Condition>,
+}
+
+/// One field of a selector: any of its values suffices.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// The whole path, from the root of the volume.
+    Path(Vec<Glob>),
+    /// The last component of the path.
+    Name(Vec<Glob>),
+    /// The last extension, without the dot.
+    Ext(Vec<String>),
+    /// What the item is.
+    Kind(Vec<Kind>),
+    /// Its type by `magic/1`.
+    Type(Vec<String>),
+    /// Its length in bytes, both ends included.
+    Size {
+        /// At least.
+        min: Option<u64>,
+        /// At most.
+        max: Option<u64>,
+    },
+    /// Its times.
+    Time(TimeCondition),
+    /// Its owner: ids of custodians.
+    Owner(Vec<String>),
+    /// Its digest is on one of these lists.
+    HashIn(Vec<String>),
+    /// Whether its content is encrypted.
+    Encrypted(bool),
+    /// Its text contains terms of a list.
+    Keywords {
+        /// The list's id.
+        list: String,
+        /// How many distinct terms.
+        at_least: u64,
+    },
+    /// The volume it is on.
+    Volume(Vec<String>),
+}
+
+/// A condition on times.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TimeCondition {
+    /// Which times.
+    pub of: Vec<TimeKind>,
+    /// The id of the window.
+    pub within: String,
+    /// Whether one of them suffices.
+    pub mode: TimeMode,
+}
+
+/// Whether one time inside the window suffices.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TimeMode {
+    /// One suffices.
+    Any,
+    /// All must be inside.
+    All,
+}
+
+/// The fields of a selector, in schema order.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Field {
+    /// `path`.
+    Path,
+    /// `name`.
+    Name,
+    /// `ext`.
+    Ext,
+    /// `kind`.
+    Kind,
+    /// `type`.
+    Type,
+    /// `size`.
+    Size,
+    /// `time`.
+    Time,
+    /// `owner`.
+    Owner,
+    /// `hash_in`.
+    HashIn,
+    /// `encrypted`.
+    Encrypted,
+    /// `keywords`.
+    Keywords,
+    /// `volume`.
+    Volume,
+}
+
+impl Field {
+    /// All fields, in schema order.
+    pub const ALL: [Self; 12] = [
+        Self::Path,
+        Self::Name,
+        Self::Ext,
+        Self::Kind,
+        Self::Type,
+        Self::Size,
+        Self::Time,
+        Self::Owner,
+        Self::HashIn,
+        Self::Encrypted,
+        Self::Keywords,
+        Self::Volume,
+    ];
+
+    /// The word used in policies.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Path => "path",
+            Self::Name => "name",
+            Self::Ext => "ext",
+            Self::Kind => "kind",
+            Self::Type => "type",
+            Self::Size => "size",
+            Self::Time => "time",
+            Self::Owner => "owner",
+            Self::HashIn => "hash_in",
+            Self::Encrypted => "encrypted",
+            Self::Keywords => "keywords",
+            Self::Volume => "volume",
+        }
+    }
+
+    /// The look that finds the facts for this field.
+    #[must_use]
+    pub fn look(self) -> Look {
+        match self {
+            Self::Type | Self::Encrypted => Look::Type,
+            Self::HashIn => Look::Hash,
+            Self::Keywords => Look::Content,
+            _ => Look::Metadata,
+        }
+    }
+}
+
+impl Condition {
+    /// Which field it is.
+    #[must_use]
+    pub fn field(&self) -> Field {
+        match self {
+            Self::Path(_) => Field::Path,
+            Self::Name(_) => Field::Name,
+            Self::Ext(_) => Field::Ext,
+            Self::Kind(_) => Field::Kind,
+            Self::Type(_) => Field::Type,
+            Self::Size { .. } => Field::Size,
+            Self::Time(_) => Field::Time,
+            Self::Owner(_) => Field::Owner,
+            Self::HashIn(_) => Field::HashIn,
+            Self::Encrypted(_) => Field::Encrypted,
+            Self::Keywords { .. } => Field::Keywords,
+            Self::Volume(_) => Field::Volume,
+        }
+    }
+}
+
+/// One condition of one selector: what a trit is about.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Atom {
+    /// The selector's id.
+    pub selector: String,
+    /// Its field.
+    pub field: Field,
+}
+
+/// `[[rule]]`: matches where `any` is empty or one of it matches, all of `all` match, and none of `unless`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rule {
+    /// Its id.
+    pub id: String,
+    /// What it does.
+    pub effect: Effect,
+    /// The compartment, for `hold` alone.
+    pub to: Option<String>,
+    /// The ground of a hold or withhold, where given: `attorney-client`.
+    pub ground: Option<String>,
+    /// What it means, in the authority's words.
+    pub text: String,
+    /// Where the order says so.
+    pub basis: String,
+    /// Selectors of which one must match.
+    pub any: Vec<String>,
+    /// Selectors of which all must match.
+    pub all: Vec<String>,
+    /// Selectors of which none may match.
+    pub unless: Vec<String>,
+}
+
+/// What a rule does.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Effect {
+    /// In scope.
+    Include,
+    /// Out of scope, whatever else matches.
+    Exclude,
+    /// Not taken, but named.
+    Withhold,
+    /// For one compartment alone.
+    Hold,
+}
+
+impl Effect {
+    /// All effects.
+    pub const ALL: [Self; 4] = [Self::Include, Self::Exclude, Self::Withhold, Self::Hold];
+
+    /// The word used in policies.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Include => "include",
+            Self::Exclude => "exclude",
+            Self::Withhold => "withhold",
+            Self::Hold => "hold",
+        }
+    }
+}
