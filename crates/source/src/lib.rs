@@ -1,1 +1,30 @@
-//! source.
+//! Reading media: mounted trees and raw images, read only.
+//!
+//! Implements `docs/spec/sources.md`. Nothing here writes to a medium, follows
+//! a link or opens a device, pipe or socket found on one.
+//!
+//! ```text
+//! let opened = source::open(&path, &OpenOptions::default())?;
+//! for source in &opened.sources {
+//!     let report = source.walk(&mut |event| ...)?;     // every item once, damage as issues
+//! }
+//! ```
+//!
+//! Start with [`open()`]. The cast: [`bytes`] (an image as bytes), [`mod@probe`]
+//! (what those bytes are), [`walk`] (what every source offers), [`tree`] (a
+//! mounted directory), [`ext`] (ext2, ext3, ext4), [`exact`] (streams that
+//! deliver their declared length or an error).
+
+pub mod bytes;
+pub mod exact;
+pub mod ext;
+pub mod probe;
+pub mod tree;
+pub mod walk;
+
+mod open;
+
+pub use bytes::{ByteSource, ReadFault};
+pub use exact::{EvidenceStream, StreamFault};
+pub use open::{Medium, OpenError, OpenOptions, Opened, open};
+pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkReport};

@@ -1,0 +1,193 @@
+//! An image or device as bytes, read by position.
+//!
+//! No memory map: a bad sector under a map is a signal that ends the process,
+//! under `pread` it is an error with an offset.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
+
+use scope::Digest;
+use sha2::Digest as _;
+
+/// Bytes of a medium, addressed from 0.
+pub trait ByteSource: Send + Sync {
+    /// Length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether there are no bytes at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `buf` from `offset`. Returns the number of bytes read: less than `buf.len()` only at the end of the
+    /// medium, 0 only at or after it.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadFault`], with the range that could not be read.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault>;
+
+    /// The unit in which the medium is read, in bytes.
+    fn sector_size(&self) -> u32 {
+        512
+    }
+
+    /// Ranges already known to be unreadable, ascending.
+    fn bad_ranges(&self) -> Vec<Range<u64>> {
+        Vec::new()
+    }
+
+    /// Fills all of `buf` from `offset`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadFault`], also where the medium ends first.
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadFault> {
+        let count = self.read_at(offset, buf)?;
+        if count == buf.len() {
+            return Ok(());
+        }
+        Err(ReadFault {
+            offset,
+            length: length(buf.len()),
+            reason: format!("the medium ends at {}", self.len()),
+        })
+    }
+}
+
+/// Bytes that could not be read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("cannot read {length} bytes at {offset}: {reason}")]
+pub struct ReadFault {
+    /// First byte of the read.
+    pub offset: u64,
+    /// Bytes asked for.
+    pub length: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// A raw image: a regular file, or a device, whose bytes are the medium's.
+#[derive(Debug)]
+pub struct RawFile {
+    file: File,
+    len: u64,
+}
+
+impl RawFile {
+    /// Takes `file`, opened for reading alone, as `len` bytes of medium.
+    #[must_use]
+    pub fn new(file: File, len: u64) -> Self {
+        Self { file, len }
+    }
+}
+
+impl ByteSource for RawFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        let asked = length(buf.len());
+        let fault = |reason: String| ReadFault { offset, length: asked, reason };
+        let left = self.len.saturating_sub(offset);
+        let want = usize::try_from(left.min(asked)).map_err(|_| fault("longer than memory".into()))?;
+        let mut done = 0;
+        while done < want {
+            let at = offset.checked_add(length(done)).ok_or_else(|| fault("offset overflows".into()))?;
+            match self.file.read_at(buf.get_mut(done..want).unwrap_or_default(), at) {
+                Ok(0) => return Err(fault(format!("the file ended at {at}, before its {} bytes", self.len))),
+                Ok(count) => done = done.saturating_add(count),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(fault(error.to_string())),
+            }
+        }
+        Ok(done)
+    }
+}
+
+impl ByteSource for Vec<u8> {
+    fn len(&self) -> u64 {
+        length(self.as_slice().len())
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        let tail = usize::try_from(offset).ok().and_then(|start| self.get(start..)).unwrap_or_default();
+        let count = tail.len().min(buf.len());
+        if let (Some(to), Some(from)) = (buf.get_mut(..count), tail.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        Ok(count)
+    }
+}
+
+/// SHA-256 of every byte of `bytes`.
+///
+/// # Errors
+///
+/// [`ReadFault`] for the first range that cannot be read: a digest of part of a medium is never given.
+pub fn digest(bytes: &dyn ByteSource) -> Result<Digest, ReadFault> {
+    let mut hash = sha2::Sha256::new();
+    let mut buf = vec![0; DIGEST_CHUNK];
+    let mut at = 0;
+    loop {
+        let count = bytes.read_at(at, &mut buf)?;
+        if count == 0 {
+            return Ok(Digest(hash.finalize().into()));
+        }
+        hash.update(buf.get(..count).unwrap_or_default());
+        at = at.saturating_add(length(count));
+    }
+}
+
+/// `usize` as `u64`; no platform has a wider `usize`.
+pub(crate) fn length(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+/// Bytes read at once for a digest: large enough that the calls do not count, small enough for any laptop.
+const DIGEST_CHUNK: usize = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn raw(content: &[u8], len: u64) -> RawFile {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        RawFile::new(file, len)
+    }
+
+    fn check(source: &dyn ByteSource, offset: u64, want: usize, expect: &[u8]) {
+        let mut buf = vec![0xEE; want];
+        let count = source.read_at(offset, &mut buf).unwrap();
+        assert_eq!(&buf[..count], expect, "at {offset}");
+    }
+
+    #[test]
+    fn reads_are_short_only_at_the_end() {
+        for source in [&raw(b"abcdef", 6) as &dyn ByteSource, &b"abcdef".to_vec()] {
+            check(source, 0, 6, b"abcdef");
+            check(source, 4, 6, b"ef");
+            check(source, 6, 6, b"");
+            check(source, u64::MAX, 6, b"");
+            assert!(source.read_exact_at(4, &mut [0; 3]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_file_shorter_than_promised_is_an_error() {
+        let source = raw(b"abc", 6);
+        assert!(source.read_at(0, &mut [0; 6]).is_err());
+        assert!(digest(&source).is_err());
+    }
+
+    #[test]
+    fn the_digest_covers_every_byte() {
+        let content = vec![7; DIGEST_CHUNK + 5];
+        assert_eq!(digest(&raw(&content, content.len() as u64)).unwrap(), Digest::of(&content));
+    }
+}

@@ -1,0 +1,136 @@
+//! What every source offers: a walk over all items, and the bytes of one.
+//!
+//! Implements `docs/spec/sources.md`, "What a walk yields".
+//!
+//! ```text
+//! ext4:0c9a4a5e-8d0f-4f0e-9a57-6d1c6a4c2f11/inode:12:0      a locator; no names in it
+//! tree/dev:8:1/inode:99
+//! ```
+
+use std::ops::ControlFlow;
+
+use scope::facts::{CaseRule, Facts};
+
+use crate::bytes::ReadFault;
+use crate::exact::EvidenceStream;
+
+/// One file system or tree on a medium.
+pub trait Source: Send + Sync {
+    /// What this source is.
+    fn info(&self) -> &SourceInfo;
+
+    /// Yields every item once, and an [`Issue`] for whatever cannot be read. Local damage never ends a walk.
+    ///
+    /// Items come depth first, each directory's names in bytewise order. An
+    /// item with several links comes after all others, with every name that was
+    /// found. `visit` ends the walk with `Break`; the report then says `complete: false`.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the root itself cannot be read.
+    fn walk(&self, visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError>;
+
+    /// Opens the content of one item: its declared length, or an error.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the item has no content, cannot be reached, or is
+    /// no longer the item that the walk saw.
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError>;
+}
+
+/// What a source is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SourceInfo {
+    /// The volume, as facts and reports name it: `ext4:<uuid>` or `tree`.
+    pub volume: String,
+    /// The file system's name: `ext4`, `tmpfs`.
+    pub file_system: String,
+    /// How names compare.
+    pub case_rule: CaseRule,
+    /// How the source is reached: `image/ext4`, `tree`.
+    pub locator_prefix: String,
+}
+
+/// What a walk yields.
+#[derive(Clone, Debug)]
+pub enum WalkEvent {
+    /// An item.
+    Item(Entry),
+    /// Something that could not be read.
+    Issue(Issue),
+}
+
+/// One item on a medium.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Where the item is, in plain ASCII and without names.
+    pub locator: String,
+    /// What the look *metadata* found.
+    pub facts: Facts,
+    /// The source's own handle of the item.
+    pub node: NodeId,
+}
+
+/// A source's own handle of an item: its inode number.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct NodeId(u64);
+
+impl NodeId {
+    /// A handle from an inode number.
+    #[must_use]
+    pub fn new(inode: u64) -> Self {
+        Self(inode)
+    }
+
+    /// The inode number.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// Something that could not be read, in words that name nothing of the medium.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Issue {
+    /// The item concerned, where it is known.
+    pub locator: Option<String>,
+    /// What went wrong.
+    pub what: String,
+}
+
+/// What a walk saw, to be compared with what the file system itself counts.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct WalkReport {
+    /// Items yielded.
+    pub items: u64,
+    /// Names found; more than `items` where there are hard links.
+    pub names: u64,
+    /// Issues yielded.
+    pub issues: u64,
+    /// What was counted, how many were seen, how many the file system counts.
+    pub coverage: Vec<(String, u64, u64)>,
+    /// Whether the walk came to its end; `false` where `visit` ended it.
+    pub complete: bool,
+}
+
+/// Why a source, or an item on it, cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The medium could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadFault),
+    /// The operating system refused.
+    #[error("{0}: {1}")]
+    Io(&'static str, #[source] std::io::Error),
+    /// The item has no content, or none that this version can read.
+    #[error("no readable content: {0}")]
+    NoContent(String),
+    /// The item is not the one that the walk saw.
+    #[error("the item changed since the walk: {0}")]
+    Changed(String),
+    /// The file system's structures contradict themselves.
+    #[error("damaged: {0}")]
+    Corrupt(String),
+}
