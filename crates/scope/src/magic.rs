@@ -128,8 +128,9 @@ mod magic_table {
             "zip",
             Unread,
             &[
-                "zip", "zipx", "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "potx", "ppsx",
-                "vsdx", "odt", "ods", "odp", "odg", "ott", "ots", "otp", "epub", "jar", "war", "ear", "apk",
+                "zip", "zipx", "docx", "docm", "dotx", "xlsx", "xlsm", "xltx", "pptx", "pptm", "potx",
+                "ppsx", "vsdx", "odt", "ods", "odp", "odg", "ott", "ots", "otp", "epub", "jar", "war", "ear",
+                "apk",
             ],
         ),
         row("gzip", Unread, &["gz", "tgz", "svgz", "emz"]),
