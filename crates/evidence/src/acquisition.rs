@@ -22,6 +22,8 @@ use scope::{Digest, Outcome};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::event::{Moment, Tool, TreeHead, present, pretty};
+use crate::strict::{self, StrictError};
+use crate::trust::is_origin;
 
 /// What was acquired, by which policy, into which parts.
 ///
@@ -75,6 +77,62 @@ impl Acquisition {
     pub fn to_bytes(&self) -> Vec<u8> {
         pretty(self)
     }
+
+    /// Reads a `meta/acquisition.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`AcquisitionError`] for anything but one strict JSON object with exactly these fields, in which sets,
+    /// parts, recipients and identities are in their order, none twice, and each part has its own file's name.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, AcquisitionError> {
+        let statement: Self = strict::from_json(bytes)?;
+        let rule = |holds: bool, what: &str| {
+            if holds { Ok(()) } else { Err(AcquisitionError::Rule(what.to_owned())) }
+        };
+        rule(is_origin(&statement.origin), "origin: not an origin")?;
+        rule(statement.medium.ids.is_sorted_by(|a, b| a < b), "medium.ids: not sorted, or one twice")?;
+        rule(statement.sets.is_sorted_by(|a, b| a.set < b.set), "sets: not in order, or one twice")?;
+        for set in &statement.sets {
+            let name = &set.set;
+            rule(!set.recipients.is_empty(), &format!("set {name}: no recipients"))?;
+            rule(
+                set.recipients.is_sorted_by(|a, b| a < b),
+                &format!("set {name}: recipients not sorted, or one twice"),
+            )?;
+            for (part, number) in set.parts.iter().zip(1_u64..) {
+                rule(
+                    part.number == number,
+                    &format!("set {name}: parts are not numbered from 1 without gaps"),
+                )?;
+                rule(
+                    part.file == name.file(number),
+                    &format!("set {name}: part {number} must be {}", name.file(number)),
+                )?;
+            }
+        }
+        let counted = statement.inventory.counts.values().try_fold(0_u64, |sum, n| sum.checked_add(*n));
+        rule(counted == Some(statement.inventory.lines), "inventory: lines is not the sum of counts")?;
+        rule(!statement.inventory.counts.values().any(|n| *n == 0), "inventory: an outcome without a line")?;
+        Ok(statement)
+    }
+
+    /// The statement about one set.
+    #[must_use]
+    pub fn set(&self, name: &SetName) -> Option<&SetStatement> {
+        self.sets.iter().find(|set| set.set == *name)
+    }
+}
+
+/// Why bytes are not an acquisition statement.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcquisitionError {
+    /// Not the strict JSON of a statement.
+    #[error(transparent)]
+    Json(#[from] StrictError),
+    /// A value that no statement may have.
+    #[error("{0}")]
+    Rule(String),
 }
 
 /// The format and version that the file states.

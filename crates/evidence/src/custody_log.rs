@@ -20,9 +20,16 @@ use scope::Digest;
 
 use crate::event::{Action, Clock, Event, Format, Moment, Person, Tool, TreeHead};
 use crate::tree;
+use crate::trust::{is_origin, is_principal};
 
 /// The namespace in which events are signed.
-pub const NAMESPACE: &str = "ambit/custody-event/v1";
+pub use crate::sshsig::CUSTODY_EVENT as NAMESPACE;
+
+mod read;
+mod replay;
+
+pub use read::{Log, Logged};
+pub use replay::Replayed;
 
 /// The text of `entry.txt`: what binds an event, its signatures and its predecessor.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -68,6 +75,66 @@ impl Entry {
         }
         text.into_bytes()
     }
+
+    /// Reads an `entry.txt`.
+    ///
+    /// # Errors
+    ///
+    /// [`EntryError`] for anything but the bytes that [`Entry::to_bytes`] gives.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EntryError> {
+        let fail = |line: usize, what: &'static str| EntryError { line, what };
+        let text = std::str::from_utf8(bytes).map_err(|_| fail(1, "not UTF-8"))?;
+        let text = text.strip_suffix('\n').ok_or_else(|| fail(1, "the last line does not end"))?;
+        let mut lines = text.split('\n');
+        if lines.next() != Some("ambit/custody-entry/v1") {
+            return Err(fail(1, "expected `ambit/custody-entry/v1`"));
+        }
+        let mut field = |line: usize, name: &str, what| {
+            let value = lines.next().and_then(|text| text.strip_prefix(name)?.strip_prefix(' '));
+            value.ok_or_else(|| fail(line, what))
+        };
+        let origin = field(2, "origin", "expected `origin`")?;
+        let index = field(3, "index", "expected `index`")?;
+        let previous = field(4, "previous", "expected `previous`")?;
+        let event = field(5, "event", "expected `event`")?;
+        let mut signatures = Vec::new();
+        for (text, line) in lines.zip(6..) {
+            let (principal, digest) = text
+                .strip_prefix("signature ")
+                .and_then(|rest| rest.split_once(' '))
+                .filter(|(principal, _)| is_principal(principal))
+                .ok_or_else(|| fail(line, "expected `signature`, a principal and a digest"))?;
+            signatures.push((principal.to_owned(), digest.parse().map_err(|_| fail(line, "not a digest"))?));
+        }
+        let entry = Self {
+            origin: if is_origin(origin) { origin.to_owned() } else { return Err(fail(2, "not an origin")) },
+            index: index.parse().map_err(|_| fail(3, "not a number"))?,
+            previous: match previous {
+                "-" => None,
+                digest => Some(digest.parse().map_err(|_| fail(4, "not a digest"))?),
+            },
+            event: event.parse().map_err(|_| fail(5, "not a digest"))?,
+            signatures,
+        };
+        if !entry.signatures.is_sorted_by(|a, b| a.0 < b.0) {
+            return Err(fail(6, "signatures are not sorted by principal, or one stands there twice"));
+        }
+        // One spelling per entry: `007` or `+7` are not how 7 is written.
+        if entry.to_bytes() != bytes {
+            return Err(fail(3, "not a canonical decimal number"));
+        }
+        Ok(entry)
+    }
+}
+
+/// Why a text is not an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("entry.txt line {line}: {what}")]
+pub struct EntryError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub what: &'static str,
 }
 
 /// Where a log stands: all that is needed to append to it.

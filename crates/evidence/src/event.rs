@@ -24,7 +24,8 @@ use scope::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::acquisition::{MediumStatement, RunNumber};
-use crate::trust::Role;
+use crate::strict::{self, StrictError};
+use crate::trust::{Role, is_origin, is_principal};
 
 /// One statement in the package's life, signed by those who stand for it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -311,6 +312,62 @@ impl Event {
     pub fn to_bytes(&self) -> Vec<u8> {
         pretty(self)
     }
+
+    /// Reads an `event.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`StrictError`] for anything but one strict JSON object with exactly these fields, and [`EventError::Rule`]
+    /// for a value that no event may have.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, EventError> {
+        let event: Self = strict::from_json(bytes)?;
+        let rule = |holds: bool, what| if holds { Ok(()) } else { Err(EventError::Rule(what)) };
+        rule(is_origin(&event.origin), "origin: not an origin")?;
+        rule(
+            (event.index == 0) == event.prev_entry.is_none(),
+            "prev_entry: null at index 0 and there alone",
+        )?;
+        rule((event.index == 0) == event.prev_tree.is_none(), "prev_tree: null at index 0 and there alone")?;
+        rule(!event.who.is_empty(), "who: nobody")?;
+        rule(event.who.iter().all(|w| is_principal(&w.principal)), "who: not a principal's name")?;
+        rule(
+            event.who.is_sorted_by(|a, b| a.principal < b.principal),
+            "who: not sorted by principal, or one twice",
+        )?;
+        if let Action::PackageSeal(seal) = &event.action {
+            let sorted = seal.signatures.is_sorted_by(|a, b| a.principal < b.principal);
+            rule(sorted, "signatures: not sorted by principal, or one twice")?;
+            rule(
+                seal.signatures.iter().all(|s| is_principal(&s.principal)),
+                "signatures: not a principal's name",
+            )?;
+        }
+        if let Action::PolicyApprove(approve) = &event.action {
+            let attested = approve.by == ApprovedBy::Instrument;
+            rule(
+                attested == approve.instrument.is_some(),
+                "instrument: given exactly where `by` is `instrument`",
+            )?;
+        }
+        if let Action::AcquisitionEnd(end) = &event.action {
+            let parts = [end.captured, end.held, end.listed, end.left];
+            let sum = parts.into_iter().try_fold(0_u64, u64::checked_add);
+            rule(sum == Some(end.items), "items: not the sum of captured, held, listed and left")?;
+        }
+        Ok(event)
+    }
+}
+
+/// Why bytes are not an event.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// Not the strict JSON of an event.
+    #[error(transparent)]
+    Json(#[from] StrictError),
+    /// A value that no event may have.
+    #[error("{0}")]
+    Rule(&'static str),
 }
 
 /// A point in time as RFC 3339 writes it, with seconds and an explicit offset.

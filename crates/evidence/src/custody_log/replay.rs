@@ -1,0 +1,227 @@
+//! Replaying a log against a trust file: signatures, quorums, and what may follow what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, FixedOffset};
+use scope::Digest;
+
+use super::{Log, Logged, NAMESPACE, folder};
+use crate::acquisition::RunNumber;
+use crate::event::{AcquisitionStart, Action, ApprovedBy, Person};
+use crate::sshsig::{self, PublicKey};
+use crate::trust::{Principal, Role, Step, Trust};
+
+/// What a replay found.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// Why the log cannot be believed, one line each; empty for a log that can.
+    pub problems: Vec<String>,
+    /// Departures from the procedure that the log itself states.
+    pub departures: Vec<String>,
+}
+
+impl Log {
+    /// Replays the log from its first entry: each signature, each quorum, each step after what it needs.
+    ///
+    /// Whether a key was valid is judged at the event's own time, since no time stamp is checked in this version.
+    #[must_use]
+    pub fn replay(&self, trust: &Trust) -> Replayed {
+        let mut found = Replayed::default();
+        let mut state = State::default();
+        let mut before: Option<DateTime<FixedOffset>> = None;
+        for (index, logged) in (0_u64..).zip(&self.entries) {
+            let at = folder(index);
+            let mut problems = signature_problems(logged, trust);
+            problems.extend(quorum_problem(logged, trust));
+            problems.extend(state.step(index, &logged.event.action));
+            found.problems.extend(problems.into_iter().map(|problem| format!("{at}: {problem}")));
+
+            let when = logged.event.when.at();
+            if before.is_some_and(|before| when < before) {
+                found.departures.push(format!("{at}: its clock shows an earlier time than the event before"));
+            }
+            before = Some(when);
+            found
+                .departures
+                .extend(stated_departure(&logged.event.action).map(|text| format!("{at}: {text}")));
+        }
+        if self.entries.iter().any(|logged| logged.event.origin != trust.origin()) {
+            found.problems.push(format!("the log is not that of the trust file: {}", trust.origin()));
+        }
+        found
+    }
+
+    /// The event that announced a run, with its place in the log.
+    #[must_use]
+    pub fn start_of(&self, package: RunNumber) -> Option<(&Logged, &AcquisitionStart)> {
+        self.entries.iter().find_map(|logged| match &logged.event.action {
+            Action::AcquisitionStart(start) if start.package == package => Some((logged, start)),
+            _ => None,
+        })
+    }
+}
+
+/// Checks one signature file by any of the principal's keys.
+///
+/// # Errors
+///
+/// In words: what is wrong with the signature, or with the key at that time.
+pub(crate) fn check_signature(
+    principal: &Principal,
+    armored: &[u8],
+    namespace: &str,
+    message: &[u8],
+    when: DateTime<FixedOffset>,
+) -> Result<(), String> {
+    let mut refused = "the trust file gives no signing key".to_owned();
+    for key in &principal.keys {
+        match sshsig::verify(armored, key, namespace, message) {
+            Ok(()) if principal.valid_at(when) => return Ok(()),
+            Ok(()) => return Err(format!("the key of {} was not valid at {when}", principal.name)),
+            Err(e) => refused = e.to_string(),
+        }
+    }
+    Err(refused)
+}
+
+fn signature_problems(logged: &Logged, trust: &Trust) -> Vec<String> {
+    let event = &logged.event;
+    let mut problems = Vec::new();
+    for who in &event.who {
+        let Some(principal) = trust.principal(&who.principal) else {
+            problems.push(format!("{} is not in the trust file", who.principal));
+            continue;
+        };
+        problems.extend(person_problem(who, principal));
+        let file = logged.signatures.iter().find(|(name, _)| *name == who.principal);
+        let Some((_, armored)) = file else {
+            problems.push(format!("{} has not signed", who.principal));
+            continue;
+        };
+        if let Err(e) = check_signature(principal, armored, NAMESPACE, &logged.event_bytes, event.when.at()) {
+            problems.push(format!("{}.sig: {e}", who.principal));
+        }
+    }
+    problems
+}
+
+fn person_problem(who: &Person, principal: &Principal) -> Option<String> {
+    if !principal.roles.contains(&who.role) {
+        return Some(format!(
+            "{} signs as {}, a role that the trust file does not give",
+            who.principal, who.role
+        ));
+    }
+    if who.person != principal.person || who.organisation != principal.organisation {
+        return Some(format!(
+            "{} is `{}` of `{}`, in the trust file `{}` of `{}`",
+            who.principal, who.person, who.organisation, principal.person, principal.organisation
+        ));
+    }
+    None
+}
+
+fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
+    let signers: Vec<(&str, Option<Role>)> =
+        logged.event.who.iter().map(|who| (who.principal.as_str(), Some(who.role))).collect();
+    let met = match &logged.event.action {
+        Action::CaseOpen(_) => trust.meets(Step::CaseOpen, &signers),
+        Action::PolicyApprove(approve) if approve.by == ApprovedBy::Instrument => {
+            // The authority has no key here: an officer attests the order by its digest.
+            trust.meets_roles(Step::PolicyApprove, &[vec![Role::Examiner]], &signers)
+        }
+        Action::PolicyApprove(_) => trust.meets(Step::PolicyApprove, &signers),
+        Action::Examine(_) => trust.meets(Step::Examine, &signers),
+        Action::AcquisitionStart(_) => trust.meets(Step::AcquisitionStart, &signers),
+        Action::AcquisitionEnd(_) => trust.meets(Step::AcquisitionEnd, &signers),
+        Action::PackageSeal(seal) => {
+            // The quorum of the seal is over its own signatures; the event needs one of those who gave them.
+            let sealed = |name: &str| seal.signatures.iter().any(|s| s.principal == name);
+            if signers.iter().any(|(name, _)| sealed(name)) {
+                return None;
+            }
+            return Some("package.seal is signed by nobody who signed the seal".to_owned());
+        }
+        Action::Note(_) | Action::Override(_) => return None,
+    };
+    met.err().map(|e| e.to_string())
+}
+
+/// What has happened so far.
+#[derive(Default)]
+struct State {
+    approved: BTreeSet<Digest>,
+    runs: BTreeMap<RunNumber, Stage>,
+    run_keys: BTreeSet<String>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Stage {
+    Started,
+    Ended,
+    Sealed,
+}
+
+impl State {
+    /// Goes on by one event; what may not follow is a problem.
+    fn step(&mut self, index: u64, action: &Action) -> Vec<String> {
+        let mut problems = Vec::new();
+        if (index == 0) != matches!(action, Action::CaseOpen(_)) {
+            problems.push("case.open stands at index 0, once".to_owned());
+        }
+        match action {
+            Action::PolicyApprove(approve) => {
+                self.approved.insert(approve.policy);
+            }
+            Action::AcquisitionStart(start) => {
+                if self.runs.insert(start.package, Stage::Started).is_some() {
+                    problems.push(format!("run {} has been started before", start.package));
+                }
+                if !matches!(start.run_key.parse(), Ok(PublicKey::Ed25519(_))) {
+                    problems.push("run_key: not an ssh-ed25519 key".to_owned());
+                }
+                if !self.run_keys.insert(start.run_key.clone()) {
+                    problems.push("run_key: used by a run before".to_owned());
+                }
+                if start.without_approval.is_none() && !self.approved.contains(&start.policy) {
+                    problems.push(format!(
+                        "policy {} is not approved, and the event does not say why",
+                        start.policy
+                    ));
+                }
+            }
+            Action::AcquisitionEnd(end) => {
+                problems.extend(self.advance(end.package, Stage::Started, Stage::Ended, "acquisition.end"));
+            }
+            Action::PackageSeal(seal) => {
+                problems.extend(self.advance(seal.package, Stage::Ended, Stage::Sealed, "package.seal"));
+            }
+            Action::CaseOpen(_) | Action::Examine(_) | Action::Note(_) | Action::Override(_) => {}
+        }
+        problems
+    }
+
+    fn advance(&mut self, package: RunNumber, from: Stage, to: Stage, step: &str) -> Option<String> {
+        let stage = self.runs.get(&package).copied();
+        if stage == Some(from) {
+            self.runs.insert(package, to);
+            return None;
+        }
+        let found = match stage {
+            None => "was not started",
+            Some(Stage::Started) => "has not ended",
+            Some(Stage::Ended) => "has ended already",
+            Some(Stage::Sealed) => "is sealed already",
+        };
+        Some(format!("{step}: run {package} {found}"))
+    }
+}
+
+fn stated_departure(action: &Action) -> Option<String> {
+    match action {
+        Action::Override(departure) => Some(format!("override: {}: {}", departure.what, departure.reason)),
+        Action::PolicyApprove(approve) => approve.departure.clone(),
+        _ => None,
+    }
+}
