@@ -50,7 +50,7 @@ impl Trust {
             digest: Digest::of(bytes),
             origin: file.origin.get_ref().clone(),
             quorums: lines.quorums(&file.quorum, &principals)?,
-            checkpoint: file.checkpoint.map(|head| TreeHead { size: head.size, root: head.root }),
+            checkpoint: file.checkpoint.as_ref().map(|head| TreeHead { size: head.size, root: head.root }),
             require: file.require.clone(),
             log_key,
             principals,
