@@ -21,6 +21,7 @@ pub mod facts;
 pub mod fold;
 pub mod glob;
 pub mod lint;
+pub mod magic;
 pub mod name;
 pub mod outcome;
 pub mod policy;
