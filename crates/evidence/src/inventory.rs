@@ -7,10 +7,23 @@
 //! held:neutral 7a11f0d2...
 //! left 00a3c9e1...
 //! ```
+//!
+//! Lines are sorted bytewise, so that their order tells nothing of the walk,
+//! and none stands twice. The root is the RFC 6962 tree over the lines without
+//! their line feeds.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Read;
+use std::str::FromStr;
 
 use scope::{Digest, Outcome};
+
+use crate::ledger::{LineError, Lines};
+use crate::tree::Tree;
+
+/// Longest line in bytes, with its LF: the longest outcome is `listed:` and a compartment of 64.
+pub const MAX_LINE: usize = 7 + 64 + 1 + 64 + 1;
 
 /// One line of the inventory.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -21,9 +34,312 @@ pub struct Line {
     pub digest: Digest,
 }
 
+/// Why a text is not a line of an inventory.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not an inventory line: expected an outcome, one space and 64 lower-case hex digits")]
+pub struct LineGrammarError;
+
+/// Why an inventory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InventoryError {
+    /// The file gives no whole line.
+    #[error("inventory: {0}")]
+    Line(#[from] LineError),
+    /// A line does not follow the grammar.
+    #[error("inventory line {line}: {source}")]
+    Grammar {
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong.
+        source: LineGrammarError,
+    },
+    /// A line does not sort after the one before it.
+    #[error("inventory line {line} does not sort after the line before it, or stands twice")]
+    Order {
+        /// Which line, from 1.
+        line: u64,
+    },
+}
+
 impl fmt::Display for Line {
     /// The line without its LF. Sorting these texts bytewise gives the inventory's order.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.outcome, self.digest.hex())
+    }
+}
+
+impl FromStr for Line {
+    type Err = LineGrammarError;
+    fn from_str(text: &str) -> Result<Self, LineGrammarError> {
+        let (outcome, digest) = text.split_once(' ').ok_or(LineGrammarError)?;
+        let outcome = outcome.parse().map_err(|_| LineGrammarError)?;
+        Ok(Self { outcome, digest: Digest::from_hex(digest).map_err(|_| LineGrammarError)? })
+    }
+}
+
+/// Reads an inventory line by line, in constant memory.
+///
+/// After an error it gives nothing more.
+#[derive(Debug)]
+pub struct Reader<R> {
+    lines: Lines<R>,
+    previous: Vec<u8>,
+    tree: Tree,
+    ended: bool,
+}
+
+impl<R: Read> Reader<R> {
+    /// The lines of `source`, the bytes of `meta/inventory.txt`.
+    pub fn new(source: R) -> Self {
+        Self { lines: Lines::new(source, MAX_LINE), previous: Vec::new(), tree: Tree::new(), ended: false }
+    }
+
+    /// The root over the lines given so far.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        self.tree.root()
+    }
+
+    fn read(&mut self) -> Result<Option<Line>, InventoryError> {
+        let Some(mut text) = self.lines.next_line()? else {
+            return Ok(None);
+        };
+        text.pop(); // its LF
+        let number = self.lines.number();
+        let grammar = |source| InventoryError::Grammar { line: number, source };
+        let line: Line =
+            std::str::from_utf8(&text).map_err(|_| grammar(LineGrammarError))?.parse().map_err(grammar)?;
+        if text <= self.previous {
+            return Err(InventoryError::Order { line: number });
+        }
+        self.tree.push(&text);
+        self.previous = text;
+        Ok(Some(line))
+    }
+}
+
+impl<R: Read> Iterator for Reader<R> {
+    type Item = Result<Line, InventoryError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let line = self.read().transpose();
+        self.ended = !matches!(line, Some(Ok(_)));
+        line
+    }
+}
+
+/// A whole inventory: 32 bytes of memory per line.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    /// The digests per outcome, ascending.
+    lines: BTreeMap<Outcome, Vec<Digest>>,
+    root: Digest,
+    count: u64,
+}
+
+impl Inventory {
+    /// Reads the bytes of `meta/inventory.txt`.
+    ///
+    /// # Errors
+    ///
+    /// [`InventoryError`] for the first line that is not of the grammar, in order, or alone.
+    pub fn read(source: impl Read) -> Result<Self, InventoryError> {
+        let mut reader = Reader::new(source);
+        let mut inventory = Self { lines: BTreeMap::new(), root: reader.root(), count: 0 };
+        for line in &mut reader {
+            let Line { outcome, digest } = line?;
+            inventory.lines.entry(outcome).or_default().push(digest);
+            inventory.count = inventory.count.saturating_add(1);
+        }
+        inventory.root = reader.root();
+        Ok(inventory)
+    }
+
+    /// The RFC 6962 root over the lines without their line feeds.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        self.root
+    }
+
+    /// How many lines there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether there is no line.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Lines per outcome; outcomes without a line are absent.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<Outcome, u64> {
+        let counted = |digests: &Vec<Digest>| u64::try_from(digests.len()).unwrap_or(u64::MAX);
+        self.lines.iter().map(|(outcome, digests)| (outcome.clone(), counted(digests))).collect()
+    }
+
+    /// The digests of an outcome, ascending.
+    #[must_use]
+    pub fn lines_of(&self, outcome: &Outcome) -> &[Digest] {
+        self.lines.get(outcome).map_or(&[], Vec::as_slice)
+    }
+
+    /// The outcomes that have a line.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.lines.keys()
+    }
+}
+
+/// Which lines of an inventory have been met: one byte of memory per line.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticks<'a> {
+    inventory: &'a Inventory,
+    met: BTreeMap<&'a Outcome, Vec<bool>>,
+}
+
+/// What looking for a line found.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Tick {
+    /// The line is there, and was met for the first time.
+    First,
+    /// The line is there, and was met before.
+    Again,
+    /// There is no such line.
+    Absent,
+}
+
+impl<'a> Ticks<'a> {
+    /// No line has been met.
+    pub(crate) fn new(inventory: &'a Inventory) -> Self {
+        let unmet = inventory.lines.iter().map(|(outcome, digests)| (outcome, vec![false; digests.len()]));
+        Self { inventory, met: unmet.collect() }
+    }
+
+    /// Meets a line.
+    pub(crate) fn tick(&mut self, line: &Line) -> Tick {
+        let place = self.inventory.lines_of(&line.outcome).binary_search(&line.digest);
+        let met = self.met.get_mut(&line.outcome).zip(place.ok()).and_then(|(met, i)| met.get_mut(i));
+        match met {
+            None => Tick::Absent,
+            Some(met) => match std::mem::replace(met, true) {
+                true => Tick::Again,
+                false => Tick::First,
+            },
+        }
+    }
+
+    /// The lines of an outcome that have not been met.
+    pub(crate) fn unmet(&self, outcome: &Outcome) -> impl Iterator<Item = &'a Digest> {
+        let met = self.met.get(outcome).map_or(&[][..], Vec::as_slice);
+        self.inventory.lines_of(outcome).iter().zip(met).filter(|(_, met)| !**met).map(|(digest, _)| digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn line(outcome: &str, byte: u8) -> String {
+        format!("{outcome} {}\n", scope::digest::hex(&[byte; 32]))
+    }
+
+    fn check(text: &str, expected: &str) {
+        let found = match Inventory::read(text.as_bytes()) {
+            Ok(inventory) => {
+                let counts: Vec<_> =
+                    inventory.counts().into_iter().map(|(o, n)| format!("{o} {n}")).collect();
+                format!("{} lines: {}", inventory.len(), counts.join(", "))
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected, "{text:?}");
+    }
+
+    #[test]
+    fn sorted_unique_and_of_the_grammar() {
+        check("", "0 lines: ");
+        let good =
+            [line("captured", 1), line("captured", 2), line("held:a", 0), line("left", 0), line("listed", 9)];
+        check(
+            &(good.concat() + &line("listed:a", 0)),
+            "6 lines: captured 2, held:a 1, listed 1, listed:a 1, left 1",
+        );
+        check(
+            &(line("left", 1) + &line("left", 1)),
+            "inventory line 2 does not sort after the line before it, or stands twice",
+        );
+        check(
+            &(line("left", 1) + &line("captured", 1)),
+            "inventory line 2 does not sort after the line before it, or stands twice",
+        );
+        for wrong in [
+            line("Left", 0),
+            line("left ", 0),
+            line(" left", 0),
+            line("sealed", 0),
+            line("held:", 0),
+            line("left", 0).replace("00\n", "0\n"),
+            line("left", 0).replace("00\n", "0G\n"),
+            line("left", 0xaa).to_uppercase(),
+            line("left", 0).replace('\n', "\r\n"),
+            "\n".into(),
+            "left \u{e9}\n".into(),
+        ] {
+            check(
+                &wrong,
+                "inventory line 1: not an inventory line: expected an outcome, one space and 64 lower-case hex digits",
+            );
+        }
+        check(
+            line("left", 0).trim_end(),
+            "inventory: line 1 does not end with a line feed: the file was cut",
+        );
+        check(&"x".repeat(1 << 20), "inventory: line 1 is longer than 137 bytes");
+        let longest = line(&format!("listed:{}", "a".repeat(64)), 0);
+        assert_eq!(longest.len(), MAX_LINE);
+        check(&longest, &format!("1 lines: listed:{} 1", "a".repeat(64)));
+    }
+
+    #[test]
+    fn lines_are_met_once() {
+        let text = [line("captured", 1), line("left", 2), line("left", 3)].concat();
+        let inventory = Inventory::read(text.as_bytes()).unwrap();
+        let mut ticks = Ticks::new(&inventory);
+        let tick = |ticks: &mut Ticks<'_>, outcome: &str, byte| {
+            ticks.tick(&line(outcome, byte).trim_end().parse().unwrap())
+        };
+        assert_eq!(tick(&mut ticks, "left", 2), Tick::First);
+        assert_eq!(tick(&mut ticks, "left", 2), Tick::Again);
+        assert_eq!(tick(&mut ticks, "left", 1), Tick::Absent);
+        assert_eq!(tick(&mut ticks, "captured", 2), Tick::Absent);
+        assert_eq!(tick(&mut ticks, "held:x", 1), Tick::Absent);
+        assert_eq!(ticks.unmet(&Outcome::Left).collect::<Vec<_>>(), [&Digest([3; 32])]);
+        assert_eq!(ticks.unmet(&Outcome::Captured).count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn the_root_is_the_tree_over_the_sorted_lines(
+            digests in prop::collection::btree_set(any::<[u8; 32]>(), 0..40),
+            outcomes in prop::collection::vec("captured|left|listed|held:[a-z0-9_-]{1}[a-z0-9]{0,3}x", 40),
+        ) {
+            let outcomes = outcomes.iter().map(|text| text.parse::<Outcome>().unwrap_or(Outcome::Left));
+            let mut lines: Vec<String> = digests
+                .iter()
+                .zip(outcomes)
+                .map(|(digest, outcome)| Line { outcome, digest: Digest(*digest) }.to_string())
+                .collect();
+            lines.sort();
+            let inventory = Inventory::read((lines.join("\n") + "\n").trim_start().as_bytes()).unwrap();
+            prop_assert_eq!(inventory.root(), crate::tree::root(&lines));
+            prop_assert_eq!(inventory.counts().values().sum::<u64>(), digests.len() as u64);
+        }
     }
 }

@@ -14,12 +14,14 @@
 //! They are made here from facts and decisions, and read back, strictly, by
 //! [`Record::parts`].
 
+mod consistency;
 mod control;
 
 use scope::facts::{Fact, Facts, FactsError, Look};
 use scope::{Decision, Digest, Outcome, Tier};
 use serde::{Deserialize, Serialize};
 
+pub use consistency::Mismatch;
 pub use control::{Control, ControlError, Series};
 
 use crate::event::present;
