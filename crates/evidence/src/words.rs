@@ -1,1 +1,79 @@
-//! A digest as eight words, to compare with paper.
+//! A digest as eight words, to compare with paper and over the telephone.
+//!
+//! ```text
+//! raccoon seven onion twelve hybrid canvas ozone mimic
+//! ```
+//!
+//! The first 88 bits of a SHA-256 digest, eleven bits a word, from the 2,048 English words of BIP-39: none shares its
+//! first four letters with another, so a word half heard is still one word. Implements `docs/spec/seal.md`.
+
+use bip0039::English;
+use scope::Digest;
+
+/// Number of words.
+pub const COUNT: usize = 8;
+
+/// The first 88 bits of a digest as eight words.
+#[must_use]
+pub fn words(digest: &Digest) -> [&'static str; COUNT] {
+    let list = English::words();
+    let bit = |at: usize| digest.0.get(at / 8).is_some_and(|byte| byte >> (7 - at % 8) & 1 == 1);
+    std::array::from_fn(|word| {
+        let bits = word.saturating_mul(BITS)..word.saturating_add(1).saturating_mul(BITS);
+        let index = bits.fold(0, |number, at| number << 1 | usize::from(bit(at)));
+        // INVARIANT: eleven bits index a list of 2^11 words.
+        list.get(index).copied().unwrap_or_default()
+    })
+}
+
+/// Whether a text that a person typed is the words of this digest.
+///
+/// Case does not count, and anything that is not a letter separates words. All eight are needed.
+#[must_use]
+pub fn matches(digest: &Digest, typed: &str) -> bool {
+    let typed = typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    typed.map(str::to_lowercase).eq(words(digest))
+}
+
+/// Bits a word: 2^11 is 2,048.
+const BITS: usize = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_the_published_one() {
+        let list = English::words().iter().map(|word| format!("{word}\n")).collect::<String>();
+        // SHA-256 of english.txt in the BIP-39 repository.
+        let published = "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda";
+        assert_eq!(Digest::of(list.as_bytes()).hex(), published);
+    }
+
+    #[test]
+    fn eight_words_of_eleven_bits() {
+        assert_eq!(words(&Digest([0; 32])), ["abandon"; 8]);
+        assert_eq!(words(&Digest([0xff; 32])), ["zoo"; 8]);
+        let mut one = [0; 32];
+        one[1] = 0b0010_0000; // bit 10, the last of the first word
+        one[10] = 1; // bit 87, the last of the last word
+        one[11] = 0xff; // bit 88 and on: not looked at
+        let expected = "ability abandon abandon abandon abandon abandon abandon ability";
+        assert_eq!(words(&Digest(one)).join(" "), expected);
+    }
+
+    #[test]
+    fn typed_words_are_compared_whole() {
+        let digest = Digest::of(b"abc");
+        let paper = words(&digest);
+        let [first, ..] = paper;
+        assert!(matches(&digest, &paper.join(" ")));
+        assert!(matches(&digest, &format!(" 1. {}\n", paper.join(" - ").to_uppercase())));
+        for wrong in
+            [paper[..7].join(" "), format!("{} {first}", paper.join(" ")), String::new(), paper.concat()]
+        {
+            assert!(!matches(&digest, &wrong), "{wrong}");
+        }
+        assert!(!matches(&Digest::of(b"abd"), &paper.join(" ")));
+    }
+}
