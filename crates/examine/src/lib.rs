@@ -1,1 +1,18 @@
-//! examine.
+//! Looks: from an item on a medium to the facts that its decision needs.
+//!
+//! [`examine()`] asks the policy, takes the one look that the policy asks for, and
+//! asks again. An item is never looked into deeper than its decision needs, and
+//! what could not be read is a fact of its own.
+//!
+//! ```text
+//! metadata   the walker has them        names, times, sizes, owners
+//! type       first 4096 bytes           magic/1     docs/spec/magic.md
+//! hash       the whole content, once    SHA-256, and MD5 and SHA-1 on request
+//! content    the whole content          kw/1 and text/1     docs/spec/keywords.md
+//! ```
+
+pub mod examine;
+pub mod keywords;
+pub mod magic;
+
+pub use examine::{ExamineError, Examined, Examiner, Options, examine};

@@ -1,0 +1,284 @@
+//! The loop: ask the policy, take the look that it asks for, ask again.
+//!
+//! ```text
+//! decide -> type -> decide -> hash -> decide -> left, after three looks of four
+//! ```
+//!
+//! A look that fails is a fact with a reason, and the atoms that wait for it
+//! stay unknown: one bad file never ends a capture. Reasons name nothing of the item.
+
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+use std::sync::OnceLock;
+
+use md5::Md5;
+use scope::facts::{Facts, Failure, HashFact, Look};
+use scope::{Decision, Digest, Policy, Step, decide};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+use source::{Entry, EvidenceStream, Source, SourceError, StreamFault};
+use zeroize::Zeroizing;
+
+use crate::keywords::{Searcher, SearcherError};
+use crate::magic;
+
+/// How to examine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// Compute MD5 beside SHA-256.
+    pub md5: bool,
+    /// Compute SHA-1 beside SHA-256.
+    pub sha1: bool,
+    /// Most bytes of one item held in memory. A larger item is read again for each look, and again to keep it.
+    pub buffer: usize,
+}
+
+impl Default for Options {
+    /// SHA-256 alone, and 16 MiB per item: two workers and the parts they write stay well below 100 MiB.
+    fn default() -> Self {
+        Self { md5: false, sha1: false, buffer: 16 << 20 }
+    }
+}
+
+/// An item, looked at as deep as its decision needed.
+#[derive(Debug)]
+pub struct Examined {
+    /// What the looks found.
+    pub facts: Facts,
+    /// What becomes of the item.
+    pub decision: Decision,
+    /// The whole content, where a look read it and it fitted the buffer.
+    pub content: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Why items cannot be examined under this policy at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ExamineError {
+    /// The keyword lists cannot be searched for.
+    #[error(transparent)]
+    Keywords(#[from] SearcherError),
+    /// The policy asked for a look that had been taken.
+    #[error("the policy asked twice for the look `{}`", .0.word())]
+    AskedTwice(Look),
+}
+
+/// One policy, ready to examine items. Many threads may use it at once.
+#[derive(Debug)]
+pub struct Examiner<'a> {
+    policy: &'a Policy,
+    options: Options,
+    /// Built when the first item needs it: most policies never look at content.
+    searcher: OnceLock<Result<Searcher, SearcherError>>,
+}
+
+/// Examines one item. For many, build an [`Examiner`] once.
+///
+/// # Errors
+///
+/// [`ExamineError`] where the policy itself stands in the way; never for what the item holds.
+pub fn examine(
+    policy: &Policy,
+    entry: &Entry,
+    source: &dyn Source,
+    options: &Options,
+) -> Result<Examined, ExamineError> {
+    Examiner::new(policy, *options).examine(entry, source)
+}
+
+impl<'a> Examiner<'a> {
+    /// Prepares to examine items under `policy`.
+    #[must_use]
+    pub fn new(policy: &'a Policy, options: Options) -> Self {
+        Self { policy, options, searcher: OnceLock::new() }
+    }
+
+    /// Examines one item.
+    ///
+    /// # Errors
+    ///
+    /// [`ExamineError`] where the policy itself stands in the way; never for what the item holds.
+    pub fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<Examined, ExamineError> {
+        let mut facts = entry.facts.clone();
+        let mut content = None;
+        loop {
+            let look = match decide(self.policy, &facts) {
+                Step::Decided(decision) => return Ok(Examined { facts, decision, content }),
+                Step::Look(look) => look,
+            };
+            if facts.looks.contains(&look) {
+                return Err(ExamineError::AskedTwice(look));
+            }
+            if facts.kind.has_content() {
+                self.take(look, entry, source, &mut facts, &mut content)?;
+            }
+            facts.looks.push(look);
+        }
+    }
+
+    fn take(
+        &self,
+        look: Look,
+        entry: &Entry,
+        source: &dyn Source,
+        facts: &mut Facts,
+        content: &mut Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), ExamineError> {
+        let outcome = match look {
+            Look::Metadata => Ok(()), // the walker took it
+            Look::Type => look_at_type(entry, source, facts),
+            Look::Hash => self.look_at_hash(entry, source, facts, content),
+            Look::Content => self.look_at_content(entry, source, facts, content)?,
+        };
+        if let Err(reason) = outcome {
+            facts.failures.push(Failure { look, reason });
+        }
+        Ok(())
+    }
+
+    /// Reads the whole content once, and keeps it if it fits the buffer.
+    fn look_at_hash(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        facts: &mut Facts,
+        content: &mut Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), String> {
+        let mut sha256 = Sha256::new();
+        let mut md5 = self.options.md5.then(Md5::new);
+        let mut sha1 = self.options.sha1.then(Sha1::new);
+        *content = self.read_all(entry, source, facts.size, &mut |piece| {
+            sha256.update(piece);
+            if let Some(md5) = &mut md5 {
+                md5.update(piece);
+            }
+            if let Some(sha1) = &mut sha1 {
+                sha1.update(piece);
+            }
+        })?;
+        facts.hash = Some(HashFact {
+            sha256: Digest(sha256.finalize().into()),
+            md5: md5.map(|state| scope::digest::hex(&state.finalize())),
+            sha1: sha1.map(|state| scope::digest::hex(&state.finalize())),
+        });
+        Ok(())
+    }
+
+    /// Searches the content for the policy's keywords: in memory where an earlier look kept it.
+    fn look_at_content(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        facts: &mut Facts,
+        content: &mut Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Result<(), String>, ExamineError> {
+        let build = || Searcher::new(&self.policy.keyword_lists());
+        let searcher = self.searcher.get_or_init(build).as_ref().map_err(|error| *error)?;
+        let mut search = searcher.start();
+        let mut head = Zeroizing::new(Vec::with_capacity(magic::HEAD));
+        let mut see = |piece: &[u8]| {
+            let missing = magic::HEAD.saturating_sub(head.len());
+            head.extend_from_slice(piece.get(..missing).unwrap_or(piece));
+            search.feed(piece);
+        };
+        let outcome = match content.as_deref() {
+            Some(kept) => {
+                see(kept);
+                Ok(())
+            }
+            None => self.read_all(entry, source, facts.size, &mut see).map(|read| *content = read),
+        };
+        // The layer needs the type even where the policy does not let it be recorded.
+        let name = magic::detect(&head).name;
+        facts.keywords = search.finish().facts(&name, outcome.is_ok());
+        Ok(outcome)
+    }
+
+    /// Reads the content to its end, each piece through `see`. Returns all of it where it fits the buffer.
+    ///
+    /// An error is a reason in words that name nothing of the item.
+    fn read_all(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        size: Option<u64>,
+        see: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
+        let mut stream = source.open(entry).map_err(|error| cannot_open(&error))?;
+        let declared = stream.declared_len();
+        if size.is_some_and(|size| size != declared) {
+            return Err(format!("size is {}, and {declared} bytes are declared", size.unwrap_or(0)));
+        }
+        // Room for all of it from the start: a vector that grew would leave copies behind, unwiped.
+        let room = usize::try_from(declared).ok().filter(|length| *length <= self.options.buffer);
+        let mut kept = room.map(|length| Zeroizing::new(Vec::with_capacity(length)));
+        let mut piece = Zeroizing::new(vec![0; PIECE]);
+        let mut total = 0_u64;
+        loop {
+            let count = read(stream.as_mut(), &mut piece).map_err(|error| cannot_read(&error, total))?;
+            let Some(bytes) = piece.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            total = total.saturating_add(bytes.len() as u64);
+            if total > declared {
+                return Err(format!("content goes on after its declared {declared} bytes"));
+            }
+            if let Some(kept) = &mut kept {
+                kept.extend_from_slice(bytes);
+            }
+            see(bytes);
+        }
+        if total < declared {
+            return Err(format!("content ended after {total} of {declared} bytes"));
+        }
+        Ok(kept)
+    }
+}
+
+/// Reads the first bytes and no more.
+fn look_at_type(entry: &Entry, source: &dyn Source, facts: &mut Facts) -> Result<(), String> {
+    let mut stream = source.open(entry).map_err(|error| cannot_open(&error))?;
+    let declared = stream.declared_len();
+    let expected = usize::try_from(declared).unwrap_or(usize::MAX).min(magic::HEAD);
+    let mut head = Zeroizing::new(vec![0; expected]);
+    let mut filled = 0;
+    while let Some(rest) = head.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match read(stream.as_mut(), rest).map_err(|error| cannot_read(&error, filled as u64))? {
+            0 => return Err(format!("content ended after {filled} of {declared} bytes")),
+            count => filled = filled.saturating_add(count),
+        }
+    }
+    facts.type_fact = Some(magic::detect(&head));
+    Ok(())
+}
+
+/// Reads some bytes; 0 at the end.
+fn read(stream: &mut dyn EvidenceStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other,
+        }
+    }
+}
+
+fn cannot_open(error: &SourceError) -> String {
+    match error {
+        SourceError::Read(_) => "the medium could not be read",
+        SourceError::Io(_, error) => return format!("the content could not be opened: {}", error.kind()),
+        SourceError::NoContent(_) => "the content is of a form that cannot be read",
+        SourceError::Changed(_) => "the item changed since the walk",
+        SourceError::Corrupt(_) => "the file system is damaged where the content should be",
+        _ => "the content could not be opened",
+    }
+    .to_owned()
+}
+
+fn cannot_read(error: &io::Error, total: u64) -> String {
+    match StreamFault::of(error) {
+        Some(fault @ (StreamFault::Short { .. } | StreamFault::Long { .. })) => fault.to_string(),
+        Some(StreamFault::ChangedDuringRead(_)) => "the item changed while it was read".to_owned(),
+        _ => format!("read error after {total} bytes: {}", error.kind()),
+    }
+}
+
+/// How much is read at once: 64 KiB, past which larger reads gain nothing measurable.
+const PIECE: usize = 64 << 10;

@@ -1,0 +1,325 @@
+//! The look *content*: which keywords occur in a file, where, and whether a keyword's absence says anything.
+//!
+//! Implements `docs/spec/keywords.md`, kw/1 and text/1. The bytes are read in
+//! five views at once: UTF-8, and UTF-16 in both byte orders at even and odd
+//! offsets. Text is folded after decoding, so that `ÄRGER` finds `ärger`; what
+//! does not decode ends a word and nothing else.
+//!
+//! ```text
+//! {"list":"spam-marks","hits":[{"term":1,"count":3,"offsets":[65530,70112,70340]}],"searched":81920,"layer":"full"}
+//! ```
+//!
+//! Build a [`Searcher`] once per policy, a [`Search`] once per file, and feed
+//! it the content in pieces of any size: the pieces' borders change nothing.
+
+mod automaton;
+mod tally;
+
+use scope::facts::{Hit, KeywordFact, Layer};
+use scope::policy::KeywordList;
+
+use automaton::{Automaton, SURROGATE, State};
+use tally::{Place, Tally};
+
+/// Keyword lists, ready to search for.
+#[derive(Debug)]
+pub struct Searcher {
+    automaton: Automaton,
+    /// The lists' ids and how many terms each has; the automaton numbers terms over all lists.
+    lists: Vec<(String, usize)>,
+}
+
+/// Why keyword lists cannot be searched for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SearcherError {
+    /// More characters than the automaton has room for.
+    #[error(
+        "the keyword lists hold {found} characters, and {} is the most that can be searched for",
+        Automaton::MAX_CHARS
+    )]
+    TooLong {
+        /// Characters in all terms of all lists.
+        found: usize,
+    },
+}
+
+/// One file's search.
+#[derive(Debug)]
+pub struct Search<'a> {
+    searcher: &'a Searcher,
+    tallies: Vec<Tally>,
+    position: u64,
+    previous: u8,
+    first: [u8; 2],
+    /// UTF-16 little-endian at even and odd offsets, then big-endian at even and odd offsets.
+    wide: [Wide; 4],
+    narrow: Narrow,
+    /// Where the last characters of the UTF-8 view began, as many as the longest term has.
+    starts: Vec<u64>,
+    characters: usize,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Found {
+    /// Per list, its id and the terms that occur.
+    pub lists: Vec<(String, Vec<Hit>)>,
+    /// How many bytes were searched.
+    pub searched: u64,
+    /// Whether all of them are UTF-8.
+    pub is_utf_8: bool,
+    /// Whether all of them are UTF-16 in the byte order of the mark that they begin with.
+    pub is_utf_16: bool,
+}
+
+impl Searcher {
+    /// Prepares to search for every term of `lists`. An empty term never occurs.
+    ///
+    /// # Errors
+    ///
+    /// [`SearcherError::TooLong`] where the lists are too large to be searched for at once.
+    pub fn new(lists: &[KeywordList<'_>]) -> Result<Self, SearcherError> {
+        let terms = lists.iter().flat_map(|list| list.terms).map(String::as_str);
+        let found = terms.clone().map(|term| term.chars().count()).fold(0, usize::saturating_add);
+        if found > Automaton::MAX_CHARS {
+            return Err(SearcherError::TooLong { found });
+        }
+        let lists = lists.iter().map(|list| (list.id.to_owned(), list.terms.len())).collect();
+        Ok(Self { automaton: Automaton::new(terms), lists })
+    }
+
+    /// Begins one file.
+    #[must_use]
+    pub fn start(&self) -> Search<'_> {
+        let longest = self.automaton.longest().next_power_of_two();
+        Search {
+            searcher: self,
+            tallies: vec![Tally::default(); self.automaton.terms()],
+            position: 0,
+            previous: 0,
+            first: [0; 2],
+            wide: [Wide::default(); 4],
+            narrow: Narrow::default(),
+            starts: vec![0; longest],
+            characters: 0,
+        }
+    }
+}
+
+impl Search<'_> {
+    /// Searches the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            if let Some(first) = usize::try_from(self.position).ok().and_then(|at| self.first.get_mut(at)) {
+                *first = byte;
+            }
+            if self.position > 0 {
+                // INVARIANT: at each end UTF-16 comes before UTF-8; the tallies rely on it.
+                let odd = self.position % 2 == 0;
+                self.unit::<0>(odd, u16::from_le_bytes([self.previous, byte]));
+                self.unit::<2>(odd, u16::from_be_bytes([self.previous, byte]));
+            }
+            self.byte(byte);
+            self.previous = byte;
+            self.position += 1;
+        }
+    }
+
+    /// Ends the file.
+    #[must_use]
+    pub fn finish(mut self) -> Found {
+        self.tallies.iter_mut().for_each(Tally::finish);
+        let mut tallies = self.tallies.into_iter();
+        let lists = self.searcher.lists.iter().map(|(id, terms)| {
+            let numbered = (0..).zip(tallies.by_ref().take(*terms));
+            let hits = numbered.filter(|(_, tally)| tally.count > 0);
+            (
+                id.clone(),
+                hits.map(|(term, tally)| Hit { term, count: tally.count, offsets: tally.offsets }).collect(),
+            )
+        });
+        let lists = lists.collect();
+        let [little, _, big, _] = self.wide.map(|view| !view.broken && view.high == 0);
+        let whole_units = self.position % 2 == 0;
+        Found {
+            lists,
+            searched: self.position,
+            is_utf_8: !self.narrow.broken && self.narrow.missing == 0,
+            is_utf_16: whole_units
+                && match self.first {
+                    [0xff, 0xfe] => little,
+                    [0xfe, 0xff] => big,
+                    _ => false,
+                },
+        }
+    }
+
+    /// The UTF-16 unit that ends with the current byte, in the view `ORDER` (+ 1 at odd offsets).
+    fn unit<const ORDER: usize>(&mut self, odd: bool, unit: u16) {
+        let automaton = &self.searcher.automaton;
+        let Some(view) = self.wide.get_mut(ORDER + usize::from(odd)) else { return };
+        let mut class = automaton.class_of_unit(unit);
+        if view.high != 0 || class == SURROGATE {
+            let high = std::mem::take(&mut view.high);
+            if (0xdc00..0xe000).contains(&unit) && high != 0 {
+                let pair = 0x1_0000 + ((u32::from(high) - 0xd800) << 10 | (u32::from(unit) - 0xdc00));
+                class = automaton.class_of_pair(pair);
+            } else {
+                if high != 0 {
+                    view.broken = true;
+                    view.state = State::ROOT;
+                }
+                if class == SURROGATE {
+                    if unit < 0xdc00 {
+                        view.high = unit; // whatever follows, the state waits with it
+                    } else {
+                        view.broken = true;
+                        view.state = State::ROOT;
+                    }
+                    return;
+                }
+            }
+        }
+        if class == 0 {
+            view.state = State::ROOT;
+            return;
+        }
+        view.state = automaton.step(view.state, class);
+        let end = self.position + 1;
+        let place = if odd { Place::Odd } else { Place::Even };
+        for term in automaton.terms_at(view.state) {
+            if let Some(tally) = self.tallies.get_mut(term.number) {
+                tally.meet(place, end.saturating_sub(term.wide_len), end);
+            }
+        }
+    }
+
+    /// The current byte, in the UTF-8 view.
+    fn byte(&mut self, byte: u8) {
+        let automaton = &self.searcher.automaton;
+        let view = &mut self.narrow;
+        let class = if view.missing == 0 && byte < 0x80 {
+            view.began = self.position;
+            automaton.class_of_unit(u16::from(byte))
+        } else {
+            match view.decode(byte, self.position) {
+                Some(code) => u16::try_from(code)
+                    .map_or_else(|_| automaton.class_of_pair(code), |unit| automaton.class_of_unit(unit)),
+                None => return,
+            }
+        };
+        if class == 0 {
+            view.state = State::ROOT;
+            return;
+        }
+        view.state = automaton.step(view.state, class);
+        if view.state == State::ROOT {
+            return;
+        }
+        // The characters of a match all leave the root, so only those need their starts remembered.
+        let mask = self.starts.len().wrapping_sub(1);
+        if let Some(start) = self.starts.get_mut(self.characters & mask) {
+            *start = view.began;
+        }
+        self.characters = self.characters.wrapping_add(1);
+        for term in automaton.terms_at(view.state) {
+            let first = self.characters.wrapping_sub(term.chars) & mask;
+            if let (Some(tally), Some(&start)) = (self.tallies.get_mut(term.number), self.starts.get(first)) {
+                tally.meet(Place::Narrow, start, self.position + 1);
+            }
+        }
+    }
+}
+
+impl Found {
+    /// One fact per list.
+    ///
+    /// `name` is the file's type in `magic/1`. `complete` says whether the
+    /// content was read to its end; where it was not, the layer is `unread`.
+    #[must_use]
+    pub fn facts(self, name: &str, complete: bool) -> Vec<KeywordFact> {
+        let layer = self.layer(name, complete);
+        let searched = self.searched;
+        let fact = |(list, hits)| KeywordFact { list, hits, searched, layer };
+        self.lists.into_iter().map(fact).collect()
+    }
+
+    /// The text layer, by text/1.
+    #[must_use]
+    pub fn layer(&self, name: &str, complete: bool) -> Layer {
+        let decoded = if name == "text-utf-16" { self.is_utf_16 } else { self.is_utf_8 };
+        match scope::magic::layer(name) {
+            _ if !complete => Layer::Unread,
+            // The type is known from the head alone. Bytes further on that are not of its encoding
+            // may be text in another one: then a term that was not found may still be there.
+            Layer::Full if !decoded => Layer::Unread,
+            layer => layer,
+        }
+    }
+}
+
+/// A UTF-16 view.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wide {
+    state: State,
+    /// A high surrogate that waits for its low one; 0 where none does.
+    high: u16,
+    broken: bool,
+}
+
+/// The UTF-8 view.
+#[derive(Clone, Copy, Debug, Default)]
+struct Narrow {
+    state: State,
+    broken: bool,
+    /// Where the current character began.
+    began: u64,
+    /// How many bytes of it are still missing.
+    missing: u8,
+    code: u32,
+    /// What the next byte may be: the second byte's range shuts out long forms and surrogates.
+    low: u8,
+    high: u8,
+}
+
+impl Narrow {
+    /// Takes one byte that is not a lone ASCII one; the character that it completes.
+    fn decode(&mut self, byte: u8, position: u64) -> Option<u32> {
+        if self.missing > 0 {
+            if (self.low..=self.high).contains(&byte) {
+                self.code = self.code << 6 | u32::from(byte & 0x3f);
+                self.missing -= 1;
+                (self.low, self.high) = (0x80, 0xbf);
+                return (self.missing == 0).then_some(self.code);
+            }
+            self.fail();
+        }
+        self.began = position;
+        (self.low, self.high) = (0x80, 0xbf);
+        match byte {
+            0..=0x7f => return Some(u32::from(byte)),
+            0xc2..=0xdf => (self.missing, self.code) = (1, u32::from(byte & 0x1f)),
+            0xe0..=0xef => (self.missing, self.code) = (2, u32::from(byte & 0x0f)),
+            0xf0..=0xf4 => (self.missing, self.code) = (3, u32::from(byte & 0x07)),
+            _ => self.fail(),
+        }
+        match byte {
+            0xe0 => self.low = 0xa0,
+            0xed => self.high = 0x9f,
+            0xf0 => self.low = 0x90,
+            0xf4 => self.high = 0x8f,
+            _ => {}
+        }
+        None
+    }
+
+    fn fail(&mut self) {
+        self.broken = true;
+        self.missing = 0;
+        self.state = State::ROOT;
+    }
+}
+
+#[cfg(test)]
+mod tests;
