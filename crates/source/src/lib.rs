@@ -22,6 +22,8 @@ pub mod probe;
 pub mod tree;
 pub mod walk;
 
+mod device;
+mod field;
 mod open;
 
 pub use bytes::{ByteSource, ReadFault};

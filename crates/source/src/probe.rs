@@ -1,1 +1,183 @@
-//! probe.
+//! What some bytes are: file systems, partition tables, containers, by their signatures.
+//!
+//! A medium that this version does not read is refused by name, with a next
+//! step. Reading it as something else would be worse than not reading it.
+
+use crate::bytes::{ByteSource, ReadFault};
+use crate::ext::is_ext;
+
+/// What a medium seems to be.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Probe {
+    /// An ext2, ext3 or ext4 file system; and other signatures that are also there.
+    Ext(Vec<&'static str>),
+    /// Something known that this version does not read: its name, and what to do now.
+    Known(&'static str, &'static str),
+    /// Nothing but zeros where signatures stand.
+    Blank,
+    /// Something without a signature that this version knows.
+    Unknown,
+}
+
+/// Looks at the signatures in `bytes`.
+///
+/// # Errors
+///
+/// [`ReadFault`] where the beginning or the end cannot be read.
+pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
+    let head = read(bytes, 0, HEAD)?;
+    let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
+    let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
+    if is_ext(&head) {
+        // A boot sector's mark and a container's mark at the end say nothing against a file system.
+        let others = known.filter(|signature| signature.name != MBR).map(|signature| signature.name);
+        return Ok(Probe::Ext(others.collect()));
+    }
+    Ok(match known.next() {
+        Some(signature) => Probe::Known(signature.name, signature.next),
+        None if head.iter().chain(&tail).all(|byte| *byte == 0) => Probe::Blank,
+        None => Probe::Unknown,
+    })
+}
+
+fn read(bytes: &dyn ByteSource, at: u64, length: u64) -> Result<Vec<u8>, ReadFault> {
+    let length = length.min(bytes.len().saturating_sub(at));
+    let mut buf = vec![0; usize::try_from(length).unwrap_or(0)];
+    bytes.read_exact_at(at, &mut buf)?;
+    Ok(buf)
+}
+
+struct Signature {
+    at: At,
+    magic: &'static [u8],
+    name: &'static str,
+    next: &'static str,
+}
+
+enum At {
+    Head(usize),
+    Tail,
+}
+
+impl Signature {
+    fn fits(&self, head: &[u8], tail: &[u8]) -> bool {
+        match self.at {
+            At::Head(at) => head.get(at..).is_some_and(|rest| rest.starts_with(self.magic)),
+            At::Tail => tail.starts_with(self.magic),
+        }
+    }
+}
+
+/// Enough for every signature of the table: the farthest, btrfs's, stands at 64 KiB.
+const HEAD: u64 = 68 << 10;
+/// Containers that end in their header end in 512 bytes.
+const TAIL: u64 = 512;
+
+const MBR: &str = "a disk with an MBR partition table";
+
+const MOUNT: &str = "Mount it read only and open the mounted directory";
+const PARTITION: &str = "Open one partition: attach the image read only (losetup --read-only --partscan) and open its partition device";
+const CONVERT: &str = "Convert it to a raw image (qemu-img convert -O raw) and record the digests of both";
+const EXPORT: &str = "Export it as a raw image (ewfexport -f raw) and compare its digest with the stored one";
+const UNPACK: &str = "Decompress it and record the digests of both";
+const UNLOCK: &str = "Unlock it read only (cryptsetup open --readonly) and open the mapped device";
+const ACTIVATE: &str = "Activate it read only and open the logical device";
+const OTHER: &str = "Examine it with a tool that reads it";
+
+const fn head(at: usize, magic: &'static [u8], name: &'static str, next: &'static str) -> Signature {
+    Signature { at: At::Head(at), magic, name, next }
+}
+
+const fn tail(magic: &'static [u8], name: &'static str, next: &'static str) -> Signature {
+    Signature { at: At::Tail, magic, name, next }
+}
+
+/// The first that fits names the medium: containers, then file systems, then marks that many things share.
+const SIGNATURES: &[Signature] = &[
+    head(0, b"EVF\x09\x0D\x0A\xFF\x00", "an EnCase image (E01)", EXPORT),
+    head(0, b"EVF2\x0D\x0A\x81\x00", "an EnCase image (Ex01)", EXPORT),
+    head(0, b"LVF\x09\x0D\x0A\xFF\x00", "an EnCase logical image (L01)", EXPORT),
+    head(0, b"AFF10", "an AFF image", EXPORT),
+    head(0, b"QFI\xFB", "a QCOW2 disk", CONVERT),
+    head(0, b"KDMV", "a VMDK disk", CONVERT),
+    head(0, b"COWD", "a VMDK disk", CONVERT),
+    head(0, b"# Disk DescriptorFile", "a VMDK descriptor", CONVERT),
+    head(0, b"vhdxfile", "a VHDX disk", CONVERT),
+    head(0, b"conectix", "a VHD disk", CONVERT),
+    head(0x40, b"\x7F\x10\xDA\xBE", "a VirtualBox disk (VDI)", CONVERT),
+    head(0, b"\x1F\x8B", "a gzip-compressed file", UNPACK),
+    head(0, b"\xFD7zXZ\x00", "an xz-compressed file", UNPACK),
+    head(0, b"BZh", "a bzip2-compressed file", UNPACK),
+    head(0, b"\x28\xB5\x2F\xFD", "a zstd-compressed file", UNPACK),
+    head(0, b"\x04\x22\x4D\x18", "an lz4-compressed file", UNPACK),
+    head(0, b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
+    head(0, b"PK\x03\x04", "a zip archive or an AFF4 image", UNPACK),
+    head(257, b"ustar", "a tar archive", UNPACK),
+    head(0, b"LUKS\xBA\xBE", "a LUKS-encrypted volume", UNLOCK),
+    head(
+        3,
+        b"-FVE-FS-",
+        "a BitLocker-encrypted volume",
+        "Unlock it read only (cryptsetup bitlkOpen --readonly) and open the mapped device",
+    ),
+    head(0x200, b"LABELONE", "an LVM physical volume", ACTIVATE),
+    head(0, b"LABELONE", "an LVM physical volume", ACTIVATE),
+    head(0x1000, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
+    head(0, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
+    head(3, b"NTFS    ", "an NTFS volume", MOUNT),
+    head(3, b"EXFAT   ", "an exFAT volume", MOUNT),
+    head(3, b"ReFS\x00", "a ReFS volume", OTHER),
+    head(0, b"XFSB", "an XFS volume", MOUNT),
+    head(0x1_0040, b"_BHRfS_M", "a btrfs volume", MOUNT),
+    head(32, b"NXSB", "an APFS container", OTHER),
+    head(1024, b"H+", "an HFS+ volume", MOUNT),
+    head(1024, b"HX", "an HFSX volume", MOUNT),
+    head(1024, b"BD", "an HFS volume", MOUNT),
+    head(1024, b"\x10\x20\xF5\xF2", "an F2FS volume", MOUNT),
+    head(1024, b"\xE2\xE1\xF5\xE0", "an EROFS image", MOUNT),
+    head(0, b"hsqs", "a squashfs image", MOUNT),
+    head(0x8000, b"JFS1", "a JFS volume", MOUNT),
+    head(0x1_0034, b"ReIsEr", "a ReiserFS volume", MOUNT),
+    head(0x2000 + 0x55C, b"\x54\x19\x01\x00", "a UFS volume", MOUNT),
+    head(0x1_0000 + 0x55C, b"\x19\x01\x54\x19", "a UFS2 volume", MOUNT),
+    head(0xFF6, b"SWAPSPACE2", "a Linux swap area", OTHER),
+    head(0x8001, b"CD001", "an ISO 9660 image", MOUNT),
+    head(0x8001, b"BEA01", "a UDF volume", MOUNT),
+    head(82, b"FAT32   ", "a FAT32 volume", MOUNT),
+    head(54, b"FAT16   ", "a FAT16 volume", MOUNT),
+    head(54, b"FAT12   ", "a FAT12 volume", MOUNT),
+    head(54, b"FAT     ", "a FAT volume", MOUNT),
+    head(512, b"EFI PART", "a disk with a GPT partition table", PARTITION),
+    head(4096, b"EFI PART", "a disk with a GPT partition table", PARTITION),
+    head(512, b"PM\x00\x00", "a disk with an Apple partition map", PARTITION),
+    tail(b"conectix", "a VHD disk", CONVERT),
+    tail(b"koly", "an Apple disk image (DMG)", OTHER),
+    head(510, b"\x55\xAA", MBR, PARTITION),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_signature_names_its_medium() {
+        for signature in SIGNATURES {
+            let mut image = vec![0xA5; 1 << 17];
+            let at = match signature.at {
+                At::Head(at) => at,
+                At::Tail => image.len() - 512,
+            };
+            image[at..at + signature.magic.len()].copy_from_slice(signature.magic);
+            assert_eq!(probe(&image).unwrap(), Probe::Known(signature.name, signature.next));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_named() {
+        let check = |image: Vec<u8>, expect| assert_eq!(probe(&image).unwrap(), expect);
+        check(Vec::new(), Probe::Blank);
+        check(vec![0; 70000], Probe::Blank);
+        check(vec![0xA5; 70000], Probe::Unknown);
+        check(b"hello".to_vec(), Probe::Unknown);
+    }
+}

@@ -9,7 +9,7 @@
 
 use std::ops::ControlFlow;
 
-use scope::facts::{CaseRule, Facts};
+use scope::facts::{CaseRule, Facts, Kind, Look};
 
 use crate::bytes::ReadFault;
 use crate::exact::EvidenceStream;
@@ -54,6 +54,7 @@ pub struct SourceInfo {
 
 /// What a walk yields.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is an item, and it is moved on at once")]
 pub enum WalkEvent {
     /// An item.
     Item(Entry),
@@ -133,4 +134,30 @@ pub enum SourceError {
     /// The file system's structures contradict themselves.
     #[error("damaged: {0}")]
     Corrupt(String),
+}
+
+/// Facts of an item of which nothing more is known yet; the look *metadata* was taken.
+pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: Kind) -> Facts {
+    Facts {
+        volume: volume.to_owned(),
+        case_rule,
+        node,
+        kind,
+        names: Vec::new(),
+        links: None,
+        size: None,
+        allocated: None,
+        times: Vec::new(),
+        uid: None,
+        gid: None,
+        sid: None,
+        mode: None,
+        link_target: None,
+        attributes: Vec::new(),
+        type_fact: None,
+        hash: None,
+        keywords: Vec::new(),
+        failures: Vec::new(),
+        looks: vec![Look::Metadata],
+    }
 }

@@ -1,0 +1,162 @@
+//! Directories: the names in them, read block by block.
+//!
+//! Hashed directories are read the same way: their index blocks look like
+//! unused entries, on purpose of those who made the format.
+
+use std::sync::Arc;
+
+use crate::ext::content::inline;
+use crate::ext::crc32c::crc32c;
+use crate::ext::inode::Inode;
+use crate::ext::map::run;
+use crate::ext::superblock::corrupt;
+use crate::ext::volume::Volume;
+use crate::field::{byte, le16, le32};
+use crate::walk::SourceError;
+
+/// A name and the inode that it names.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) struct Link {
+    pub(crate) name: Vec<u8>,
+    pub(crate) inode: u32,
+}
+
+/// What was read of a directory.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// Names without `.` and `..`, in bytewise order.
+    pub(crate) links: Vec<Link>,
+    /// What could not be read.
+    pub(crate) issues: Vec<String>,
+}
+
+/// Reads a directory. Damage becomes issues; what can be read is given.
+///
+/// At most `limit` names are kept; more are an issue.
+pub(crate) fn list(volume: &Arc<Volume>, inode: &Inode, limit: usize) -> Listing {
+    let mut listing = Listing::default();
+    let result = if inode.is_inline() {
+        inline(volume, inode).map(|bytes| list_inline(volume, inode, &bytes, &mut listing))
+    } else {
+        list_blocks(volume, inode, limit, &mut listing)
+    };
+    if let Err(error) = result {
+        listing.issues.push(format!("a directory could not be read to its end: {error}"));
+    }
+    if listing.links.len() > limit {
+        listing.links.truncate(limit);
+        listing
+            .issues
+            .push("a directory has more names than are kept at once; the others are not walked".into());
+    }
+    listing.links.sort();
+    listing
+}
+
+fn list_blocks(
+    volume: &Arc<Volume>,
+    inode: &Inode,
+    limit: usize,
+    listing: &mut Listing,
+) -> Result<(), SourceError> {
+    let size = u64::from(volume.sb.block_size);
+    let end = inode.size.div_ceil(size);
+    let mut mapped = 0_u64;
+    let mut logical = 0;
+    while logical < end && listing.links.len() <= limit {
+        let run = run(volume, inode, logical)?;
+        let blocks = run.blocks.min(end.saturating_sub(logical));
+        if run.start.is_none() {
+            listing.issues.push("a directory has a hole".into());
+        }
+        for index in 0..run.start.map_or(0, |_| blocks) {
+            // A directory larger than its volume shows the same blocks again and again.
+            mapped = mapped.saturating_add(1);
+            if mapped > volume.sb.blocks_count {
+                return Err(corrupt("a directory claims more blocks than the volume has"));
+            }
+            let at = run.start.unwrap_or(0).saturating_add(index);
+            match volume.block(at) {
+                Ok(block) => read_block(volume, inode, &block, listing),
+                Err(error) => listing.issues.push(format!("a directory block could not be read: {error}")),
+            }
+            if listing.links.len() > limit || listing.issues.len() > MAX_ISSUES {
+                return Ok(());
+            }
+        }
+        logical = logical.saturating_add(blocks.max(1));
+    }
+    Ok(())
+}
+
+fn list_inline(volume: &Arc<Volume>, inode: &Inode, bytes: &[u8], listing: &mut Listing) {
+    // The first four bytes are the parent's inode; `.` and `..` are not stored.
+    let size = usize::try_from(inode.size).unwrap_or(usize::MAX);
+    let bytes = bytes.get(..size.min(bytes.len())).unwrap_or_default();
+    let head = bytes.get(4..bytes.len().min(60)).unwrap_or_default();
+    read_entries(volume, head, listing);
+    read_entries(volume, bytes.get(60..).unwrap_or_default(), listing);
+}
+
+fn read_block(volume: &Volume, inode: &Inode, block: &[u8], listing: &mut Listing) {
+    let mut entries = block;
+    let tail = block.len().saturating_sub(TAIL);
+    let has_tail = le32(block, tail) == Some(0)
+        && le16(block, tail.saturating_add(4)) == Some(12)
+        && byte(block, tail.saturating_add(7)) == Some(TAIL_KIND);
+    if let Some(seed) = volume.seed(inode)
+        && has_tail
+    {
+        entries = block.get(..tail).unwrap_or_default();
+        if Some(crc32c(seed, entries)) != le32(block, tail.saturating_add(8)) {
+            listing.issues.push("a directory block's checksum does not fit its content".into());
+        }
+    }
+    read_entries(volume, entries, listing);
+}
+
+fn read_entries(volume: &Volume, mut rest: &[u8], listing: &mut Listing) {
+    while !rest.is_empty() {
+        let Some((link, length)) = entry(volume, rest) else {
+            listing
+                .issues
+                .push("a directory entry contradicts itself; the rest of its block is not walked".into());
+            return;
+        };
+        if link.inode != 0 && link.name != b"." && link.name != b".." {
+            listing.links.push(link);
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+}
+
+/// The entry at the start of `rest`, and its length. `None` where it contradicts itself.
+fn entry(volume: &Volume, rest: &[u8]) -> Option<(Link, usize)> {
+    let inode = le32(rest, 0)?;
+    let raw = le16(rest, 4)?;
+    // Blocks of 64 KiB need 17 bits: the two low bits, always zero otherwise, are the upper ones.
+    let length = match (usize::from(raw), volume.sb.block_size) {
+        (0 | 0xFFFF, 0x1_0000) => rest.len(),
+        (raw, 0x1_0000) => raw & 0xFFFC | (raw & 3) << 16,
+        (raw, _) => raw,
+    };
+    let name_length = if volume.sb.has_file_types() { u16::from(byte(rest, 6)?) } else { le16(rest, 6)? };
+    let name_end = usize::from(name_length).checked_add(HEADER)?;
+    let named = inode != 0;
+    if length < HEADER
+        || length % 4 != 0
+        || length > rest.len()
+        || named && (name_end > length || name_length == 0)
+    {
+        return None;
+    }
+    let name = if named { rest.get(HEADER..name_end)?.to_vec() } else { Vec::new() };
+    Some((Link { name, inode }, length))
+}
+
+const HEADER: usize = 8;
+/// Length and mark of the entry that carries a block's checksum.
+const TAIL: usize = 12;
+const TAIL_KIND: u8 = 0xDE;
+/// A directory with more damage than this is given up: the issues would outgrow the report.
+const MAX_ISSUES: usize = 1000;

@@ -1,0 +1,179 @@
+//! A volume: blocks by number, through the journal, and inodes by number.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::bytes::{ByteSource, length};
+use crate::ext::crc32c::crc32c;
+use crate::ext::inode::Inode;
+use crate::ext::journal;
+use crate::ext::superblock::{LENGTH, OFFSET, Superblock, corrupt};
+use crate::field::{le16, le32, wide};
+use crate::walk::SourceError;
+
+/// An ext file system over some bytes.
+pub(crate) struct Volume {
+    pub(crate) sb: Superblock,
+    bytes: Arc<dyn ByteSource>,
+    /// Blocks whose newest content is still in the journal.
+    pub(crate) replay: HashMap<u64, journal::Place>,
+    pub(crate) limits: Vec<String>,
+}
+
+/// What a group descriptor says that matters here.
+struct Group {
+    inode_table: u64,
+    free_inodes: u32,
+}
+
+impl Volume {
+    /// Reads the superblock and, where the file system was not unmounted cleanly, the journal.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the superblock cannot be read. A damaged journal is a limit, not an error.
+    pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Self, SourceError> {
+        let mut raw = vec![0; LENGTH];
+        bytes.read_exact_at(OFFSET, &mut raw)?;
+        let sb = Superblock::parse(&raw)?;
+        let mut limits = sb.limits();
+        let end = sb.blocks_count.saturating_mul(sb.block_size.into());
+        if end > bytes.len() {
+            limits.push(format!("the image has {} bytes; its file system claims {end}", bytes.len()));
+        }
+        let mut volume = Self { sb, bytes, replay: HashMap::new(), limits };
+        if volume.sb.needs_recovery() {
+            let (replay, limits) = journal::replay(&volume);
+            volume.replay = replay;
+            volume.limits.extend(limits);
+            // The newest superblock may itself stand in the journal.
+            if volume.read(0, OFFSET, &mut raw).is_ok()
+                && let Ok(newest) = Superblock::parse(&raw)
+                && newest.is_same_layout(&volume.sb)
+            {
+                volume.sb = newest;
+            }
+        }
+        Ok(volume)
+    }
+
+    /// Fills `buf` from block `block` on, `skip` bytes into it. Blocks may cross into the next ones.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the blocks are outside the file system or cannot be read.
+    pub(crate) fn read(&self, block: u64, skip: u64, buf: &mut [u8]) -> Result<(), SourceError> {
+        let size = u64::from(self.sb.block_size);
+        let offset = block.checked_mul(size).and_then(|at| at.checked_add(skip));
+        let end = offset.and_then(|at| at.checked_add(length(buf.len())));
+        let inside = end.is_some_and(|end| end <= self.sb.blocks_count.saturating_mul(size));
+        let Some(mut at) = offset.filter(|_| inside) else {
+            return Err(corrupt("a block number beyond the end of the file system"));
+        };
+        if self.replay.is_empty() {
+            return Ok(self.bytes.read_exact_at(at, buf)?);
+        }
+        // INVARIANT: every read of the file system goes through here, so that the journal's newest blocks are never
+        // mixed with older ones.
+        let mut rest = buf;
+        while !rest.is_empty() {
+            let (number, inner) = (at.checked_div(size).unwrap_or(0), at.checked_rem(size).unwrap_or(0));
+            let room = size.saturating_sub(inner).min(length(rest.len()));
+            let (piece, tail) =
+                rest.split_at_mut(usize::try_from(room).unwrap_or(usize::MAX).min(rest.len()));
+            match self.replay.get(&number) {
+                None => self.bytes.read_exact_at(at, piece)?,
+                Some(place) => self.read_journaled(*place, inner, piece)?,
+            }
+            rest = tail;
+            at = at.saturating_add(room);
+        }
+        Ok(())
+    }
+
+    fn read_journaled(&self, place: journal::Place, inner: u64, piece: &mut [u8]) -> Result<(), SourceError> {
+        let at = place.block.saturating_mul(self.sb.block_size.into()).saturating_add(inner);
+        self.bytes.read_exact_at(at, piece)?;
+        if place.escaped {
+            // The journal keeps its own magic number out of data blocks; put it back.
+            let skip = usize::try_from(inner).unwrap_or(usize::MAX);
+            for (slot, value) in piece.iter_mut().zip(journal::MAGIC.to_be_bytes().iter().skip(skip)) {
+                *slot = *value;
+            }
+        }
+        Ok(())
+    }
+
+    /// One whole block.
+    pub(crate) fn block(&self, block: u64) -> Result<Vec<u8>, SourceError> {
+        let mut buf = vec![0; usize::try_from(self.sb.block_size).unwrap_or(0)];
+        self.read(block, 0, &mut buf)?;
+        Ok(buf)
+    }
+
+    /// The inode `number`.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where there is no such inode or it cannot be read.
+    pub(crate) fn inode(&self, number: u32) -> Result<Inode, SourceError> {
+        let index = number.checked_sub(1).filter(|_| number <= self.sb.inodes_count);
+        let index = index.ok_or_else(|| corrupt("an inode number beyond the end of the file system"))?;
+        let group = index.checked_div(self.sb.inodes_per_group).unwrap_or(0);
+        let slot = index.checked_rem(self.sb.inodes_per_group).unwrap_or(0);
+        let group = self.group(group.into())?;
+        let mut raw = vec![0; usize::from(self.sb.inode_size)];
+        let skip = u64::from(slot).saturating_mul(self.sb.inode_size.into());
+        self.read(group.inode_table, skip, &mut raw)?;
+        Inode::parse(number, &raw, &self.sb).ok_or_else(|| corrupt("an inode is cut short"))
+    }
+
+    fn group(&self, group: u64) -> Result<Group, SourceError> {
+        let place = self.sb.descriptor_place(group);
+        let (block, at) = place.ok_or_else(|| corrupt("a group beyond the end of the file system"))?;
+        let mut raw = vec![0; usize::from(self.sb.desc_size)];
+        self.read(block, length(at), &mut raw)?;
+        let fields = || {
+            let high32 = |at| if raw.len() >= 64 { le32(&raw, at) } else { Some(0) };
+            let high16 = |at| if raw.len() >= 64 { le16(&raw, at) } else { Some(0) };
+            Some(Group {
+                inode_table: wide(le32(&raw, 0x8)?, high32(0x28)?),
+                free_inodes: u32::from(high16(0x2E)?) << 16 | u32::from(le16(&raw, 0xE)?),
+            })
+        };
+        fields().ok_or_else(|| corrupt("a group descriptor is cut short"))
+    }
+
+    /// Inodes in use by the group descriptors' counters, without the reserved ones but with the root.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where a descriptor cannot be read.
+    pub(crate) fn inodes_in_use(&self) -> Result<u64, SourceError> {
+        let mut free = 0_u64;
+        for group in 0..self.sb.groups() {
+            free = free.saturating_add(self.group(group)?.free_inodes.into());
+        }
+        Ok(self.in_use(free))
+    }
+
+    /// The same by the superblock's counter.
+    pub(crate) fn inodes_in_use_by_superblock(&self) -> u64 {
+        self.in_use(self.sb.free_inodes.into())
+    }
+
+    fn in_use(&self, free: u64) -> u64 {
+        let reserved = u64::from(self.sb.first_inode.saturating_sub(2)); // the root is reserved, and walked
+        let orphan_file = u64::from(self.sb.orphan_file.is_some_and(|inode| inode >= self.sb.first_inode));
+        u64::from(self.sb.inodes_count)
+            .saturating_sub(free)
+            .saturating_sub(reserved)
+            .saturating_sub(orphan_file)
+    }
+
+    /// The seed of checksums over an inode's own structures; `None` where the file system has no checksums.
+    pub(crate) fn seed(&self, inode: &Inode) -> Option<u32> {
+        let seed = crc32c(self.sb.checksum_seed?, &inode.number.to_le_bytes());
+        Some(crc32c(seed, &inode.generation.to_le_bytes()))
+    }
+}
