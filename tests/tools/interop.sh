@@ -12,6 +12,7 @@
 # Parts are decrypted into a temporary folder, which is removed. That is for
 # demonstrations: the medium of a real case never lies about in clear.
 set -euo pipefail
+export LC_ALL=C # names on the medium are bytes
 
 [ $# -eq 1 ] && [ -d "$1" ] || { echo "usage: interop.sh DIR (as left by \`ambit demo --dir DIR\`)" >&2; exit 1; }
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -33,7 +34,7 @@ main() {
     signatures
     parts
     ledger_signatures
-    run "recompute.py: every commitment made again" with_log_key "$tools/recompute.py" "$package" "$scratch"/ledger-*.jsonl
+    run "recompute.py: every commitment made again" with_log_key "$tools/recompute.py" "$package" "$scratch"/ledger-*.jsonl "$scratch"/*.manifest.jsonl
     objects
     items
     verdict
@@ -76,8 +77,8 @@ bag() {
     accepts "sha256sum: tag manifest" sha256sum -c --strict tagmanifest-sha256.txt
     accepts "bagit.py: the bag is valid" bagit.py --validate .
     same "every file is in a manifest, or under seal/ or custody/" \
-        "$(find . -type f -printf '%P\n' | grep -vE '^(seal|custody)/|^tagmanifest-sha256.txt$' | LC_ALL=C sort | sha256sum | cut -c1-16)" \
-        "$(cut -c67- manifest-sha256.txt tagmanifest-sha256.txt | LC_ALL=C sort | sha256sum | cut -c1-16)"
+        "$(find . -type f -printf '%P\n' | grep -vE '^(seal|custody)/|^tagmanifest-sha256.txt$' | sort | sha256sum | cut -c1-16)" \
+        "$(cut -c67- manifest-sha256.txt tagmanifest-sha256.txt | sort | sha256sum | cut -c1-16)"
     cd "$demo"
 }
 
@@ -120,7 +121,7 @@ signatures() {
         esac
         signature "$sig" "$signers" "$principal" "$namespace" "$package/$sig" "$package/$file"
         count=$((count + 1))
-    done < <(cd "$package" && find . -name '*.sig' -printf '%P\n' | LC_ALL=C sort)
+    done < <(cd "$package" && find . -name '*.sig' -printf '%P\n' | sort)
     for sig in seal/tagmanifest-sha256.txt.{examiner,witness}.sig meta/policy/approval.txt.court-officer.sig; do
         if [ -f "$package/$sig" ]; then ok "present: $sig"; else bad "present: $sig"; fi
     done
@@ -168,8 +169,8 @@ parts() {
         esac
     done < <(jq -r '.sets[] | .set as $set | .parts[] | [$set, .file] | @tsv' "$acquisition")
     same "data/ holds the stated parts and nothing else" \
-        "$(cd "$package" && find data -type f | LC_ALL=C sort | tr '\n' ' ')" \
-        "$(jq -r '.sets[].parts[].file' "$acquisition" | LC_ALL=C sort | tr '\n' ' ')"
+        "$(cd "$package" && find data -type f | sort | tr '\n' ' ')" \
+        "$(jq -r '.sets[].parts[].file' "$acquisition" | sort | tr '\n' ' ')"
 }
 
 run_key_signers() {
@@ -188,10 +189,10 @@ part_manifest() {
         "$(head -n1 "$base.manifest.jsonl" | jq -c '[.format, .set, .package, .policy, .run_key]')" \
         "$(jq -c --arg set "$set" '["ambit/part/1", $set, .package, .policy, .run_key]' "$acquisition")"
     same "${zip##*/}: the zip's entries are the manifest's objects" \
-        "$(unzip -Z1 "$zip" | grep '^objects/' | LC_ALL=C sort | sha256sum | cut -c1-16)" \
-        "$(jq -r 'select(.object) | "objects/" + .object.control' "$base.manifest.jsonl" | LC_ALL=C sort | sha256sum | cut -c1-16)"
+        "$(unzip -Z1 "$zip" | grep '^objects/' | sort | sha256sum | cut -c1-16)" \
+        "$(jq -r 'select(.object) | "objects/" + .object.control' "$base.manifest.jsonl" | sort | sha256sum | cut -c1-16)"
     same "${zip##*/}: nothing else in the zip" \
-        "$(unzip -Z1 "$zip" | grep -vE '^objects/|^padding$' | LC_ALL=C sort | tr '\n' ' ')" "manifest.jsonl manifest.jsonl.sig "
+        "$(unzip -Z1 "$zip" | grep -vE '^objects/|^padding$' | sort | tr '\n' ' ')" "manifest.jsonl manifest.jsonl.sig "
 }
 
 # The last row of a ledger part signs all bytes before it.

@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 """Recomputes a package's commitments with nothing but Python's standard library.
 
-    recompute.py PACKAGE LEDGER.jsonl...       the decrypted, unzipped ledger parts, in order
+    recompute.py PACKAGE LEDGER.jsonl... [MANIFEST.manifest.jsonl...]
+
+Given are the decrypted, unzipped ledger parts, in order, and the manifests out
+of the decrypted captured and held parts, in files so named.
 
 Written from docs/spec/ (record, inventory, policy, custody-log), not from the
 Rust code, so that the two can disagree. Recomputed are: every inventory line
-from its ledger record; the counts and the RFC 6962 root; the policy id and the
+from its ledger record, and again from
+each opening that a manifest carries; the counts and the RFC 6962 root; the policy id and the
 digest of the rendering; the custody log's chain and tree, and the signed
 checkpoint over it (by `openssl`). One line is printed per check, and the exit
 code is 1 if any failed.
@@ -26,9 +30,11 @@ import tempfile
 FAILED = []
 
 
-def main(package, ledgers):
+def main(package, files):
     acquisition = strict(read(package / "meta/acquisition.json"))
-    inventory(package, acquisition, ledgers)
+    manifests = [path for path in files if path.name.endswith(".manifest.jsonl")]
+    inventory(package, acquisition, [path for path in files if path not in manifests])
+    openings(package, manifests)
     policy(package, acquisition)
     custody_log(package, acquisition)
     sys.exit(1 if FAILED else 0)
@@ -84,28 +90,67 @@ def ledger_records(path, acquisition):
         yield inventory_line(key, base64.b64decode(row["id"], validate=True), row, decision["outcome"]), row
 
 
+def openings(package, manifests):
+    """What a holder can check without the ledger: each row of a manifest opens one line, and no line is opened twice."""
+    lines = read(package / "meta/inventory.txt").decode("ascii").splitlines()
+    opened = []
+    for path in manifests:
+        rows = [next(iter(strict(row).values())) for row in read(path).split(b"\n")[1:-1]]
+        found = [opened_line(row["opening"]) for row in rows if "opening" in row]
+        opened += found
+        check(f"openings {path.name}: each is of a line of the inventory", all(line in lines for line in found), f"{len(found)}")
+        check(f"openings {path.name}: control numbers agree with the decisions",
+              all(row["control"] == strict(row["opening"]["decision"]["value"])["control"] for row in rows if "opening" in row))
+    check("openings: no line is opened twice", len(set(opened)) == len(opened), f"{len(opened)} opened")
+    shown = [line for line in lines if not line.startswith("left ")]
+    check("openings: every line that is not of an item left is opened to somebody", sorted(opened) == shown, f"{len(shown)}")
+
+
+def opened_line(opening):
+    """The inventory line that an opening leads to."""
+
+    def commitment(name, field):
+        if "commitment" in field:
+            return bytes.fromhex(field["commitment"])
+        return field_commitment(base64.b64decode(field["salt"], validate=True), name, field["value"].encode())
+
+    facts = opening["facts"]
+    if "leaves" in facts:
+        root = tree_root([commitment(b"fact/%d" % i, leaf) for i, leaf in enumerate(facts["leaves"])])
+        c_facts = field_commitment(base64.b64decode(facts["salt"], validate=True), b"facts", root)
+    else:
+        c_facts = commitment(b"facts", facts)
+    return line_of(strict(opening["decision"]["value"])["outcome"], [
+        commitment(b"locator", opening["locator"]), c_facts, commitment(b"trits", opening["trits"]),
+        commitment(b"decision", opening["decision"]), commitment(b"object", opening["object"])])
+
+
 def inventory_line(key, item_id, row, outcome):
     """docs/spec/inventory.md: one line from one record."""
 
-    def salt(field):
-        return mac(key, b"ambit/salt/1\0" + item_id + b"\0" + field)
-
     def commitment(field, value):
-        return mac(salt(field), b"ambit/field/1\0" + field + b"\0" + value)
+        return field_commitment(mac(key, b"ambit/salt/1\0" + item_id + b"\0" + field), field, value)
 
     facts = row["facts"]
     if facts == "-":
         facts_value = b"-"
     else:
         facts_value = tree_root([commitment(b"fact/%d" % i, fact.encode()) for i, fact in enumerate(facts)])
-    fields = b"".join([
+    return line_of(outcome, [
         commitment(b"locator", row["locator"].encode()),
         commitment(b"facts", facts_value),
         commitment(b"trits", row["trits"].encode()),
         commitment(b"decision", row["decision"].encode()),
         commitment(b"object", row["object"].encode()),
     ])
-    return f"{outcome} {hashlib.sha256(b'ambit/item/1' + bytes(1) + fields).hexdigest()}"
+
+
+def field_commitment(salt, field, value):
+    return mac(salt, b"ambit/field/1\0" + field + b"\0" + value)
+
+
+def line_of(outcome, commitments):
+    return f"{outcome} {hashlib.sha256(b'ambit/item/1' + bytes(1) + b''.join(commitments)).hexdigest()}"
 
 
 # ------------------------------------------------------------------- policy
