@@ -1,0 +1,568 @@
+//! Writing the zip profile, in one pass, to an output that cannot seek.
+//!
+//! Implements `docs/spec/part.md`, section "Zip profile". Every entry is method 8
+//! with bit 3: zeros in the local header, content, one signed ZIP64 descriptor.
+//! Where compression does not pay, the content is in stored blocks of
+//! deflate, so that the method stays the same.
+//!
+//! ```text
+//! PK 03 04 | 2d 00  08 00  08 00 | 1980-01-01 00:00 | 0 0 0 | name | 01 00 10 00 0 0
+//! deflate stream
+//! PK 07 08 | crc32 | compressed, 8 bytes | uncompressed, 8 bytes
+//! ```
+
+use std::io::{self, Write};
+
+use flate2::{Compress, Compression, Crc, FlushCompress};
+
+/// Writes one archive.
+///
+/// An error of the output leaves the archive unusable: the output itself
+/// latches it, and nothing more can be written.
+pub(crate) struct ZipWriter<W> {
+    out: Counted<W>,
+    entries: Vec<Entry>,
+    open: Option<Open>,
+    compress: Compress,
+    scratch: Vec<u8>,
+}
+
+/// What the central directory says of an entry.
+struct Entry {
+    name: String,
+    offset: u64,
+    crc: u32,
+    compressed: u64,
+    size: u64,
+}
+
+struct Open {
+    name: String,
+    offset: u64,
+    begins: u64,
+    crc: Crc,
+    size: u64,
+    mode: Mode,
+}
+
+enum Mode {
+    /// Too few bytes yet to tell whether compression pays.
+    Undecided(Vec<u8>),
+    Deflating,
+    Storing,
+}
+
+impl<W: Write> ZipWriter<W> {
+    pub(crate) fn new(out: W) -> Self {
+        Self {
+            out: Counted { inner: out, count: 0 },
+            entries: Vec::new(),
+            open: None,
+            compress: Compress::new(Compression::new(LEVEL), false),
+            scratch: Vec::with_capacity(SCRATCH),
+        }
+    }
+
+    /// Bytes of the archive so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.out.count
+    }
+
+    /// Begins an entry. The name is ours, never one from a medium.
+    pub(crate) fn start(&mut self, name: &str) -> io::Result<()> {
+        let sound = (1..=MAX_NAME).contains(&name.len())
+            && name.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'-' | b'_' | b'/'));
+        if !sound || self.open.is_some() {
+            return Err(io::Error::other("an entry's name is not of the grammar, or the last was not ended"));
+        }
+        let offset = self.out.count;
+        self.local_header(name)?;
+        self.compress.reset();
+        self.open = Some(Open {
+            name: name.to_owned(),
+            offset,
+            begins: self.out.count,
+            crc: Crc::new(),
+            size: 0,
+            mode: Mode::Undecided(Vec::new()),
+        });
+        Ok(())
+    }
+
+    /// Adds content to the entry.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut open = self.open.take().ok_or_else(no_entry)?;
+        open.crc.update(bytes);
+        open.size = open.size.saturating_add(length(bytes));
+        match &mut open.mode {
+            Mode::Deflating => self.deflate(bytes, FlushCompress::None)?,
+            Mode::Storing => self.store(bytes)?,
+            Mode::Undecided(head) => {
+                head.extend_from_slice(bytes);
+                if head.len() >= HEAD {
+                    let head = std::mem::take(head);
+                    open.mode = self.decide(&head)?;
+                }
+            }
+        }
+        self.open = Some(open);
+        Ok(())
+    }
+
+    /// Ends the entry. Returns its length.
+    pub(crate) fn end(&mut self) -> io::Result<u64> {
+        let open = self.open.take().ok_or_else(no_entry)?;
+        match open.mode {
+            Mode::Deflating => self.deflate(&[], FlushCompress::Finish)?,
+            Mode::Storing => self.out.write_all(&LAST_BLOCK)?,
+            Mode::Undecided(head) => self.whole(&head)?,
+        }
+        let (crc, size) = (open.crc.sum(), open.size);
+        let compressed = self.out.count.saturating_sub(open.begins);
+        let Open { name, offset, .. } = open;
+        self.descriptor(Entry { name, offset, crc, compressed, size })?;
+        Ok(size)
+    }
+
+    /// Writes the central directory. Returns the output.
+    pub(crate) fn finish(mut self) -> io::Result<W> {
+        if self.open.is_some() {
+            return Err(io::Error::other("the last entry was not ended"));
+        }
+        let begins = self.out.count;
+        let mut directory = Vec::new();
+        for entry in &self.entries {
+            directory.clear();
+            central_header(&mut directory, entry);
+            self.out.write_all(&directory)?;
+        }
+        let size = self.out.count.saturating_sub(begins);
+        let end = end_records(length_of(self.entries.len()), begins, size);
+        self.out.write_all(&end)?;
+        self.out.inner.flush()?;
+        Ok(self.out.inner)
+    }
+
+    /// As [`ZipWriter::finish`], with a last entry `padding` that makes the archive exactly as long as its class.
+    pub(crate) fn finish_padded(mut self, class: impl Fn(u64) -> u64) -> io::Result<W> {
+        if self.open.is_some() {
+            return Err(io::Error::other("the last entry was not ended"));
+        }
+        let stream = self.padding_stream(class).ok_or_else(|| io::Error::other("no size class fits"))?;
+        let offset = self.out.count;
+        self.local_header(PADDING)?;
+        let zeros = vec![0; MAX_BLOCK];
+        let mut crc = Crc::new();
+        let (mut left, mut size) = (stream, 0_u64);
+        while left > 0 {
+            // INVARIANT: the last block takes all that is left, so the stream has exactly the length asked for.
+            let last = left <= BLOCK_HEAD.saturating_add(length(&zeros));
+            let mut len = left.min(length(&zeros).saturating_add(BLOCK_HEAD)).saturating_sub(BLOCK_HEAD);
+            if !last && left.saturating_sub(BLOCK_HEAD.saturating_add(len)) < BLOCK_HEAD {
+                len = len.saturating_sub(BLOCK_HEAD); // leave room for one more block's head
+            }
+            let block = usize::try_from(len).ok().and_then(|len| zeros.get(..len)).unwrap_or_default();
+            self.block(block, last)?;
+            crc.update(block);
+            size = size.saturating_add(len);
+            left = left.saturating_sub(BLOCK_HEAD.saturating_add(len));
+        }
+        let entry = Entry { name: PADDING.to_owned(), offset, crc: crc.sum(), compressed: stream, size };
+        self.descriptor(entry)?;
+        self.finish()
+    }
+
+    /// How long the deflate stream of `padding` must be, so that the whole archive is as long as its class.
+    fn padding_stream(&self, class: impl Fn(u64) -> u64) -> Option<u64> {
+        let mut directory = Vec::new();
+        self.entries.iter().for_each(|entry| central_header(&mut directory, entry));
+        let offset = self.out.count;
+        central_header(
+            &mut directory,
+            &Entry { name: PADDING.to_owned(), offset, crc: 0, compressed: 0, size: 0 },
+        );
+        let directory = length(&directory);
+        let entries = length_of(self.entries.len()).checked_add(1)?;
+        let around = LOCAL_HEADER.checked_add(length(PADDING.as_bytes()))?.checked_add(DESCRIPTOR)?;
+        let mut least = BLOCK_HEAD;
+        for _ in 0..8 {
+            // The end records are longer in ZIP64 form, which depends on the padding itself: try both forms.
+            for zip64 in [false, true] {
+                let end = if zip64 { END_64 } else { END };
+                let other = offset.checked_add(around)?.checked_add(directory)?.checked_add(end)?;
+                let stream = class(other.checked_add(least)?).checked_sub(other)?;
+                let begins = offset.checked_add(around)?.checked_add(stream)?;
+                if needs_zip64(entries, begins, directory) == zip64 && stream >= BLOCK_HEAD {
+                    return Some(stream);
+                }
+            }
+            least = least.checked_mul(2)?;
+        }
+        None
+    }
+
+    fn decide(&mut self, head: &[u8]) -> io::Result<Mode> {
+        self.scratch.clear();
+        squeeze(&mut self.compress, head, FlushCompress::Sync, &mut self.scratch)?;
+        if self.scratch.len() >= head.len().saturating_mul(WORTH.0) / WORTH.1 {
+            self.store(head)?;
+            return Ok(Mode::Storing);
+        }
+        self.out.write_all(&self.scratch)?;
+        Ok(Mode::Deflating)
+    }
+
+    fn whole(&mut self, content: &[u8]) -> io::Result<()> {
+        self.scratch.clear();
+        squeeze(&mut self.compress, content, FlushCompress::Finish, &mut self.scratch)?;
+        if self.scratch.len() <= content.len().saturating_add(LAST_BLOCK.len()) {
+            return self.out.write_all(&self.scratch);
+        }
+        self.store(content)?;
+        self.out.write_all(&LAST_BLOCK)
+    }
+
+    fn deflate(&mut self, mut bytes: &[u8], flush: FlushCompress) -> io::Result<()> {
+        loop {
+            let (now, later) = bytes.split_at_checked(DEFLATE_STEP).unwrap_or((bytes, &[]));
+            let last = later.is_empty();
+            self.scratch.clear();
+            let step = if last { flush } else { FlushCompress::None };
+            squeeze(&mut self.compress, now, step, &mut self.scratch)?;
+            self.out.write_all(&self.scratch)?;
+            if last {
+                return Ok(());
+            }
+            bytes = later;
+        }
+    }
+
+    fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
+        bytes.chunks(MAX_BLOCK).try_for_each(|block| self.block(block, false))
+    }
+
+    fn block(&mut self, bytes: &[u8], last: bool) -> io::Result<()> {
+        let len = u16::try_from(bytes.len()).map_err(io::Error::other)?;
+        self.out.write_all(&[u8::from(last)])?;
+        self.out.write_all(&len.to_le_bytes())?;
+        self.out.write_all(&(!len).to_le_bytes())?;
+        self.out.write_all(bytes)
+    }
+
+    fn local_header(&mut self, name: &str) -> io::Result<()> {
+        let mut header = b"PK\x03\x04".to_vec();
+        header.extend_from_slice(&VERSION_FLAGS_METHOD_TIME);
+        header.extend_from_slice(&[0; 12]);
+        put_u16(&mut header, name.len());
+        put_u16(&mut header, 20);
+        header.extend_from_slice(name.as_bytes());
+        header.extend_from_slice(&[1, 0, 16, 0]);
+        header.extend_from_slice(&[0; 16]);
+        self.out.write_all(&header)
+    }
+
+    fn descriptor(&mut self, entry: Entry) -> io::Result<()> {
+        let mut descriptor = b"PK\x07\x08".to_vec();
+        descriptor.extend_from_slice(&entry.crc.to_le_bytes());
+        descriptor.extend_from_slice(&entry.compressed.to_le_bytes());
+        descriptor.extend_from_slice(&entry.size.to_le_bytes());
+        self.entries.push(entry);
+        self.out.write_all(&descriptor)
+    }
+}
+
+fn central_header(header: &mut Vec<u8>, entry: &Entry) {
+    let far = entry.offset >= U32_FULL;
+    header.extend_from_slice(b"PK\x01\x02");
+    header.extend_from_slice(&[0x2d, 3]); // made by: version 4.5, Unix
+    header.extend_from_slice(&VERSION_FLAGS_METHOD_TIME);
+    header.extend_from_slice(&entry.crc.to_le_bytes());
+    header.extend_from_slice(&[0xff; 8]); // both sizes: see the ZIP64 field
+    put_u16(header, entry.name.len());
+    put_u16(header, if far { 28 } else { 20 });
+    header.extend_from_slice(&[0; 6]); // no comment, disk 0, binary
+    header.extend_from_slice(&[0, 0, 0xa4, 0x81]); // a regular file, mode 0644
+    put_u32(header, entry.offset);
+    header.extend_from_slice(entry.name.as_bytes());
+    header.extend_from_slice(&[1, 0, if far { 24 } else { 16 }, 0]);
+    header.extend_from_slice(&entry.size.to_le_bytes());
+    header.extend_from_slice(&entry.compressed.to_le_bytes());
+    if far {
+        header.extend_from_slice(&entry.offset.to_le_bytes());
+    }
+}
+
+fn end_records(entries: u64, begins: u64, size: u64) -> Vec<u8> {
+    let mut end = Vec::new();
+    let zip64 = needs_zip64(entries, begins, size);
+    if zip64 {
+        end.extend_from_slice(b"PK\x06\x06");
+        end.extend_from_slice(&44_u64.to_le_bytes());
+        end.extend_from_slice(&[0x2d, 0, 0x2d, 0]);
+        end.extend_from_slice(&[0; 8]);
+        for value in [entries, entries, size, begins] {
+            end.extend_from_slice(&value.to_le_bytes());
+        }
+        end.extend_from_slice(b"PK\x06\x07");
+        end.extend_from_slice(&[0; 4]);
+        end.extend_from_slice(&begins.saturating_add(size).to_le_bytes());
+        end.extend_from_slice(&1_u32.to_le_bytes());
+    }
+    end.extend_from_slice(b"PK\x05\x06");
+    end.extend_from_slice(&[0; 4]);
+    let entries = u16::try_from(entries).unwrap_or(u16::MAX);
+    end.extend_from_slice(&entries.to_le_bytes());
+    end.extend_from_slice(&entries.to_le_bytes());
+    put_u32(&mut end, if zip64 { U32_FULL } else { size });
+    put_u32(&mut end, begins);
+    end.extend_from_slice(&[0; 2]);
+    end
+}
+
+fn needs_zip64(entries: u64, begins: u64, size: u64) -> bool {
+    entries >= u64::from(u16::MAX) || begins >= U32_FULL || size >= U32_FULL
+}
+
+/// Compresses all of `input`, appending to `out`.
+fn squeeze(
+    compress: &mut Compress,
+    mut input: &[u8],
+    flush: FlushCompress,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    loop {
+        out.reserve(SCRATCH);
+        let before = compress.total_in();
+        let status = compress.compress_vec(input, out, flush).map_err(io::Error::other)?;
+        let read = usize::try_from(compress.total_in().saturating_sub(before)).map_err(io::Error::other)?;
+        input = input.get(read..).unwrap_or_default();
+        let room = out.len() < out.capacity(); // no room left means that there may be more to come
+        let done = match flush {
+            FlushCompress::Finish => status == flate2::Status::StreamEnd,
+            _ => input.is_empty() && room,
+        };
+        if done {
+            return Ok(());
+        }
+    }
+}
+
+fn put_u16(out: &mut Vec<u8>, value: usize) {
+    out.extend_from_slice(&u16::try_from(value).unwrap_or(u16::MAX).to_le_bytes());
+}
+
+fn put_u32(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    length_of(bytes.len())
+}
+
+fn length_of(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
+fn no_entry() -> io::Error {
+    io::Error::other("no entry was started, or an earlier write failed")
+}
+
+struct Counted<W> {
+    inner: W,
+    count: u64,
+}
+
+impl<W: Write> Counted<W> {
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.inner.write_all(bytes)?;
+        self.count = self.count.saturating_add(length(bytes));
+        Ok(())
+    }
+}
+
+/// The name of the entry that pads an archive.
+const PADDING: &str = "padding";
+
+/// Version 4.5, bit 3, method 8, 1980-01-01 00:00:00: real times are facts, and stand in the manifest.
+const VERSION_FLAGS_METHOD_TIME: [u8; 10] = [0x2d, 0, 8, 0, 8, 0, 0, 0, 0x21, 0];
+
+/// zlib's fastest: the disk waits for deflate, not the other way round.
+const LEVEL: u32 = 1;
+
+/// How many bytes tell whether compression pays.
+const HEAD: usize = 1 << 16;
+
+/// Compression pays if it leaves less than this fraction: beyond, unpacking costs more than the bytes saved.
+const WORTH: (usize, usize) = (95, 100);
+
+/// Room that deflate gets at a time.
+const SCRATCH: usize = 1 << 16;
+
+/// How much is compressed at a time, so that what is held back stays bounded.
+const DEFLATE_STEP: usize = 1 << 18;
+
+/// Most bytes in a stored block.
+const MAX_BLOCK: usize = 65_535;
+
+/// An empty, last, stored block.
+const LAST_BLOCK: [u8; 5] = [1, 0, 0, 0xff, 0xff];
+
+/// Bytes before a stored block's content.
+const BLOCK_HEAD: u64 = 5;
+
+/// Bytes of a local header but for the name.
+const LOCAL_HEADER: u64 = 50;
+
+/// Bytes of a signed ZIP64 descriptor.
+const DESCRIPTOR: u64 = 24;
+
+/// Bytes of the end records, without and with ZIP64.
+const END: u64 = 22;
+const END_64: u64 = 98;
+
+/// The value that refers a reader to the ZIP64 field.
+const U32_FULL: u64 = 0xffff_ffff;
+
+/// Longest name of an entry. Ours are under 50.
+const MAX_NAME: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::process::Command;
+
+    use super::*;
+
+    fn noise(len: usize) -> Vec<u8> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let step = |_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[3]
+        };
+        (0..len).map(step).collect()
+    }
+
+    fn contents() -> Vec<(&'static str, Vec<u8>)> {
+        vec![
+            ("objects/EMPTY", Vec::new()),
+            ("objects/TEXT", b"hello hello hello hello".to_vec()),
+            ("objects/ONE", b"x".to_vec()),
+            ("objects/NOISE", noise(300_000)),
+            ("objects/SMALL-NOISE", noise(5_000)),
+            ("objects/LONG", b"0123456789abcdef".repeat(100_000)),
+            ("manifest.jsonl", b"{}\n".to_vec()),
+        ]
+    }
+
+    fn archive(step: usize, finish: impl FnOnce(ZipWriter<Vec<u8>>) -> Vec<u8>) -> Vec<u8> {
+        let mut zip = ZipWriter::new(Vec::new());
+        for (name, content) in contents() {
+            zip.start(name).unwrap();
+            content.chunks(step).for_each(|chunk| zip.write(chunk).unwrap());
+            assert_eq!(zip.end().unwrap(), content.len() as u64);
+        }
+        finish(zip)
+    }
+
+    #[test]
+    fn the_zip_crate_reads_every_entry() {
+        for step in [1 << 20, 65_536, 777] {
+            let bytes = archive(step, |zip| zip.finish().unwrap());
+            let mut read = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
+            assert_eq!(read.len(), contents().len());
+            for (name, content) in contents() {
+                let mut entry = read.by_name(name).unwrap();
+                let mut found = Vec::new();
+                entry.read_to_end(&mut found).unwrap();
+                assert!(found == content, "{name} in steps of {step}");
+            }
+            let noise = read.by_name("objects/NOISE").unwrap();
+            assert!(noise.compressed_size() < 303_000, "stored: {}", noise.compressed_size());
+        }
+    }
+
+    #[test]
+    fn bytes_are_those_of_the_zip_crate_where_both_can_write_them() {
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_level(Some(1))
+            .large_file(true)
+            .last_modified_time(zip::DateTime::default());
+        let mut theirs = zip::ZipWriter::new_stream(Vec::new());
+        let mut ours = ZipWriter::new(Vec::new());
+        for (name, content) in contents().into_iter().filter(|(name, _)| !name.contains("NOISE")) {
+            if content.len() > HEAD {
+                continue; // we look at the head first, which cuts the stream differently
+            }
+            theirs.start_file(name, options).unwrap();
+            theirs.write_all(&content).unwrap();
+            ours.start(name).unwrap();
+            ours.write(&content).unwrap();
+            ours.end().unwrap();
+        }
+        assert_eq!(ours.finish().unwrap(), theirs.finish().unwrap().into_inner());
+    }
+
+    #[test]
+    fn a_padded_archive_is_exactly_as_long_as_its_class() {
+        for extra in [0, 1, 7, 100_000] {
+            let class = |len: u64| len.next_multiple_of(100_000) + extra;
+            let bytes = archive(1 << 16, |zip| zip.finish_padded(class).unwrap());
+            assert_eq!(bytes.len() as u64 % 100_000, extra % 100_000);
+            let mut read = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
+            assert_eq!(read.by_index(contents().len()).unwrap().name().unwrap(), PADDING);
+            let padding = read.by_name(PADDING).unwrap().bytes().map(|byte| byte.unwrap());
+            assert!(padding.into_iter().all(|byte| byte == 0));
+        }
+    }
+
+    /// The padding's blocks must add up for every length of the stream.
+    #[test]
+    fn padding_streams_of_every_length() {
+        let around = ZipWriter::new(Vec::new()).finish_padded(|least| least).unwrap().len() as u64;
+        for more in (0..20).chain(65_520..65_560).chain([131_070, 131_075, 131_080, 200_000]) {
+            let bytes = ZipWriter::new(Vec::new()).finish_padded(|_| around + more).unwrap();
+            assert_eq!(bytes.len() as u64, around + more);
+            let mut read = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
+            io::copy(&mut read.by_name(PADDING).unwrap(), &mut io::sink()).unwrap();
+        }
+    }
+
+    #[test]
+    fn more_entries_than_the_old_format_counts() {
+        let mut zip = ZipWriter::new(Vec::new());
+        for number in 0..70_000 {
+            zip.start(&format!("objects/KC07-C-{number:07}")).unwrap();
+            zip.end().unwrap();
+        }
+        let bytes = zip.finish().unwrap();
+        assert_eq!(zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap().len(), 70_000);
+    }
+
+    #[test]
+    fn unzip_and_python_accept_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in [
+            ("plain.zip", archive(4096, |zip| zip.finish().unwrap())),
+            ("padded.zip", archive(4096, |zip| zip.finish_padded(crate::size_class::padme).unwrap())),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            for (program, args) in [("unzip", ["-tqq"].as_slice()), ("python3", &["-m", "zipfile", "-t"])] {
+                match Command::new(program).args(args).arg(&path).output() {
+                    Err(_) => eprintln!("skipped: no {program} here"),
+                    Ok(output) => assert!(output.status.success(), "{program} {name}: {output:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_ours() {
+        for name in ["", "../x", "a b", "/etc/passwd\n", "caf\u{e9}", "C:\\x"] {
+            let sound = name == "../x"; // dots are of the grammar; control numbers never hold them
+            assert_eq!(ZipWriter::new(Vec::new()).start(name).is_ok(), sound, "{name:?}");
+        }
+    }
+}
