@@ -12,6 +12,7 @@
 //! Start with [`Policy::parse`] (what the authority approves), [`decide`](decide())
 //! (what becomes of an item), [`decide_from_metadata`] (how an auditor replays it).
 
+mod atom;
 pub mod bundle;
 mod compile;
 pub mod decide;
@@ -28,6 +29,7 @@ pub mod policy;
 pub mod problem;
 mod read;
 pub mod render;
+mod trit;
 
 pub use bundle::Bundle;
 pub use decide::{MissingLook, atoms, decide, decide_from_metadata, visible_names};

@@ -485,6 +485,8 @@ pub enum Condition {
     Kind(Vec<Kind>),
     /// Its type by `magic/1`.
     Type(Vec<String>),
+    /// Whether its name's extension belongs to other types alone.
+    TypeMismatch(bool),
     /// Its length in bytes, both ends included.
     Size {
         /// At least.
@@ -544,6 +546,8 @@ pub enum Field {
     Kind,
     /// `type`.
     Type,
+    /// `type_mismatch`.
+    TypeMismatch,
     /// `size`.
     Size,
     /// `time`.
@@ -562,12 +566,13 @@ pub enum Field {
 
 impl Field {
     /// All fields, in schema order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Path,
         Self::Name,
         Self::Ext,
         Self::Kind,
         Self::Type,
+        Self::TypeMismatch,
         Self::Size,
         Self::Time,
         Self::Owner,
@@ -586,6 +591,7 @@ impl Field {
             Self::Ext => "ext",
             Self::Kind => "kind",
             Self::Type => "type",
+            Self::TypeMismatch => "type_mismatch",
             Self::Size => "size",
             Self::Time => "time",
             Self::Owner => "owner",
@@ -600,7 +606,7 @@ impl Field {
     #[must_use]
     pub fn look(self) -> Look {
         match self {
-            Self::Type | Self::Encrypted => Look::Type,
+            Self::Type | Self::TypeMismatch | Self::Encrypted => Look::Type,
             Self::HashIn => Look::Hash,
             Self::Keywords => Look::Content,
             _ => Look::Metadata,
@@ -618,6 +624,7 @@ impl Condition {
             Self::Ext(_) => Field::Ext,
             Self::Kind(_) => Field::Kind,
             Self::Type(_) => Field::Type,
+            Self::TypeMismatch(_) => Field::TypeMismatch,
             Self::Size { .. } => Field::Size,
             Self::Time(_) => Field::Time,
             Self::Owner(_) => Field::Owner,

@@ -52,14 +52,20 @@ impl fmt::Display for Problem {
         } else {
             let width = self.line.to_string().len();
             writeln!(f, "{:width$}--> {}:{}:{}", "", self.file, self.line, self.column)?;
+            if self.snippet.is_empty() {
+                return self.fmt_hint(f);
+            }
             writeln!(f, "{:width$} |", "")?;
             let mut lines = self.snippet.lines();
             writeln!(f, "{} | {}", self.line, lines.next().unwrap_or_default())?;
             writeln!(f, "{:width$} | {}", "", lines.next().unwrap_or_default())?;
         }
-        match &self.hint {
-            Some(hint) => writeln!(f, "hint: {hint}"),
-            None => Ok(()),
-        }
+        self.fmt_hint(f)
+    }
+}
+
+impl Problem {
+    fn fmt_hint(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.hint.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
     }
 }

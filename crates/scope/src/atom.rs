@@ -1,0 +1,146 @@
+//! What one atom says of an item: true, false or unknown.
+//!
+//! Implements `docs/spec/policy.md`, "The value of an atom".
+
+use crate::compile::{Compiled, CompiledAtom, Test};
+use crate::facts::{CaseRule, Facts, Layer, Look, Stamp, TimeKind, Zone};
+use crate::fold::{Symbol, fold, symbols};
+use crate::magic;
+use crate::trit::Trit;
+
+/// One name of an item, ready to be compared.
+pub(crate) struct Name {
+    /// As the policy compares names.
+    path: Vec<Symbol>,
+    folded: bool,
+}
+
+impl Name {
+    pub(crate) fn new(bytes: &[u8], facts: &Facts, compiled: &Compiled) -> Self {
+        let folded = compiled.folded.unwrap_or(facts.case_rule == CaseRule::Insensitive);
+        Self { path: symbols(bytes, folded), folded }
+    }
+
+    fn last(&self) -> &[Symbol] {
+        self.path.rsplit(|&symbol| symbol == Symbol::from('/')).next().unwrap_or_default()
+    }
+
+    /// The last extension, without its dot; `None` for `name`, `.name` and `name.`.
+    fn extension(&self) -> Option<&[Symbol]> {
+        let last = self.last();
+        let dot = last.iter().rposition(|&symbol| symbol == Symbol::from('.'))?;
+        let (stem, ext) = last.split_at_checked(dot)?;
+        let (_, ext) = ext.split_first()?;
+        (!stem.is_empty() && !ext.is_empty()).then_some(ext)
+    }
+}
+
+/// The value of an atom for one name of an item; `None` stands for a name that was not found.
+pub(crate) fn value(atom: &CompiledAtom, compiled: &Compiled, facts: &Facts, name: Option<&Name>) -> Trit {
+    let look = atom.look;
+    if look != Look::Metadata && !facts.kind.has_content() {
+        return Trit::F;
+    }
+    if !facts.looks.contains(&look) {
+        return Trit::U;
+    }
+    let failed = facts.failures.iter().any(|failure| failure.look == look);
+    match &atom.test {
+        Test::Path(globs) => {
+            of_name(name, |name| globs.iter().any(|g| g.matches_path(&name.path, name.folded)))
+        }
+        Test::Name(globs) => {
+            of_name(name, |name| globs.iter().any(|g| g.matches_name(name.last(), name.folded)))
+        }
+        Test::Ext(exts) => of_name(name, |name| has_extension(name, exts)),
+        Test::Kind(kinds) => Trit::known(kinds.contains(&facts.kind)),
+        Test::Size(min, max) => match facts.size {
+            _ if !facts.kind.has_content() => Trit::F,
+            Some(size) => Trit::known((*min..=*max).contains(&size)),
+            None => Trit::U,
+        },
+        Test::Time { of, from, until, all } => time(of, *from, *until, *all, facts, compiled),
+        Test::Owner(custodians) => Trit::or(custodians.iter().map(|(uid, sid)| owner(uid, sid, facts))),
+        Test::Volume(volumes) => Trit::known(volumes.contains(&facts.volume)),
+        Test::Type(types) => match &facts.type_fact {
+            Some(found) if !failed => Trit::known(types.contains(&found.name)),
+            _ => Trit::U,
+        },
+        Test::TypeMismatch(wanted) => match &facts.type_fact {
+            Some(found) if !failed => of_name(name, |name| mismatches(name, &found.name) == *wanted),
+            _ => Trit::U,
+        },
+        Test::Encrypted(wanted) => match facts.type_fact.as_ref().and_then(|found| found.encrypted) {
+            Some(found) if !failed => Trit::known(found == *wanted),
+            _ => Trit::U,
+        },
+        Test::HashIn(lists) => match &facts.hash {
+            Some(hash) if !failed => {
+                Trit::known(lists.iter().any(|list| list.binary_search(&hash.sha256).is_ok()))
+            }
+            _ => Trit::U,
+        },
+        Test::Keywords { list, terms, at_least, no_text_is_no_hit } => {
+            let Some(found) = facts.keywords.iter().find(|found| found.list == *list) else { return Trit::U };
+            let mut hits: Vec<u64> =
+                found.hits.iter().filter(|hit| hit.count > 0).map(|hit| hit.term).collect();
+            hits.retain(|term| term < terms);
+            hits.sort_unstable();
+            hits.dedup();
+            match found.layer {
+                _ if hits.len() as u64 >= *at_least => Trit::T,
+                _ if failed => Trit::U,
+                Layer::Full => Trit::F,
+                Layer::None if *no_text_is_no_hit => Trit::F,
+                Layer::None | Layer::Unread => Trit::U,
+            }
+        }
+    }
+}
+
+fn of_name(name: Option<&Name>, test: impl Fn(&Name) -> bool) -> Trit {
+    name.map_or(Trit::U, |name| Trit::known(test(name)))
+}
+
+fn has_extension(name: &Name, exts: &[Vec<Symbol>]) -> bool {
+    let Some(found) = name.extension() else { return false };
+    exts.iter().any(|ext| ext.iter().copied().eq(found.iter().copied().map(fold)))
+}
+
+fn mismatches(name: &Name, type_name: &str) -> bool {
+    let ext: String =
+        name.extension().unwrap_or_default().iter().filter_map(|s| char::from_u32(*s)).collect();
+    magic::mismatch(type_name, &ext)
+}
+
+/// A time that this kind of item cannot have is skipped; one that is missing is unknown.
+fn time(of: &[TimeKind], from: i128, until: i128, all: bool, facts: &Facts, compiled: &Compiled) -> Trit {
+    let inside = |stamp: &Stamp| {
+        let utc = match (stamp.zone, compiled.zoneless_offset_ns) {
+            (Zone::Recorded, _) | (Zone::Assumed, Some(_)) => Some(stamp.ns),
+            (Zone::None, Some(offset)) => stamp.ns.checked_sub(offset),
+            (Zone::Assumed | Zone::None, None) => None,
+        };
+        utc.map_or(Trit::U, |ns| Trit::known((from..until).contains(&ns)))
+    };
+    let mut applicable = of.iter().filter(|kind| **kind != TimeKind::MessageDate).peekable();
+    if applicable.peek().is_none() {
+        return Trit::F;
+    }
+    let values = applicable.flat_map(|kind| {
+        let mut stamps = facts.times.iter().filter(|stamp| stamp.of == *kind).map(inside).peekable();
+        let missing = stamps.peek().is_none().then_some(Trit::U);
+        stamps.chain(missing).collect::<Vec<_>>()
+    });
+    if all { Trit::and(values) } else { Trit::or(values) }
+}
+
+/// An item has ids of one kind. Where the custodian lists none of that kind, nothing can be compared.
+fn owner(uid: &[u64], sid: &[String], facts: &Facts) -> Trit {
+    let by_uid = facts.uid.filter(|_| !uid.is_empty()).map(|found| uid.contains(&found));
+    let by_sid = facts.sid.as_ref().filter(|_| !sid.is_empty()).map(|found| sid.contains(found));
+    match (by_uid, by_sid) {
+        (None, None) => Trit::U,
+        (by_uid, by_sid) => Trit::known(by_uid == Some(true) || by_sid == Some(true)),
+    }
+}
