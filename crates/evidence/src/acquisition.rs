@@ -207,7 +207,7 @@ pub struct PartStatement {
     pub sha256: Digest,
     /// Length of the encrypted file in bytes.
     pub bytes: u64,
-    /// Recipient stanzas in its age header.
+    /// `X25519` stanzas in its age header: one per recipient. (A `-grease` stanza opens nothing and is not counted.)
     pub stanzas: u64,
 }
 

@@ -1,1 +1,220 @@
-//! The report: checks, verdicts, what was not checked.
+//! The report: checks, verdicts, and what was not checked.
+//!
+//! Implements `docs/spec/verification.md`, version 1.
+//!
+//! ```text
+//! Relative to trust file abandon able about ... : compare these words with the court's paper.
+//!
+//! pass         trust         read; 5 principals
+//! pass         directory     27 files, all regular, all named by the package
+//! not checked  time          time stamps are not checked in this version
+//!
+//! INTACT: ...
+//! ```
+//!
+//! Whatever came out of a package is escaped before it is shown.
+
+use serde::Serialize;
+
+mod text;
+
+/// What a verification or an audit found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Every check, in its order.
+    pub checks: Vec<Check>,
+    /// Unaltered since it was sealed by these people?
+    pub intact: Intact,
+    /// Does every recorded decision follow from the policy and the recorded facts?
+    pub followed: Answer,
+    /// Does the record agree with the original?
+    pub matched: Answer,
+    /// Departures from the order or the procedure.
+    pub departures: Vec<String>,
+    /// What the medium did not give, and what was not checked.
+    pub limits: Vec<String>,
+    /// What an auditor raises.
+    pub findings: Vec<Finding>,
+    /// What the sentences of the verdict are made of.
+    pub summary: Summary,
+    /// Whether the question of FOLLOWED was asked: then `not checked` is no answer.
+    pub asked_followed: bool,
+    /// Whether the question of MATCHED was asked.
+    pub asked_matched: bool,
+}
+
+/// One named check.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Check {
+    /// Its id, one of [`CHECKS`].
+    pub id: &'static str,
+    /// What it asks, in a few words.
+    pub name: &'static str,
+    /// What came out.
+    pub status: Status,
+    /// With which files and digests.
+    pub detail: String,
+}
+
+/// What came out of a check.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// It holds.
+    Pass,
+    /// It does not hold.
+    Fail,
+    /// Nobody looked; the detail says why.
+    NotChecked,
+}
+
+/// Whether the package is unaltered since it was sealed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Intact {
+    /// Every check that this verdict needs has passed.
+    Yes,
+    /// A check has failed.
+    No,
+    /// A check could not be finished, and none has failed.
+    Unfinished,
+}
+
+/// The answer to a question that is asked of a whole package.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// Confirmed.
+    Yes,
+    /// Refuted.
+    No,
+    /// Nobody looked.
+    NotChecked,
+}
+
+/// What an auditor raises.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Finding {
+    /// `fact`, `trits`, `outcome`, `look`, `missing`, `duplicate`, `extra`, `policy`, `recipients` or `count`.
+    pub kind: String,
+    /// The item's locator or control number; empty where the finding is about the package.
+    pub item: String,
+    /// The rule that it is about; may be empty.
+    pub rule: String,
+    /// What was found, and what was expected.
+    pub detail: String,
+}
+
+/// Who, when and how much, as the package states it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// The trust file's words; empty where it could not be read.
+    pub trust_words: String,
+    /// Whether the words were compared with paper, and agree.
+    pub words_confirmed: bool,
+    /// The run number.
+    pub package: String,
+    /// The medium's label.
+    pub medium: String,
+    /// Who sealed: person and organisation.
+    pub sealed_by: Vec<String>,
+    /// When, by their own clock.
+    pub sealed_at: Option<String>,
+    /// The size of the custody log.
+    pub log_size: Option<u64>,
+    /// Items by outcome.
+    pub counts: Vec<(String, u64)>,
+}
+
+/// The ids of all checks, in their order, with what each asks.
+pub const CHECKS: [(&str, &str); 13] = [
+    ("trust", "whom this report believes"),
+    ("directory", "regular files only, none unlisted"),
+    ("bag", "every byte of every file"),
+    ("seal", "who sealed the package"),
+    ("approval", "who approved the policy, for which medium"),
+    ("log", "custody log, from its first entry"),
+    ("checkpoint", "signed head of the custody log"),
+    ("consistency", "agreement with an earlier head"),
+    ("cosignatures", "others who saw the same log"),
+    ("time", "time stamps by others"),
+    ("agreement", "what the files say of each other"),
+    ("inventory", "one line per item"),
+    ("objects", "contents of the encrypted parts"),
+];
+
+impl Report {
+    /// 0: all that was asked is confirmed. 1: could not finish. 2: the answer is no. 3: confirmed, with departures.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        if self.intact == Intact::No || self.followed == Answer::No || self.matched == Answer::No {
+            return 2;
+        }
+        let unanswered = (self.asked_followed && self.followed == Answer::NotChecked)
+            || (self.asked_matched && self.matched == Answer::NotChecked);
+        if self.intact == Intact::Unfinished || unanswered {
+            return 1;
+        }
+        if self.departures.is_empty() { 0 } else { 3 }
+    }
+
+    /// The report as one JSON object.
+    #[must_use]
+    pub fn json(&self) -> String {
+        #[derive(Serialize)]
+        struct Shape<'a> {
+            intact: Intact,
+            followed: Answer,
+            matched: Answer,
+            checks: &'a [Check],
+            departures: &'a [String],
+            limits: &'a [String],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            findings: Option<&'a [Finding]>,
+        }
+        let audited = self.asked_followed || self.asked_matched;
+        let shape = Shape {
+            intact: self.intact,
+            followed: self.followed,
+            matched: self.matched,
+            checks: &self.checks,
+            departures: &self.departures,
+            limits: &self.limits,
+            findings: audited.then_some(&self.findings),
+        };
+        // Strings and enumerations alone: writing them cannot fail.
+        let json = serde_json::to_string_pretty(&shape).unwrap_or_default();
+        // Outside strings JSON is plain ASCII; inside, `\\uXXXX` says the same and turns or hides nothing.
+        let mut safe = String::with_capacity(json.len());
+        for c in json.chars() {
+            if c != '\n' && (c.is_control() || crate::trust::is_invisible(c)) {
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| safe.push_str(&format!("\\u{unit:04x}")));
+            } else {
+                safe.push(c);
+            }
+        }
+        safe
+    }
+
+    /// The check of that id.
+    #[must_use]
+    pub fn check(&self, id: &str) -> Option<&Check> {
+        self.checks.iter().find(|check| check.id == id)
+    }
+}
+
+/// Makes a text that came out of a package safe to print on one line.
+///
+/// Control characters, line breaks, and characters that turn or hide other text are written `\u{..}`.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() || crate::trust::is_invisible(c) {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Moment, TreeHead};
 use crate::sshsig::{self, PublicKey};
+use crate::words;
 
 mod file;
 
@@ -142,7 +143,7 @@ impl Trust {
     /// The file's digest as eight words, to compare with paper.
     #[must_use]
     pub fn words(&self) -> String {
-        self.digest.hex()
+        words::words(&self.digest).join(" ")
     }
 
     /// The origin of the custody log.

@@ -1,1 +1,260 @@
 //! Verification, check by check.
+//!
+//! Implements `docs/spec/verification.md`, version 1. Every check is attempted, whatever came out of those
+//! before it; one that cannot be made says why. The first failure decides the verdict.
+//!
+//! ```text
+//! let report = verify(&files, &trust_bytes, &VerifyOptions::default());
+//! assert_eq!(report.intact, Intact::Yes);
+//! ```
+//!
+//! Nothing in a package may cause a panic or unbounded memory: small files are read up to a limit, payload
+//! files are streamed, and the limits are named constants.
+
+mod agreement;
+mod approval;
+mod audit;
+mod bag;
+mod directory;
+mod inventory;
+mod log;
+mod objects;
+mod package;
+mod seal;
+
+use chrono::{DateTime, FixedOffset};
+
+pub use audit::{Audit, AuditOptions, audit};
+
+use crate::event::Action;
+use crate::files::Files;
+use crate::report::{Answer, CHECKS, Check, Intact, Report, Status, Summary};
+use crate::trust::{Required, Trust};
+use crate::words;
+use package::Package;
+
+/// What a verification needs besides the package and the trust file.
+#[derive(Default)]
+pub struct VerifyOptions {
+    /// The words on the court's paper, eight, separated by blanks or hyphens.
+    pub trust_words: Option<String>,
+    /// Keys of the holders for whom `objects` is checked.
+    pub identities: Vec<Box<dyn age::Identity>>,
+    /// The time now, for what can only be said relative to it. This version needs it for nothing.
+    pub now: Option<DateTime<FixedOffset>>,
+}
+
+/// Verifies a package relative to a trust file.
+///
+/// Returns a report in every case; nothing is an error here, since "could not finish" is an answer too.
+#[must_use]
+pub fn verify(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) -> Report {
+    Verification::run(files, trust_bytes, options).report
+}
+
+/// A finished verification: the report, and what it was made from.
+pub(crate) struct Verification {
+    pub(crate) report: Report,
+    pub(crate) package: Package,
+}
+
+/// What a check says when it passes, or why it does not.
+pub(crate) type Checked = Result<String, Stop>;
+
+/// Why a check does not pass.
+#[derive(Clone, Debug)]
+pub(crate) enum Stop {
+    /// It does not hold: what was expected, and what was found.
+    Fail(String),
+    /// It was not made, and that is no fault.
+    NotChecked(String),
+    /// It could not be made, since something could not be read.
+    Unfinished(String),
+}
+
+/// What the checks share, and leave behind.
+pub(crate) struct Context<'a> {
+    pub(crate) files: &'a dyn Files,
+    pub(crate) trust: Result<Trust, Stop>,
+    pub(crate) package: Package,
+    pub(crate) options: &'a VerifyOptions,
+    pub(crate) departures: Vec<String>,
+    pub(crate) limits: Vec<String>,
+    pub(crate) summary: Summary,
+}
+
+/// What was not looked at in this version, in plain words.
+const NOT_CHECKED: [&str; 3] = [
+    "key validity was judged at each event's own time, by the signer's own clock; no time stamp was checked",
+    "the custody log shows recorded access only: whoever has a key can open a part without leaving a trace",
+    "counts of the inventory are public, and by themselves tell how much was taken and left",
+];
+
+/// Checks without which nobody may say INTACT.
+const NEEDED: [&str; 9] =
+    ["trust", "directory", "bag", "seal", "approval", "log", "checkpoint", "agreement", "inventory"];
+
+impl Verification {
+    pub(crate) fn run(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) -> Self {
+        let trust = Trust::parse(trust_bytes).map_err(|e| Stop::Unfinished(e.to_string()));
+        let mut context = Context {
+            files,
+            trust,
+            package: Package::read(files),
+            options,
+            departures: Vec::new(),
+            limits: Vec::new(),
+            summary: Summary::default(),
+        };
+        let mut checks = Vec::with_capacity(CHECKS.len());
+        let mut unfinished = false;
+        for (id, name) in CHECKS {
+            let (status, detail) = match context.check(id) {
+                Ok(detail) => (Status::Pass, detail),
+                Err(Stop::Fail(detail)) => (Status::Fail, detail),
+                Err(Stop::NotChecked(detail)) => (Status::NotChecked, detail),
+                Err(Stop::Unfinished(detail)) => {
+                    unfinished = true;
+                    (Status::NotChecked, detail)
+                }
+            };
+            checks.push(Check { id, name, status, detail });
+        }
+        context.conclude(checks, unfinished)
+    }
+}
+
+impl Context<'_> {
+    fn check(&mut self, id: &str) -> Checked {
+        match id {
+            "trust" => self.trust_file(),
+            "directory" => directory::check(self),
+            "bag" => bag::check(self),
+            "seal" => seal::check(self),
+            "approval" => approval::check(self),
+            "log" => log::check(self),
+            "checkpoint" => log::checkpoint(self),
+            "consistency" => log::consistency(self),
+            "cosignatures" => {
+                self.not_in_this_version(Required::Cosignatures, "cosignatures of the log's head")
+            }
+            "time" => self.not_in_this_version(Required::Time, "time stamps"),
+            "agreement" => agreement::check(self),
+            "inventory" => inventory::check(self),
+            "objects" => objects::check(self),
+            _ => Err(Stop::Unfinished("no such check".to_owned())),
+        }
+    }
+
+    /// The trust file was read from outside; its words are compared with those on paper.
+    fn trust_file(&mut self) -> Checked {
+        let trust = self.trust.as_ref().map_err(Clone::clone)?;
+        self.summary.trust_words = trust.words();
+        let people = trust.principals().len();
+        match &self.options.trust_words {
+            None => Ok(format!("read; {people} principals; its words were not compared with paper")),
+            Some(words) if words::matches(&trust.digest(), words) => {
+                self.summary.words_confirmed = true;
+                Ok(format!("read; {people} principals; its words are those on paper"))
+            }
+            Some(_) => Err(Stop::Fail("the words on paper are those of another trust file".to_owned())),
+        }
+    }
+
+    fn not_in_this_version(&self, check: Required, what: &str) -> Checked {
+        let text = format!("{what} are not checked in this version");
+        match self.trust() {
+            Ok(trust) if trust.requires(check) => {
+                Err(Stop::Fail(format!("{text}, and the trust file requires them")))
+            }
+            _ => Err(Stop::NotChecked(text)),
+        }
+    }
+
+    /// The trust file, or that it is missing for this check.
+    pub(crate) fn trust(&self) -> Result<&Trust, Stop> {
+        self.trust.as_ref().map_err(|_| Stop::Unfinished("no trust file to check against".to_owned()))
+    }
+
+    fn conclude(mut self, checks: Vec<Check>, unfinished: bool) -> Verification {
+        self.summarize();
+        self.limits.extend(NOT_CHECKED.map(str::to_owned));
+        let failed = checks.iter().any(|check| check.status == Status::Fail);
+        // An approval that is missing by the package's own statement is a departure; all else that is needed must pass.
+        let open = checks.iter().any(|check| {
+            check.status == Status::NotChecked && NEEDED.contains(&check.id) && check.id != "approval"
+        });
+        let intact = match (failed, unfinished || open) {
+            (true, _) => Intact::No,
+            (false, true) => Intact::Unfinished,
+            (false, false) => Intact::Yes,
+        };
+        let report = Report {
+            checks,
+            intact,
+            followed: Answer::NotChecked,
+            matched: Answer::NotChecked,
+            departures: self.departures,
+            limits: self.limits,
+            findings: Vec::new(),
+            summary: self.summary,
+            asked_followed: false,
+            asked_matched: false,
+        };
+        Verification { report, package: self.package }
+    }
+
+    /// Who, when and how much, for the sentences of the verdict; and what the package says of its own limits.
+    fn summarize(&mut self) {
+        self.summary.log_size = Some(self.package.log.entries.len() as u64);
+        if let Ok(acquisition) = &self.package.acquisition {
+            self.summary.package = acquisition.package.to_string();
+            self.summary.medium = acquisition.medium.label.clone();
+            self.summary.counts =
+                acquisition.inventory.counts.iter().map(|(outcome, n)| (outcome.to_string(), *n)).collect();
+            self.limits.extend(acquisition.limits.iter().cloned());
+            for walk in &acquisition.walk {
+                for coverage in walk.coverage.iter().filter(|c| c.counted != c.expected) {
+                    self.limits.push(format!(
+                        "{}: {} {} counted, the volume says {}",
+                        walk.volume, coverage.counted, coverage.what, coverage.expected
+                    ));
+                }
+            }
+        }
+        if let Some((logged, _)) = self.package.seal_event() {
+            self.summary.sealed_at = Some(logged.event.when.to_string());
+        }
+        if let Some((logged, end)) = self.package.find(|action| match action {
+            Action::AcquisitionEnd(end) => Some((end.package, end)),
+            _ => None,
+        }) {
+            if end.interrupted {
+                self.departures
+                    .push(format!("the run was ended before the walk was, at {}", logged.event.when));
+            }
+            if end.unreadable > 0 {
+                self.limits.push(format!("some content of {} items could not be read", end.unreadable));
+            }
+            if end.issues > 0 {
+                self.limits.push(format!("{} places of the medium could not be walked", end.issues));
+            }
+        }
+        self.departures.dedup();
+    }
+}
+
+/// Turns problems into a failure that tells the first few, or passes with `detail`.
+pub(crate) fn none_or_fail(problems: &[String], detail: impl FnOnce() -> String) -> Checked {
+    /// What follows the first few problems is, more often than not, their consequence.
+    const TOLD: usize = 8;
+    if problems.is_empty() {
+        return Ok(detail());
+    }
+    let mut text = problems.iter().take(TOLD).cloned().collect::<Vec<_>>().join("; ");
+    let more = problems.len().saturating_sub(TOLD);
+    if more > 0 {
+        text.push_str(&format!("; and {more} more"));
+    }
+    Err(Stop::Fail(text))
+}

@@ -1,6 +1,7 @@
 //! Reading a log: what is there, how it is chained, and whether anything lies there that no entry names.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 
 use scope::Digest;
 
@@ -33,6 +34,8 @@ pub struct Log {
     pub entries: Vec<Logged>,
     /// What is wrong with the chain, one line each; empty for a log that holds together.
     pub problems: Vec<String>,
+    /// Why reading stopped early, where the storage refused; then nothing can be said of the rest.
+    pub unfinished: Option<String>,
     /// Every file that the log accounts for.
     pub files: BTreeSet<String>,
 }
@@ -64,8 +67,12 @@ impl Log {
         let mut log = Self::default();
         let folders = match folders(files) {
             Ok(folders) => folders,
-            Err(problem) => {
+            Err(Trouble::Found(problem)) => {
                 log.problems.push(problem);
+                return log;
+            }
+            Err(Trouble::Storage(problem)) => {
+                log.unfinished = Some(problem);
                 return log;
             }
         };
@@ -79,8 +86,12 @@ impl Log {
             }
             let logged = match read_entry(files, &at, inside) {
                 Ok(logged) => logged,
-                Err(problem) => {
+                Err(Trouble::Found(problem)) => {
                     log.problem(format!("{at}: {problem}"));
+                    break;
+                }
+                Err(Trouble::Storage(problem)) => {
+                    log.unfinished = Some(format!("{at}: {problem}"));
                     break;
                 }
             };
@@ -99,7 +110,7 @@ impl Log {
             head.push(logged.entry_bytes.clone());
             log.entries.push(logged);
         }
-        if log.entries.is_empty() && log.problems.is_empty() {
+        if log.entries.is_empty() && log.problems.is_empty() && log.unfinished.is_none() {
             log.problems.push("custody/ holds no entry".to_owned());
         }
         log
@@ -161,8 +172,8 @@ impl Logged {
 }
 
 /// The files of each folder under `custody/`.
-fn folders(files: &dyn Files) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
-    let names = files.names().map_err(|e| format!("the files cannot be listed: {e}"))?;
+fn folders(files: &dyn Files) -> Result<BTreeMap<String, BTreeSet<String>>, Trouble> {
+    let names = files.names().map_err(|e| Trouble::Storage(format!("the files cannot be listed: {e}")))?;
     let mut folders: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in names {
         let Some(rest) = name.strip_prefix("custody/") else { continue };
@@ -170,18 +181,36 @@ fn folders(files: &dyn Files) -> Result<BTreeMap<String, BTreeSet<String>>, Stri
             Some((index, file)) if index.len() == 6 && index.bytes().all(|c| c.is_ascii_digit()) => {
                 folders.entry(format!("custody/{index}")).or_default().insert(file.to_owned());
             }
-            _ => return Err(format!("{name}: not in a folder of six digits")),
+            _ => return Err(Trouble::Found(format!("{name}: not in a folder of six digits"))),
         }
     }
     if folders.len() > MAX_ENTRIES {
-        return Err(format!("more than {MAX_ENTRIES} entries"));
+        return Err(Trouble::Found(format!("more than {MAX_ENTRIES} entries")));
     }
     Ok(folders)
 }
 
-fn read_entry(files: &dyn Files, at: &str, inside: &BTreeSet<String>) -> Result<Logged, String> {
+/// Why an entry could not be read.
+enum Trouble {
+    /// It is not what an entry must be.
+    Found(String),
+    /// The storage refused.
+    Storage(String),
+}
+
+impl From<String> for Trouble {
+    fn from(problem: String) -> Self {
+        Self::Found(problem)
+    }
+}
+
+fn read_entry(files: &dyn Files, at: &str, inside: &BTreeSet<String>) -> Result<Logged, Trouble> {
     let read = |file: &str, limit| {
-        files::read(files, &format!("{at}/{file}"), limit).map_err(|e| format!("{file}: {e}"))
+        files::read(files, &format!("{at}/{file}"), limit).map_err(|e| match e.kind() {
+            ErrorKind::NotFound => Trouble::Found(format!("{file} is missing")),
+            ErrorKind::FileTooLarge => Trouble::Found(format!("{file}: {e}")),
+            _ => Trouble::Storage(format!("{file} cannot be read: {e}")),
+        })
     };
     let entry_bytes = read("entry.txt", MAX_ENTRY)?;
     let entry = Entry::parse(&entry_bytes).map_err(|e| e.to_string())?;

@@ -1,0 +1,314 @@
+//! Check `agreement`: what acquisition.json, the log, the policy and the parts say of each other.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+
+use scope::policy::LeftRecord;
+use scope::{Digest, Outcome, Policy};
+
+use super::package::{Package, trouble};
+use super::{Checked, Context, Stop, none_or_fail};
+use crate::acquisition::{Acquisition, MediumStatement, RecordLeft, SetName, SetStatement};
+use crate::event::{AcquisitionEnd, Action};
+use crate::files::Files;
+
+/// Longest age header read. A stanza takes 120 bytes; grease at most 700; no set has a hundred recipients.
+const MAX_HEADER: u64 = 64 << 10;
+
+/// Problems, collected by comparing.
+#[derive(Default)]
+struct Compared {
+    problems: Vec<String>,
+    values: u64,
+}
+
+impl Compared {
+    /// Compares two values that must be equal, and says where each stands.
+    fn same<T: PartialEq + ToString>(&mut self, what: &str, (here, a): (&str, &T), (there, b): (&str, &T)) {
+        self.values = self.values.saturating_add(1);
+        if a != b {
+            self.problems.push(format!(
+                "{what}: {here} has {}, {there} has {}",
+                a.to_string(),
+                b.to_string()
+            ));
+        }
+    }
+
+    fn holds(&mut self, holds: bool, problem: impl FnOnce() -> String) {
+        self.values = self.values.saturating_add(1);
+        if !holds {
+            self.problems.push(problem());
+        }
+    }
+}
+
+pub(crate) fn check(context: &mut Context<'_>) -> Checked {
+    let package = &context.package;
+    let acquisition = package.acquisition.as_ref().map_err(Clone::clone)?;
+    let mut compared = Compared::default();
+    if let Ok(trust) = &context.trust {
+        compared.same(
+            "origin",
+            ("acquisition.json", &acquisition.origin),
+            ("the trust file", &trust.origin().to_owned()),
+        );
+    }
+    events(&mut compared, package, acquisition);
+    let mut limits = Vec::new();
+    match &package.policy {
+        Ok(policy) => against_policy(&mut compared, &mut limits, acquisition, policy),
+        Err(_) => {
+            compared.problems.push("the policy cannot be read, so recipients cannot be compared".to_owned())
+        }
+    }
+    parts(&mut compared, context.files, package, acquisition)?;
+    compared.holds(acquisition.began.at() <= acquisition.ended.at(), || {
+        format!("acquisition.json: began {} is after ended {}", acquisition.began, acquisition.ended)
+    });
+    let departures: Vec<String> = acquisition
+        .departures
+        .iter()
+        .map(|departure| format!("{}: {}", departure.what, departure.reason))
+        .collect();
+    let values = compared.values;
+    let checked = none_or_fail(&compared.problems, || format!("{values} values agree across the files"));
+    context.departures.extend(departures);
+    context.limits.extend(limits);
+    checked
+}
+
+/// The three events of the run against acquisition.json.
+fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition) {
+    const HERE: &str = "acquisition.json";
+    let Some((start_at, start)) = package.start_event() else {
+        compared
+            .problems
+            .push(format!("the custody log has no acquisition.start of run {}", acquisition.package));
+        return;
+    };
+    const START: &str = "acquisition.start";
+    compared.same("origin", (HERE, &acquisition.origin), (START, &start_at.event.origin));
+    compared.same("policy", (HERE, &acquisition.policy), (START, &start.policy));
+    compared.same("run_key", (HERE, &acquisition.run_key), (START, &start.run_key));
+    compared.same("medium", (HERE, &medium(&acquisition.medium)), (START, &medium(&start.medium)));
+    compared.same("tool", (HERE, &acquisition.tool.digest), (START, &start_at.event.tool.digest));
+    if let Some(id) = package.policy_id() {
+        compared.same("policy", (HERE, &acquisition.policy), ("meta/policy", &id));
+    }
+    let end = package.find(|action| match action {
+        Action::AcquisitionEnd(end) => Some((end.package, end)),
+        _ => None,
+    });
+    let Some((end_at, end)) = end else {
+        compared
+            .problems
+            .push(format!("the custody log has no acquisition.end of run {}", acquisition.package));
+        return;
+    };
+    const END: &str = "acquisition.end";
+    compared.same("tool", (HERE, &acquisition.tool.digest), (END, &end_at.event.tool.digest));
+    counts(compared, acquisition, end);
+    let size = end_at.event.index.saturating_add(1);
+    compared.same("log.size", (HERE, &acquisition.log.size), ("the log up to acquisition.end", &size));
+    if let Some(tree) = package.log.head_at(size).and_then(|head| head.tree()) {
+        compared.same(
+            "log.root",
+            (HERE, &acquisition.log.root),
+            ("the log up to acquisition.end", &tree.root),
+        );
+    }
+}
+
+fn counts(compared: &mut Compared, acquisition: &Acquisition, end: &AcquisitionEnd) {
+    let mut sums = [0_u64; 4];
+    let [captured, held, listed, left] = &mut sums;
+    for (outcome, n) in &acquisition.inventory.counts {
+        let sum = match outcome {
+            Outcome::Captured => &mut *captured,
+            Outcome::Held(_) => &mut *held,
+            Outcome::Listed | Outcome::ListedTo(_) => &mut *listed,
+            Outcome::Left => &mut *left,
+        };
+        *sum = sum.saturating_add(*n);
+    }
+    let stated = [end.captured, end.held, end.listed, end.left];
+    for ((what, here), there) in ["captured", "held", "listed", "left"].into_iter().zip(&sums).zip(&stated) {
+        compared.same(what, ("acquisition.json", here), ("acquisition.end", there));
+    }
+    compared.same(
+        "items",
+        ("acquisition.json", &acquisition.inventory.lines),
+        ("acquisition.end", &end.items),
+    );
+}
+
+fn medium(medium: &MediumStatement) -> String {
+    let ids: Vec<String> = medium.ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();
+    let size = medium.size.map_or_else(|| "unknown".to_owned(), |size| size.to_string());
+    format!("{} ({}, {size} bytes, {})", medium.label, medium.form, ids.join(", "))
+}
+
+/// Recipients, record and medium, which the authority fixed and the examiner must not change.
+fn against_policy(
+    compared: &mut Compared,
+    limits: &mut Vec<String>,
+    acquisition: &Acquisition,
+    policy: &Policy,
+) {
+    for (name, expected) in recipients(policy) {
+        let stated = acquisition.set(&name);
+        let Some(set) = stated else {
+            // A compartment that took nothing has no set; captured and ledger are always there.
+            compared.holds(matches!(name, SetName::Held(_)), || format!("acquisition.json: no set {name}"));
+            continue;
+        };
+        compared.same(
+            &format!("recipients of {name}"),
+            ("acquisition.json", &set.recipients.join(" ")),
+            ("the policy", &expected.join(" ")),
+        );
+    }
+    let known = recipients(policy);
+    for set in &acquisition.sets {
+        compared.holds(known.contains_key(&set.set), || {
+            format!("acquisition.json: the policy knows no set {}", set.set)
+        });
+    }
+    let record = match policy.record().left {
+        LeftRecord::Facts => RecordLeft::Facts,
+        LeftRecord::Counts => RecordLeft::Counts,
+    };
+    compared.holds(acquisition.record_left == record, || "record_left is not the policy's".to_owned());
+    let label = &acquisition.medium.label;
+    let Some(spec) = policy.target().media.iter().find(|spec| spec.label == *label) else {
+        compared.problems.push(format!("medium: the policy covers no medium {label}"));
+        return;
+    };
+    let mut confirmed = false;
+    for (kind, value) in &spec.ids {
+        let mut found = acquisition.medium.ids.iter().filter(|id| id.kind == kind.word()).peekable();
+        if found.peek().is_none() {
+            continue;
+        }
+        confirmed = true;
+        compared.holds(found.any(|id| id.value == *value), || {
+            format!("medium: the policy names {} {value}, another was found", kind.word())
+        });
+    }
+    if !confirmed {
+        limits.push(format!(
+            "no identity that the policy gives for medium {label} was read from the medium itself"
+        ));
+    }
+}
+
+/// The recipients of each set, as the policy fixes them: sorted, none twice.
+pub(crate) fn recipients(policy: &Policy) -> BTreeMap<SetName, Vec<String>> {
+    let union = |a: &[String], b: &[String]| {
+        let mut all: Vec<String> = a.iter().chain(b).cloned().collect();
+        all.sort();
+        all.dedup();
+        all
+    };
+    let fixed = policy.recipients();
+    let mut sets = BTreeMap::from([
+        (SetName::Captured, union(&fixed.case, &fixed.captured_also)),
+        (SetName::Ledger, union(&fixed.auditor, &fixed.court)),
+    ]);
+    for compartment in policy.compartments() {
+        sets.insert(SetName::Held(compartment.id.clone()), union(&compartment.recipients, &[]));
+    }
+    sets
+}
+
+/// Every part: its digest in the bag's manifest, its length, its stanzas; and no payload file besides.
+fn parts(
+    compared: &mut Compared,
+    files: &dyn Files,
+    package: &Package,
+    acquisition: &Acquisition,
+) -> Result<(), Stop> {
+    let manifest = super::bag::payload(files)?;
+    let mut stated: BTreeMap<&str, Digest> = BTreeMap::new();
+    for (set, part) in acquisition.sets.iter().flat_map(|set| set.parts.iter().map(move |part| (set, part))) {
+        stated.insert(&part.file, part.sha256);
+        match manifest.get(&part.file) {
+            Some(digest) => compared.same(
+                &format!("digest of {}", part.file),
+                ("acquisition.json", &part.sha256),
+                ("manifest-sha256.txt", digest),
+            ),
+            None => compared.problems.push(format!("{}: not in manifest-sha256.txt", part.file)),
+        }
+        if package.names.as_ref().is_ok_and(|names| names.contains(&part.file)) {
+            part_file(compared, files, set, part)?;
+        } else {
+            compared.problems.push(format!("{} is missing", part.file));
+        }
+    }
+    for file in manifest.keys().filter(|file| !stated.contains_key(file.as_str())) {
+        compared.problems.push(format!("{file}: acquisition.json names no such part"));
+    }
+    Ok(())
+}
+
+fn part_file(
+    compared: &mut Compared,
+    files: &dyn Files,
+    set: &SetStatement,
+    part: &crate::acquisition::PartStatement,
+) -> Result<(), Stop> {
+    let mut file = files.open(&part.file).map_err(|e| trouble(&part.file, &e))?;
+    let length = file.seek(SeekFrom::End(0)).map_err(|e| trouble(&part.file, &e))?;
+    compared.same(
+        &format!("length of {}", part.file),
+        ("acquisition.json", &part.bytes),
+        ("the file", &length),
+    );
+    file.rewind().map_err(|e| trouble(&part.file, &e))?;
+    let mut head = Vec::new();
+    file.take(MAX_HEADER).read_to_end(&mut head).map_err(|e| trouble(&part.file, &e))?;
+    let recipients = set.recipients.len() as u64;
+    match stanzas(&head) {
+        Some(found) => {
+            compared.same(
+                &format!("stanzas of {}", part.file),
+                ("acquisition.json", &part.stanzas),
+                ("the file", &found),
+            );
+            compared.same(
+                &format!("stanzas of {}", part.file),
+                ("the file", &found),
+                ("the list of recipients", &recipients),
+            );
+        }
+        None => compared.problems.push(format!("{}: not an age file for X25519 recipients alone", part.file)),
+    }
+    Ok(())
+}
+
+/// The `X25519` stanzas of an age header; `None` if it is no header, or one with other stanzas than grease.
+fn stanzas(head: &[u8]) -> Option<u64> {
+    let mut lines = head.split(|byte| *byte == b'\n');
+    if lines.next()? != b"age-encryption.org/v1" {
+        return None;
+    }
+    let mut found = 0_u64;
+    let mut grease = 0_u64;
+    for line in lines {
+        if line.starts_with(b"---") {
+            return (grease <= 1).then_some(found);
+        }
+        let Some(stanza) = line.strip_prefix(b"-> ") else { continue };
+        let kind = stanza.split(|byte| *byte == b' ').next()?;
+        if kind == b"X25519" {
+            found = found.saturating_add(1);
+        } else if kind.ends_with(b"-grease") {
+            grease = grease.saturating_add(1);
+        } else {
+            return None;
+        }
+    }
+    None
+}

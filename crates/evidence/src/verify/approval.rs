@@ -1,0 +1,184 @@
+//! Check `approval`: who approved which policy for which medium, and that it was read as it is rendered.
+
+use scope::{Digest, Policy};
+
+use super::{Checked, Context, Stop, none_or_fail};
+use crate::acquisition::MediumId;
+use crate::approval::{Approval, NAMESPACE};
+use crate::custody_log::{Logged, check_signature};
+use crate::event::{Action, ApprovedBy, PolicyApprove};
+use crate::trust::{Role, Step, Trust};
+
+pub(crate) fn check(context: &mut Context<'_>) -> Checked {
+    let mut problems = Vec::new();
+    let policy = context.package.policy.as_ref().map_err(Clone::clone)?;
+    let id = policy.id();
+    // The rendering is made again even where nobody approved it: people may still read it.
+    let rendering = context.package.rendering.as_ref().map_err(Clone::clone)?;
+    let again = scope::render(policy);
+    if again.as_bytes() != rendering.as_slice() {
+        problems.push(format!(
+            "meta/policy/rendering.md: expected {} (rendered again), found {}",
+            Digest::of(again.as_bytes()),
+            Digest::of(rendering)
+        ));
+    }
+    let start =
+        context.package.start_event().map(|(logged, start)| (logged.event.when.clone(), start.clone()));
+    let stated = start.as_ref().and_then(|(_, start)| start.without_approval.clone());
+    if let Some(reason) = &stated {
+        context.departures.push(format!("captured without an approval on record: {reason}"));
+    }
+    if let Some((when, start)) = &start {
+        let deadline = policy.authority().execute_by;
+        let ended = context.package.acquisition.as_ref().map_or_else(|_| when.at(), |a| a.ended.at());
+        if ended.max(when.at()) > deadline {
+            context
+                .departures
+                .push(format!("the acquisition ended at {}, after execute_by {}", ended, deadline));
+        }
+        if let Some(reason) = &start.writable_source {
+            context.departures.push(format!("the source was writable: {reason}"));
+        }
+    }
+    let Some(bytes) = &context.package.approval else {
+        if !problems.is_empty() {
+            return none_or_fail(&problems, String::new);
+        }
+        return match stated {
+            Some(reason) => Err(Stop::NotChecked(format!(
+                "no approval is on record; acquisition.start says why: {reason}"
+            ))),
+            None => Err(Stop::Fail(
+                "meta/policy/approval.txt is missing, and acquisition.start does not say why".to_owned(),
+            )),
+        };
+    };
+    let bytes = bytes.as_ref().map_err(Clone::clone)?;
+    let approval = Approval::parse(bytes).map_err(|e| Stop::Fail(format!("meta/policy/{e}")))?;
+    let trust = context.trust()?;
+    problems.extend(content_problems(&approval, policy, id, Digest::of(rendering), context, trust));
+    let event = context.package.log.entries.iter().find_map(|logged| match &logged.event.action {
+        Action::PolicyApprove(approve) if approve.approval == Digest::of(bytes) => Some((logged, approve)),
+        _ => None,
+    });
+    let Some((logged, event)) = event else {
+        problems.push(format!(
+            "the custody log has no policy.approve that quotes approval.txt {}",
+            Digest::of(bytes)
+        ));
+        return none_or_fail(&problems, String::new);
+    };
+    problems.extend(event_problems(event, &approval, start.as_ref().map(|_| ()), logged, context));
+    let who = signers(context, trust, bytes, logged, event, &mut problems);
+    none_or_fail(&problems, || format!("policy {id}, approved {who} for medium {}", approval.medium))
+}
+
+fn content_problems(
+    approval: &Approval,
+    policy: &Policy,
+    id: Digest,
+    rendering: Digest,
+    context: &Context<'_>,
+    trust: &Trust,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut expect = |what: &str, expected: &str, found: &str| {
+        if expected != found {
+            problems.push(format!("approval.txt: {what}: expected {expected}, found {found}"));
+        }
+    };
+    expect("origin", trust.origin(), &approval.origin);
+    expect("policy", &id.to_string(), &approval.policy.to_string());
+    expect("rendering", &rendering.to_string(), &approval.rendering.to_string());
+    expect("renderer", scope::RENDERER, &approval.renderer);
+    if let Ok(acquisition) = &context.package.acquisition {
+        expect("medium", &acquisition.medium.label, &approval.medium);
+    }
+    match policy.target().media.iter().find(|spec| spec.label == approval.medium) {
+        None => expect("medium", "a label of the policy", &approval.medium),
+        Some(spec) => {
+            let mut ids: Vec<MediumId> = spec
+                .ids
+                .iter()
+                .map(|(kind, value)| MediumId { kind: kind.word().to_owned(), value: value.clone() })
+                .collect();
+            ids.sort();
+            ids.dedup();
+            expect("medium-id", &list(&ids), &list(&approval.medium_ids));
+        }
+    }
+    problems
+}
+
+fn list(ids: &[MediumId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();
+    if ids.is_empty() { "none".to_owned() } else { ids.join(", ") }
+}
+
+fn event_problems(
+    event: &PolicyApprove,
+    approval: &Approval,
+    started: Option<()>,
+    logged: &Logged,
+    context: &Context<'_>,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    if event.policy != approval.policy
+        || event.rendering != approval.rendering
+        || event.instrument != approval.instrument
+    {
+        problems.push(
+            "policy.approve and approval.txt do not say the same of policy, rendering or instrument"
+                .to_owned(),
+        );
+    }
+    if let (Some(()), Some((start, _))) = (started, context.package.start_event()) {
+        if start.event.index < logged.event.index {
+            problems.push("the policy was approved after acquisition.start".to_owned());
+        }
+    }
+    problems
+}
+
+/// Verifies every signature over the approval; says by whom it counts.
+fn signers(
+    context: &Context<'_>,
+    trust: &Trust,
+    bytes: &[u8],
+    logged: &Logged,
+    event: &PolicyApprove,
+    problems: &mut Vec<String>,
+) -> String {
+    let mut valid: Vec<(&str, Option<Role>)> = Vec::new();
+    for (name, signature) in &context.package.approval_signatures {
+        let file = format!("meta/policy/approval.txt.{name}.sig");
+        let Some(principal) = trust.principal(name) else {
+            problems.push(format!("{file}: {name} is not in the trust file"));
+            continue;
+        };
+        let checked = match signature {
+            Ok(armored) => check_signature(principal, armored, NAMESPACE, bytes, logged.event.when.at()),
+            Err(Stop::Fail(e) | Stop::NotChecked(e) | Stop::Unfinished(e)) => Err(e.clone()),
+        };
+        match checked {
+            Ok(()) => valid.push((name, None)),
+            Err(e) => problems.push(format!("{file}: {e}")),
+        }
+    }
+    let (met, words) = match event.by {
+        ApprovedBy::Signature => (trust.meets(Step::PolicyApprove, &valid), "by"),
+        ApprovedBy::Instrument => (
+            trust.meets_roles(Step::PolicyApprove, &[vec![Role::Examiner]], &valid),
+            "by an order that was attested by",
+        ),
+    };
+    if let Err(e) = met {
+        problems.push(format!("approval.txt: {e}"));
+    }
+    let people = valid.iter().filter_map(|(name, _)| trust.principal(name));
+    format!(
+        "{words} {}",
+        people.map(|p| format!("{} ({})", p.person, p.organisation)).collect::<Vec<_>>().join(" and ")
+    )
+}

@@ -1,0 +1,80 @@
+//! Checks `log`, `checkpoint` and `consistency`: the custody log and its signed head.
+
+use super::{Checked, Context, Stop, none_or_fail};
+use crate::checkpoint::SignedCheckpoint;
+use crate::sshsig::PublicKey;
+
+/// The log from its first entry: indices, chain, tree, signatures, quorums, and what may follow what.
+pub(crate) fn check(context: &mut Context<'_>) -> Checked {
+    let trust = context.trust()?;
+    let log = &context.package.log;
+    if let Some(stop) = &log.unfinished {
+        return Err(Stop::Unfinished(stop.clone()));
+    }
+    let replayed = log.replay(trust);
+    let problems: Vec<String> = log.problems.iter().cloned().chain(replayed.problems).collect();
+    let entries = log.entries.len();
+    context.departures.extend(replayed.departures);
+    none_or_fail(&problems, || {
+        format!("{entries} entries, chained and signed; keys judged at each event's own time")
+    })
+}
+
+/// The last checkpoint: signed by the log key, over a tree that is this log's and holds package.seal.
+pub(crate) fn checkpoint(context: &mut Context<'_>) -> Checked {
+    let trust = context.trust()?;
+    let log = &context.package.log;
+    let Some((covers, bytes)) = log.last_checkpoint() else {
+        return Err(Stop::Fail("no entry of the custody log has a checkpoint".to_owned()));
+    };
+    let PublicKey::Ed25519(log_key) = trust.log_key() else {
+        return Err(Stop::Fail("the log key is not an ssh-ed25519 key".to_owned()));
+    };
+    let note = SignedCheckpoint::parse(bytes).map_err(|e| Stop::Fail(format!("checkpoint: {e}")))?;
+    let mut problems = Vec::new();
+    if let Err(e) = note.verify(trust.origin(), log_key) {
+        problems.push(format!("checkpoint: {e}"));
+    }
+    let head = &note.checkpoint;
+    if head.size != covers {
+        problems.push(format!(
+            "checkpoint: of {} entries, and lies with the entry that makes {covers}",
+            head.size
+        ));
+    }
+    match log.head_at(head.size).and_then(|head| head.tree()) {
+        Some(tree) if tree.root == head.root => {}
+        Some(tree) => problems.push(format!("checkpoint: root {}, the log's is {}", head.root, tree.root)),
+        None => {
+            problems.push(format!("checkpoint: of {} entries, the log has {}", head.size, log.entries.len()))
+        }
+    }
+    match context.package.seal_event() {
+        Some((logged, _)) if logged.event.index < head.size => {}
+        Some(_) => problems.push("checkpoint: package.seal does not lie under it".to_owned()),
+        None => problems.push("checkpoint: the log has no package.seal of this run".to_owned()),
+    }
+    none_or_fail(&problems, || format!("signed by the log key: {} entries, root {}", head.size, head.root))
+}
+
+/// The trust file's least acceptable head must be a prefix of this log.
+pub(crate) fn consistency(context: &mut Context<'_>) -> Checked {
+    let Some(least) = context.trust()?.checkpoint() else {
+        return Err(Stop::NotChecked("the trust file gives no earlier head of the log".to_owned()));
+    };
+    let log = &context.package.log;
+    let Some(tree) = log.head_at(least.size).and_then(|head| head.tree()) else {
+        return Err(Stop::Fail(format!(
+            "the trust file knows a head of {} entries, the log has {}: it was cut",
+            least.size,
+            log.entries.len()
+        )));
+    };
+    if tree.root != least.root {
+        return Err(Stop::Fail(format!(
+            "at {} entries the root is {}, the trust file has {}: the log was forked or changed",
+            least.size, tree.root, least.root
+        )));
+    }
+    Ok(format!("the head of {} entries that the trust file gives is a prefix of this log", least.size))
+}

@@ -1,0 +1,70 @@
+//! Check `seal`: who signed the tag manifest, and that package.seal quotes it and every signature.
+
+use std::collections::BTreeSet;
+
+use scope::Digest;
+
+use super::bag::MAX_MANIFEST;
+use super::package::{TAG_MANIFEST, read};
+use super::{Checked, Context, Stop, none_or_fail};
+use crate::custody_log::check_signature;
+use crate::sshsig;
+use crate::trust::{Role, Step};
+
+pub(crate) fn check(context: &mut Context<'_>) -> Checked {
+    let trust = context.trust()?;
+    let sealed = read(context.files, TAG_MANIFEST, MAX_MANIFEST)?;
+    let package = &context.package;
+    if package.run().is_none() {
+        return Err(Stop::Fail("acquisition.json does not say which run this is".to_owned()));
+    }
+    let Some((logged, event)) = package.seal_event() else {
+        return Err(Stop::Fail(
+            "the custody log has no package.seal of this run: the package is not sealed".to_owned(),
+        ));
+    };
+    let mut problems = Vec::new();
+    let found = Digest::of(&sealed);
+    if event.tagmanifest != found {
+        problems
+            .push(format!("{TAG_MANIFEST}: expected {} (package.seal), found {found}", event.tagmanifest));
+    }
+    let quoted: BTreeSet<&str> = event.signatures.iter().map(|s| s.principal.as_str()).collect();
+    for principal in package.seal_signatures.keys().filter(|p| !quoted.contains(p.as_str())) {
+        problems.push(format!("seal/{TAG_MANIFEST}.{principal}.sig: package.seal does not quote it"));
+    }
+    let mut signers: Vec<(&str, Option<Role>)> = Vec::new();
+    for quote in &event.signatures {
+        let file = format!("seal/{TAG_MANIFEST}.{}.sig", quote.principal);
+        let bytes = match package.seal_signatures.get(&quote.principal) {
+            Some(Ok(bytes)) => bytes,
+            Some(Err(stop)) => return Err(stop.clone()),
+            None => {
+                problems.push(format!("{file} is missing, and package.seal quotes it"));
+                continue;
+            }
+        };
+        let found = Digest::of(bytes);
+        if found != quote.signature {
+            problems.push(format!("{file}: expected {} (package.seal), found {found}", quote.signature));
+        }
+        let Some(principal) = trust.principal(&quote.principal) else {
+            problems.push(format!("{file}: {} is not in the trust file", quote.principal));
+            continue;
+        };
+        match check_signature(principal, bytes, sshsig::PACKAGE_SEAL, &sealed, logged.event.when.at()) {
+            Ok(()) => signers.push((&quote.principal, None)),
+            Err(e) => problems.push(format!("{file}: {e}")),
+        }
+    }
+    if let Err(e) = trust.meets(Step::PackageSeal, &signers) {
+        problems.push(e.to_string());
+    }
+    let people: Vec<String> = signers
+        .iter()
+        .filter_map(|(name, _)| trust.principal(name))
+        .map(|p| format!("{} ({})", p.person, p.organisation))
+        .collect();
+    context.summary.sealed_by = people.clone();
+    none_or_fail(&problems, || format!("{TAG_MANIFEST} {found}, sealed by {}", people.join(" and ")))
+}
