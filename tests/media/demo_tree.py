@@ -44,7 +44,7 @@ def marker(path):
 
 def put(path, content=b"", *, kind="file", uid=ROOT, mode=None, mtime=EARLY, to="left", rule="-",
         looks="metadata,hash", mark=True, links=(), target=b"", rdev=0, size=None, xattrs=()):
-    """One item. `{marker}` in a text becomes the item's marker; else it is a comment at the end."""
+    """One item. `{marker}` in a text becomes the item's marker; else it is added, unless `mark` is false."""
     if isinstance(path, str):
         path = path.encode()
     if isinstance(content, str):
@@ -60,7 +60,8 @@ def put(path, content=b"", *, kind="file", uid=ROOT, mode=None, mtime=EARLY, to=
             content = content.replace(b"{marker}", word)
         else:
             content += word + b"\n"
-        word = word if content else b"-"
+    elif marker(path).encode() in content:
+        word = marker(path).encode()
     if mode is None:
         mode = {"file": 0o644, "dir": 0o755, "link": 0o777}.get(kind, 0o600)
     assert path not in seen, path

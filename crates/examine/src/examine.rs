@@ -7,8 +7,7 @@
 //! A look that fails is a fact with a reason, and the atoms that wait for it
 //! stay unknown: one bad file never ends a capture. Reasons name nothing of the item.
 
-use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 use std::sync::OnceLock;
 
 use md5::Md5;
