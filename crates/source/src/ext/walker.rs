@@ -38,6 +38,7 @@ pub(crate) fn walk(volume: &Arc<Volume>, name: &str, visit: Visit) -> Result<Wal
         seen: HashSet::new(),
         linked: BTreeMap::new(),
         levels: Vec::new(),
+        path: Vec::new(),
         waiting: 0,
         value_inodes: HashSet::new(),
     };
@@ -66,6 +67,9 @@ struct Walker<'a> {
     /// Items with several links, which wait for all their names.
     linked: BTreeMap<u32, (Entry, u64)>,
     levels: Vec<Level>,
+    /// The path of the deepest directory, without a slash at the end. One for all levels: a path of its own for each
+    /// would grow with the square of the depth.
+    path: Vec<u8>,
     /// Names read from directories and not yet walked.
     waiting: usize,
     /// Inodes that hold values of extended attributes.
@@ -74,8 +78,8 @@ struct Walker<'a> {
 
 /// A directory being walked. An explicit stack: nesting on the medium never becomes nesting of calls.
 struct Level {
-    /// The directory's path; `None` where it is not known.
-    path: Option<Vec<u8>>,
+    /// How much of [`Walker::path`] is this directory's; `None` where its path is not known.
+    path: Option<usize>,
     /// Whether its names are encrypted.
     encrypted: bool,
     links: IntoIter<Link>,
@@ -94,13 +98,14 @@ impl Walker<'_> {
                 continue;
             };
             self.waiting = self.waiting.saturating_sub(1);
-            let path =
-                level.path.as_ref().filter(|_| !level.encrypted && is_name(&link.name)).map(|parent| {
-                    let mut path = parent.clone();
-                    path.push(b'/');
-                    path.extend(&link.name);
-                    path
-                });
+            let parent = level.path.filter(|_| !level.encrypted && is_name(&link.name));
+            let path = parent.map(|length| {
+                self.path.truncate(length);
+                let mut path = self.path.clone();
+                path.push(b'/');
+                path.extend(&link.name);
+                path
+            });
             self.link(&link, path)?;
         }
         for (_, (entry, found)) in std::mem::take(&mut self.linked) {
@@ -177,7 +182,10 @@ impl Walker<'_> {
             )?;
         }
         self.waiting = self.waiting.saturating_add(links.len());
-        self.levels.push(Level { path, encrypted, links: links.into_iter() });
+        self.levels.push(Level { path: path.as_ref().map(Vec::len), encrypted, links: links.into_iter() });
+        if let Some(path) = path {
+            self.path = path;
+        }
         ControlFlow::Continue(())
     }
 

@@ -1,0 +1,221 @@
+//! Mounted trees: temporary directories, opened with the override for a writable source.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use common::{expected, populate, seen, walk};
+use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use scope::facts::{Kind, TimeKind};
+use source::{OpenError, OpenOptions, Opened, SourceError, StreamFault, open};
+
+fn opened(path: &Path) -> Opened {
+    open(path, &OpenOptions { writable_source: true }).unwrap()
+}
+
+#[test]
+fn the_walk_yields_the_tree() {
+    let folder = tempfile::tempdir().unwrap();
+    populate(folder.path(), 1 << 40);
+    // The far end of a sparse file is not compared here: a test need not read a terabyte of zeros.
+    fs::remove_file(folder.path().join("distant")).unwrap();
+    let opened = opened(folder.path());
+    assert!(opened.medium.writable);
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    assert_eq!(walked.issues, vec![]);
+    let (seen, expected) = (seen(source, &walked), expected(folder.path()));
+    assert_eq!(seen.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
+    for (name, item) in &seen {
+        assert!(*item == expected[name], "{}", String::from_utf8_lossy(name));
+    }
+    assert!(walked.report.complete);
+    assert_eq!(walked.report.coverage, [("names of items with several links".to_owned(), 3, 3)]);
+}
+
+#[test]
+fn items_come_depth_first_and_bytewise_and_hard_links_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for name in ["a/z", "a!", "B", "a/b/c"] {
+        fs::create_dir_all(root.join(name).parent().unwrap()).unwrap();
+        fs::write(root.join(name), name).unwrap();
+    }
+    fs::hard_link(root.join("B"), root.join("a/a")).unwrap();
+    let opened = opened(root);
+    let walked = walk(opened.sources[0].as_ref());
+    let order: Vec<String> = walked
+        .entries
+        .iter()
+        .map(|e| e.facts.names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(order, ["/", "/a", "/a/b", "/a/b/c", "/a/z", "/a!", "/B /a/a"]);
+    assert_eq!(walked.report.names, 8);
+    for entry in &walked.entries {
+        assert!(entry.locator.is_ascii() && entry.locator.starts_with("tree/dev:"), "{}", entry.locator);
+        let of: Vec<TimeKind> = entry.facts.times.iter().map(|time| time.of).collect();
+        assert_eq!(of[..3], [TimeKind::Modified, TimeKind::Accessed, TimeKind::Changed]);
+    }
+}
+
+#[test]
+fn a_writable_mount_is_refused_without_the_override() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = open(folder.path(), &OpenOptions::default()).err().unwrap();
+    assert!(matches!(error, OpenError::Writable { .. }), "{error}");
+}
+
+#[test]
+fn pipes_sockets_and_links_are_items_and_never_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    common::run("mkfifo", &[root.join("pipe").to_str().unwrap()]);
+    let _socket = std::os::unix::net::UnixListener::bind(root.join("socket")).unwrap();
+    fs::write(root.join("outside"), "x").unwrap();
+    symlink("outside", root.join("link")).unwrap();
+    symlink("/proc/self/root", root.join("out")).unwrap();
+    let opened = opened(root);
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    assert_eq!(walked.issues, vec![]);
+    let kinds: Vec<(String, Kind)> =
+        walked.entries.iter().map(|entry| (entry.facts.names[0].to_string(), entry.facts.kind)).collect();
+    let expect = [
+        ("/", Kind::Directory),
+        ("/link", Kind::Symlink),
+        ("/out", Kind::Symlink),
+        ("/outside", Kind::File),
+        ("/pipe", Kind::Fifo),
+        ("/socket", Kind::Socket),
+    ];
+    assert_eq!(kinds, expect.map(|(name, kind)| (name.to_owned(), kind)));
+    for entry in walked.entries.iter().filter(|entry| entry.facts.kind != Kind::File) {
+        assert!(matches!(source.open(entry).err().unwrap(), SourceError::NoContent(_)));
+    }
+}
+
+#[test]
+fn an_item_replaced_after_the_walk_is_not_opened() {
+    let check = |replace: &dyn Fn(&Path)| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dir/file");
+        fs::create_dir(folder.path().join("dir")).unwrap();
+        fs::write(&path, "content").unwrap();
+        let opened = opened(folder.path());
+        let source = opened.sources[0].as_ref();
+        let walked = walk(source);
+        let entry = walked.entries.iter().find(|entry| entry.facts.kind == Kind::File).unwrap();
+        assert!(source.open(entry).is_ok());
+        replace(&path);
+        assert!(source.open(entry).is_err());
+    };
+    check(&|path| fs::remove_file(path).unwrap());
+    check(&|path| {
+        fs::rename(path, path.with_extension("old")).unwrap();
+        symlink("file.old", path).unwrap();
+    });
+    check(&|path| {
+        fs::rename(path, path.with_extension("old")).unwrap();
+        fs::write(path, "content").unwrap();
+    });
+    check(&|path| {
+        fs::rename(path, path.with_extension("old")).unwrap();
+        common::run("mkfifo", &[path.to_str().unwrap()]);
+    });
+    check(&|path| fs::write(path, "longer content").unwrap());
+    // A directory on the way becomes a link to itself under another name.
+    check(&|path| {
+        let dir = path.parent().unwrap();
+        fs::rename(dir, dir.with_extension("old")).unwrap();
+        symlink("dir.old", dir).unwrap();
+    });
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_says_so() {
+    let check = |change: &dyn Fn(&mut fs::File), expect: &dyn Fn(&StreamFault) -> bool| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, vec![1; 100_000]).unwrap();
+        let opened = opened(folder.path());
+        let source = opened.sources[0].as_ref();
+        let walked = walk(source);
+        let mut stream = source.open(&walked.entries[1]).unwrap();
+        stream.read_exact(&mut [0; 1000]).unwrap();
+        // Time stamps advance by the kernel's tick.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        change(&mut fs::OpenOptions::new().append(true).open(&path).unwrap());
+        let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(StreamFault::of(&error).is_some_and(expect), "{error}");
+    };
+    check(&|file| file.write_all(b"more").unwrap(), &|fault| matches!(fault, StreamFault::Long { .. }));
+    check(&|file| file.set_len(50_000).unwrap(), &|fault| {
+        matches!(fault, StreamFault::Short { declared: 100_000, delivered: 50_000 })
+    });
+    check(&|file| file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap(), &|fault| {
+        matches!(fault, StreamFault::ChangedDuringRead(_))
+    });
+}
+
+/// Makes directories one in the other, each `d`, with a file `f` beside it on every level.
+fn nest(root: &Path, depth: usize) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+    let mut current: OwnedFd = fs::File::open(root).unwrap().into();
+    for _ in 0..depth {
+        mkdirat(&current, "d", Mode::RWXU).unwrap();
+        drop(openat(&current, "f", OFlags::CREATE | OFlags::WRONLY, Mode::RUSR).unwrap());
+        current = openat(&current, "d", flags, Mode::empty()).unwrap();
+    }
+}
+
+#[test]
+fn deep_nesting_takes_neither_stack_nor_handles() {
+    let folder = tempfile::tempdir().unwrap();
+    nest(folder.path(), 3000);
+    let opened = opened(folder.path());
+    let source = opened.sources[0].as_ref();
+    let mut most = 0;
+    let mut items = 0;
+    let report = source
+        .walk(&mut |_| {
+            items += 1;
+            if items % 100 == 0 {
+                most = most.max(fs::read_dir("/proc/self/fd").unwrap().count());
+            }
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+    assert_eq!((report.items, report.issues), (6001, 0));
+    // 128 of the walk, those of the tests that run beside this one, and room.
+    assert!(most < 300, "{most} handles");
+    let walked = walk(source);
+    let deepest = walked.entries.iter().max_by_key(|entry| entry.facts.names[0].0.len()).unwrap();
+    assert!(deepest.facts.names[0].0.len() >= 5999);
+    let file = walked
+        .entries
+        .iter()
+        .filter(|entry| entry.facts.kind == Kind::File)
+        .max_by_key(|e| e.facts.names[0].0.len());
+    assert_eq!(common::content(source, file.unwrap()), b"");
+    common::run("rm", &["-rf", folder.path().to_str().unwrap()]);
+}
+
+#[test]
+fn a_walk_can_be_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    populate(folder.path(), 1 << 20);
+    let opened = opened(folder.path());
+    let mut count = 0;
+    let report = opened.sources[0].walk(&mut |_| {
+        count += 1;
+        if count == 10 { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+    });
+    let report = report.unwrap();
+    assert_eq!((report.items, report.complete), (10, false));
+}
