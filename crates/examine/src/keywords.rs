@@ -116,7 +116,7 @@ impl Search<'_> {
             }
             if self.position > 0 {
                 // INVARIANT: at each end UTF-16 comes before UTF-8; the tallies rely on it.
-                let odd = self.position % 2 == 0;
+                let odd = self.position.is_multiple_of(2);
                 self.unit::<0>(odd, u16::from_le_bytes([self.previous, byte]));
                 self.unit::<2>(odd, u16::from_be_bytes([self.previous, byte]));
             }
@@ -141,7 +141,7 @@ impl Search<'_> {
         });
         let lists = lists.collect();
         let [little, _, big, _] = self.wide.map(|view| !view.broken && view.high == 0);
-        let whole_units = self.position % 2 == 0;
+        let whole_units = self.position.is_multiple_of(2);
         Found {
             lists,
             searched: self.position,

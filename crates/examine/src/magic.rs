@@ -25,6 +25,8 @@ pub fn detect(head: &[u8]) -> TypeFact {
 
 type Found = (&'static str, Option<bool>);
 
+type Rule = fn(&[u8]) -> Option<Found>;
+
 /// Rules 1 to 3 of the page: no bytes at all, fixed signatures, and signatures with a condition.
 fn signature(head: &[u8]) -> Option<Found> {
     if head.is_empty() {
@@ -35,7 +37,7 @@ fn signature(head: &[u8]) -> Option<Found> {
 }
 
 fn conditional(head: &[u8]) -> Option<Found> {
-    let rules: [fn(&[u8]) -> Option<Found>; 12] =
+    let rules: [Rule; 12] =
         [bmp, riff, mp3, iso_media, executable, mach_o_or_class, pdf, zip, archive, rar, cfb, keys];
     rules.iter().find_map(|rule| rule(head))
 }
@@ -360,4 +362,93 @@ fn u32_le(head: &[u8], at: usize) -> Option<u32> {
 
 fn u32_be(head: &[u8], at: usize) -> Option<u32> {
     head.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use scope::RawName;
+    use scope::magic::TYPES;
+
+    use super::*;
+
+    #[test]
+    fn vectors() {
+        let mut met = BTreeSet::new();
+        for line in include_str!("../../../docs/spec/vectors/magic-1.txt").lines() {
+            if line.starts_with('#') {
+                continue;
+            }
+            let mut fields = line.split('\t');
+            let (name, encrypted) = (fields.next().unwrap(), fields.next().unwrap());
+            let mut file = Vec::new();
+            for part in fields {
+                let (at, bytes) = part.split_once(':').unwrap();
+                let bytes: RawName = bytes.parse().unwrap_or_else(|error| panic!("{error}: {line}"));
+                file.resize(at.parse().unwrap(), 0);
+                file.extend(bytes.bytes());
+            }
+            let found = detect(&file);
+            let encrypted = word_of(encrypted);
+            assert_eq!((found.name.as_str(), found.encrypted), (name, encrypted), "{line}");
+            assert_eq!(found.examined, file.len().min(HEAD) as u64, "{line}");
+            met.insert(name.to_owned());
+        }
+        let missing: Vec<_> = TYPES.iter().filter(|info| !met.contains(info.name)).collect();
+        assert!(missing.is_empty(), "no vector for {missing:?}");
+    }
+
+    fn word_of(word: &str) -> Option<bool> {
+        match word {
+            "true" => Some(true),
+            "false" => Some(false),
+            "null" => None,
+            _ => panic!("{word} is not true, false or null"),
+        }
+    }
+
+    #[test]
+    fn every_rule_names_a_type_of_the_table() {
+        for rule in FIXED {
+            assert!(scope::magic::is_type(rule.name), "{}", rule.name);
+        }
+    }
+
+    #[test]
+    fn a_head_may_end_within_a_character_where_the_file_goes_on() {
+        for (text, name) in [("a", "text"), ("\u{e9}", "text"), ("\u{20ac}", "text"), ("\u{1f600}", "text")] {
+            for shift in 0..4 {
+                let mut file = vec![b'x'; shift];
+                file.extend(text.repeat(HEAD).bytes());
+                assert_eq!(detect(&file).name, name, "{text} shifted by {shift}");
+            }
+        }
+        let wide: Vec<u8> = "\u{feff}\u{1f600}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let mut file = wide.clone();
+        while file.len() < HEAD {
+            file.extend(&wide[2..]);
+        }
+        assert_eq!(detect(&file).name, "text-utf-16");
+    }
+
+    #[test]
+    fn any_bytes_have_a_type_of_the_table() {
+        let mut seed = 7_u64;
+        for length in 0..300 {
+            let bytes: Vec<u8> = (0..length)
+                .map(|_| {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (seed >> 56) as u8
+                })
+                .collect();
+            for rule in FIXED {
+                // Every signature, cut short and followed by noise: no rule may reach beyond the bytes there are.
+                let mut file = rule.bytes.to_vec();
+                file.truncate(length % 9);
+                file.extend(&bytes);
+                assert!(scope::magic::is_type(&detect(&file).name));
+            }
+        }
+    }
 }
