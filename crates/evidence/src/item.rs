@@ -22,6 +22,7 @@ use scope::{Decision, Digest, Outcome, Tier};
 use serde::{Deserialize, Serialize};
 
 pub use consistency::Mismatch;
+pub(crate) use consistency::mismatches;
 pub use control::{Control, ControlError, Series};
 
 use crate::event::present;

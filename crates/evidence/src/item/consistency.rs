@@ -116,7 +116,7 @@ fn object_mismatches(facts: &Facts, set: SetName, object: &ObjectValue) -> Vec<M
 }
 
 /// The number in a part's name, if it is a part of that set: 12 in `captured-0012`.
-pub(crate) fn part_number(set: &SetName, part: &str) -> Option<u64> {
+fn part_number(set: &SetName, part: &str) -> Option<u64> {
     let number = part.rsplit_once('-')?.1.parse().ok()?;
     (number > 0 && set.part(number) == part).then_some(number)
 }

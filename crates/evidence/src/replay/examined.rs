@@ -1,0 +1,47 @@
+//! Whether facts can have come from the looks that are recorded.
+
+use scope::facts::{Facts, Look};
+
+/// The first look whose facts are there although it is not recorded as taken.
+pub(super) fn undeclared(facts: &Facts) -> Option<Look> {
+    let has = |look| {
+        facts.failures.iter().any(|failure| failure.look == look)
+            || match look {
+                Look::Metadata => false, // every record has these
+                Look::Type => facts.type_fact.is_some(),
+                Look::Hash => facts.hash.is_some(),
+                Look::Content => !facts.keywords.is_empty(),
+            }
+    };
+    Look::ALL.into_iter().find(|look| has(*look) && !facts.looks.contains(look))
+}
+
+/// Looks that were taken and left neither a fact nor a failure, and facts that no look gives.
+///
+/// A missing fact is unknown, and what is unknown may be left: a record could hide an item that way.
+pub(super) fn unsound(facts: &Facts, keyword_lists: &[String]) -> Vec<String> {
+    if !facts.kind.has_content() {
+        return match facts.type_fact.is_some() || facts.hash.is_some() || !facts.keywords.is_empty() {
+            true => vec!["there are facts about the content of a kind that has none".to_owned()],
+            false => Vec::new(),
+        };
+    }
+    let mut found = Vec::new();
+    for look in &facts.looks {
+        let failed = facts.failures.iter().any(|failure| failure.look == *look);
+        let lists = facts.keywords.iter().map(|fact| &fact.list);
+        let there = match look {
+            Look::Metadata => true,
+            Look::Type => facts.type_fact.is_some(),
+            Look::Hash => facts.hash.is_some(),
+            Look::Content => lists.eq(keyword_lists),
+        };
+        if !there && !failed {
+            found.push(format!(
+                "the look {} was taken, and left neither its facts nor a failure",
+                look.word()
+            ));
+        }
+    }
+    found
+}
