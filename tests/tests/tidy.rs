@@ -13,14 +13,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which of our crates each crate may use. A crate that is not in this table may not exist.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("scope", &[]),
     ("evidence", &["scope"]),
+    ("folder", &["evidence", "scope"]),
     ("source", &["scope"]),
     ("examine", &["source", "scope"]),
     ("custody", &["evidence", "scope"]),
-    ("imager", &["custody", "examine", "evidence", "source", "scope"]),
-    ("verifier", &["evidence", "examine", "source", "scope"]),
+    ("imager", &["custody", "examine", "folder", "evidence", "source", "scope"]),
+    ("verifier", &["examine", "folder", "evidence", "source", "scope"]),
 ];
 
 /// Crates that only compute: bytes and values in, values out.
