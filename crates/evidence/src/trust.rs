@@ -238,7 +238,13 @@ impl Trust {
         }
         Err(QuorumError {
             step,
-            needed: slots.iter().map(|slot| join(slot, " or ")).collect::<Vec<_>>().join(" and "),
+            needed: match slots {
+                [one] => join(one, " or "),
+                all => {
+                    let roles: Vec<String> = all.iter().map(|slot| join(slot, " or ")).collect();
+                    format!("{}, each another person", roles.join(" and "))
+                }
+            },
             signed: signers.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>().join(", "),
         })
     }
@@ -258,7 +264,7 @@ impl Trust {
                 }
             }
             for key in &principal.keys {
-                text.push_str(&format!("{} {options} {key:?}\n", principal.name));
+                text.push_str(&format!("{} {options} {key}\n", principal.name));
             }
         }
         text
@@ -337,7 +343,7 @@ impl Step {
 
 /// A step that too few people stand for.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{} needs {needed}, each another person; valid signatures: {}", step.word(), none_if_empty(signed))]
+#[error("{} needs {needed}; valid signatures: {}", step.word(), none_if_empty(signed))]
 pub struct QuorumError {
     /// The step.
     pub step: Step,

@@ -21,6 +21,12 @@ mod log;
 mod objects;
 mod package;
 mod seal;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset};
 
@@ -240,7 +246,9 @@ impl Context<'_> {
                 self.limits.push(format!("{} places of the medium could not be walked", end.issues));
             }
         }
-        self.departures.dedup();
+        // The same departure may stand in the log and in acquisition.json.
+        let mut told = BTreeSet::new();
+        self.departures.retain(|departure| told.insert(departure.clone()));
     }
 }
 

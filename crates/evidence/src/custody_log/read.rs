@@ -36,8 +36,6 @@ pub struct Log {
     pub problems: Vec<String>,
     /// Why reading stopped early, where the storage refused; then nothing can be said of the rest.
     pub unfinished: Option<String>,
-    /// Every file that the log accounts for.
-    pub files: BTreeSet<String>,
 }
 
 /// One entry with all its files.
@@ -148,14 +146,12 @@ impl Log {
         }
     }
 
-    /// Notes the files that the entry names, and raises those that it does not.
+    /// Raises the files that the entry does not name.
     fn account_for(&mut self, at: &str, logged: &Logged, inside: &BTreeSet<String>) {
         let mut named: BTreeSet<String> = logged.signatures.iter().map(|(p, _)| format!("{p}.sig")).collect();
         named.extend(["event.json".to_owned(), "entry.txt".to_owned(), "checkpoint".to_owned()]);
         for file in inside {
-            if named.contains(file) {
-                self.files.insert(format!("{at}/{file}"));
-            } else {
+            if !named.contains(file) {
                 self.problem(format!("{at}/{file}: no entry names this file"));
             }
         }

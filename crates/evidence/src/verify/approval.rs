@@ -69,7 +69,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         ));
         return none_or_fail(&problems, String::new);
     };
-    problems.extend(event_problems(event, &approval, start.as_ref().map(|_| ()), logged, context));
+    problems.extend(event_problems(event, &approval, logged, context));
     let who = signers(context, trust, bytes, logged, event, &mut problems);
     none_or_fail(&problems, || format!("policy {id}, approved {who} for medium {}", approval.medium))
 }
@@ -119,7 +119,6 @@ fn list(ids: &[MediumId]) -> String {
 fn event_problems(
     event: &PolicyApprove,
     approval: &Approval,
-    started: Option<()>,
     logged: &Logged,
     context: &Context<'_>,
 ) -> Vec<String> {
@@ -133,10 +132,8 @@ fn event_problems(
                 .to_owned(),
         );
     }
-    if let (Some(()), Some((start, _))) = (started, context.package.start_event()) {
-        if start.event.index < logged.event.index {
-            problems.push("the policy was approved after acquisition.start".to_owned());
-        }
+    if context.package.start_event().is_some_and(|(start, _)| start.event.index < logged.event.index) {
+        problems.push("the policy was approved after acquisition.start".to_owned());
     }
     problems
 }

@@ -20,10 +20,9 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         None => is_principal(principal),
     };
     for name in names {
-        if let Some(problem) = problem(name, &package.log.files, sealed_by) {
-            if problems.len() < MAX_TOLD {
-                problems.push(format!("{name}: {problem}"));
-            }
+        let problem = problem(name, sealed_by);
+        if let Some(problem) = problem.filter(|_| problems.len() < MAX_TOLD) {
+            problems.push(format!("{name}: {problem}"));
         }
     }
     none_or_fail(&problems, || {
@@ -31,11 +30,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     })
 }
 
-fn problem(
-    name: &str,
-    logged: &std::collections::BTreeSet<String>,
-    sealed_by: impl Fn(&str) -> bool,
-) -> Option<&'static str> {
+fn problem(name: &str, sealed_by: impl Fn(&str) -> bool) -> Option<&'static str> {
     let (folder, file) = match name.split_once('/') {
         None if TOP.contains(&name) => return None,
         None => return Some("no such file belongs at the top of a package"),
@@ -57,7 +52,15 @@ fn problem(
                 file.strip_prefix("tagmanifest-sha256.txt.").and_then(|rest| rest.strip_suffix(".sig"));
             principal.is_some_and(|principal| is_principal(principal) && sealed_by(principal))
         }
-        "custody" => logged.contains(name),
+        // That an entry names each file there is what `log` checks.
+        "custody" => match file.split_once('/') {
+            Some((index, file)) => {
+                let six_digits = index.len() == 6 && index.bytes().all(|c| c.is_ascii_digit());
+                let signature = file.strip_suffix(".sig").is_some_and(is_principal);
+                six_digits && (signature || ["event.json", "entry.txt", "checkpoint"].contains(&file))
+            }
+            None => false,
+        },
         _ => return Some("no such folder belongs into a package"),
     };
     (!holds).then_some("the package does not name this file")
