@@ -24,6 +24,7 @@ pub mod glob;
 pub mod lint;
 pub mod magic;
 pub mod name;
+mod named_files;
 pub mod outcome;
 pub mod policy;
 pub mod problem;
