@@ -21,6 +21,10 @@ fn check(size: &str, options: &[&str], file_system: &str, far: u64) {
     let tree = folder.path().join("tree");
     std::fs::create_dir(&tree).unwrap();
     populate(&tree, far);
+    if options.iter().any(|option| option.contains("inline_data")) {
+        // mke2fs makes of this an inode that contradicts itself: see `tests/ext_damage.rs`.
+        std::fs::remove_file(tree.join("hole")).unwrap();
+    }
     let image = image(folder.path(), &tree, size, options);
     let opened = opened(&image);
     assert_eq!(opened.medium.limits, Vec::<String>::new());

@@ -7,7 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::vec::IntoIter;
 
-use rustix::fs::{Dir, Statx, StatxFlags, StatxTimestamp, fgetxattr, flistxattr, readlinkat};
+use rustix::fs::{
+    Dir, Statx, StatxFlags, StatxTimestamp, fgetxattr, flistxattr, flistxattr_query, readlinkat,
+};
 use rustix::io::Errno;
 use scope::RawName;
 use scope::facts::{Attribute, CaseRule, Kind, Stamp, TimeKind, Zone};
@@ -368,8 +370,7 @@ fn names(directory: &OwnedFd, limit: usize) -> Result<(Vec<Vec<u8>>, Option<Errn
 }
 
 fn attributes(handle: &OwnedFd) -> Result<Vec<Attribute>, Errno> {
-    let mut nothing: [u8; 0] = [];
-    if flistxattr(handle, &mut nothing[..])? == 0 {
+    if flistxattr_query(handle)? == 0 {
         return Ok(Vec::new()); // nearly always, and not worth two buffers
     }
     let mut buf = vec![0; MAX_ATTRIBUTE_NAMES];

@@ -1,0 +1,293 @@
+//! Damaged, hostile and unfinished ext images: an error or an issue, never a panic, a hang or a silent short read.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::{Walked, content, image, noise, run, walk};
+use scope::facts::{Kind, TimeKind};
+use source::ext::ExtSource;
+use source::{Entry, OpenOptions, Source, SourceError, StreamFault, WalkEvent, open};
+
+/// An image with one file of each sort, and the folder that holds it.
+fn small(options: &[&str]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("dir/inner")).unwrap();
+    for (name, length) in [("file", 5), ("dir/empty", 0), ("dir/block", 1024), ("dir/inner/long", 40_000)] {
+        fs::write(tree.join(name), noise(length, 3)).unwrap();
+    }
+    let sparse = fs::File::create(tree.join("sparse")).unwrap();
+    for index in 0..120 {
+        std::os::unix::fs::FileExt::write_all_at(&sparse, b"data", index * 4096).unwrap();
+    }
+    fs::File::create(tree.join("hole")).unwrap().set_len(1 << 20).unwrap();
+    fs::hard_link(tree.join("file"), tree.join("dir/other")).unwrap();
+    std::os::unix::fs::symlink("../file", tree.join("dir/link")).unwrap();
+    for index in 0..60 {
+        fs::write(tree.join(format!("dir/inner/a-rather-long-name-{index:03}")), b"x").unwrap();
+    }
+    let image = image(folder.path(), &tree, "4M", options);
+    (folder, image)
+}
+
+/// Changes an image with debugfs, which reports errors in words alone.
+fn debugfs(image: &Path, commands: &str) {
+    let mut child = Command::new("/usr/sbin/debugfs")
+        .args(["-w", image.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{commands}\nquit\n").as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+fn opened(image: &Path) -> source::Opened {
+    open(image, &OpenOptions::default()).unwrap()
+}
+
+fn find<'a>(walked: &'a Walked, name: &str) -> &'a Entry {
+    let named = |entry: &&Entry| entry.facts.names.iter().any(|known| known.bytes() == name.as_bytes());
+    walked.entries.iter().find(named).unwrap_or_else(|| panic!("no {name}"))
+}
+
+fn has_issue(walked: &Walked, locator: Option<&str>, words: &str) -> bool {
+    walked
+        .issues
+        .iter()
+        .any(|issue| issue.what.contains(words) && (locator.is_none() || issue.locator.as_deref() == locator))
+}
+
+const EXT4: &[&str] = &["-t", "ext4", "-b", "1024"];
+
+#[test]
+fn times_from_1901_to_2446() {
+    let (_folder, image) = small(&["-t", "ext4", "-b", "1024", "-I", "256"]);
+    let check = |field: &str, value: &str, extra: &str, expect: i128| {
+        debugfs(&image, &format!("sif /file {field} {value}\nsif /file {field}_extra {extra}"));
+        let opened = opened(&image);
+        let walked = walk(opened.sources[0].as_ref());
+        assert!(!has_issue(&walked, None, "checksum"));
+        let times = &find(&walked, "/file").facts.times;
+        let of = if field == "mtime" { TimeKind::Modified } else { TimeKind::Created };
+        assert_eq!(times.iter().find(|time| time.of == of).unwrap().ns, expect, "{field} {value} {extra}");
+    };
+    check("mtime", "@0x80000000", "0", -2_147_483_648_000_000_000);
+    check("mtime", "@0xFFFFFFFF", "0xEE6B27FC", -1_000_000_000 + 999_999_999);
+    check("mtime", "@0x80000000", "1", 2_147_483_648_000_000_000);
+    check("mtime", "@0x7FFFFFFF", "3", 15_032_385_535_000_000_000);
+    check("crtime", "@0x00000001", "0x4", 1_000_000_001);
+}
+
+#[test]
+fn a_journal_is_applied_in_memory_and_the_record_says_so() {
+    for version in ["1", "2", "3"] {
+        let (folder, image) = small(EXT4);
+        let original = fs::read(&image).unwrap();
+        let path = image.to_str().unwrap();
+        let blocks = String::from_utf8(run("debugfs", &["-R", "blocks /dir/block", path])).unwrap();
+        let block = blocks.trim();
+        let mut newest = noise(1024, 99);
+        newest[..4].copy_from_slice(&[0xC0, 0x3B, 0x39, 0x98]); // the journal's own magic: must come back unescaped
+        let newest_file = folder.path().join("newest");
+        fs::write(&newest_file, &newest).unwrap();
+        let newest_path = newest_file.to_str().unwrap();
+        let start = if version == "1" { "jo".to_owned() } else { format!("jo -c -v {version}") };
+        debugfs(&image, &format!("{start}\njw -b {block} {newest_path}\njc"));
+        let written = fs::read(&image).unwrap();
+        assert_ne!(written, original);
+
+        let opened = opened(&image);
+        let limits = opened.medium.limits.join("; ");
+        assert!(limits.contains("not unmounted cleanly"), "{limits}");
+        assert!(limits.contains("applied in memory: 1 transactions, 1 blocks"), "{limits}");
+        let source = opened.sources[0].as_ref();
+        let walked = walk(source);
+        assert!(content(source, find(&walked, "/dir/block")) == newest, "version {version}");
+        assert_eq!(fs::read(&image).unwrap(), written, "the image was changed");
+
+        // A revoked block is not applied.
+        debugfs(&image, &format!("{start}\njw -r {block}\njc"));
+        let opened = open(&image, &OpenOptions::default()).unwrap();
+        let source = opened.sources[0].as_ref();
+        let walked = walk(source);
+        assert!(content(source, find(&walked, "/dir/block")) == noise(1024, 3), "version {version}: revoked");
+    }
+}
+
+#[test]
+fn a_damaged_journal_is_a_limit() {
+    let (folder, image) = small(EXT4);
+    let newest = folder.path().join("newest");
+    fs::write(&newest, noise(1024, 98)).unwrap();
+    debugfs(&image, &format!("jo -c -v 3\njw -b 1000 {}\njc", newest.display()));
+    let mut bytes = fs::read(&image).unwrap();
+    let at = bytes.windows(64).position(|window| window == &noise(1024, 98)[..64]).unwrap();
+    bytes[at + 100] ^= 1;
+    let source = ExtSource::new(Arc::new(bytes)).unwrap();
+    let limits = source.limits().join("; ");
+    assert!(limits.contains("a block of the journal is damaged"), "{limits}");
+    assert!(limits.contains("0 transactions, 0 blocks"), "{limits}");
+}
+
+#[test]
+fn encrypted_content_is_an_issue_and_never_bytes() {
+    let (_folder, image) = small(EXT4);
+    debugfs(&image, "sif /file flags 0x80800\nsif /dir flags 0x80800");
+    let opened = opened(&image);
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    let file = find(&walked, "/file");
+    assert!(has_issue(&walked, Some(&file.locator), "encrypted (fscrypt)"));
+    assert!(matches!(source.open(file), Err(SourceError::NoContent(_))));
+    let dir = find(&walked, "/dir");
+    assert!(has_issue(&walked, Some(&dir.locator), "names in this directory are encrypted"));
+    // Its items are walked, without names.
+    assert_eq!(walked.entries.iter().filter(|entry| entry.facts.names.is_empty()).count(), 4 + 61);
+    assert!(walked.report.coverage.iter().all(|(_, walked, expected)| walked == expected));
+}
+
+#[test]
+fn a_directory_inside_itself_ends_the_walk_there() {
+    let (_folder, image) = small(EXT4);
+    debugfs(&image, "link /dir /dir/inner/again\nlink / /dir/root");
+    let opened = opened(&image);
+    let walked = walk(opened.sources[0].as_ref());
+    assert!(walked.report.complete);
+    let dir = find(&walked, "/dir").locator.clone();
+    assert!(has_issue(&walked, Some(&dir), "further name"));
+    assert_eq!(walked.issues.iter().filter(|issue| issue.what.contains("further name")).count(), 2);
+}
+
+#[test]
+fn a_name_of_an_unused_inode_stays_on_record() {
+    let (_folder, image) = small(EXT4);
+    debugfs(&image, "clri /dir/block");
+    let opened = opened(&image);
+    let walked = walk(opened.sources[0].as_ref());
+    let entry = find(&walked, "/dir/block");
+    assert_eq!(entry.facts.kind, Kind::Other);
+    assert!(has_issue(&walked, Some(&entry.locator), "not in use"));
+}
+
+#[test]
+fn unknown_features_are_refused_by_name() {
+    let check = |bits: u32, words: &str| {
+        let (_folder, image) = small(EXT4);
+        let mut bytes = fs::read(&image).unwrap();
+        let field = 1024 + 0x60;
+        let features = u32::from_le_bytes(bytes[field..field + 4].try_into().unwrap()) | bits;
+        bytes[field..field + 4].copy_from_slice(&features.to_le_bytes());
+        let error = ExtSource::new(Arc::new(bytes)).err().unwrap().to_string();
+        assert!(error.contains(words), "{error}");
+    };
+    check(0x1, "compression");
+    check(0x8, "journal device");
+    check(0x8000_0000, "0x80000000");
+}
+
+#[test]
+fn inline_content_shorter_than_its_size_is_an_error_and_not_zeros() {
+    let (_folder, image) = small(&["-t", "ext4", "-O", "inline_data", "-I", "256"]);
+    let opened = opened(&image);
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    let mut stream = source.open(find(&walked, "/hole")).unwrap();
+    let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
+    assert!(
+        matches!(StreamFault::of(&error), Some(StreamFault::Short { declared: 1_048_576, .. })),
+        "{error}"
+    );
+}
+
+/// Walks and reads all that can be read. Every stream that ends well delivers its declared length.
+fn survive(bytes: Vec<u8>, what: &str) -> Option<(u64, u64, u64)> {
+    let began = Instant::now();
+    let source = ExtSource::new(Arc::new(bytes)).ok()?;
+    let mut entries = Vec::new();
+    let report = source
+        .walk(&mut |event| {
+            if let WalkEvent::Item(entry) = event {
+                entries.push(entry);
+            }
+            ControlFlow::Continue(())
+        })
+        .ok()?;
+    let mut failed = 0;
+    for entry in entries.iter().filter(|entry| entry.facts.kind == Kind::File) {
+        let Ok(mut stream) = source.open(entry) else {
+            failed += 1;
+            continue;
+        };
+        // A mutant may claim a size of exabytes, all of it a hole: read its beginning.
+        let declared = stream.declared_len();
+        let mut head = Vec::new();
+        match stream.by_ref().take(READ).read_to_end(&mut head) {
+            Ok(count) => assert_eq!(count as u64, declared.min(READ), "{what}: a silent short read"),
+            Err(_) => failed += 1,
+        }
+    }
+    assert!(began.elapsed() < Duration::from_secs(30), "{what}: took {:?}", began.elapsed());
+    Some((report.items, report.issues, failed))
+}
+
+const READ: u64 = 4 << 20;
+
+#[test]
+fn single_byte_mutants_neither_crash_nor_hang_nor_fall_short() {
+    for options in
+        [EXT4, &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum"], &["-t", "ext2", "-b", "1024"]]
+    {
+        let (_folder, image) = small(options);
+        let original = fs::read(&image).unwrap();
+        let whole = survive(original.clone(), "the original");
+        assert!(
+            whole.is_some_and(|(items, issues, failed)| items > 60 && issues == 0 && failed == 0),
+            "{whole:?}"
+        );
+        // Bytes that are neither are structure or content; mutate all over them.
+        let used: Vec<usize> =
+            (1024..original.len()).filter(|at| !matches!(original[*at], 0 | 0xFF)).collect();
+        let mut noticed = 0;
+        let choice = noise(400 * 5, 17);
+        for pick in choice.chunks_exact(5) {
+            let index = u32::from_le_bytes(pick[..4].try_into().unwrap()) as usize;
+            // Half of them in the superblock, descriptors and first inodes, where it hurts.
+            let at = if index.is_multiple_of(2) {
+                used[index / 2 % used.len().min(3000)]
+            } else {
+                used[index / 2 % used.len()]
+            };
+            let mut mutant = original.clone();
+            mutant[at] ^= pick[4].max(1);
+            if survive(mutant, &format!("byte {at} with {:#x}", pick[4])) != whole {
+                noticed += 1;
+            }
+        }
+        assert!(noticed > 10, "the mutants changed nothing: {noticed}");
+    }
+}
+
+#[test]
+fn truncated_images_fail_aloud() {
+    let (_folder, image) = small(EXT4);
+    let original = fs::read(&image).unwrap();
+    for keep in (0..original.len()).step_by(64 << 10).chain([1, 1024, 1500, 2047, 2048, 3000]) {
+        let mut bytes = original.clone();
+        bytes.truncate(keep);
+        if let Ok(source) = ExtSource::new(Arc::new(bytes.clone())) {
+            assert!(source.limits().join(";").contains("its file system claims"), "{keep}");
+        }
+        survive(bytes, &format!("the first {keep} bytes"));
+    }
+}
