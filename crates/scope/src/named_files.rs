@@ -9,7 +9,8 @@ impl Bundle {
     /// wrong with it. A name that could not stand in a bundle is passed over here and refused there.
     #[must_use]
     pub fn named_files(&self) -> Vec<String> {
-        let text = self.get(Self::POLICY).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
+        let text =
+            self.get(Self::POLICY).and_then(|bytes| std::str::from_utf8(bytes).ok()).unwrap_or_default();
         let Ok(table) = text.parse::<toml::Table>() else {
             return Vec::new();
         };
@@ -38,7 +39,10 @@ mod tests {
             bundle.insert(Bundle::POLICY, toml).expect("bundle");
             assert_eq!(bundle.named_files(), expected, "{toml}");
         };
-        check("[list.b]\nfile = 'b.txt'\n[list.a]\nfile = 'a.txt'\n[list.c]\nfile = 'a.txt'", &["a.txt", "b.txt"]);
+        check(
+            "[list.b]\nfile = 'b.txt'\n[list.a]\nfile = 'a.txt'\n[list.c]\nfile = 'a.txt'",
+            &["a.txt", "b.txt"],
+        );
         check("[list.a]\nfile = '../../etc/passwd'", &[]);
         check("[list.a]\nfile = 'policy.toml'", &[]);
         check("not toml", &[]);

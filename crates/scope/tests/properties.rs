@@ -1,0 +1,606 @@
+//! The properties of the evaluation (`docs/spec/policy.md`, "Properties"), on generated policies and items.
+//!
+//! A second evaluator, written from the page over the recorded trits alone, must agree. Broken versions of it must not
+//! get past the properties.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use scope::facts::{
+    CaseRule, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
+};
+use scope::policy::{Effect, UnknownDefault};
+use scope::{Bundle, Digest, Facts, Outcome, Policy, RawName, Step, Tier};
+
+/// Each predicate of the schema, several times: two conditions of a selector must differ in their field.
+const CONDITIONS: &[(&str, &str)] = &[
+    ("path", r#"["/a/**"]"#),
+    ("path", r#"["/a/x*", "/b/**"]"#),
+    ("name", r#"["*.txt"]"#),
+    ("ext", r#"["txt", "JPG"]"#),
+    ("kind", r#"["file"]"#),
+    ("kind", r#"["directory", "symlink"]"#),
+    ("type", r#"["text"]"#),
+    ("type_mismatch", "true"),
+    ("type_mismatch", "false"),
+    ("size", "{ min = 10 }"),
+    ("size", "{ max = 100 }"),
+    ("time", r#"{ of = ["modified", "created"], within = "w" }"#),
+    ("time", r#"{ of = ["modified", "created", "message_date"], within = "w", mode = "all" }"#),
+    ("time", r#"{ of = ["message_date"], within = "w" }"#),
+    ("owner", r#"["c"]"#),
+    ("hash_in", r#"["h"]"#),
+    ("encrypted", "true"),
+    ("encrypted", "false"),
+    ("keywords", r#"{ list = "k" }"#),
+    ("keywords", r#"{ list = "k", at_least = 2 }"#),
+    ("volume", r#"["v1"]"#),
+];
+
+const SELECTORS: usize = 4;
+
+#[derive(Clone, Debug)]
+struct RuleSketch {
+    effect: Effect,
+    to: bool,
+    any: BTreeSet<usize>,
+    all: BTreeSet<usize>,
+    unless: BTreeSet<usize>,
+}
+
+#[derive(Clone, Debug)]
+struct Sketch {
+    selectors: Vec<BTreeSet<usize>>,
+    rules: Vec<RuleSketch>,
+    hold_unknown: bool,
+    no_hit: bool,
+    zoneless: bool,
+    looks: [bool; 3],
+}
+
+const KEY: &str = "age1ugwhjv8uclxhy54l2aygaqfnf7nq076eh3pcar0wddfdarmtudmst2jlre";
+
+impl Sketch {
+    fn policy(&self) -> Policy {
+        let looks: Vec<&str> = ["\"type\"", "\"hash\"", "\"content\""]
+            .into_iter()
+            .zip(self.looks)
+            .filter_map(|(word, allowed)| allowed.then_some(word))
+            .collect();
+        let mut text = format!(
+            r#"
+schema = "scope-policy/1"
+id = "p"
+version = 1
+title = "t"
+[authority]
+court = "c"
+docket = "d"
+instrument = "i"
+legal_basis = ["l"]
+issued = "2020-01-01T00:00:00Z"
+execute_by = "2020-02-01T00:00:00Z"
+hours = "any"
+review_by = "2020-03-01T00:00:00Z"
+particulars = ["p"]
+[recipients]
+case = ["{KEY}"]
+auditor = ["{KEY}"]
+court = ["{KEY}"]
+[record]
+left = "facts"
+holder = "h"
+basis = "b"
+until = "u"
+[target]
+media = [{{ label = "m", serial = "s" }}]
+inspect = ["metadata"{}{}]
+[defaults]
+unknown = "{}"
+path_case = "as-volume"
+not_searchable = "{}"
+{}
+[window.w]
+from = "2020-01-01T00:00:00Z"
+until = "2021-01-01T00:00:00Z"
+[custodian.c]
+label = "c"
+uid = [1, 2]
+[list.h]
+kind = "sha256"
+label = "h"
+items = ["{}"]
+[list.k]
+kind = "keywords"
+label = "k"
+items = ["kick", "back", "side"]
+[[compartment]]
+id = "one"
+label = "l"
+recipients = ["{KEY}"]
+release = "r"
+[[compartment]]
+id = "two"
+label = "l"
+recipients = ["{KEY}"]
+release = "r"
+"#,
+            if looks.is_empty() { "" } else { ", " },
+            looks.join(", "),
+            if self.hold_unknown { "hold:two" } else { "left" },
+            if self.no_hit { "no-hit" } else { "unknown" },
+            if self.zoneless { "zoneless_times = \"+01:00\"" } else { "" },
+            Digest::of(b"known").hex(),
+        );
+        for (at, conditions) in self.selectors.iter().enumerate() {
+            text.push_str(&format!("[selector.s{at}]\nlabel = \"l\"\n"));
+            let mut seen = BTreeSet::new();
+            for (field, value) in conditions.iter().map(|at| CONDITIONS[*at]) {
+                if seen.insert(field) {
+                    text.push_str(&format!("{field} = {value}\n"));
+                }
+            }
+        }
+        for (at, rule) in self.rules.iter().enumerate() {
+            let ids = |ids: &BTreeSet<usize>| {
+                ids.iter().map(|id| format!("\"s{id}\"")).collect::<Vec<_>>().join(", ")
+            };
+            text.push_str(&format!(
+                "[[rule]]\nid = \"R-{at}\"\neffect = \"{}\"\ntext = \"t\"\nbasis = \"b\"\n",
+                rule.effect.word()
+            ));
+            if rule.effect == Effect::Hold {
+                text.push_str(if rule.to { "to = \"one\"\n" } else { "to = \"two\"\n" });
+            }
+            for (key, selectors) in [("any", &rule.any), ("all", &rule.all), ("unless", &rule.unless)] {
+                if !selectors.is_empty() {
+                    text.push_str(&format!("{key} = [{}]\n", ids(selectors)));
+                }
+            }
+        }
+        let mut bundle = Bundle::new();
+        bundle.insert("policy.toml", text.as_str()).unwrap();
+        Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{text}\n{problems}"))
+    }
+}
+
+fn rule() -> impl Strategy<Value = RuleSketch> {
+    let some = |most| proptest::collection::btree_set(0..SELECTORS, 0..=most);
+    let effect = prop_oneof![
+        3 => Just(Effect::Include), 1 => Just(Effect::Exclude), 1 => Just(Effect::Withhold), 2 => Just(Effect::Hold)
+    ];
+    (effect, any::<bool>(), some(2), some(2), some(1)).prop_map(|(effect, to, mut any, all, unless)| {
+        if any.is_empty() && all.is_empty() {
+            any.insert(0);
+        }
+        RuleSketch { effect, to, any, all, unless }
+    })
+}
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let selector = proptest::collection::btree_set(0..CONDITIONS.len(), 1..=2);
+    let selectors = proptest::collection::vec(selector, SELECTORS);
+    let rules = proptest::collection::vec(rule(), 1..6);
+    let looks = prop_oneof![3 => Just([true; 3]), 1 => any::<[bool; 3]>()];
+    (selectors, rules, any::<[bool; 3]>(), looks).prop_map(|(selectors, rules, flags, looks)| Sketch {
+        selectors,
+        rules,
+        hold_unknown: flags[0],
+        no_hit: flags[1],
+        zoneless: flags[2],
+        looks,
+    })
+}
+
+/// An item of which everything is known.
+fn complete() -> impl Strategy<Value = Facts> {
+    let names = ["/a/x.txt", "/a/y.jpg", "/b/x.txt", "/c/z", "/a", "/c/.txt"];
+    let names = proptest::sample::subsequence(names.to_vec(), 1..=2);
+    let kind = prop_oneof![4 => Just(Kind::File), 1 => Just(Kind::Directory), 1 => Just(Kind::Symlink)];
+    let stamps = (any::<bool>(), any::<bool>(), any::<bool>());
+    let hits = proptest::collection::btree_set(0u64..3, 0..=3);
+    let content = (any::<bool>(), any::<bool>(), any::<bool>(), hits);
+    (names, kind, any::<bool>(), 5u64..120, stamps, 1u64..4, any::<bool>(), content).prop_map(
+        |(
+            names,
+            kind,
+            folds,
+            size,
+            (modified, created, zoned),
+            uid,
+            volume,
+            (text, known, encrypted, hits),
+        )| {
+            let mut names: Vec<RawName> = names.into_iter().map(RawName::from).collect();
+            names.sort();
+            if kind == Kind::Directory {
+                names.truncate(1);
+            }
+            let stamp = |of, inside: bool| Stamp {
+                of,
+                from: "inode".into(),
+                // Inside the window: its first nanosecond; else the one after its last.
+                ns: if inside { 1_577_836_800_000_000_000 } else { 1_609_459_200_000_000_000 },
+                zone: if zoned { Zone::Recorded } else { Zone::Assumed },
+            };
+            let content = kind.has_content();
+            let hits = hits.into_iter().map(|term| Hit { term, count: 1, offsets: vec![0] }).collect();
+            Facts {
+                volume: if volume { "v1" } else { "v2" }.into(),
+                case_rule: if folds { CaseRule::Insensitive } else { CaseRule::Sensitive },
+                node: "inode:1:0".into(),
+                kind,
+                links: Some(names.len() as u64),
+                names,
+                size: content.then_some(size),
+                allocated: None,
+                times: vec![stamp(TimeKind::Modified, modified), stamp(TimeKind::Created, created)],
+                uid: Some(uid),
+                gid: None,
+                sid: None,
+                mode: None,
+                link_target: None,
+                attributes: Vec::new(),
+                type_fact: content.then(|| TypeFact {
+                    name: if text { "text" } else { "jpeg" }.into(),
+                    encrypted: Some(encrypted),
+                    examined: 10,
+                }),
+                hash: content.then(|| HashFact {
+                    sha256: Digest::of(if known { b"known" } else { b"other" }),
+                    md5: None,
+                    sha1: None,
+                }),
+                keywords: if content {
+                    vec![KeywordFact { list: "k".into(), hits, searched: 10, layer: Layer::Full }]
+                } else {
+                    Vec::new()
+                },
+                failures: Vec::new(),
+                looks: Look::ALL.to_vec(),
+            }
+        },
+    )
+}
+
+/// The same item, of which less is known.
+fn less(facts: &Facts, forget: [bool; 10]) -> Facts {
+    let mut less = facts.clone();
+    let [names, size, times, owner, kind_of, encrypted, hash, layer, hits, failed] = forget;
+    if names && less.kind != Kind::Directory {
+        less.names.pop();
+    }
+    if size {
+        less.size = None;
+    }
+    if times {
+        less.times.pop();
+    }
+    if owner {
+        less.uid = None;
+    }
+    if kind_of {
+        less.type_fact = None;
+    }
+    if let Some(fact) = less.type_fact.as_mut().filter(|_| encrypted) {
+        fact.encrypted = None;
+    }
+    if hash {
+        less.hash = None;
+    }
+    for fact in &mut less.keywords {
+        if layer || hits {
+            fact.layer = Layer::Unread;
+        }
+        if hits {
+            fact.hits.pop();
+        }
+    }
+    if failed {
+        less.keywords.clear();
+        less.failures.push(Failure { look: Look::Content, reason: "unreadable".into() });
+    }
+    less
+}
+
+/// How the second evaluator can be broken.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    None,
+    UnknownIsFalse,
+    UnknownIsTrue,
+    IncludeBeatsExclude,
+    FirstRuleWins,
+    WithholdIgnored,
+    NamesTogether,
+    UnseenNamesForgotten,
+}
+
+const ALL_FAULTS: [Fault; 7] = [
+    Fault::UnknownIsFalse,
+    Fault::UnknownIsTrue,
+    Fault::IncludeBeatsExclude,
+    Fault::FirstRuleWins,
+    Fault::WithholdIgnored,
+    Fault::NamesTogether,
+    Fault::UnseenNamesForgotten,
+];
+
+fn not(value: char) -> char {
+    match value {
+        'T' => 'F',
+        'F' => 'T',
+        _ => 'U',
+    }
+}
+
+fn or(values: impl IntoIterator<Item = char>) -> char {
+    let values: Vec<char> = values.into_iter().collect();
+    if values.contains(&'T') {
+        'T'
+    } else if values.contains(&'U') {
+        'U'
+    } else {
+        'F'
+    }
+}
+
+fn and(values: impl IntoIterator<Item = char>) -> char {
+    not(or(values.into_iter().map(not)))
+}
+
+/// The evaluation as the page states it, from the trits of all looks.
+fn second(policy: &Policy, facts: &Facts, fault: Fault) -> (Outcome, Tier, Vec<String>) {
+    let Step::Decided(decision) = scope::decide(policy, facts) else { panic!("all looks were taken") };
+    let atoms = scope::atoms(policy);
+    let mut rows: Vec<Vec<char>> = decision.trits.iter().map(|row| row.chars().collect()).collect();
+    let unseen =
+        facts.kind != Kind::Directory && facts.links.is_some_and(|links| links > facts.names.len() as u64);
+    if unseen && !facts.names.is_empty() && fault != Fault::UnseenNamesForgotten {
+        let of_name = |word: &str| ["path", "name", "ext", "type_mismatch"].contains(&word);
+        let content = facts.kind.has_content();
+        let row = atoms.iter().zip(&rows[0]).map(|(atom, value)| {
+            let word = atom.field.word();
+            if of_name(word) && (content || word != "type_mismatch") { 'U' } else { *value }
+        });
+        let row = row.collect();
+        rows.push(row);
+    }
+    if fault == Fault::NamesTogether {
+        rows = vec![(0..atoms.len()).map(|at| or(rows.iter().map(|row| row[at]))).collect()];
+    }
+    for value in rows.iter_mut().flatten().filter(|value| **value == 'U') {
+        match fault {
+            Fault::UnknownIsFalse => *value = 'F',
+            Fault::UnknownIsTrue => *value = 'T',
+            _ => {}
+        }
+    }
+    let selector = |row: &Vec<char>, id: &String| {
+        and(atoms.iter().zip(row).filter(|(atom, _)| atom.selector == *id).map(|(_, value)| *value))
+    };
+    let values: Vec<char> = policy
+        .rules()
+        .iter()
+        .map(|rule| {
+            or(rows.iter().map(|row| {
+                let any =
+                    if rule.any.is_empty() { 'T' } else { or(rule.any.iter().map(|id| selector(row, id))) };
+                let all = and(rule.all.iter().map(|id| selector(row, id)));
+                let unless = or(rule.unless.iter().map(|id| selector(row, id)));
+                and([any, all, not(unless)])
+            }))
+        })
+        .collect();
+    let tier = |effect: Effect, to: Option<&str>| {
+        let rules = policy.rules().iter().zip(&values);
+        or(rules
+            .filter(|(rule, _)| rule.effect == effect && rule.to.as_deref() == to)
+            .map(|(_, value)| *value))
+    };
+    let won = |wins: &dyn Fn(Effect, Option<&str>) -> bool| -> Vec<String> {
+        let rules = policy.rules().iter().zip(&values);
+        let rules = rules.filter(|(rule, value)| **value == 'T' && wins(rule.effect, rule.to.as_deref()));
+        rules.map(|(rule, _)| rule.id.clone()).collect()
+    };
+    let (x, i) = (tier(Effect::Exclude, None), tier(Effect::Include, None));
+    let w = if fault == Fault::WithholdIgnored { 'F' } else { tier(Effect::Withhold, None) };
+    let undetermined = || match &policy.defaults().unknown {
+        UnknownDefault::Hold(id) if w != 'T' => (Outcome::Held(id.clone()), Tier::Undetermined, Vec::new()),
+        _ => (Outcome::Left, Tier::Undetermined, Vec::new()),
+    };
+    if fault == Fault::IncludeBeatsExclude && i == 'T' {
+        return (Outcome::Captured, Tier::Included, won(&|effect, _| effect == Effect::Include));
+    }
+    if fault == Fault::FirstRuleWins
+        && let Some((rule, _)) = policy.rules().iter().zip(&values).find(|(_, value)| **value == 'T')
+        && rule.effect == Effect::Include
+    {
+        return (Outcome::Captured, Tier::Included, won(&|effect, _| effect == Effect::Include));
+    }
+    if x == 'T' {
+        return (Outcome::Left, Tier::Excluded, won(&|effect, _| effect == Effect::Exclude));
+    }
+    if i == 'F' {
+        return (Outcome::Left, Tier::OutOfScope, Vec::new());
+    }
+    if x == 'U' || i == 'U' || w == 'U' {
+        return undetermined();
+    }
+    for id in ["one", "two"] {
+        let to = Some(id);
+        match (tier(Effect::Hold, to), w) {
+            ('U', _) => return undetermined(),
+            ('T', 'T') => {
+                let wins = |effect, own: Option<&str>| effect == Effect::Withhold || own == to;
+                return (Outcome::ListedTo(id.into()), Tier::WithheldAndHeld, won(&wins));
+            }
+            ('T', _) => return (Outcome::Held(id.into()), Tier::Held, won(&|_, own| own == to)),
+            _ => {}
+        }
+    }
+    if w == 'T' {
+        return (Outcome::Listed, Tier::Withheld, won(&|effect, _| effect == Effect::Withhold));
+    }
+    (Outcome::Captured, Tier::Included, won(&|effect, _| effect == Effect::Include))
+}
+
+type Verdict = (Outcome, Tier, Vec<String>);
+type Evaluator<'e> = &'e dyn Fn(&Policy, &Facts) -> Verdict;
+
+fn real(policy: &Policy, facts: &Facts) -> Verdict {
+    let decision = scope::decide_from_metadata(policy, facts).unwrap();
+    (decision.outcome, decision.tier, decision.rules)
+}
+
+#[derive(Clone, Debug)]
+struct Scene {
+    sketch: Sketch,
+    facts: Facts,
+    forget: [bool; 10],
+    extra: RuleSketch,
+    turn: usize,
+}
+
+fn scene() -> impl Strategy<Value = Scene> {
+    let forget = proptest::array::uniform10(proptest::bool::weighted(0.2));
+    (sketch(), complete(), forget, rule(), 0usize..5).prop_map(|(sketch, facts, forget, extra, turn)| Scene {
+        sketch,
+        facts,
+        forget,
+        extra,
+        turn,
+    })
+}
+
+/// All properties at once, for one evaluator.
+fn properties(evaluate: Evaluator<'_>, scene: &Scene) -> Result<(), TestCaseError> {
+    let policy = scene.sketch.policy();
+    let partial = less(&scene.facts, scene.forget);
+
+    // Total on complete facts, where all looks are allowed and every time has a zone.
+    let full = evaluate(&policy, &scene.facts);
+    let zoned = scene.sketch.zoneless || scene.facts.times.iter().all(|stamp| stamp.zone == Zone::Recorded);
+    if scene.sketch.looks == [true; 3] && zoned {
+        prop_assert_ne!(full.1, Tier::Undetermined, "total");
+    }
+
+    // More knowledge never changes a decided outcome.
+    let before = evaluate(&policy, &partial);
+    if before.1 != Tier::Undetermined {
+        prop_assert_eq!(&before.0, &full.0, "more knowledge");
+        let same = before.1 == full.1 || (before.1, full.1) == (Tier::OutOfScope, Tier::Excluded);
+        prop_assert!(same, "more knowledge: {:?} became {:?}", before.1, full.1);
+    }
+
+    for facts in [&scene.facts, &partial] {
+        let base = evaluate(&policy, facts);
+
+        // The determining rules are the satisfied rules of the winning tier: as the page says, from the trits.
+        let page = second(&policy, facts, Fault::None);
+        if page.1 != Tier::Undetermined && base.1 != Tier::Undetermined {
+            prop_assert_eq!(&base.0, &page.0, "the page");
+        }
+
+        // Rule order and duplicates are irrelevant.
+        let mut turned = scene.sketch.clone();
+        let turn = scene.turn % turned.rules.len();
+        turned.rules.rotate_left(turn);
+        turned.rules.push(turned.rules[0].clone());
+        turned.rules.reverse();
+        let other = evaluate(&turned.policy(), facts);
+        prop_assert_eq!((&base.0, base.1), (&other.0, other.1), "order");
+
+        // What one more rule can do.
+        let mut more = scene.sketch.clone();
+        more.rules.insert(scene.turn % (more.rules.len() + 1), scene.extra.clone());
+        let after = evaluate(&more.policy(), facts);
+        let taken = |verdict: &Verdict| verdict.0 != Outcome::Left;
+        match scene.extra.effect {
+            Effect::Exclude => prop_assert!(taken(&base) || !taken(&after), "an exclude added {:?}", after.0),
+            Effect::Include => {
+                prop_assert!(!taken(&base) || taken(&after), "an include removed {:?}", base.0)
+            }
+            Effect::Withhold | Effect::Hold => {
+                prop_assert!(
+                    base.0 == Outcome::Captured || after.0 != Outcome::Captured,
+                    "a {} added to captured",
+                    scene.extra.effect.word()
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn runner(cases: u32) -> TestRunner {
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]))
+}
+
+#[test]
+fn the_evaluation_has_its_properties() {
+    if let Err(error) = runner(4000).run(&scene(), |scene| properties(&real, &scene)) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn the_page_and_the_evaluation_agree() {
+    let agree = |scene: Scene| {
+        let mut scene = scene;
+        scene.sketch.looks = [true; 3];
+        let policy = scene.sketch.policy();
+        for facts in [scene.facts.clone(), less(&scene.facts, scene.forget)] {
+            let Step::Decided(decision) = scope::decide(&policy, &facts) else {
+                return Err(TestCaseError::fail("all looks were taken"));
+            };
+            let page = second(&policy, &facts, Fault::None);
+            prop_assert_eq!((decision.outcome, decision.tier, decision.rules), page);
+            // Looking only as deep as needed comes to the same.
+            let staged = scope::decide_from_metadata(&policy, &facts).unwrap();
+            let all = second(&policy, &facts, Fault::None);
+            prop_assert_eq!(&staged.outcome, &all.0);
+            let left = (staged.tier, all.1) == (Tier::OutOfScope, Tier::Excluded);
+            prop_assert!(staged.tier == all.1 || left, "{:?} {:?}", staged.tier, all.1);
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(4000).run(&scene(), agree) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn no_look_is_taken_that_cannot_tell() {
+    let needed = |scene: Scene| {
+        let policy = scene.sketch.policy();
+        let staged = scope::decide_from_metadata(&policy, &scene.facts).unwrap();
+        for look in &staged.looks {
+            prop_assert!(*look == Look::Metadata || scene.facts.kind.has_content(), "nothing to read");
+            prop_assert!(policy.target().inspect.contains(look), "a look that is not allowed");
+        }
+        // With the last look taken back, the decision still wanted it.
+        if let [first @ .., last] = staged.looks.as_slice()
+            && !first.is_empty()
+        {
+            prop_assert_eq!(scope::decide(&policy, &scene.facts.up_to(first)), Step::Look(*last));
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(2000).run(&scene(), needed) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn a_broken_evaluator_is_caught() {
+    for fault in ALL_FAULTS {
+        let broken = move |policy: &Policy, facts: &Facts| second(policy, facts, fault);
+        let result = runner(6000).run(&scene(), |scene| properties(&broken, &scene));
+        assert!(result.is_err(), "nothing noticed {fault:?}");
+    }
+}
