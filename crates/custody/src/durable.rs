@@ -361,8 +361,10 @@ impl Write for NewFile {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) => {
-                let told = io::Error::new(error.kind(), error.to_string());
-                self.failed = Some(describe(Op::Write, &self.path, self.written, error));
+                let kind = error.kind();
+                let described = describe(Op::Write, &self.path, self.written, error);
+                let told = io::Error::new(kind, described.to_string()); // with path and numbers
+                self.failed = Some(described);
                 Err(told)
             }
         }

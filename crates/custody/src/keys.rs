@@ -13,6 +13,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use evidence::event::Person;
+use evidence::sshsig::{self, MessageDigest};
 use ssh_key::private::{Ed25519Keypair, KeypairData};
 use ssh_key::{Cipher, Kdf, LineEnding, PrivateKey, PublicKey};
 use zeroize::Zeroizing;
@@ -209,6 +211,19 @@ impl SecretKey {
         &self.comment
     }
 
+    /// Signs `message` in a namespace: the armoured file that `ssh-keygen -Y sign` would write.
+    #[must_use]
+    pub fn sign(&self, namespace: &str, message: &[u8]) -> String {
+        self.sign_digest(namespace, &MessageDigest::of(message))
+    }
+
+    /// As [`SecretKey::sign`], for a message that was hashed while it passed.
+    #[must_use]
+    pub fn sign_digest(&self, namespace: &str, message: &MessageDigest) -> String {
+        let signature = self.sign_raw(&sshsig::to_be_signed(namespace, message));
+        sshsig::armor(&self.public_bytes(), namespace, &signature)
+    }
+
     /// The plain Ed25519 signature over `bytes`, 64 bytes: for checkpoints.
     #[must_use]
     pub fn sign_raw(&self, bytes: &[u8]) -> [u8; 64] {
@@ -217,6 +232,29 @@ impl SecretKey {
 
     fn public_line_with_comment(&self) -> String {
         format!("{} {}", self.public_line(), self.comment).trim_end().to_owned()
+    }
+}
+
+/// A person who signs, and the key with which they do.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// Who, and in which role: as the events name them.
+    pub person: Person,
+    /// With which key.
+    pub key: SecretKey,
+}
+
+impl Signer {
+    /// The principal's name in the trust file.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        &self.person.principal
+    }
+
+    /// Signs `message` in a namespace: the armoured file that `ssh-keygen -Y sign` would write.
+    #[must_use]
+    pub fn sign(&self, namespace: &str, message: &[u8]) -> String {
+        self.key.sign(namespace, message)
     }
 }
 
@@ -320,6 +358,36 @@ mod tests {
             let shown = keygen(&["-y", "-P", passphrase.unwrap_or(""), "-f", file]).unwrap();
             assert!(shown.status.success(), "{shown:?}");
             assert!(String::from_utf8_lossy(&shown.stdout).starts_with(&key.public_line()), "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn ssh_keygen_verifies_what_is_signed() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = SecretKey::generate("examiner").unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("signers"), format!("examiner {}\n", key.public_line())).unwrap();
+        std::fs::write(path("sig"), key.sign(sshsig::PACKAGE_SEAL, b"sealed\n")).unwrap();
+        std::fs::write(path("good"), b"sealed\n").unwrap();
+        std::fs::write(path("bad"), b"Sealed\n").unwrap();
+        for (message, namespace, holds) in [
+            ("good", sshsig::PACKAGE_SEAL, true),
+            ("bad", sshsig::PACKAGE_SEAL, false),
+            ("good", sshsig::CUSTODY_EVENT, false),
+        ] {
+            let checked = Command::new("ssh-keygen")
+                .args(["-Y", "verify", "-I", "examiner", "-n", namespace, "-f"])
+                .arg(path("signers"))
+                .arg("-s")
+                .arg(path("sig"))
+                .stdin(std::fs::File::open(path(message)).unwrap())
+                .output();
+            match checked {
+                Err(_) => eprintln!("skipped: no ssh-keygen here"),
+                Ok(checked) => {
+                    assert_eq!(checked.status.success(), holds, "{message} {namespace}: {checked:?}")
+                }
+            }
         }
     }
 

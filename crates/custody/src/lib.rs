@@ -1,8 +1,68 @@
-//! custody.
+//! Keeping: keys, recipients, parts, journal, package, seal and custody log; everything that is written.
+//!
+//! The main path of a capture:
+//!
+//! ```text
+//! let disk = Disk::new();
+//! let mut case = CaseFolder::open(&disk, case_path)?;
+//! let run_key = SecretKey::generate("run")?;                        // named in acquisition.start, then used here alone
+//! let run = new_run_number()?;
+//! case.append(statement(Action::AcquisitionStart(..)), &[&examiner, &witness])?;
+//!
+//! let mut writer = PackageWriter::create(&disk, &out, &case.state(), Setup { .. })?;
+//! writer.keep(&Item { .. }, Some(Content { .. }))?;                 // captured or held: content read once
+//! writer.record(&Item { .. })?;                                     // listed or left
+//! let closed = writer.close()?;
+//!
+//! case.append(statement(Action::AcquisitionEnd(closed.end(issues, interrupted))), &[&examiner])?;
+//! let unsealed = closed.finish(Ending { log: case.tree(), policy_files: case.policy_files()?, .. })?;
+//! let (log_key, _) = case.log_key(&mut ask)?;
+//! unsealed.seal(&mut case, statement(..), &[&examiner, &witness], &log_key)?;   // OUT.partial becomes OUT
+//! ```
+//!
+//! Where the witness signs later: [`Unsealed::leave_open`], then
+//! [`seal::add_signature`] and [`seal::conclude`].
+//!
+//! The formats themselves are types of the crate `evidence`. Time and reasons
+//! come from the caller; randomness from the operating system ([`random`]).
+//! Everything on a disk goes through [`durable`]: nothing is overwritten. No
+//! byte of the medium is on a disk unencrypted, and no secret in a message.
 
 pub mod durable;
+pub mod random;
+
 pub mod identities;
 pub mod keys;
-pub mod random;
+
+pub mod case;
+pub mod log;
+
+pub mod close;
+pub mod package;
+pub mod seal;
 pub mod size_class;
+
+mod journal;
+mod part;
+mod sorted;
 mod zipper;
+
+pub use case::{CaseError, CaseFolder, NewCase};
+pub use close::{Closed, Ending, Unsealed};
+pub use durable::{Disk, DurableError};
+pub use keys::{KeyError, SecretKey, Signer};
+pub use log::{LogError, LogFolder};
+pub use package::{Content, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup, Totals};
+pub use part::Trouble;
+pub use seal::{Keeper, SealError};
+
+use evidence::acquisition::RunNumber;
+
+/// Draws the number of a new run.
+///
+/// # Errors
+///
+/// [`random::RandomError`].
+pub fn new_run_number() -> Result<RunNumber, random::RandomError> {
+    Ok(RunNumber(random::bytes()?))
+}

@@ -1,0 +1,198 @@
+//! Closing a package: the public statement, the bag, and the bytes that are sealed.
+//!
+//! ```text
+//! let closed = writer.close()?;                       every part durable, the inventory sorted
+//! case.append(AcquisitionEnd of closed.end(...))?;    the log says so
+//! let unsealed = closed.finish(statement)?;           meta/, VERIFY.txt, the bag: tagmanifest-sha256.txt
+//! unsealed.seal(...)?;                                see [`crate::seal`]
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use evidence::acquisition::{
+    Acquisition, Departure, Format, InventoryStatement, RunNumber, SetStatement, WalkStatement,
+};
+use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
+use scope::{Digest, Outcome};
+
+use crate::durable::Disk;
+use crate::package::{PackageError, PackageWriter, Totals, WORK};
+use crate::part::digest_of;
+
+/// A package whose parts and inventory are complete.
+pub struct Closed {
+    writer: PackageWriter,
+    inventory: InventoryStatement,
+}
+
+/// What is said of the acquisition as a whole.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// The program that captured.
+    pub tool: Tool,
+    /// When the walk began.
+    pub began: Moment,
+    /// When the last part was closed.
+    pub ended: Moment,
+    /// The custody log, whose last entry is acquisition.end.
+    pub log: TreeHead,
+    /// What limits the acquisition, in words without names.
+    pub limits: Vec<String>,
+    /// One report per volume.
+    pub walk: Vec<WalkStatement>,
+    /// Departures from the order or the procedure.
+    pub departures: Vec<Departure>,
+    /// The files of `meta/policy`: the bundle, `rendering.md`, and the approval where there is one.
+    pub policy_files: Vec<(String, Vec<u8>)>,
+}
+
+/// A package that lacks nothing but its seal.
+#[derive(Debug)]
+pub struct Unsealed {
+    pub(crate) disk: Disk,
+    pub(crate) out: PathBuf,
+    pub(crate) partial: PathBuf,
+    pub(crate) run: RunNumber,
+    pub(crate) tagmanifest: Vec<u8>,
+}
+
+impl Closed {
+    pub(crate) fn of(writer: PackageWriter) -> Result<Self, PackageError> {
+        let mut writer = writer;
+        let work = writer.partial.join(WORK);
+        let runs = std::mem::replace(&mut writer.runs, crate::sorted::Runs::new(&writer.disk, &work));
+        let inventory = runs.finish(&writer.partial.join("meta/inventory.txt"))?;
+        Ok(Self { writer, inventory })
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.writer.totals
+    }
+
+    /// Size, root and counts of the inventory.
+    #[must_use]
+    pub fn inventory(&self) -> &InventoryStatement {
+        &self.inventory
+    }
+
+    /// The fields of acquisition.end.
+    #[must_use]
+    pub fn end(&self, issues: u64, interrupted: bool) -> AcquisitionEnd {
+        let totals = &self.writer.totals;
+        let sum = |which: fn(&Outcome) -> bool| {
+            let of = totals.outcomes.iter().filter(|(outcome, _)| which(outcome));
+            of.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count))
+        };
+        AcquisitionEnd {
+            package: self.writer.binding.package,
+            items: totals.items(),
+            captured: sum(|outcome| matches!(outcome, Outcome::Captured)),
+            held: sum(|outcome| matches!(outcome, Outcome::Held(_))),
+            listed: sum(|outcome| matches!(outcome, Outcome::Listed | Outcome::ListedTo(_))),
+            left: sum(|outcome| matches!(outcome, Outcome::Left)),
+            bytes: totals.bytes,
+            unreadable: totals.unreadable,
+            issues,
+            interrupted,
+        }
+    }
+
+    /// Writes the statement, the policy and the bag. The run key is gone after this.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`]; `OUT.partial` stays.
+    pub fn finish(self, ending: Ending) -> Result<Unsealed, PackageError> {
+        let Self { writer, inventory } = self;
+        let PackageWriter { disk, out, partial, binding, recipients, mut closed, totals, journal, .. } =
+            writer;
+        let sets = recipients
+            .into_iter()
+            .map(|(set, recipients)| {
+                let parts = closed.remove(&set).unwrap_or_default();
+                SetStatement { set, recipients: recipients.names, parts }
+            })
+            .collect();
+        let ended = ending.ended.clone();
+        let acquisition = Acquisition {
+            format: Format::V1,
+            origin: binding.origin.clone(),
+            package: binding.package,
+            medium: writer.medium,
+            policy: binding.policy,
+            run_key: binding.run_key,
+            tool: ending.tool,
+            began: ending.began,
+            ended: ending.ended,
+            log: ending.log,
+            inventory,
+            sets,
+            record_left: writer.record_left,
+            limits: ending.limits,
+            walk: ending.walk,
+            departures: ending.departures,
+            tier_counts: totals.tiers,
+            rule_counts: totals.rules,
+            looks: totals.looks,
+        };
+        for (name, bytes) in &ending.policy_files {
+            disk.write_new(&partial.join("meta/policy").join(name), bytes)?;
+        }
+        disk.write_new(&partial.join("meta/acquisition.json"), &acquisition.to_bytes())?;
+        disk.write_new(&partial.join("VERIFY.txt"), VERIFY.as_bytes())?;
+        journal.remove()?;
+        disk.remove_folder(&partial.join(WORK))?;
+        let tagmanifest = bag(&disk, &partial, &binding.origin, binding.package, &ended)?;
+        Ok(Unsealed { disk, out, partial, run: binding.package, tagmanifest })
+    }
+}
+
+/// Writes the tag files of a BagIt 1.0 bag; the bytes of the tag manifest.
+fn bag(
+    disk: &Disk,
+    root: &Path,
+    origin: &str,
+    run: RunNumber,
+    ended: &Moment,
+) -> Result<Vec<u8>, PackageError> {
+    let mut payload = BTreeMap::new();
+    let mut bytes = 0_u64;
+    for name in disk.file_names(&root.join("data"))? {
+        let path = format!("data/{name}");
+        let length = std::fs::metadata(root.join(&path))?.len();
+        bytes = bytes.saturating_add(length);
+        payload.insert(path.clone(), digest_of(disk, &root.join(path))?);
+    }
+    disk.write_new(&root.join("manifest-sha256.txt"), manifest(&payload).as_bytes())?;
+    let bagit = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+    disk.write_new(&root.join("bagit.txt"), bagit.as_bytes())?;
+    let info = format!(
+        "External-Identifier: {origin} {run}\nBagging-Date: {}\nPayload-Oxum: {bytes}.{}\nBagIt-Profile-Identifier: {PROFILE}\n",
+        ended.at().format("%Y-%m-%d"),
+        payload.len(),
+    );
+    disk.write_new(&root.join("bag-info.txt"), info.as_bytes())?;
+    let mut tags = BTreeMap::new();
+    for folder in ["", "meta", "meta/policy"] {
+        for name in disk.file_names(&root.join(folder))? {
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            tags.insert(path.clone(), digest_of(disk, &root.join(path))?);
+        }
+    }
+    let tagmanifest = manifest(&tags).into_bytes();
+    disk.write_new(&root.join("tagmanifest-sha256.txt"), &tagmanifest)?;
+    Ok(tagmanifest)
+}
+
+fn manifest(files: &BTreeMap<String, Digest>) -> String {
+    files.iter().map(|(path, digest)| format!("{}  {path}\n", digest.hex())).collect()
+}
+
+/// What kind of bag this is.
+const PROFILE: &str = "urn:ambit:bag-profile:1";
+
+/// How to check a package by hand.
+const VERIFY: &str = include_str!("verify.txt");

@@ -1,0 +1,250 @@
+//! A custody log on the disk: appended to, copied, headed by a checkpoint; never edited.
+//!
+//! Implements the writing side of `docs/spec/custody-log.md`, version 1. An
+//! entry is written as `custody/.new-000003` and renamed to `custody/000003`:
+//! it is there whole or not at all.
+//!
+//! ```text
+//! custody/000003/event.json  examiner.sig  witness.sig  entry.txt  [checkpoint]
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use evidence::checkpoint::Checkpoint;
+use evidence::custody_log::{Entry, EntryError, LogHead, Statement};
+use evidence::event::{Event, TreeHead};
+use evidence::sshsig;
+use scope::Digest;
+
+use crate::durable::{Disk, DurableError};
+use crate::keys::{SecretKey, Signer};
+
+/// Why a log could not be read or appended to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DurableError),
+    /// An entry is not an entry.
+    #[error("{}: {source}", path.display())]
+    Entry {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: EntryError,
+    },
+    /// An entry does not continue the log before it.
+    #[error("{}: {what}; the log was changed, and nothing is appended to it", path.display())]
+    Chain {
+        /// Which file.
+        path: PathBuf,
+        /// What does not fit.
+        what: &'static str,
+    },
+    /// Nobody signs.
+    #[error("an event needs at least one signer")]
+    NoSigner,
+    /// The two logs are not one log at two times.
+    #[error("the logs differ at entry {index}: neither continues the other; both are kept as they are")]
+    Fork {
+        /// The first entry that differs.
+        index: u64,
+    },
+    /// There is no entry to head.
+    #[error("the log has no entry yet")]
+    Empty,
+}
+
+/// A log in a folder that has a `custody/` in it: a case folder or a package.
+#[derive(Debug)]
+pub struct LogFolder {
+    disk: Disk,
+    root: PathBuf,
+    head: LogHead,
+    entries: Vec<Vec<u8>>,
+}
+
+impl LogFolder {
+    /// Opens the log under `root`, replaying its chain. Signatures are not judged here: that is for the verifier.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`] unless every entry continues the one before it and quotes the files beside it.
+    pub fn open(disk: &Disk, root: &Path, origin: &str) -> Result<Self, LogError> {
+        let head = LogHead::empty(origin);
+        let mut log = Self { disk: disk.clone(), root: root.to_owned(), head, entries: Vec::new() };
+        for name in disk.folder_names(&root.join("custody"))? {
+            if name.starts_with(NEW) {
+                log.remove_unfinished(&name)?;
+            } else {
+                log.read(&name)?;
+            }
+        }
+        Ok(log)
+    }
+
+    /// Size and root; `None` while there is no entry.
+    #[must_use]
+    pub fn tree(&self) -> Option<TreeHead> {
+        self.head.tree()
+    }
+
+    /// How many entries there are.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.head.size()
+    }
+
+    /// The log's origin.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.head.origin()
+    }
+
+    /// Appends an event, signed by everybody in `signers`, who are also its `who`. Returns the event.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`]; the log is then as it was.
+    pub fn append(&mut self, mut statement: Statement, signers: &[&Signer]) -> Result<Event, LogError> {
+        if signers.is_empty() {
+            return Err(LogError::NoSigner);
+        }
+        statement.who = signers.iter().map(|signer| signer.person.clone()).collect();
+        let event = self.head.next_event(statement);
+        let bytes = event.to_bytes();
+        let signatures: Vec<(String, Vec<u8>)> = signers
+            .iter()
+            .map(|signer| {
+                let signature = signer.sign(sshsig::CUSTODY_EVENT, &bytes);
+                (signer.principal().to_owned(), signature.into_bytes())
+            })
+            .collect();
+        let entry = Entry::of(&event, &bytes, &signatures).to_bytes();
+        let mut files = vec![("event.json".to_owned(), bytes)];
+        files.extend(signatures.into_iter().map(|(principal, bytes)| (format!("{principal}.sig"), bytes)));
+        files.push((ENTRY.to_owned(), entry.clone()));
+        self.place(event.index, &files)?;
+        self.head.push(entry.clone());
+        self.entries.push(entry);
+        Ok(event)
+    }
+
+    /// Signs the log's head with the log key, beside the last entry. Leaves a checkpoint that is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Empty`] for a log without entries.
+    pub fn checkpoint(&self, log_key: &SecretKey) -> Result<(), LogError> {
+        let TreeHead { size, root } = self.tree().ok_or(LogError::Empty)?;
+        let path = self.folder(size.saturating_sub(1)).join(CHECKPOINT);
+        if path.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint { origin: self.origin().to_owned(), size, root };
+        let signature = log_key.sign_raw(checkpoint.body().as_bytes());
+        let note = checkpoint.signed(&log_key.public_bytes(), &signature);
+        Ok(self.disk.write_new(&path, note.to_string().as_bytes())?)
+    }
+
+    /// Copies to `other` what it lacks: entries and checkpoints. Afterwards both hold the same files up to here.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Fork`] if `other` is not a beginning of this log; nothing is then copied.
+    pub fn copy_to(&self, other: &mut Self) -> Result<(), LogError> {
+        for (index, entry) in (0_u64..).zip(&other.entries) {
+            if self.entries.get(usize::try_from(index).unwrap_or(usize::MAX)) != Some(entry) {
+                return Err(LogError::Fork { index });
+            }
+        }
+        for (index, entry) in (0_u64..).zip(&self.entries) {
+            let from = self.folder(index);
+            let there = other.folder(index);
+            if index < other.size() {
+                self.copy_checkpoint(&from, &there)?;
+                continue;
+            }
+            let mut files = Vec::new();
+            for name in self.disk.file_names(&from)? {
+                files.push((name.clone(), self.disk.read(&from.join(&name), MAX_FILE)?));
+            }
+            other.place(index, &files)?;
+            other.head.push(entry.clone());
+            other.entries.push(entry.clone());
+        }
+        Ok(())
+    }
+
+    fn copy_checkpoint(&self, from: &Path, there: &Path) -> Result<(), LogError> {
+        let (from, there) = (from.join(CHECKPOINT), there.join(CHECKPOINT));
+        if from.symlink_metadata().is_ok() && there.symlink_metadata().is_err() {
+            self.disk.write_new(&there, &self.disk.read(&from, MAX_FILE)?)?;
+        }
+        Ok(())
+    }
+
+    /// Makes an entry's folder, whole or not at all.
+    fn place(&self, index: u64, files: &[(String, Vec<u8>)]) -> Result<(), LogError> {
+        let new = self.root.join("custody").join(format!("{NEW}{index:06}"));
+        self.disk.create_folder(&new)?;
+        for (name, bytes) in files {
+            self.disk.write_new(&new.join(name), bytes)?;
+        }
+        Ok(self.disk.rename(&new, &self.folder(index))?)
+    }
+
+    fn folder(&self, index: u64) -> PathBuf {
+        self.root.join(evidence::custody_log::folder(index))
+    }
+
+    fn read(&mut self, name: &str) -> Result<(), LogError> {
+        let folder = self.folder(self.size());
+        let path = folder.join(ENTRY);
+        let chain = |what| LogError::Chain { path: path.clone(), what };
+        if folder.file_name().and_then(|n| n.to_str()) != Some(name) {
+            return Err(chain("an entry before it is missing"));
+        }
+        let bytes = self.disk.read(&path, MAX_FILE)?;
+        let entry = Entry::parse(&bytes).map_err(|source| LogError::Entry { path: path.clone(), source })?;
+        if entry.origin != self.origin() || entry.index != self.size() {
+            return Err(chain("its origin or index is another log's"));
+        }
+        if entry.previous != self.head.last() {
+            return Err(chain("it does not quote the entry before it"));
+        }
+        let quotes = |name: &str, digest: Digest| -> Result<bool, LogError> {
+            Ok(Digest::of(&self.disk.read(&folder.join(name), MAX_FILE)?) == digest)
+        };
+        if !quotes("event.json", entry.event)? {
+            return Err(chain("event.json is not the one it quotes"));
+        }
+        for (principal, digest) in &entry.signatures {
+            if !quotes(&format!("{principal}.sig"), *digest)? {
+                return Err(chain("a signature is not the one it quotes"));
+            }
+        }
+        self.head.push(bytes.clone());
+        self.entries.push(bytes);
+        Ok(())
+    }
+
+    /// Removes what a power cut left of an entry that was never appended.
+    fn remove_unfinished(&self, name: &str) -> Result<(), LogError> {
+        let folder = self.root.join("custody").join(name);
+        for file in self.disk.file_names(&folder)? {
+            self.disk.remove_file(&folder.join(file))?;
+        }
+        Ok(self.disk.remove_folder(&folder)?)
+    }
+}
+
+const ENTRY: &str = "entry.txt";
+const CHECKPOINT: &str = "checkpoint";
+
+/// The name of an entry's folder until it is whole.
+const NEW: &str = ".new-";
+
+/// Longest file of a log that is read. An acquisition.start with a hundred identities takes 20 KiB.
+const MAX_FILE: u64 = 1 << 20;

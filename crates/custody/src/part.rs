@@ -1,0 +1,353 @@
+//! Parts: the encrypted files of a package, written in one pass and read back.
+//!
+//! Implements `docs/spec/part.md`, version 1.
+//!
+//! ```text
+//! data/captured-0001.zip.age       age( zip( objects/KC07-C-0000001 ... manifest.jsonl manifest.jsonl.sig ) )
+//! data/held-filter-0001.zip.age    the same, with a last entry `padding`
+//! data/ledger-0001.jsonl.gz.age    age( gzip( header, records, signature ) )
+//! ```
+//!
+//! Plaintext exists in memory alone. The digest of the ciphertext is made while
+//! it is written; once the file is durable, it is read again and compared.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use age::stream::StreamWriter;
+use evidence::acquisition::{PartStatement, SetName};
+use evidence::item::Control;
+use evidence::manifest::{self, Binding, ManifestWriter, Row};
+use evidence::sshsig;
+use flate2::{Compression, GzBuilder, write::GzEncoder};
+use scope::Digest;
+use sha2::{Digest as _, Sha256};
+
+use crate::durable::{Disk, NewFile};
+use crate::keys::SecretKey;
+use crate::package::PackageError;
+use crate::size_class::padme;
+use crate::zipper::ZipWriter;
+
+/// The age recipients of a set, as text (`age1...`) and as keys.
+pub(crate) struct Recipients {
+    pub(crate) names: Vec<String>,
+    keys: Vec<age::x25519::Recipient>,
+}
+
+impl Recipients {
+    /// Reads recipients; sorted, none twice.
+    pub(crate) fn parse(set: &SetName, names: &[String]) -> Result<Self, PackageError> {
+        let mut names = names.to_vec();
+        names.sort();
+        names.dedup();
+        let wrong = |name: &str| PackageError::Recipient { set: set.clone(), recipient: name.to_owned() };
+        let keys =
+            names.iter().map(|name| name.parse().map_err(|_| wrong(name))).collect::<Result<Vec<_>, _>>()?;
+        if keys.is_empty() { Err(wrong("none")) } else { Ok(Self { names, keys }) }
+    }
+}
+
+/// Where a part stands: set, number and batch.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) set: SetName,
+    pub(crate) number: u64,
+    pub(crate) batch: u64,
+}
+
+/// An encrypted file being written.
+pub(crate) struct Encrypted {
+    stream: StreamWriter<Ciphertext>,
+    place: Place,
+    recipients: u64,
+}
+
+impl Encrypted {
+    pub(crate) fn create(
+        disk: &Disk,
+        package: &Path,
+        place: Place,
+        recipients: &Recipients,
+    ) -> Result<Self, PackageError> {
+        let file = disk.create_new(&package.join(place.set.file(place.number)))?;
+        let keys = recipients.keys.iter().map(|key| key as &dyn age::Recipient);
+        let encryptor =
+            age::Encryptor::with_recipients(keys).map_err(|e| PackageError::Age(e.to_string()))?;
+        let header = Header::Reading(Vec::new());
+        let stream = encryptor.wrap_output(Ciphertext { file, hash: Sha256::new(), header })?;
+        Ok(Self { stream, place, recipients: u64::try_from(recipients.keys.len()).unwrap_or(u64::MAX) })
+    }
+
+    /// Writes the last chunk, makes the file durable, and reads it back.
+    pub(crate) fn close(self, disk: &Disk) -> Result<PartStatement, PackageError> {
+        let Ciphertext { file, hash, header } = self.stream.finish()?;
+        let path = file.path().to_owned();
+        let bytes = file.finish()?;
+        let sha256 = Digest(hash.finalize().into());
+        let found = digest_of(disk, &path)?;
+        if found != sha256 {
+            return Err(PackageError::ReadBack { path, written: sha256, found });
+        }
+        // One stanza per recipient, and no other of their kind: what is stated is what is in the file.
+        let stanzas = match header {
+            Header::Counted(stanzas) if stanzas == self.recipients => stanzas,
+            _ => {
+                return Err(PackageError::Age("the age header does not have one stanza per recipient".into()));
+            }
+        };
+        let Place { set, number, batch } = self.place;
+        Ok(PartStatement { file: set.file(number), number, batch, sha256, bytes, stanzas })
+    }
+}
+
+impl Write for Encrypted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(()) // a chunk is encrypted when it is full, and not before
+    }
+}
+
+struct Ciphertext {
+    file: NewFile,
+    hash: Sha256,
+    header: Header,
+}
+
+/// The age header: gathered until its end, then only the number of its X25519 stanzas.
+enum Header {
+    Reading(Vec<u8>),
+    Counted(u64),
+}
+
+impl Write for Ciphertext {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all(bytes)?;
+        self.hash.update(bytes);
+        if let Header::Reading(header) = &mut self.header {
+            header.extend_from_slice(bytes);
+            if header.windows(5).any(|end| end == b"\n--- ") {
+                let stanzas = header.split(|b| *b == b'\n').filter(|line| line.starts_with(b"-> X25519 "));
+                self.header = Header::Counted(u64::try_from(stanzas.count()).unwrap_or(u64::MAX));
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A captured or held part being written.
+pub(crate) struct Part {
+    zip: ZipWriter<Encrypted>,
+    rows: ManifestWriter,
+    place: Place,
+}
+
+impl Part {
+    pub(crate) fn create(
+        disk: &Disk,
+        package: &Path,
+        place: Place,
+        recipients: &Recipients,
+    ) -> Result<Self, PackageError> {
+        let encrypted = Encrypted::create(disk, package, place.clone(), recipients)?;
+        Ok(Self { zip: ZipWriter::new(encrypted), rows: ManifestWriter::new(), place })
+    }
+
+    /// Bytes of the archive so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.zip.written()
+    }
+
+    /// Bytes of the manifest so far: they are held in memory.
+    pub(crate) fn held_in_memory(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The part's name as records quote it.
+    pub(crate) fn name(&self) -> String {
+        self.place.set.part(self.place.number)
+    }
+
+    pub(crate) fn add(&mut self, row: &Row) -> Result<(), PackageError> {
+        Ok(self.rows.add(row)?)
+    }
+
+    /// Writes an object while it is read, once: `length` bytes, whatever the reader gives.
+    pub(crate) fn object(
+        &mut self,
+        control: &Control,
+        content: Content<'_>,
+    ) -> Result<Written, PackageError> {
+        self.zip.start(&format!("{}{control}", manifest::OBJECTS))?;
+        let mut object = Written { hash: Sha256::new(), got: 0, trouble: None, longer: false };
+        let mut buffer = vec![0; READ_STEP];
+        while object.got < content.length && object.trouble.is_none() {
+            let want = content.length.saturating_sub(object.got).min(READ_STEP_U64);
+            let room = usize::try_from(want).ok().and_then(|want| buffer.get_mut(..want)).unwrap_or_default();
+            match content.bytes.read(room) {
+                Ok(0) => object.trouble = Some(Trouble::Ended),
+                Ok(count) => {
+                    let read = buffer.get(..count).unwrap_or_default();
+                    object.hash.update(read);
+                    self.zip.write(read)?;
+                    object.got = object.got.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => object.trouble = Some(Trouble::Read(error)),
+            }
+        }
+        self.zeros(&mut object.hash, content.length.saturating_sub(object.got))?;
+        object.longer = object.trouble.is_none() && gives_more(content.bytes);
+        self.zip.end()?;
+        Ok(object)
+    }
+
+    /// Closes the part: manifest, the run key's signature, padding where the set is padded.
+    pub(crate) fn close(
+        self,
+        disk: &Disk,
+        binding: &Binding,
+        recipients: &Recipients,
+        run_key: &SecretKey,
+    ) -> Result<PartStatement, PackageError> {
+        let Self { mut zip, rows, place } = self;
+        let Place { set, number, batch } = place;
+        let bytes = rows.finish(binding, set.clone(), number, batch, recipients.names.clone())?;
+        let signature = run_key.sign(sshsig::MANIFEST, &bytes);
+        for (name, content) in
+            [(manifest::MANIFEST, bytes.as_slice()), (manifest::SIGNATURE, signature.as_bytes())]
+        {
+            zip.start(name)?;
+            zip.write(content)?;
+            zip.end()?;
+        }
+        let encrypted = match set {
+            SetName::Held(_) => zip.finish_padded(padme)?,
+            SetName::Captured | SetName::Ledger => zip.finish()?,
+        };
+        encrypted.close(disk)
+    }
+
+    /// What the medium did not give is zeros, so that every later byte stands at its own place.
+    fn zeros(&mut self, hash: &mut Sha256, mut missing: u64) -> Result<(), PackageError> {
+        let zeros = vec![0; READ_STEP];
+        while missing > 0 {
+            let now = missing.min(READ_STEP_U64);
+            let step = usize::try_from(now).ok().and_then(|now| zeros.get(..now)).unwrap_or_default();
+            hash.update(step);
+            self.zip.write(step)?;
+            missing = missing.saturating_sub(now);
+        }
+        Ok(())
+    }
+}
+
+/// The content of an item.
+pub struct Content<'a> {
+    /// Its length as the file system states it.
+    pub length: u64,
+    /// Its bytes. An error ends the reading; what is missing is recorded, and zeros stand in its place.
+    pub bytes: &'a mut dyn Read,
+    /// Ranges `[from, to)` that the reader has already filled with zeros because the medium did not give them:
+    /// asked for once the last byte has been read.
+    pub unreadable: &'a dyn Fn() -> Vec<(u64, u64)>,
+}
+
+/// What became of an object's bytes.
+pub(crate) struct Written {
+    hash: Sha256,
+    pub(crate) got: u64,
+    pub(crate) trouble: Option<Trouble>,
+    pub(crate) longer: bool,
+}
+
+impl Written {
+    pub(crate) fn digest(&self) -> Digest {
+        Digest(self.hash.clone().finalize().into())
+    }
+}
+
+/// Why a medium did not give all bytes of an item.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// The content ended before its stated length.
+    Ended,
+    /// Reading failed.
+    Read(io::Error),
+}
+
+/// A ledger part being written.
+pub(crate) struct LedgerPart {
+    gzip: GzEncoder<Encrypted>,
+    written: u64,
+}
+
+impl LedgerPart {
+    pub(crate) fn create(
+        disk: &Disk,
+        package: &Path,
+        place: Place,
+        recipients: &Recipients,
+    ) -> Result<Self, PackageError> {
+        let encrypted = Encrypted::create(disk, package, place, recipients)?;
+        // No name, no comment, no time: one member without optional fields.
+        let gzip = GzBuilder::new().operating_system(UNKNOWN_SYSTEM).write(encrypted, Compression::new(1));
+        Ok(Self { gzip, written: 0 })
+    }
+
+    pub(crate) fn row(&mut self, row: &[u8]) -> Result<(), PackageError> {
+        self.written = self.written.saturating_add(u64::try_from(row.len()).unwrap_or(u64::MAX));
+        Ok(self.gzip.write_all(row)?)
+    }
+
+    /// Bytes of rows so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
+    pub(crate) fn close(self, disk: &Disk) -> Result<PartStatement, PackageError> {
+        self.gzip.finish()?.close(disk)
+    }
+}
+
+/// The digest of a file, from the disk as far as the system lets us choose.
+pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
+    let mut file = disk.open(path)?;
+    // A hint: what we just wrote should come from the disk, not from memory.
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; READ_STEP];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(Digest(hash.finalize().into())),
+            Ok(count) => hash.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn gives_more(bytes: &mut dyn Read) -> bool {
+    loop {
+        match bytes.read(&mut [0]) {
+            Ok(count) => return count > 0,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+/// How much is read at a time.
+const READ_STEP: usize = 1 << 18;
+const READ_STEP_U64: u64 = 1 << 18;
+
+/// gzip's number for a system that is not stated.
+const UNKNOWN_SYSTEM: u8 = 255;

@@ -1,0 +1,245 @@
+//! The seal: signatures over the tag manifest, and the event that quotes them.
+//!
+//! 1. Each signer signs the bytes of `tagmanifest-sha256.txt`.
+//! 2. Once the quorum has signed, `package.seal` is appended to the custody
+//!    log: it quotes the tag manifest and every signature by digest.
+//! 3. The whole log is copied into the package, the log key signs its head,
+//!    and `OUT.partial` becomes `OUT`.
+//!
+//! Where somebody signs later, [`unsealed`](Unsealed::leave_open) leaves the package
+//! without step 2, and [`add_signature`] and [`conclude`] follow. The log that
+//! is appended to is the case folder's ([`Keeper::Case`]) wherever it is at
+//! hand. Where it is not, the package's own copy becomes the master
+//! ([`Keeper::Package`]), the event's reason says so, and the case folder
+//! catches up with `package log.copy_to(case.log_mut())`.
+
+use std::path::Path;
+
+use evidence::acquisition::{Acquisition, RunNumber};
+use evidence::custody_log::Statement;
+use evidence::event::{Action, PackageSeal, SealSignature};
+use evidence::sshsig;
+use evidence::strict::{self, StrictError};
+use scope::Digest;
+
+use crate::case::CaseFolder;
+use crate::close::Unsealed;
+use crate::durable::{Disk, DurableError};
+use crate::keys::{SecretKey, Signer};
+use crate::log::{LogError, LogFolder};
+
+/// Why a package could not be sealed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealError {
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DurableError),
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// `meta/acquisition.json` cannot be read.
+    #[error("meta/acquisition.json: {0}")]
+    Acquisition(#[from] StrictError),
+    /// Nobody has signed.
+    #[error("the package has no signature to conclude with")]
+    NoSignature,
+    /// The case folder is another case's.
+    #[error("the case is `{case}`, and the package belongs to `{package}`")]
+    OtherCase {
+        /// The case's origin.
+        case: String,
+        /// The package's.
+        package: String,
+    },
+}
+
+/// Whose log package.seal is appended to.
+#[derive(Debug)]
+pub enum Keeper<'a> {
+    /// The case folder's, of which the package gets a copy.
+    Case(&'a mut CaseFolder),
+    /// The package's own: the case folder is not at hand.
+    Package,
+}
+
+impl Unsealed {
+    /// SHA-256 of the sealed bytes: what a witness compares before signing.
+    #[must_use]
+    pub fn tagmanifest(&self) -> Digest {
+        Digest::of(&self.tagmanifest)
+    }
+
+    /// The run number.
+    #[must_use]
+    pub fn run(&self) -> RunNumber {
+        self.run
+    }
+
+    /// Seals with everybody who must sign: the quorum is the caller's to know.
+    ///
+    /// The event is signed by the same people. `statement.action` and `statement.who` are filled in here.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`]; `OUT.partial` stays.
+    pub fn seal(
+        self,
+        case: &mut CaseFolder,
+        statement: Statement,
+        signers: &[&Signer],
+        log_key: &SecretKey,
+    ) -> Result<(), SealError> {
+        for signer in signers {
+            sign(&self.disk, &self.partial, &self.tagmanifest, signer)?;
+        }
+        append(&self.disk, &self.partial, self.run, case.log_mut(), statement, signers)?;
+        case.log().checkpoint(log_key)?;
+        self.place(case)
+    }
+
+    /// Signs with those who are here and leaves the rest to [`add_signature`] and [`conclude`]:
+    /// the package has its name, and no `package.seal` yet.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`]; `OUT.partial` stays.
+    pub fn leave_open(
+        self,
+        case: &CaseFolder,
+        signers: &[&Signer],
+        log_key: &SecretKey,
+    ) -> Result<(), SealError> {
+        for signer in signers {
+            sign(&self.disk, &self.partial, &self.tagmanifest, signer)?;
+        }
+        case.log().checkpoint(log_key)?;
+        self.place(case)
+    }
+
+    fn place(self, case: &CaseFolder) -> Result<(), SealError> {
+        let mut copy = LogFolder::open(&self.disk, &self.partial, case.log().origin())?;
+        case.log().copy_to(&mut copy)?;
+        Ok(self.disk.rename(&self.partial, &self.out)?)
+    }
+}
+
+/// Adds a signature to a package that is not concluded yet.
+///
+/// The bytes signed are those of `tagmanifest-sha256.txt` as they are: verify the package before you sign.
+///
+/// # Errors
+///
+/// [`DurableError::Exists`] if this principal has signed before.
+pub fn add_signature(disk: &Disk, package: &Path, signer: &Signer) -> Result<(), SealError> {
+    let tagmanifest = disk.read(&package.join(TAGMANIFEST), MAX_TAGMANIFEST)?;
+    sign(disk, package, &tagmanifest, signer)
+}
+
+/// Appends package.seal, which quotes every signature in `seal/`: the quorum has signed.
+///
+/// `signers` sign the event; at least one of them has sealed. `log_key` is the case's; without it the
+/// package has no checkpoint over its seal until the keeper of the log makes one.
+///
+/// # Errors
+///
+/// [`SealError`]; [`LogError::Fork`] if the case's log and the package's are not one log.
+pub fn conclude(
+    disk: &Disk,
+    package: &Path,
+    keeper: Keeper<'_>,
+    mut statement: Statement,
+    signers: &[&Signer],
+    log_key: Option<&SecretKey>,
+) -> Result<(), SealError> {
+    let bytes = disk.read(&package.join("meta/acquisition.json"), MAX_ACQUISITION)?;
+    let acquisition: Acquisition = strict::from_json(&bytes)?;
+    let mut own = LogFolder::open(disk, package, &acquisition.origin)?;
+    match keeper {
+        Keeper::Case(case) => {
+            if case.log().origin() != acquisition.origin {
+                let case = case.log().origin().to_owned();
+                return Err(SealError::OtherCase { case, package: acquisition.origin });
+            }
+            // The package's copy must be a beginning of the case's log before anything is appended to that.
+            case.log().copy_to(&mut own)?;
+            append(disk, package, acquisition.package, case.log_mut(), statement, signers)?;
+            if let Some(key) = log_key {
+                case.log().checkpoint(key)?;
+            }
+            case.log().copy_to(&mut own)?;
+        }
+        Keeper::Package => {
+            statement.reason = format!("{}{}", statement.reason, AWAY).trim_start().to_owned();
+            append(disk, package, acquisition.package, &mut own, statement, signers)?;
+            if let Some(key) = log_key {
+                own.checkpoint(key)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The principals whose signatures lie in `seal/`, sorted.
+///
+/// # Errors
+///
+/// [`DurableError`].
+pub fn signed_by(disk: &Disk, package: &Path) -> Result<Vec<String>, SealError> {
+    Ok(signatures(disk, package)?.into_iter().map(|signature| signature.principal).collect())
+}
+
+fn sign(disk: &Disk, package: &Path, tagmanifest: &[u8], signer: &Signer) -> Result<(), SealError> {
+    let path = package.join(format!("seal/{TAGMANIFEST}.{}.sig", signer.principal()));
+    let signature = signer.sign(sshsig::PACKAGE_SEAL, tagmanifest);
+    Ok(disk.write_new(&path, signature.as_bytes())?)
+}
+
+fn append(
+    disk: &Disk,
+    package: &Path,
+    run: RunNumber,
+    log: &mut LogFolder,
+    mut statement: Statement,
+    signers: &[&Signer],
+) -> Result<(), SealError> {
+    let signatures = signatures(disk, package)?;
+    if signatures.is_empty() {
+        return Err(SealError::NoSignature);
+    }
+    let tagmanifest = Digest::of(&disk.read(&package.join(TAGMANIFEST), MAX_TAGMANIFEST)?);
+    statement.action = Action::PackageSeal(PackageSeal { package: run, tagmanifest, signatures });
+    log.append(statement, signers)?;
+    Ok(())
+}
+
+fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignature>, SealError> {
+    let folder = package.join("seal");
+    let mut found = Vec::new();
+    for name in disk.file_names(&folder)? {
+        let principal = name
+            .strip_prefix(TAGMANIFEST)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .and_then(|rest| rest.strip_suffix(".sig"));
+        if let Some(principal) = principal {
+            let signature = Digest::of(&disk.read(&folder.join(&name), MAX_SIGNATURE)?);
+            found.push(SealSignature { principal: principal.to_owned(), signature });
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
+
+/// What the event says where the case folder is not at hand.
+const AWAY: &str = " The case folder was not at hand: this package's log is the master from here on.";
+
+/// Longest tag manifest read: 100 bytes per file of `meta/policy`, of which there are at most thousands.
+const MAX_TAGMANIFEST: u64 = 64 << 20;
+
+/// Longest `acquisition.json` read. A part takes 300 bytes; ten thousand parts make 3 MB.
+const MAX_ACQUISITION: u64 = 64 << 20;
+
+/// Longest signature file read.
+const MAX_SIGNATURE: u64 = 16 << 10;
