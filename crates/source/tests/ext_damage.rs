@@ -181,6 +181,25 @@ fn a_name_of_an_unused_inode_stays_on_record() {
 }
 
 #[test]
+fn a_hashed_directory_with_the_bytes_of_an_old_tail_is_whole() {
+    let (_folder, image) = small(EXT4);
+    let path = image.to_str().unwrap();
+    // e2fsck leaves 1 behind when it has changed something.
+    Command::new("/usr/sbin/e2fsck").args(["-fyD", path]).stdout(Stdio::null()).status().unwrap();
+    let blocks = String::from_utf8(run("debugfs", &["-R", "blocks /dir/inner", path])).unwrap();
+    let root: usize = blocks.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(run("debugfs", &["-R", "htree /dir/inner", path]).len() > 100, "the directory is not hashed");
+    let mut bytes = fs::read(&image).unwrap();
+    // What the kernel leaves of a directory that outgrew its first block: the beginning of that block's tail.
+    let tail = (root + 1) * 1024 - 12;
+    bytes[tail..tail + 8].copy_from_slice(&[0, 0, 0, 0, 12, 0, 0, 0xDE]);
+    let source = ExtSource::new(Arc::new(bytes)).unwrap();
+    let walked = walk(&source);
+    assert_eq!(walked.issues, vec![]);
+    assert!(walked.report.coverage.iter().all(|(_, walked, expected)| walked == expected));
+}
+
+#[test]
 fn unknown_features_are_refused_by_name() {
     let check = |bits: u32, words: &str| {
         let (_folder, image) = small(EXT4);

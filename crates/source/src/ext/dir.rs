@@ -99,35 +99,34 @@ fn list_inline(volume: &Arc<Volume>, inode: &Inode, bytes: &[u8], listing: &mut 
 }
 
 fn read_block(volume: &Volume, inode: &Inode, block: &[u8], listing: &mut Listing) {
-    let mut entries = block;
+    let end = read_entries(volume, block, listing);
+    // Only a tail that the entries lead to is one: a block that became an index keeps the bytes of its old tail.
+    let Some(seed) = volume.seed(inode).filter(|_| end == Some(TAIL)) else { return };
     let tail = block.len().saturating_sub(TAIL);
-    let has_tail = le32(block, tail) == Some(0)
-        && le16(block, tail.saturating_add(4)) == Some(12)
-        && byte(block, tail.saturating_add(7)) == Some(TAIL_KIND);
-    if let Some(seed) = volume.seed(inode)
-        && has_tail
-    {
-        entries = block.get(..tail).unwrap_or_default();
-        if Some(crc32c(seed, entries)) != le32(block, tail.saturating_add(8)) {
-            listing.issues.push("a directory block's checksum does not fit its content".into());
-        }
+    let stored = le32(block, tail.saturating_add(8));
+    if block.get(..tail).map(|entries| crc32c(seed, entries)) != stored {
+        listing.issues.push("a directory block's checksum does not fit its content".into());
     }
-    read_entries(volume, entries, listing);
 }
 
-fn read_entries(volume: &Volume, mut rest: &[u8], listing: &mut Listing) {
+/// Reads entries to the end. Returns the length of the last one if it is a checksum's.
+fn read_entries(volume: &Volume, mut rest: &[u8], listing: &mut Listing) -> Option<usize> {
+    let mut tail = None;
     while !rest.is_empty() {
         let Some((link, length)) = entry(volume, rest) else {
             listing
                 .issues
                 .push("a directory entry contradicts itself; the rest of its block is not walked".into());
-            return;
+            return None;
         };
+        let is_tail = link.inode == 0 && byte(rest, 6) == Some(0) && byte(rest, 7) == Some(TAIL_KIND);
+        tail = (is_tail && length == TAIL && rest.len() == TAIL).then_some(length);
         if link.inode != 0 && link.name != b"." && link.name != b".." {
             listing.links.push(link);
         }
         rest = rest.get(length..).unwrap_or_default();
     }
+    tail
 }
 
 /// The entry at the start of `rest`, and its length. `None` where it contradicts itself.
