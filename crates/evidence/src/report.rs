@@ -196,6 +196,16 @@ impl Report {
         safe
     }
 
+    /// Takes in what a re-examination of the original found: MATCHED, if it found nothing.
+    ///
+    /// `what` says in words how much was examined again and how it was chosen; it becomes a limit of the verdict.
+    pub fn reexamined(&mut self, what: &str, findings: Vec<Finding>) {
+        self.asked_matched = true;
+        self.matched = if findings.is_empty() { Answer::Yes } else { Answer::No };
+        self.findings.extend(findings);
+        self.limits.push(format!("examined again: {what}"));
+    }
+
     /// The check of that id.
     #[must_use]
     pub fn check(&self, id: &str) -> Option<&Check> {

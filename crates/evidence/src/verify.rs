@@ -30,7 +30,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset};
 
-pub use audit::{Audit, AuditOptions, audit};
+pub use audit::audit;
 
 use crate::event::Action;
 use crate::files::Files;

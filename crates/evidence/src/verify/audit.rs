@@ -1,26 +1,111 @@
-//! The auditor's entry: verify, then open the ledger and replay it.
+//! The auditor's entry: verify, then open the ledger and replay every decision.
 
-use super::{Verification, VerifyOptions};
+use std::io::ErrorKind;
+
+use super::package::trouble;
+use super::{Stop, Verification, VerifyOptions};
+use crate::acquisition::{PartStatement, SetName};
 use crate::files::Files;
-use crate::report::Report;
+use crate::gzip::GzipReader;
+use crate::inventory::Inventory;
+use crate::item::Record;
+use crate::ledger::{LedgerError, LineError};
+use crate::opener::{OpenError, verify_then_read};
+use crate::replay::{Replay, ReplayError};
+use crate::report::{Answer, Finding, Intact, Report};
 
-/// Options.
-#[derive(Default)]
-pub struct AuditOptions {
-    /// As for verification.
-    pub verify: VerifyOptions,
-}
+/// Most bytes that one ledger part may inflate to. Rows are read one by one; this bounds time alone.
+const MAX_LEDGER: u64 = 1 << 40;
 
-/// An audit.
-pub struct Audit {
-    /// The report.
-    pub report: Report,
-}
-
-/// Audits.
+/// Verifies a package, then opens its ledger with `options.identities` and replays every decision.
+///
+/// FOLLOWED is answered only for a package that is intact and a ledger that opens. `each` is handed every record,
+/// for a re-examination of the original: use what it gathered only where [`Report::followed`] is an answer, since
+/// a record is known to be signed when its part ends.
 #[must_use]
-pub fn audit(files: &dyn Files, trust_bytes: &[u8], options: &AuditOptions) -> Audit {
-    let verification = Verification::run(files, trust_bytes, &options.verify);
-    let _ = &verification.package;
-    Audit { report: verification.report }
+pub fn audit(
+    files: &dyn Files,
+    trust_bytes: &[u8],
+    options: &VerifyOptions,
+    mut each: impl FnMut(&Record),
+) -> Report {
+    let mut verification = Verification::run(files, trust_bytes, options);
+    verification.report.asked_followed = true;
+    if verification.report.intact != Intact::Yes {
+        verification.report.limits.push("not replayed: the package is not intact".to_owned());
+        return verification.report;
+    }
+    let replayed = replay(files, &verification, options, &mut each);
+    let report = &mut verification.report;
+    match replayed {
+        Ok(findings) => {
+            report.followed = if findings.is_empty() { Answer::Yes } else { Answer::No };
+            report.findings = findings;
+        }
+        Err(Stop::Fail(detail)) => {
+            // The seal holds over a ledger that nobody can read: what it should record is missing.
+            report.followed = Answer::No;
+            let (item, rule) = (String::new(), String::new());
+            report.findings.push(Finding { kind: "missing".to_owned(), item, rule, detail });
+        }
+        Err(Stop::NotChecked(detail) | Stop::Unfinished(detail)) => {
+            report.limits.push(format!("not replayed: {detail}"));
+        }
+    }
+    verification.report
+}
+
+fn replay(
+    files: &dyn Files,
+    verification: &Verification,
+    options: &VerifyOptions,
+    each: &mut dyn FnMut(&Record),
+) -> Result<Vec<Finding>, Stop> {
+    let package = &verification.package;
+    let acquisition = package.acquisition.as_ref().map_err(Clone::clone)?;
+    let policy = package.policy.as_ref().map_err(Clone::clone)?;
+    const INVENTORY: &str = "meta/inventory.txt";
+    let source = files.open(INVENTORY).map_err(|e| trouble(INVENTORY, &e))?;
+    let inventory = Inventory::read(source).map_err(|e| Stop::Fail(e.to_string()))?;
+    let mut replay = Replay::new(policy, acquisition, &inventory);
+    for part in acquisition.set(&SetName::Ledger).map_or(&[][..], |set| &set.parts) {
+        let opened = open(files, part, options)?;
+        replay
+            .part(GzipReader::new(opened, MAX_LEDGER), &mut *each)
+            .map_err(|e| ledger_trouble(&part.file, &e))?;
+    }
+    let replayed = replay.finish().map_err(|e| Stop::Fail(e.to_string()))?;
+    Ok(replayed.findings.into_iter().map(Finding::from).collect())
+}
+
+/// Opens a part whose last chunk has verified.
+pub(crate) fn open(
+    files: &dyn Files,
+    part: &PartStatement,
+    options: &VerifyOptions,
+) -> Result<impl std::io::Read + use<>, Stop> {
+    let name = &part.file;
+    let file = files.open(name).map_err(|e| trouble(name, &e))?;
+    verify_then_read(file, &options.identities).map_err(|e| match e {
+        OpenError::NoMatch => Stop::NotChecked(format!("no key that was given opens {name}")),
+        OpenError::Io(e) => trouble(name, &e),
+        OpenError::Payload(e) if is_storage(e.kind()) => trouble(name, &e),
+        e => Stop::Fail(format!("{name}: {e}")),
+    })
+}
+
+fn ledger_trouble(name: &str, error: &ReplayError) -> Stop {
+    match error {
+        ReplayError::Ledger(LedgerError::Line(LineError::Read { source, .. }))
+            if is_storage(source.kind()) =>
+        {
+            trouble(name, source)
+        }
+        error => Stop::Fail(format!("{name}: {error}")),
+    }
+}
+
+/// Whether an error of this kind is the storage's; else the bytes themselves are wrong.
+fn is_storage(kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
 }

@@ -1,6 +1,6 @@
 //! Check `bag`: every byte of every file that the manifests cover, and no file that they do not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use scope::Digest;
@@ -8,22 +8,17 @@ use sha2::{Digest as _, Sha256};
 
 use super::package::{TAG_MANIFEST, read, trouble};
 use super::{Checked, Context, Stop, none_or_fail};
+use crate::bag::{BAGIT_TXT, Info, Manifest, Oxum};
 use crate::files::Files;
 
 /// The manifest of the payload.
 const PAYLOAD_MANIFEST: &str = "manifest-sha256.txt";
-
-/// The one declaration of a bag that a package has.
-const BAGIT_TXT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
 /// Longest manifest read. A line takes 100 bytes; a hundred thousand parts and log entries make 20 MB.
 pub(crate) const MAX_MANIFEST: u64 = 64 << 20;
 
 /// Longest bagit.txt or bag-info.txt read: a few lines each.
 const MAX_TAG_FILE: u64 = 64 << 10;
-
-/// Path and digest of each file that a manifest lists.
-pub(crate) type Manifest = BTreeMap<String, Digest>;
 
 /// Bytes read at a time: large enough to keep the hash busy, small enough for a browser.
 const CHUNK: usize = 256 << 10;
@@ -45,22 +40,23 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
             && !name.starts_with("custody/")
             && *name != TAG_MANIFEST
     };
-    let mut bytes = 0_u64;
-    let mut count = 0_u64;
+    let mut counted = Oxum::default();
     hash_all(files, &payload, names.iter().filter(is_payload).collect(), &mut problems, |length| {
-        bytes = bytes.saturating_add(length);
-        count = count.saturating_add(1);
+        counted.octets = counted.octets.saturating_add(length);
+        counted.files = counted.files.saturating_add(1);
     })?;
     hash_all(files, &tags, names.iter().filter(is_tag).collect(), &mut problems, |_| {})?;
-    let info = read(files, "bag-info.txt", MAX_TAG_FILE)?;
-    let oxum = format!("{bytes}.{count}");
-    match field(&info, "Payload-Oxum") {
-        Ok(found) if found == oxum => {}
-        Ok(found) => problems.push(format!("bag-info.txt: Payload-Oxum: expected {oxum}, found {found}")),
-        Err(e) => problems.push(format!("bag-info.txt: Payload-Oxum {e}")),
+    match Info::parse(&read(files, "bag-info.txt", MAX_TAG_FILE)?).map(|info| info.payload_oxum()) {
+        Ok(Some(oxum)) if oxum == counted => {}
+        Ok(Some(oxum)) => {
+            problems.push(format!("bag-info.txt: Payload-Oxum: expected {counted}, found {oxum}"))
+        }
+        Ok(None) => problems.push("bag-info.txt: no Payload-Oxum".to_owned()),
+        Err(e) => problems.push(format!("bag-info.txt: {e}")),
     }
     none_or_fail(&problems, || {
-        format!("{count} payload files with {bytes} bytes, {} tag files: every digest agrees", tags.len())
+        let Oxum { octets, files } = counted;
+        format!("{files} payload files with {octets} bytes, {} tag files: every digest agrees", tags.0.len())
     })
 }
 
@@ -71,41 +67,7 @@ pub(crate) fn payload(files: &dyn Files) -> Result<Manifest, Stop> {
 
 fn manifest(files: &dyn Files, name: &str) -> Result<Manifest, Stop> {
     let bytes = read(files, name, MAX_MANIFEST)?;
-    parse(&bytes).map_err(|line| {
-        Stop::Fail(format!(
-            "{name} line {line}: expected 64 lower-case hex digits, two blanks and a path, once"
-        ))
-    })
-}
-
-/// Reads a manifest; the number of the first line that is not one.
-fn parse(bytes: &[u8]) -> Result<Manifest, usize> {
-    let text = std::str::from_utf8(bytes).map_err(|_| 1_usize)?;
-    let mut manifest = Manifest::new();
-    if text.is_empty() {
-        return Ok(manifest);
-    }
-    let lines = text.strip_suffix('\n').ok_or_else(|| text.lines().count())?;
-    for (number, line) in (1..).zip(lines.split('\n')) {
-        let (digest, path) = line.split_once("  ").ok_or(number)?;
-        let digest = Digest::from_hex(digest).map_err(|_| number)?;
-        let plain = path.bytes().all(|c| c.is_ascii_graphic() && c != b'%' && c != b'\\');
-        if !plain || path.is_empty() || manifest.insert(path.to_owned(), digest).is_some() {
-            return Err(number);
-        }
-    }
-    Ok(manifest)
-}
-
-/// The value of a field of bag-info.txt that must stand there once.
-fn field(info: &[u8], name: &str) -> Result<String, &'static str> {
-    let text = std::str::from_utf8(info).map_err(|_| "cannot be read: not UTF-8")?;
-    let mut values = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value.to_owned()),
-        (None, _) => Err("is missing"),
-        (Some(_), Some(_)) => Err("stands there twice"),
-    }
+    Manifest::parse(&bytes).map_err(|e| Stop::Fail(format!("{name}: {e}")))
 }
 
 /// Hashes every listed file; tells those that differ, are missing, or are there unlisted.
@@ -116,7 +78,7 @@ fn hash_all(
     problems: &mut Vec<String>,
     mut hashed: impl FnMut(u64),
 ) -> Result<(), Stop> {
-    for (name, expected) in manifest {
+    for (name, expected) in &manifest.0 {
         if !present.contains(name) {
             problems.push(format!("{name} is missing, and a manifest lists it"));
             continue;
@@ -127,7 +89,7 @@ fn hash_all(
             problems.push(format!("{name}: expected {expected}, found {found}"));
         }
     }
-    for name in present.into_iter().filter(|name| !manifest.contains_key(*name)) {
+    for name in present.into_iter().filter(|name| !manifest.0.contains_key(*name)) {
         problems.push(format!("{name}: no manifest lists it"));
     }
     Ok(())
