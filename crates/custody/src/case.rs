@@ -60,6 +60,8 @@ pub struct NewCase {
     pub medium_label: String,
     /// The case, in words.
     pub description: String,
+    /// The log's key, as a path from the case folder or from the root; `None` makes one in the folder.
+    pub log_key: Option<PathBuf>,
 }
 
 /// Why a case folder could not be used.
@@ -105,7 +107,7 @@ pub struct CaseFolder {
 }
 
 impl CaseFolder {
-    /// Makes a case folder with a new log key; its log begins with case.open.
+    /// Makes a case folder; its log begins with case.open.
     ///
     /// `statement.action` and `statement.who` are filled in here.
     ///
@@ -127,15 +129,17 @@ impl CaseFolder {
         for folder in ["custody", "state"] {
             disk.create_folder(&root.join(folder))?;
         }
-        // Unprotected on purpose: it signs heads of the log on a machine without a person, and stands for no one.
-        SecretKey::generate(&format!("log {}", case.origin))?.save(disk, &root.join(LOG_KEY), None)?;
-        let NewCase { origin, medium_label, description } = case;
+        if case.log_key.is_none() {
+            // Unprotected on purpose: it signs heads of the log on a machine without a person, and stands for no one.
+            SecretKey::generate(&format!("log {}", case.origin))?.save(disk, &root.join(LOG_KEY), None)?;
+        }
+        let NewCase { origin, medium_label, description, log_key } = case;
         let file = CaseFile {
             format: Format::V1,
             origin,
             medium_label: medium_label.clone(),
             description: description.clone(),
-            log_key: PathBuf::from(LOG_KEY),
+            log_key: log_key.unwrap_or_else(|| PathBuf::from(LOG_KEY)),
             created: statement.when.clone(),
         };
         let path = root.join(CASE_FILE);
@@ -341,6 +345,7 @@ mod tests {
             origin: "example.org/KC07".to_owned(),
             medium_label: "KC07".to_owned(),
             description: String::new(),
+            log_key: None,
         }
     }
 

@@ -1,0 +1,558 @@
+//! A small package from the first item to the seal, looked at with independent tools.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use custody::durable::Op;
+use custody::{
+    CaseFolder, Closed, Content, Disk, Ending, Item, Kept, NewCase, Options, PackageError, PackageWriter,
+    SecretKey, SetRecipients, Setup, Signer, Trouble, identities, keys, seal,
+};
+use evidence::acquisition::{Acquisition, MediumStatement, RecordLeft, SetName};
+use evidence::custody_log::Statement;
+use evidence::event::{Action, Clock, Note, Person, Tool};
+use evidence::inventory::Inventory;
+use evidence::item::ReadState;
+use evidence::ledger::LedgerReader;
+use evidence::manifest::{Binding, Manifest, Row};
+use evidence::strict;
+use evidence::trust::Role;
+use scope::facts::{CaseRule, Facts, Kind, Look};
+use scope::{Decision, Digest, Outcome, RawName, Tier};
+
+/// Stands in every name and every content here, and must stand nowhere on the disk.
+const SECRET: &str = "rosebud";
+
+struct World {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+    case: CaseFolder,
+    out: PathBuf,
+    examiner: Signer,
+    witness: Signer,
+    team: age::x25519::Identity,
+    filter: age::x25519::Identity,
+    auditor: age::x25519::Identity,
+}
+
+fn signer(name: &str, role: Role) -> Signer {
+    let person = Person {
+        principal: name.to_owned(),
+        role,
+        person: format!("{name} person"),
+        organisation: "LKA".to_owned(),
+    };
+    Signer { person, key: SecretKey::generate(name).unwrap() }
+}
+
+fn statement() -> Statement {
+    Statement {
+        when: "2026-11-23T09:14:00+01:00".parse().unwrap(),
+        clock: Clock { source: "system".to_owned(), offset_seconds: None },
+        who: Vec::new(),
+        action: Action::Note(Note { text: String::new() }),
+        reason: String::new(),
+        tool: tool(),
+    }
+}
+
+fn tool() -> Tool {
+    Tool { name: "ambit".to_owned(), version: "0.1.0".to_owned(), digest: Digest::of(b"tool") }
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_owned();
+        let examiner = signer("examiner", Role::Examiner);
+        let new = NewCase {
+            origin: "example.org/KC07".to_owned(),
+            medium_label: "KC07".to_owned(),
+            description: String::new(),
+            log_key: None,
+        };
+        let case =
+            CaseFolder::create(&Disk::new(), &root.join("case"), new, statement(), &[&examiner]).unwrap();
+        let generate = identities::generate;
+        Self {
+            out: root.join("KC07.ambit"),
+            _folder: folder,
+            root,
+            case,
+            examiner,
+            witness: signer("witness", Role::Witness),
+            team: generate(),
+            filter: generate(),
+            auditor: generate(),
+        }
+    }
+
+    fn setup(&self) -> Setup {
+        let to = |identity: &age::x25519::Identity| vec![identity.to_public().to_string()];
+        Setup {
+            origin: "example.org/KC07".to_owned(),
+            package: custody::new_run_number().unwrap(),
+            medium: MediumStatement {
+                label: "KC07".to_owned(),
+                form: "mounted tree".to_owned(),
+                size: None,
+                ids: Vec::new(),
+            },
+            policy: Digest::of(b"policy"),
+            run_key: SecretKey::generate("run").unwrap(),
+            recipients: SetRecipients {
+                captured: to(&self.team),
+                compartments: vec![("filter".to_owned(), to(&self.filter))],
+                ledger: to(&self.auditor),
+            },
+            record_left: RecordLeft::Facts,
+            options: Options { items: 4, ..Options::default() },
+        }
+    }
+
+    fn writer(&self, disk: &Disk) -> Result<PackageWriter, PackageError> {
+        PackageWriter::create(disk, &self.out, &self.case.state(), self.setup())
+    }
+
+    fn ending(&self) -> Ending {
+        let when = || "2026-11-23T09:20:00+01:00".parse().unwrap();
+        Ending {
+            tool: tool(),
+            began: when(),
+            ended: when(),
+            log: self.case.tree().unwrap(),
+            limits: Vec::new(),
+            walk: Vec::new(),
+            departures: Vec::new(),
+            policy_files: vec![("policy.toml".to_owned(), b"p".to_vec())],
+        }
+    }
+
+    /// Appends acquisition.end and writes the rest.
+    fn finish(&mut self, closed: Closed) -> custody::Unsealed {
+        let mut end = statement();
+        end.action = Action::AcquisitionEnd(closed.end(0, false));
+        self.case.append(end, &[&self.examiner]).unwrap();
+        closed.finish(self.ending()).unwrap()
+    }
+}
+
+fn facts(node: usize, kind: Kind, names: &[String], size: Option<u64>) -> Facts {
+    Facts {
+        volume: "tree".to_owned(),
+        case_rule: CaseRule::Sensitive,
+        node: format!("inode:{node}"),
+        kind,
+        names: names.iter().map(|name| RawName(name.as_bytes().to_vec())).collect(),
+        links: None,
+        size,
+        allocated: None,
+        times: Vec::new(),
+        uid: None,
+        gid: None,
+        sid: None,
+        mode: None,
+        link_target: None,
+        attributes: Vec::new(),
+        type_fact: None,
+        hash: None,
+        keywords: Vec::new(),
+        failures: Vec::new(),
+        looks: vec![Look::Metadata],
+    }
+}
+
+fn decision(outcome: &str, names: usize) -> Decision {
+    let outcome: Outcome = outcome.parse().unwrap();
+    let (tier, rules) = match outcome {
+        Outcome::Captured => (Tier::Included, vec!["I-1".to_owned()]),
+        Outcome::Held(_) => (Tier::Held, vec!["H-1".to_owned()]),
+        Outcome::Listed => (Tier::Withheld, vec!["W-1".to_owned()]),
+        Outcome::ListedTo(_) => (Tier::WithheldAndHeld, vec!["W-1".to_owned()]),
+        Outcome::Left => (Tier::OutOfScope, Vec::new()),
+    };
+    Decision { outcome, tier, rules, looks: vec![Look::Metadata], trits: vec!["TF".to_owned(); names.max(1)] }
+}
+
+/// Gives `good` bytes of the content, then an error or the end.
+struct Faulty<'a> {
+    content: &'a [u8],
+    error: bool,
+}
+
+impl Read for Faulty<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (self.content.read(buffer)?, self.error) {
+            (0, true) => Err(io::Error::other("bad sector")),
+            (count, _) => Ok(count),
+        }
+    }
+}
+
+fn keep(
+    writer: &mut PackageWriter,
+    node: usize,
+    outcome: &str,
+    content: &[u8],
+    length: u64,
+    error: bool,
+) -> Result<Kept, PackageError> {
+    let names = [format!("/{SECRET}/{node}"), format!("/hidden/{SECRET}{node}")];
+    let facts = facts(node, Kind::File, &names, Some(length));
+    let item = Item {
+        locator: &format!("tree/dev:8:1/inode:{node}"),
+        facts: &facts,
+        decision: &decision(outcome, 2),
+        visible: &[0],
+    };
+    let mut bytes = Faulty { content, error };
+    writer.keep(&item, Some(Content { length, bytes: &mut bytes, unreadable: &Vec::new }))
+}
+
+fn record(writer: &mut PackageWriter, node: usize, outcome: &str) -> Result<(), PackageError> {
+    let names = [format!("/{SECRET}/{node}")];
+    let facts = facts(node, Kind::File, &names, Some(1));
+    let item = Item {
+        locator: &format!("tree/dev:8:1/inode:{node}"),
+        facts: &facts,
+        decision: &decision(outcome, 1),
+        visible: &[0],
+    };
+    writer.record(&item).map(drop)
+}
+
+/// Ten items, one of each kind of trouble, in three batches.
+fn fill(writer: &mut PackageWriter) -> Result<Vec<Kept>, PackageError> {
+    let text = SECRET.repeat(30_000);
+    let length = text.len() as u64;
+    let mut kept = vec![
+        keep(writer, 1, "captured", text.as_bytes(), length, false)?,
+        keep(writer, 2, "held:filter", text.as_bytes(), length, false)?,
+    ];
+    record(writer, 3, "left")?;
+    record(writer, 4, "listed")?;
+    record(writer, 5, "listed:filter")?;
+    kept.push(keep(writer, 6, "captured", b"rosebud rosebud", 100, true)?);
+    kept.push(keep(writer, 7, "captured", b"rosebud", 10, false)?);
+    kept.push(keep(writer, 8, "captured", b"rosebud-and-more", 7, false)?);
+    record(writer, 9, "left")?;
+    let directory = facts(10, Kind::Directory, &[format!("/{SECRET}")], None);
+    let item =
+        Item { locator: "tree/d", facts: &directory, decision: &decision("captured", 1), visible: &[0] };
+    kept.push(writer.keep(&item, None)?);
+    Ok(kept)
+}
+
+fn open(out: &Path, file: &str, identity: &age::x25519::Identity) -> Vec<u8> {
+    let decryptor = age::Decryptor::new(std::fs::File::open(out.join(file)).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    let identity: &dyn age::Identity = identity;
+    decryptor.decrypt(std::iter::once(identity)).unwrap().read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+fn unzip(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes)).unwrap();
+    let mut entries = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut entry = archive.by_index(index).unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        assert!(entries.insert(entry.name().unwrap().into_owned(), content).is_none());
+    }
+    entries
+}
+
+fn files_below(root: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found
+}
+
+fn holds(bytes: &[u8], needle: &str) -> bool {
+    bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+#[test]
+fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
+    let mut world = World::new();
+    let mut writer = world.writer(&Disk::new()).unwrap();
+    let kept = fill(&mut writer).unwrap();
+
+    let object = |n: usize| kept[n].object.clone().unwrap();
+    assert_eq!(object(0).read, ReadState::Complete);
+    assert_eq!((object(2).read, object(2).unreadable), (ReadState::Partial, vec![(15, 100)]));
+    assert!(matches!(kept[2].trouble, Some(Trouble::Read(_))));
+    assert_eq!(object(3).unreadable, [(7, 10)]);
+    assert!(matches!(kept[3].trouble, Some(Trouble::Ended)));
+    assert!(kept[4].longer && kept[4].trouble.is_none() && object(4).size == 7);
+    assert!(kept[5].object.is_none());
+
+    // Nothing of the medium is on any disk in clear, while the package is being written.
+    for file in files_below(&world.root) {
+        assert!(!holds(&std::fs::read(&file).unwrap(), SECRET), "{}", file.display());
+        assert!(!file.to_string_lossy().contains(SECRET), "{}", file.display());
+    }
+
+    let closed = writer.close().unwrap();
+    let end = closed.end(0, false);
+    assert_eq!((end.items, end.captured, end.held, end.listed, end.left), (10, 5, 1, 2, 2));
+    assert_eq!(end.unreadable, 2);
+    let unsealed = world.finish(closed);
+    let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
+    let tagmanifest = unsealed.tagmanifest();
+    unsealed.seal(&mut world.case, statement(), &[&world.examiner, &world.witness], &log_key).unwrap();
+    for file in files_below(&world.root) {
+        assert!(!holds(&std::fs::read(&file).unwrap(), SECRET), "{}", file.display());
+    }
+    assert!(!world.root.join("KC07.ambit.partial").exists());
+    assert_eq!(std::fs::read_dir(world.case.state()).unwrap().count(), 0, "the resume key is gone");
+    assert!(!world.out.join(".work").exists());
+
+    let out = &world.out;
+    let read = |name: &str| std::fs::read(out.join(name)).unwrap();
+    assert_eq!(Digest::of(&read("tagmanifest-sha256.txt")), tagmanifest);
+    let acquisition: Acquisition = strict::from_json(&read("meta/acquisition.json")).unwrap();
+    let inventory = Inventory::read(read("meta/inventory.txt").as_slice()).unwrap();
+    assert_eq!((inventory.root(), inventory.len()), (acquisition.inventory.root, 10));
+    assert_eq!(inventory.counts(), acquisition.inventory.counts);
+    let mut lines: Vec<String> = Vec::new();
+    let binding = Binding::of(&acquisition);
+
+    // The ledger: one record per item, signed, and its line is in the inventory.
+    let set = |name: SetName| acquisition.sets.iter().find(|set| set.set == name).unwrap();
+    for part in &set(SetName::Ledger).parts {
+        let bytes = open(out, &part.file, &world.auditor);
+        let mut reader = LedgerReader::new(flate2::read::GzDecoder::new(bytes.as_slice())).unwrap();
+        let key = reader.header().k.clone();
+        while let Some(record) = reader.next_record().unwrap() {
+            record.parts().unwrap();
+            lines.push(evidence::commit::line(&key, &record).unwrap().to_string());
+        }
+        reader.finish(&binding, part.number).unwrap();
+    }
+    lines.sort();
+    assert_eq!(lines.join("\n") + "\n", String::from_utf8(read("meta/inventory.txt")).unwrap());
+
+    // The parts: manifests signed, objects as recorded, openings in the inventory.
+    let (mut objects, mut rows, mut opened) = (0, BTreeMap::<&str, usize>::new(), Vec::new());
+    for (name, identity) in
+        [(SetName::Captured, &world.team), (SetName::Held("filter".to_owned()), &world.filter)]
+    {
+        let statement = set(name.clone());
+        for part in &statement.parts {
+            let plain = open(out, &part.file, identity);
+            let entries = unzip(&plain);
+            if name != SetName::Captured {
+                assert_eq!(plain.len() as u64, custody::size_class::padme(plain.len() as u64));
+                assert!(entries.contains_key("padding"));
+            }
+            let (manifest, signature) = (&entries["manifest.jsonl"], &entries["manifest.jsonl.sig"]);
+            let manifest = Manifest::open(manifest, signature, &acquisition.run_key).unwrap();
+            manifest.header().binding().must_equal(&binding).unwrap();
+            assert_eq!(manifest.header().recipients, statement.recipients);
+            for row in manifest.rows() {
+                let (kind, shown) = match row.unwrap() {
+                    Row::Held(_) => ("held", None),
+                    Row::Listed(opened) => ("listed", Some(opened)),
+                    Row::Object(opened) => ("object", Some(opened)),
+                };
+                *rows.entry(kind).or_default() += 1;
+                let Some(shown) = shown else { continue };
+                opened.push(shown.opening.line().unwrap().to_string());
+                let hidden = shown.opening.facts().unwrap().iter().filter(|fact| fact.is_none()).count();
+                let two_names = kind == "object" && name == SetName::Captured;
+                assert!(hidden <= usize::from(two_names), "the case team sees visible names alone");
+                if let Some(object) = shown.opening.object().unwrap() {
+                    let content = &entries[&format!("objects/{}", shown.control)];
+                    assert_eq!(Digest::of(content), object.sha256);
+                    assert_eq!(content.len() as u64, object.size);
+                    objects += 1;
+                }
+            }
+            let path = world.root.join(part.file.replace('/', "-"));
+            std::fs::write(&path, &plain).unwrap();
+            for (program, args) in [("unzip", ["-tqq"].as_slice()), ("python3", &["-m", "zipfile", "-t"])] {
+                match Command::new(program).args(args).arg(&path).output() {
+                    Err(_) => eprintln!("skipped: no {program} here"),
+                    Ok(output) => assert!(output.status.success(), "{program}: {output:?}"),
+                }
+            }
+        }
+    }
+    assert_eq!(objects, 5);
+    assert_eq!(rows, BTreeMap::from([("held", 1), ("listed", 2), ("object", 6)]));
+    opened.sort();
+    opened.dedup();
+    assert_eq!(opened.len(), 8);
+    assert!(opened.iter().all(|line| lines.binary_search(line).is_ok()));
+}
+
+#[test]
+fn independent_tools_check_the_sealed_package() {
+    let mut world = World::new();
+    let mut writer = world.writer(&Disk::new()).unwrap();
+    fill(&mut writer).unwrap();
+    let unsealed = world.finish(writer.close().unwrap());
+    let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
+    unsealed.seal(&mut world.case, statement(), &[&world.examiner, &world.witness], &log_key).unwrap();
+    let run = |program: &str, args: &[&str], stdin: Option<&str>| {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(&world.out);
+        if let Some(stdin) = stdin {
+            command.stdin(std::fs::File::open(world.out.join(stdin)).unwrap());
+        }
+        match command.output() {
+            Err(_) => eprintln!("skipped: no {program} here"),
+            Ok(output) => assert!(output.status.success(), "{program} {args:?}: {output:?}"),
+        }
+    };
+    for manifest in ["tagmanifest-sha256.txt", "manifest-sha256.txt"] {
+        run("sha256sum", &["-c", "--strict", "--quiet", manifest], None);
+    }
+    let signers = world.root.join("allowed_signers");
+    let line = |signer: &Signer| format!("{} {}\n", signer.principal(), signer.key.public_line());
+    std::fs::write(&signers, line(&world.examiner) + &line(&world.witness)).unwrap();
+    let signers = signers.to_str().unwrap();
+    let last = evidence::custody_log::folder(world.case.log().size() - 1);
+    for (namespace, signature, message) in [
+        ("ambit/package-seal/v1", "seal/tagmanifest-sha256.txt.{}.sig", "tagmanifest-sha256.txt".to_owned()),
+        ("ambit/custody-event/v1", &format!("{last}/{{}}.sig"), format!("{last}/event.json")),
+    ] {
+        for who in ["examiner", "witness"] {
+            let signature = signature.replace("{}", who);
+            let args = ["-Y", "verify", "-f", signers, "-I", who, "-n", namespace, "-s", &signature];
+            run("ssh-keygen", &args, Some(&message));
+        }
+    }
+    assert!(world.out.join(last).join("checkpoint").exists());
+    let key = world.root.join("team.key");
+    let created = chrono::DateTime::parse_from_rfc3339("2026-11-23T09:00:00+01:00").unwrap();
+    identities::save(&Disk::new(), &key, &world.team, created, None).unwrap();
+    run("age", &["-d", "-i", key.to_str().unwrap(), "-o", "/dev/null", "data/captured-0001.zip.age"], None);
+}
+
+#[test]
+fn a_witness_who_signs_later_concludes_the_seal_and_both_logs_are_one() {
+    let mut world = World::new();
+    let mut writer = world.writer(&Disk::new()).unwrap();
+    fill(&mut writer).unwrap();
+    let unsealed = world.finish(writer.close().unwrap());
+    let disk = Disk::new();
+    let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
+    unsealed.leave_open(&world.case, &[&world.examiner], &log_key).unwrap();
+    assert_eq!(seal::signed_by(&disk, &world.out).unwrap(), ["examiner"]);
+
+    seal::add_signature(&disk, &world.out, &world.witness).unwrap();
+    assert!(seal::add_signature(&disk, &world.out, &world.witness).is_err(), "nobody signs twice");
+    let keeper = seal::Keeper::Case(&mut world.case);
+    seal::conclude(&disk, &world.out, keeper, statement(), &[&world.witness], Some(&log_key)).unwrap();
+    let files = |root: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
+        let custody = root.join("custody");
+        let read = |path: PathBuf| {
+            (path.strip_prefix(&custody).unwrap().to_owned(), std::fs::read(&path).unwrap())
+        };
+        files_below(&custody).into_iter().map(read).collect()
+    };
+    assert_eq!(files(&world.out), files(world.case.root()));
+}
+
+#[test]
+fn without_the_case_folder_the_package_is_the_master_and_the_case_catches_up() {
+    let mut world = World::new();
+    let mut writer = world.writer(&Disk::new()).unwrap();
+    fill(&mut writer).unwrap();
+    let unsealed = world.finish(writer.close().unwrap());
+    let disk = Disk::new();
+    let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
+    unsealed.leave_open(&world.case, &[&world.examiner], &log_key).unwrap();
+    seal::add_signature(&disk, &world.out, &world.witness).unwrap();
+    seal::conclude(&disk, &world.out, seal::Keeper::Package, statement(), &[&world.witness], None).unwrap();
+
+    let own = custody::LogFolder::open(&disk, &world.out, "example.org/KC07").unwrap();
+    assert_eq!(own.size(), world.case.log().size() + 1);
+    own.copy_to(world.case.log_mut()).unwrap();
+    assert_eq!(own.tree(), world.case.tree());
+    // From here on they part: each appends its own.
+    let mut own = own;
+    own.append(statement(), &[&world.witness]).unwrap();
+    world.case.append(statement(), &[&world.examiner]).unwrap();
+    let fork = own.copy_to(world.case.log_mut()).unwrap_err();
+    assert!(matches!(fork, custody::LogError::Fork { index: 3 }), "{fork}");
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let world = World::new();
+    std::fs::create_dir(&world.out).unwrap();
+    assert!(world.writer(&Disk::new()).is_err());
+    std::fs::remove_dir(&world.out).unwrap();
+    world.writer(&Disk::new()).unwrap();
+    let again = world.writer(&Disk::new()).err().unwrap();
+    assert!(again.to_string().contains("KC07.ambit.partial"), "{again}");
+}
+
+/// For every n: the n-th write, sync, rename... fails. No package may then stand under its name.
+#[test]
+fn an_error_at_any_moment_leaves_no_package_that_looks_whole() {
+    let count = Arc::new(AtomicUsize::new(0));
+    let total = {
+        let world = World::new();
+        let seen = Arc::clone(&count);
+        let disk = Disk::with_hook(Arc::new(move |_, _: &Path| {
+            seen.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }));
+        run_until_error(world, &disk).unwrap();
+        count.load(Ordering::Relaxed)
+    };
+    assert!(total > 100, "{total}");
+    for n in (0..total).step_by(7) {
+        let world = World::new();
+        let (out, partial) = (world.out.clone(), world.root.join("KC07.ambit.partial"));
+        let left = AtomicUsize::new(n);
+        let renamed = Arc::new(AtomicUsize::new(0));
+        let (seen, place) = (Arc::clone(&renamed), out.clone());
+        let disk = Disk::with_hook(Arc::new(move |op, path: &Path| {
+            if left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1)).is_ok() {
+                seen.fetch_add(usize::from(op == Op::Rename && path == place), Ordering::Relaxed);
+                return Ok(());
+            }
+            Err(io::ErrorKind::StorageFull.into())
+        }));
+        let error = run_until_error(world, &disk).unwrap_err();
+        assert!(!error.is_empty());
+        let _ = partial;
+        assert_eq!(out.exists(), renamed.load(Ordering::Relaxed) == 1, "operation {n}: {error}");
+    }
+}
+
+fn run_until_error(mut world: World, disk: &Disk) -> Result<(), String> {
+    let text = |error: &dyn std::error::Error| error.to_string();
+    let mut writer = world.writer(disk).map_err(|e| text(&e))?;
+    let broke = Cell::new(None);
+    if let Err(error) = fill(&mut writer) {
+        broke.set(Some(error.to_string()));
+    }
+    if let Some(first) = broke.take() {
+        // The first error is kept: whatever follows names it.
+        let later = writer.close().err().expect("a broken package was closed").to_string();
+        assert!(later.contains(&first), "{later} does not name {first}");
+        return Err(first);
+    }
+    let closed = writer.close().map_err(|e| text(&e))?;
+    let unsealed = closed.finish(world.ending()).map_err(|e| text(&e))?;
+    let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
+    let signers = [&world.examiner, &world.witness];
+    let sealed = unsealed.seal(&mut world.case, statement(), &signers, &log_key);
+    drop(keys::public_path(Path::new("x")));
+    sealed.map_err(|e| text(&e))
+}
