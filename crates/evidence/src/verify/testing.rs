@@ -13,12 +13,17 @@ use crate::acquisition::{
 };
 use crate::approval::Approval;
 use crate::checkpoint::Checkpoint;
+use crate::commit::{self, BatchKey};
 use crate::custody_log::{Entry, LogHead, Statement, folder};
 use crate::event::{
     AcquisitionEnd, AcquisitionStart, Action, ApprovedBy, CaseOpen, Clock, Moment, PackageSeal, Person,
     PolicyApprove, SealSignature, Tool,
 };
 use crate::files::MemoryFiles;
+use crate::item::DecisionValue;
+use crate::ledger::{LedgerHeader, LedgerWriter, signature_row};
+use crate::manifest::Binding;
+use crate::replay::testing::Case;
 use crate::sshsig::{self, MessageDigest, PublicKey};
 use crate::trust::Role;
 
@@ -438,4 +443,47 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     writer.put(&format!("{}/checkpoint", folder(size - 1)), note.to_string());
     (plan.last)(&mut writer.files);
     (writer.files, plan.trust.clone().into_bytes())
+}
+
+/// Puts a real ledger into the plan: three items, decided by the plan's policy, after `change`.
+pub(crate) fn with_ledger(plan: &mut Plan, change: impl FnOnce(&mut Case)) {
+    let mut case = Case::under(&plan.policy);
+    case.directory("/");
+    case.file(&["/var/www/index.html"], b"<html>");
+    case.file(&["/etc/passwd"], b"root");
+    change(&mut case);
+    let k = BatchKey([9; 32]);
+    let mut lines: Vec<String> =
+        case.items.iter().map(|item| format!("{}\n", commit::line(&k, &item.record).unwrap())).collect();
+    lines.sort();
+    plan.inventory = lines.concat();
+    let binding = Binding {
+        origin: ORIGIN.into(),
+        package: RunNumber([7; 16]),
+        medium: "KC07".into(),
+        policy: case.policy.id(),
+        run_key: key_line("run"),
+    };
+    let (mut writer, mut rows) = LedgerWriter::begin(&LedgerHeader::new(&binding, 1, 1, k)).unwrap();
+    let (mut tiers, mut rules, mut looks) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for item in &case.items {
+        rows.extend(writer.row(&item.record).unwrap());
+        let decision = DecisionValue::parse(&item.record.decision).unwrap();
+        let tier = serde_json::to_value(decision.tier).unwrap().as_str().unwrap().to_owned();
+        *tiers.entry(tier).or_insert(0) += 1;
+        decision.rules.into_iter().for_each(|rule| *rules.entry(rule).or_insert(0) += 1);
+        decision.looks.into_iter().for_each(|look| *looks.entry(look).or_insert(0) += 1);
+    }
+    let run = key("run");
+    let signature = run.sign(&sshsig::to_be_signed(sshsig::MANIFEST, &writer.finish())).to_bytes();
+    let armored = sshsig::armor(&run.verifying_key().to_bytes(), sshsig::MANIFEST, &signature);
+    rows.extend(signature_row(&armored).unwrap());
+    let mut gzip = flate2::GzBuilder::new().write(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&rows).unwrap();
+    plan.parts[1].1 = gzip.finish().unwrap();
+    plan.acquisition = Box::new(move |acquisition| {
+        acquisition.tier_counts = tiers.clone();
+        acquisition.rule_counts = rules.clone();
+        acquisition.looks = looks.clone();
+    });
 }

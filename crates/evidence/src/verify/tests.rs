@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::testing::{Plan, build, trust};
-use super::{VerifyOptions, verify};
+use super::testing::{Plan, build, identity, trust, with_ledger};
+use super::{VerifyOptions, audit, verify};
 use crate::acquisition::MediumId;
 use crate::event::{AcquisitionStart, Action};
 use crate::files::{Files, MemoryFiles, ReadSeek};
-use crate::report::{Intact, Report, Status};
+use crate::report::{Answer, Intact, Report, Status};
 use crate::sshsig;
 use crate::trust::Trust;
 
@@ -381,4 +381,64 @@ fn what_cannot_be_read_is_never_intact() {
     }
     let report = report(&Torn(files, "data/captured-0001.zip.age".into()), &trust);
     assert_eq!(report.intact, Intact::Unfinished, "{}", report.text());
+}
+
+/// What an audit with this key says of a package whose ledger was changed before everything was signed.
+fn audited(key: &str, change: impl FnOnce(&mut crate::replay::testing::Case)) -> (Report, usize) {
+    let (files, trust) = build(&plan(|p| with_ledger(p, change)));
+    let options =
+        VerifyOptions { identities: vec![Box::new(identity(key).clone())], ..VerifyOptions::default() };
+    let mut records = 0;
+    let report = audit(&files, &trust, &options, |_| records += 1);
+    assert_eq!(report.intact, Intact::Yes, "{}", report.text());
+    (report, records)
+}
+
+#[test]
+fn an_audit_follows_every_decision() {
+    let (report, records) = audited("auditor", |_| {});
+    assert_eq!((report.followed, report.exit_code(), records), (Answer::Yes, 0, 3), "{}", report.text());
+    assert!(report.text().contains("FOLLOWED: every recorded decision"), "{}", report.text());
+
+    let (report, _) = audited("auditor", |case| {
+        case.change_decision("/etc/passwd", |decision| decision.tier = scope::Tier::Excluded);
+    });
+    assert_eq!((report.followed, report.exit_code()), (Answer::No, 2), "{}", report.text());
+    assert!(report.findings.iter().any(|finding| finding.kind == "outcome"), "{}", report.text());
+    assert!(report.text().contains("NOT FOLLOWED"), "{}", report.text());
+
+    let (report, records) = audited("case", |_| {});
+    assert_eq!(
+        (report.followed, report.exit_code(), records),
+        (Answer::NotChecked, 1, 0),
+        "{}",
+        report.text()
+    );
+}
+
+#[test]
+fn an_audit_of_what_is_not_intact_answers_nothing() {
+    let (files, trust) = build(&plan(|p| {
+        with_ledger(p, |_| {});
+        p.seal_signers = vec!["examiner"];
+    }));
+    let options =
+        VerifyOptions { identities: vec![Box::new(identity("auditor").clone())], ..VerifyOptions::default() };
+    let report = audit(&files, &trust, &options, |_| {});
+    assert_eq!((report.followed, report.exit_code()), (Answer::NotChecked, 2), "{}", report.text());
+}
+
+#[test]
+fn a_reexamination_answers_matched() {
+    let (mut report, _) = audited("court", |_| {});
+    report.reexamined("3 of 3 items, all", vec![]);
+    assert_eq!((report.matched, report.exit_code()), (Answer::Yes, 0));
+    let finding = crate::report::Finding {
+        kind: "fact".into(),
+        item: "/etc/passwd".into(),
+        rule: String::new(),
+        detail: "the size differs".into(),
+    };
+    report.reexamined("3 of 3 items, all", vec![finding]);
+    assert_eq!((report.matched, report.exit_code()), (Answer::No, 2));
 }
