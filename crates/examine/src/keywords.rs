@@ -110,9 +110,18 @@ impl Searcher {
 impl Search<'_> {
     /// Searches the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            if let Some(first) = usize::try_from(self.position).ok().and_then(|at| self.first.get_mut(at)) {
-                *first = byte;
+        let begun = usize::try_from(self.position).unwrap_or(usize::MAX);
+        for (slot, byte) in self.first.iter_mut().skip(begun).zip(bytes) {
+            *slot = *byte;
+        }
+        let mut rest = bytes;
+        while let Some((&byte, after)) = rest.split_first() {
+            let idle = self.idle(rest);
+            if let Some((skipped @ [.., last], awake)) = rest.split_at_checked(idle) {
+                self.previous = *last;
+                self.position += skipped.len() as u64;
+                rest = awake;
+                continue;
             }
             if self.position > 0 {
                 // INVARIANT: at each end UTF-16 comes before UTF-8; the tallies rely on it.
@@ -123,7 +132,28 @@ impl Search<'_> {
             self.byte(byte);
             self.previous = byte;
             self.position += 1;
+            rest = after;
         }
+    }
+
+    /// How many bytes can be passed over: no view has begun a term or a character, and none of them begins one.
+    fn idle(&self, rest: &[u8]) -> usize {
+        let at_rest = |view: &Wide| view.state == State::ROOT && view.high == 0;
+        let narrow = self.narrow.state == State::ROOT && self.narrow.missing == 0;
+        if !narrow || self.position == 0 || !self.wide.iter().all(at_rest) {
+            return 0;
+        }
+        let automaton = &self.searcher.automaton;
+        let mut previous = self.previous;
+        let wakes = |&byte: &u8| {
+            let little = u16::from_le_bytes([previous, byte]);
+            let big = u16::from_be_bytes([previous, byte]);
+            previous = byte;
+            automaton.wakes_narrow(byte, self.narrow.broken)
+                || automaton.wakes_wide(little)
+                || automaton.wakes_wide(big)
+        };
+        rest.iter().position(wakes).unwrap_or(rest.len())
     }
 
     /// Ends the file.

@@ -187,6 +187,20 @@ mod tests {
     }
 
     #[test]
+    fn the_page_has_the_same_table() {
+        let page = include_str!("../../../docs/spec/magic.md");
+        let (_, after) = page.split_once("## Extensions and text layers").unwrap();
+        let rows = after.lines().filter(|line| line.starts_with("| `")).map(str::to_owned);
+        let table = TYPES.iter().map(|info| {
+            let extensions =
+                if info.extensions.is_empty() { "-".to_owned() } else { info.extensions.join(" ") };
+            let layer = format!("{:?}", info.layer).to_lowercase();
+            format!("| `{}` | {extensions} | {layer} |", info.name)
+        });
+        assert_eq!(rows.collect::<Vec<_>>(), table.collect::<Vec<_>>());
+    }
+
+    #[test]
     fn an_extension_claims_a_type() {
         for (name, ext, expected) in [
             ("pe", "JPG", true),

@@ -52,6 +52,11 @@ struct Node {
 pub(super) struct Automaton {
     /// The class of each character up to U+FFFF.
     units: Box<[u16]>,
+    /// Whether a unit of UTF-16 moves a view at rest: it begins a term, or is half a character.
+    wide_wakes: Box<[bool]>,
+    /// Whether a byte moves a UTF-8 view at rest: it begins a term or a character of several bytes, or is the
+    /// first that breaks the encoding.
+    narrow_wakes: Box<[bool]>,
     /// The class of each further character that folds to one in a term.
     pairs: BTreeMap<u32, u16>,
     /// Next state of the root, by class.
@@ -102,7 +107,15 @@ impl Automaton {
         }
         let (units, pairs) = tables(&classes);
         let ends = ends.into_iter().map(|(_, term)| term).collect();
-        let mut automaton = Self { units, pairs, root, nodes, ends, terms: terms.count(), longest };
+        let begins = |class: u16| {
+            class == SURROGATE || root.get(usize::from(class)).is_some_and(|state| *state != State::ROOT)
+        };
+        let wide_wakes: Box<[bool]> = units.iter().map(|class| begins(*class)).collect();
+        let ascii = wide_wakes.iter().copied().take(0x80);
+        let narrow_wakes = ascii.chain((0x80..=0xff).map(|byte| matches!(byte, 0xc2..=0xf4))).collect();
+        let terms = terms.count();
+        let mut automaton =
+            Self { units, wide_wakes, narrow_wakes, pairs, root, nodes, ends, terms, longest };
         automaton.link();
         automaton
     }
@@ -126,6 +139,19 @@ impl Automaton {
     /// The class of a character from U+10000.
     pub(super) fn class_of_pair(&self, code: u32) -> u16 {
         self.pairs.get(&code).copied().unwrap_or(0)
+    }
+
+    /// Whether a unit of UTF-16 moves a view that is at rest.
+    #[inline]
+    pub(super) fn wakes_wide(&self, unit: u16) -> bool {
+        self.wide_wakes.get(usize::from(unit)).copied().unwrap_or(true)
+    }
+
+    /// Whether a byte moves the UTF-8 view where it is at rest, and `broken` if it has met a fault before.
+    #[inline]
+    pub(super) fn wakes_narrow(&self, byte: u8, broken: bool) -> bool {
+        let fault = byte >= 0x80 && !broken;
+        fault || self.narrow_wakes.get(usize::from(byte)).copied().unwrap_or(true)
     }
 
     /// The state after one more character of class `class`, which is not 0.

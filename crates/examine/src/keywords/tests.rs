@@ -85,14 +85,13 @@ fn search(searcher: &Searcher, pieces: &[&[u8]]) -> Found {
     search.finish()
 }
 
-fn check(terms: &[&str], bytes: &[u8]) {
-    let searcher = searcher(terms);
-    let whole = search(&searcher, &[bytes]);
+fn check(searcher: &Searcher, terms: &[&str], bytes: &[u8]) {
+    let whole = search(searcher, &[bytes]);
     assert_eq!(whole.lists[0].1, by_the_page(terms, bytes), "{terms:?} in {bytes:x?}");
     assert_eq!(whole.is_utf_8, std::str::from_utf8(bytes).is_ok(), "{bytes:x?}");
     for cut in 0..=bytes.len() {
         let (head, tail) = bytes.split_at(cut);
-        assert_eq!(search(&searcher, &[head, tail]), whole, "cut at {cut}: {bytes:x?}");
+        assert_eq!(search(searcher, &[head, tail]), whole, "cut at {cut}: {bytes:x?}");
     }
 }
 
@@ -104,13 +103,14 @@ fn utf_16(text: &str, order: fn(u16) -> [u8; 2]) -> Vec<u8> {
 fn every_encoding_at_every_alignment_and_cut() {
     let terms = ["viagra", "Ärger", "straße", "\u{212a}", "😀𐐀", "lottery", "lot", "tt", "aa"];
     let text = "cheap VIAGRA; ÄRGER! STRASSE straẞe k K \u{212a} 😀𐐨 microsoft Lottery aaaaa \u{130}";
+    let searcher = searcher(&terms);
     for pad in 0..4 {
         for body in [text.as_bytes().to_vec(), utf_16(text, u16::to_le_bytes), utf_16(text, u16::to_be_bytes)]
         {
             let mut bytes = vec![b'x'; pad];
             bytes.extend(&body);
             bytes.push(0);
-            check(&terms, &bytes);
+            check(&searcher, &terms, &bytes);
         }
     }
 }
@@ -121,6 +121,7 @@ fn small_alphabets_against_the_page() {
     let alphabet = [0, 0, b'a', b'a', b'b', b'A', 0xd8, 0xdc, 0x3d, 0xc3, 0xa4, 0x84, 0xe2, 0xaa, 0xf0, 0xff];
     let terms =
         ["a", "ab", "aa", "ba", "\u{e4}", "a\u{e4}", "\u{212a}", "\u{6161}", "\u{6100}a", "\u{1f400}a"];
+    let searcher = searcher(&terms);
     let mut seed = 0x2011_0316_u64;
     for round in 0..400 {
         let bytes: Vec<u8> = (0..round % 60)
@@ -129,7 +130,7 @@ fn small_alphabets_against_the_page() {
                 alphabet[(seed >> 60) as usize]
             })
             .collect();
-        check(&terms, &bytes);
+        check(&searcher, &terms, &bytes);
     }
 }
 
@@ -178,4 +179,29 @@ fn the_layer_is_full_only_where_all_of_the_text_decodes() {
     ] {
         assert_eq!(search(&searcher(&["x"]), &[bytes]).layer(name, complete), expected, "{name} {bytes:x?}");
     }
+}
+
+#[test]
+fn vectors() {
+    let mut count = 0;
+    for line in include_str!("../../../../docs/spec/vectors/kw-1.txt").lines() {
+        if line.starts_with('#') {
+            continue;
+        }
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [terms, bytes, name, layer, hits] = fields[..] else { panic!("five fields: {line}") };
+        let raw = |text: &str| text.parse::<scope::RawName>().unwrap().0;
+        let terms: Vec<String> = terms.split('|').map(|term| String::from_utf8(raw(term)).unwrap()).collect();
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+        let found = search(&searcher(&terms), &[&raw(bytes)]);
+        let shown = found.lists[0].1.iter().map(|hit| {
+            let offsets: Vec<String> = hit.offsets.iter().map(u64::to_string).collect();
+            format!("{}*{}@{}", hit.term, hit.count, offsets.join(","))
+        });
+        let shown = shown.collect::<Vec<_>>().join(" ");
+        assert_eq!(if shown.is_empty() { "-" } else { &shown }, hits, "{line}");
+        assert_eq!(format!("{:?}", found.layer(name, true)).to_lowercase(), layer, "{line}");
+        count += 1;
+    }
+    assert!(count >= 20, "only {count} vectors were read");
 }
