@@ -330,13 +330,24 @@ impl<R: Read> ZipReader<R> {
 
     /// The next bytes must be these.
     fn expect(&mut self, expected: &[u8]) -> Result<(), ZipError> {
-        let at = self.offset;
-        let mut found = vec![0; expected.len()];
-        self.take(&mut found)?;
-        match found.iter().zip(expected).zip(at..).find(|((a, b), _)| a != b) {
-            Some((_, offset)) => Err(ZipError::Directory { offset }),
-            None => Ok(()),
+        let mut rest = expected;
+        while !rest.is_empty() {
+            let found = match self.input.fill_buf() {
+                Ok([]) => return Err(ZipError::Truncated { offset: self.offset }),
+                Ok(found) => found,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(ZipError::Io(error)),
+            };
+            let there = found.len().min(rest.len());
+            let same = found.iter().zip(rest).take_while(|(a, b)| a == b).count();
+            self.input.consume(same);
+            self.offset = self.offset.saturating_add(u64::try_from(same).unwrap_or(u64::MAX));
+            if same < there {
+                return Err(ZipError::Directory { offset: self.offset });
+            }
+            rest = rest.get(same..).unwrap_or_default();
         }
+        Ok(())
     }
 
     fn take(&mut self, out: &mut [u8]) -> Result<(), ZipError> {
