@@ -427,6 +427,8 @@ impl PackageWriter {
         let record = if unnamed {
             Record::unnamed(id, item.decision, policy)?
         } else {
+            // What is written must be readable: a source that doubles a name is stopped here, not at the audit.
+            Facts::from_list(&item.facts.to_list()).map_err(RecordError::Facts)?;
             Record::new(id, item.locator, item.facts, item.decision, control, policy, object)?
         };
         let batch = self.batch()?;

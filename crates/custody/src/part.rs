@@ -93,7 +93,9 @@ impl Encrypted {
         let stanzas = match header {
             Header::Counted(stanzas) if stanzas == self.recipients => stanzas,
             _ => {
-                return Err(PackageError::Age("the age header does not have one stanza per recipient".into()));
+                return Err(PackageError::Age(
+                    "the age header does not have one stanza per recipient".into(),
+                ));
             }
         };
         let Place { set, number, batch } = self.place;

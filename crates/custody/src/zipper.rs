@@ -512,8 +512,9 @@ mod tests {
             assert_eq!(bytes.len() as u64 % 100_000, extra % 100_000);
             let mut read = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
             assert_eq!(read.by_index(contents().len()).unwrap().name().unwrap(), PADDING);
-            let padding = read.by_name(PADDING).unwrap().bytes().map(|byte| byte.unwrap());
-            assert!(padding.into_iter().all(|byte| byte == 0));
+            let mut padding = Vec::new();
+            read.by_name(PADDING).unwrap().read_to_end(&mut padding).unwrap();
+            assert!(padding.iter().all(|byte| *byte == 0));
         }
     }
 

@@ -1,6 +1,13 @@
 //! A small package from the first item to the seal, looked at with independent tools.
 
-use std::cell::Cell;
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "the helpers of a test may fail it"
+)]
+
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use custody::durable::Op;
 use custody::{
     CaseFolder, Closed, Content, Disk, Ending, Item, Kept, NewCase, Options, PackageError, PackageWriter,
-    SecretKey, SetRecipients, Setup, Signer, Trouble, identities, keys, seal,
+    SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
 };
 use evidence::acquisition::{Acquisition, MediumStatement, RecordLeft, SetName};
 use evidence::custody_log::Statement;
@@ -202,7 +209,7 @@ fn keep(
     length: u64,
     error: bool,
 ) -> Result<Kept, PackageError> {
-    let names = [format!("/{SECRET}/{node}"), format!("/hidden/{SECRET}{node}")];
+    let names = [format!("/{SECRET}/{node}"), format!("/zz/{SECRET}{node}")];
     let facts = facts(node, Kind::File, &names, Some(length));
     let item = Item {
         locator: &format!("tree/dev:8:1/inode:{node}"),
@@ -457,9 +464,8 @@ fn a_witness_who_signs_later_concludes_the_seal_and_both_logs_are_one() {
     seal::conclude(&disk, &world.out, keeper, statement(), &[&world.witness], Some(&log_key)).unwrap();
     let files = |root: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
         let custody = root.join("custody");
-        let read = |path: PathBuf| {
-            (path.strip_prefix(&custody).unwrap().to_owned(), std::fs::read(&path).unwrap())
-        };
+        let read =
+            |path: PathBuf| (path.strip_prefix(&custody).unwrap().to_owned(), std::fs::read(&path).unwrap());
         files_below(&custody).into_iter().map(read).collect()
     };
     assert_eq!(files(&world.out), files(world.case.root()));
@@ -517,7 +523,7 @@ fn an_error_at_any_moment_leaves_no_package_that_looks_whole() {
     assert!(total > 100, "{total}");
     for n in (0..total).step_by(7) {
         let world = World::new();
-        let (out, partial) = (world.out.clone(), world.root.join("KC07.ambit.partial"));
+        let out = world.out.clone();
         let left = AtomicUsize::new(n);
         let renamed = Arc::new(AtomicUsize::new(0));
         let (seen, place) = (Arc::clone(&renamed), out.clone());
@@ -530,7 +536,6 @@ fn an_error_at_any_moment_leaves_no_package_that_looks_whole() {
         }));
         let error = run_until_error(world, &disk).unwrap_err();
         assert!(!error.is_empty());
-        let _ = partial;
         assert_eq!(out.exists(), renamed.load(Ordering::Relaxed) == 1, "operation {n}: {error}");
     }
 }
@@ -538,12 +543,9 @@ fn an_error_at_any_moment_leaves_no_package_that_looks_whole() {
 fn run_until_error(mut world: World, disk: &Disk) -> Result<(), String> {
     let text = |error: &dyn std::error::Error| error.to_string();
     let mut writer = world.writer(disk).map_err(|e| text(&e))?;
-    let broke = Cell::new(None);
     if let Err(error) = fill(&mut writer) {
-        broke.set(Some(error.to_string()));
-    }
-    if let Some(first) = broke.take() {
         // The first error is kept: whatever follows names it.
+        let first = error.to_string();
         let later = writer.close().err().expect("a broken package was closed").to_string();
         assert!(later.contains(&first), "{later} does not name {first}");
         return Err(first);
@@ -553,6 +555,5 @@ fn run_until_error(mut world: World, disk: &Disk) -> Result<(), String> {
     let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
     let signers = [&world.examiner, &world.witness];
     let sealed = unsealed.seal(&mut world.case, statement(), &signers, &log_key);
-    drop(keys::public_path(Path::new("x")));
     sealed.map_err(|e| text(&e))
 }
