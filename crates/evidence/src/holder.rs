@@ -1,1 +1,538 @@
 //! What a holder of a set checks: rows, objects and inventory lines, one to one.
+//!
+//! Implements `docs/spec/part.md`, section "Verifying".
+//!
+//! ```text
+//! entry objects/KC07-C-0000001   =  row {"object":{"control":"KC07-C-0000001",...}}  =  inventory line
+//!                                   row {"listed":...}                               =  inventory line
+//!                                   row {"held":...}                                 :  as many as lines
+//! ```
+//!
+//! The captured set is what the case team sees, a held set what its
+//! compartment sees; the same rules hold for both. Memory grows by 33 bytes
+//! for each line of the inventory, one control number per row, and one manifest.
+
+mod opened;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Read};
+
+use scope::{Digest, Outcome, Policy};
+use sha2::{Digest as _, Sha256};
+
+use crate::acquisition::{Acquisition, PartStatement, SetName, SetStatement};
+use crate::commit::OpeningError;
+use crate::inventory::{Inventory, Tick, Ticks};
+use crate::item::{Control, Mismatch, ObjectValue, Series};
+use crate::manifest::{
+    Binding, BindingError, HeldRow, MANIFEST, MAX_MANIFEST, Manifest, ManifestError, Opened, Row, SIGNATURE,
+};
+use crate::replay::wrong_compartment;
+use crate::zip_strict::{Entry, Name, ZipError, ZipReader};
+use opened::Seen;
+
+/// Longest signature file in bytes. An armored ed25519 signature has about 300.
+const MAX_SIGNATURE: usize = 4096;
+
+/// Bytes of an object that are hashed at a time.
+const CHUNK: usize = 64 << 10;
+
+/// Takes the content of an object, chunk by chunk, as it is read; an empty chunk begins each object.
+///
+/// Content arrives before anything is known to be right: keep it apart until [`SetCheck::finish`] has succeeded.
+pub type Sink<'s> = dyn FnMut(&Control, &[u8]) -> io::Result<()> + 's;
+
+/// Checks the parts of one set, in order.
+#[derive(Debug)]
+pub struct SetCheck<'a> {
+    set: &'a SetStatement,
+    binding: Binding,
+    inventory: &'a Inventory,
+    policy: Option<&'a Policy>,
+    ticks: Ticks<'a>,
+    controls: BTreeSet<Control>,
+    /// Items that the rows say are held, by the number of their compartment.
+    held: BTreeMap<u32, u64>,
+    parts: usize,
+    failed: bool,
+    checked: CheckedSet,
+}
+
+/// What a set came to. Only [`SetCheck::finish`] gives one.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct CheckedSet {
+    /// Kept items.
+    pub items: u64,
+    /// Of these, items with content.
+    pub objects: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+    /// Items that are named and were not taken.
+    pub listed: u64,
+    /// In the captured set, items that are held for someone else.
+    pub held: u64,
+    /// Objects of which the medium did not give every byte.
+    pub partial: u64,
+}
+
+/// A part whose rows, objects and signature agree. Only [`SetCheck::part`] gives one.
+#[derive(Debug)]
+pub struct CheckedPart {
+    manifest: Vec<u8>,
+}
+
+/// Why a set is not what the inventory and the acquisition say.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HolderError {
+    /// The archive is not of the zip profile.
+    #[error(transparent)]
+    Zip(#[from] ZipError),
+    /// The content of an entry cannot be read, or the sink did not take it.
+    #[error("entry {entry}: {source}")]
+    Entry {
+        /// The entry's name.
+        entry: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// An entry is longer than it may be.
+    #[error("entry {entry} is longer than {limit} bytes")]
+    TooLong {
+        /// The entry's name.
+        entry: &'static str,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// An object is named by no control number.
+    #[error("entry objects/{0}: not a control number")]
+    ObjectName(String),
+    /// A captured part has an entry `padding`, or one of a held part holds more than zeros.
+    #[error("padding where none may be, or with anything but zeros in it")]
+    Padding,
+    /// The manifest is unsigned or unreadable.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The part belongs to something else.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+    /// The first row names other recipients than the acquisition.
+    #[error("the first row names other recipients than the acquisition")]
+    Recipients,
+    /// A row cannot be opened.
+    #[error("{control}: {source}")]
+    Opening {
+        /// The row's control number.
+        control: Control,
+        /// What is wrong.
+        source: OpeningError,
+    },
+    /// A row contradicts itself, its set, or the policy.
+    #[error("{control}: {what}")]
+    Row {
+        /// The row's control number.
+        control: Control,
+        /// What contradicts what.
+        what: String,
+    },
+    /// The opened facts, decision and object of a row cannot stand together.
+    #[error("{control}: {source}")]
+    Mismatch {
+        /// The row's control number.
+        control: Control,
+        /// What contradicts what.
+        source: Mismatch,
+    },
+    /// Two rows have one control number.
+    #[error("{0} stands twice")]
+    Twice(Control),
+    /// A row has no line, or the line of another row.
+    #[error("{control}: its line {line} {what} the inventory")]
+    Line {
+        /// The row's control number.
+        control: Control,
+        /// The line.
+        line: String,
+        /// `is not in`, or `was already used by another row of`.
+        what: &'static str,
+    },
+    /// A row has no object.
+    #[error("{0}: its object is not in the part")]
+    NoObject(Control),
+    /// An object has no row: something was put in.
+    #[error("{0}: an object without a row")]
+    NoRow(Control),
+    /// An object is not the one that its row opens.
+    #[error("{control}: the object is {found} of {found_size} bytes, its row says {stated} of {stated_size}")]
+    Object {
+        /// The row's control number.
+        control: Control,
+        /// Digest of the object.
+        found: Digest,
+        /// Length of the object in bytes.
+        found_size: u64,
+        /// The opened digest.
+        stated: Digest,
+        /// The opened length in bytes.
+        stated_size: u64,
+    },
+    /// A line of the inventory has no row.
+    #[error("{missing} lines of outcome {outcome} have no row; the first is {first}")]
+    Missing {
+        /// The outcome.
+        outcome: Outcome,
+        /// How many.
+        missing: usize,
+        /// The first line's digest.
+        first: Digest,
+    },
+    /// The rows for held items are not as many as the inventory's lines.
+    #[error("{stated} lines of outcome {outcome}, {found} rows for held items")]
+    Held {
+        /// The outcome, or `held` for all compartments together.
+        outcome: String,
+        /// Lines in the inventory.
+        stated: u64,
+        /// Rows.
+        found: u64,
+    },
+    /// Not every part was given, or one too many, or one of them failed.
+    #[error("{checked} of {stated} parts of the set {set} were checked")]
+    Parts {
+        /// The set.
+        set: SetName,
+        /// Parts that were found right.
+        checked: usize,
+        /// Parts that the acquisition states.
+        stated: usize,
+    },
+}
+
+impl CheckedPart {
+    /// The rows, for whoever shows or extracts what the part holds.
+    ///
+    /// # Errors
+    ///
+    /// None that [`SetCheck::part`] would not have found.
+    pub fn rows(&self) -> impl Iterator<Item = Result<Row, ManifestError>> + '_ {
+        // The first row and the signature have been checked; what follows is read again.
+        let after_first = self.manifest.split_inclusive(|byte| *byte == b'\n').skip(1);
+        after_first.zip(2..).map(|(row, line)| {
+            crate::strict::from_json(row).map_err(|source| ManifestError::Row { line, source })
+        })
+    }
+}
+
+impl<'a> SetCheck<'a> {
+    /// Begins the check of a set: `None` if the acquisition does not state it, or it is the ledger.
+    ///
+    /// With the policy, names are checked too: each must satisfy an include by itself.
+    #[must_use]
+    pub fn new(
+        acquisition: &'a Acquisition,
+        set: &SetName,
+        inventory: &'a Inventory,
+        policy: Option<&'a Policy>,
+    ) -> Option<Self> {
+        let set =
+            acquisition.sets.iter().find(|stated| stated.set == *set && stated.set != SetName::Ledger)?;
+        Some(Self {
+            set,
+            binding: Binding::of(acquisition),
+            inventory,
+            policy,
+            ticks: Ticks::new(inventory),
+            controls: BTreeSet::new(),
+            held: BTreeMap::new(),
+            parts: 0,
+            failed: false,
+            checked: CheckedSet::default(),
+        })
+    }
+
+    /// Checks the next part, from its decrypted bytes. Objects pass through `sink` as they are read.
+    ///
+    /// # Errors
+    ///
+    /// The first [`HolderError`]. The set then cannot be finished.
+    pub fn part(&mut self, zip: impl Read, sink: &mut Sink<'_>) -> Result<CheckedPart, HolderError> {
+        let part = self.check_part(zip, sink);
+        self.failed |= part.is_err();
+        part
+    }
+
+    /// After the last part: every line of the set's outcomes has its row.
+    ///
+    /// # Errors
+    ///
+    /// [`HolderError::Parts`], [`HolderError::Missing`] or [`HolderError::Held`].
+    pub fn finish(self) -> Result<CheckedSet, HolderError> {
+        let stated = self.set.parts.len();
+        if self.failed || self.parts != stated {
+            return Err(HolderError::Parts { set: self.set.set.clone(), checked: self.parts, stated });
+        }
+        for outcome in self.inventory.outcomes() {
+            if SetName::naming(outcome).as_ref() != Some(&self.set.set) {
+                continue;
+            }
+            let mut unmet = self.ticks.unmet(outcome);
+            if let Some(first) = unmet.next() {
+                let missing = unmet.count().saturating_add(1);
+                return Err(HolderError::Missing { outcome: outcome.clone(), missing, first: *first });
+            }
+        }
+        if self.set.set == SetName::Captured {
+            self.held_as_many_as_lines()?;
+        }
+        Ok(self.checked)
+    }
+
+    fn check_part(&mut self, zip: impl Read, sink: &mut Sink<'_>) -> Result<CheckedPart, HolderError> {
+        let stated = self.set.parts.len();
+        let Some(statement) = self.set.parts.get(self.parts) else {
+            let (set, checked) = (self.set.set.clone(), self.parts.saturating_add(1));
+            return Err(HolderError::Parts { set, checked, stated });
+        };
+        let mut entries = self.read(zip, sink)?;
+        let manifest = Manifest::open(&entries.manifest, &entries.signature, &self.binding.run_key)?;
+        self.header(&manifest, statement)?;
+        let part = self.set.set.part(statement.number);
+        let mut unnamed = Vec::new();
+        for row in manifest.rows() {
+            match row? {
+                Row::Object(opened) => {
+                    let seen = self.opened(&opened, true, &part)?;
+                    self.object(&opened.control, seen.object.as_ref(), &mut entries.objects)?;
+                    unnamed.push((opened.control, seen));
+                }
+                Row::Listed(opened) => {
+                    let seen = self.opened(&opened, false, &part)?;
+                    self.checked.listed = self.checked.listed.saturating_add(1);
+                    unnamed.push((opened.control, seen));
+                }
+                Row::Held(row) => self.held_row(&row)?,
+            }
+        }
+        if let Some(control) = entries.objects.into_keys().next() {
+            return Err(HolderError::NoRow(control));
+        }
+        // Names last: nothing is said about them unless all else holds.
+        for (control, seen) in unnamed {
+            self.names(control, &seen)?;
+        }
+        self.parts = self.parts.saturating_add(1);
+        Ok(CheckedPart { manifest: entries.manifest })
+    }
+
+    /// Reads the archive to its end.
+    fn read(&self, zip: impl Read, sink: &mut Sink<'_>) -> Result<Entries, HolderError> {
+        let mut zip = ZipReader::new(zip);
+        let mut entries = Entries::default();
+        let mut buffer = vec![0; CHUNK];
+        while let Some(mut entry) = zip.next_entry()? {
+            let name = entry.name().clone();
+            let mut read = |take: &mut Take<'_>| each_chunk(&mut entry, &mut buffer, take);
+            match &name {
+                Name::Object(control) => {
+                    let control: Control =
+                        control.parse().map_err(|_| HolderError::ObjectName(control.clone()))?;
+                    let (mut hash, mut size) = (Sha256::new(), 0_u64);
+                    sink(&control, &[]).map_err(|source| entry_error(&name, source))?;
+                    read(&mut |bytes| {
+                        hash.update(bytes);
+                        size = size.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                        sink(&control, bytes).map_err(|source| entry_error(&name, source))
+                    })?;
+                    entries.objects.insert(control, (Digest(hash.finalize().into()), size));
+                }
+                Name::Manifest => {
+                    read(&mut |bytes| append(&mut entries.manifest, bytes, MANIFEST, MAX_MANIFEST))?;
+                }
+                Name::Signature => {
+                    read(&mut |bytes| append(&mut entries.signature, bytes, SIGNATURE, MAX_SIGNATURE))?;
+                }
+                Name::Padding => {
+                    // A place where something could ride along unsigned.
+                    let may_be = matches!(self.set.set, SetName::Held(_));
+                    read(&mut |bytes| {
+                        let zeros = bytes.iter().all(|byte| *byte == 0);
+                        if may_be && zeros { Ok(()) } else { Err(HolderError::Padding) }
+                    })?;
+                    if !may_be {
+                        return Err(HolderError::Padding);
+                    }
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    fn header(&self, manifest: &Manifest<'_>, statement: &PartStatement) -> Result<(), HolderError> {
+        let header = manifest.header();
+        header.binding().must_equal(&self.binding)?;
+        BindingError::unless_equal("set", &self.set.set, &header.set)?;
+        BindingError::unless_equal("part", statement.number, header.part)?;
+        BindingError::unless_equal("batch", statement.batch, header.batch)?;
+        if header.recipients == self.set.recipients { Ok(()) } else { Err(HolderError::Recipients) }
+    }
+
+    /// Checks an opened row against its set and the inventory.
+    fn opened(&mut self, row: &Opened, kept: bool, part: &str) -> Result<Seen, HolderError> {
+        let control = &row.control;
+        let wrong = |what: String| HolderError::Row { control: control.clone(), what };
+        let seen = opened::see(control, &row.opening)?;
+        let decision = &seen.decision;
+        if decision.control.as_ref() != Some(control) {
+            return Err(wrong("its decision has another control number".to_owned()));
+        }
+        if decision.policy != self.binding.policy {
+            return Err(wrong(format!("decided under {}", decision.policy)));
+        }
+        let here = SetName::naming(&decision.outcome).as_ref() == Some(&self.set.set);
+        if !here || decision.outcome.is_kept() != kept {
+            return Err(wrong(format!("the outcome {} does not belong in this row", decision.outcome)));
+        }
+        if self.set.set != SetName::Captured && seen.hidden > 0 {
+            return Err(wrong("a compartment sees every name, and one is closed".to_owned()));
+        }
+        if let Some(object) = seen.object.as_ref().filter(|object| object.part != part) {
+            return Err(wrong(format!("its object is said to lie in `{}`", object.part.escape_debug())));
+        }
+        let mismatches = crate::item::mismatches(&seen.facts, decision, seen.object.as_ref());
+        if let Some(source) = mismatches.into_iter().next() {
+            return Err(HolderError::Mismatch { control: control.clone(), source });
+        }
+        self.number(control)?;
+        if let Some(compartment) =
+            self.policy.and_then(|policy| wrong_compartment(policy, control, &decision.outcome))
+        {
+            return Err(wrong(format!("a number of compartment {compartment}")));
+        }
+        let line = row.opening.commitments().line(decision.outcome.clone());
+        let what = match self.ticks.tick(&line) {
+            Tick::First => return Ok(seen),
+            Tick::Again => "was already used by another row of",
+            Tick::Absent => "is not in",
+        };
+        Err(HolderError::Line { control: control.clone(), line: line.to_string(), what })
+    }
+
+    fn object(
+        &mut self,
+        control: &Control,
+        stated: Option<&ObjectValue>,
+        objects: &mut BTreeMap<Control, (Digest, u64)>,
+    ) -> Result<(), HolderError> {
+        self.checked.items = self.checked.items.saturating_add(1);
+        let Some(stated) = stated else {
+            return Ok(()); // of a kind without content; an entry for it would be one without a row
+        };
+        let (found, found_size) =
+            objects.remove(control).ok_or_else(|| HolderError::NoObject(control.clone()))?;
+        if (found, found_size) != (stated.sha256, stated.size) {
+            let control = control.clone();
+            let (stated, stated_size) = (stated.sha256, stated.size);
+            return Err(HolderError::Object { control, found, found_size, stated, stated_size });
+        }
+        self.checked.objects = self.checked.objects.saturating_add(1);
+        self.checked.bytes = self.checked.bytes.saturating_add(found_size);
+        self.checked.partial = self.checked.partial.saturating_add(u64::from(!stated.unreadable.is_empty()));
+        Ok(())
+    }
+
+    fn held_row(&mut self, row: &HeldRow) -> Result<(), HolderError> {
+        let Series::Held(compartment) = row.control.series() else {
+            let what = "not a control number of a held item".to_owned();
+            return Err(HolderError::Row { control: row.control.clone(), what });
+        };
+        if self.set.set != SetName::Captured {
+            let what = "a compartment's manifest says nothing of other held items".to_owned();
+            return Err(HolderError::Row { control: row.control.clone(), what });
+        }
+        self.number(&row.control)?;
+        let count = self.held.entry(compartment).or_default();
+        *count = count.saturating_add(1);
+        self.checked.held = self.checked.held.saturating_add(1);
+        Ok(())
+    }
+
+    /// A control number is of this medium and stands once in the set.
+    fn number(&mut self, control: &Control) -> Result<(), HolderError> {
+        if !control.is_for(&self.binding.medium) {
+            let what = "a control number of another medium".to_owned();
+            return Err(HolderError::Row { control: control.clone(), what });
+        }
+        if self.controls.insert(control.clone()) { Ok(()) } else { Err(HolderError::Twice(control.clone())) }
+    }
+
+    /// Every name that the case team sees satisfies an include, and no exclude, by itself.
+    fn names(&self, control: Control, seen: &Seen) -> Result<(), HolderError> {
+        let Some(policy) = self.policy.filter(|_| self.set.set == SetName::Captured) else {
+            return Ok(());
+        };
+        let visible = scope::visible_names(policy, &seen.facts).len();
+        if visible == seen.facts.names.len() {
+            return Ok(());
+        }
+        let what = "it shows a name that is not in scope by itself".to_owned();
+        Err(HolderError::Row { control, what })
+    }
+
+    fn held_as_many_as_lines(&self) -> Result<(), HolderError> {
+        let counts = self.inventory.counts();
+        let held = counts.iter().filter(|(outcome, _)| matches!(outcome, Outcome::Held(_)));
+        let stated = held.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+        if stated != self.checked.held {
+            return Err(HolderError::Held { outcome: "held".to_owned(), stated, found: self.checked.held });
+        }
+        let compartments = self.policy.map_or(&[][..], Policy::compartments);
+        for (compartment, number) in compartments.iter().zip(1_u32..) {
+            let outcome = Outcome::Held(compartment.id.clone());
+            let stated = counts.get(&outcome).copied().unwrap_or(0);
+            let found = self.held.get(&number).copied().unwrap_or(0);
+            if stated != found {
+                return Err(HolderError::Held { outcome: outcome.to_string(), stated, found });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes what is read of an entry.
+type Take<'t> = dyn FnMut(&[u8]) -> Result<(), HolderError> + 't;
+
+fn each_chunk<R: Read>(
+    entry: &mut Entry<'_, R>,
+    buffer: &mut [u8],
+    take: &mut Take<'_>,
+) -> Result<(), HolderError> {
+    loop {
+        let count = entry.read(buffer).map_err(|source| entry_error(entry.name(), source))?;
+        match buffer.get(..count) {
+            None | Some([]) => return Ok(()),
+            Some(bytes) => take(bytes)?,
+        }
+    }
+}
+
+/// What an archive holds.
+#[derive(Default)]
+struct Entries {
+    objects: BTreeMap<Control, (Digest, u64)>,
+    manifest: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+fn append(to: &mut Vec<u8>, bytes: &[u8], entry: &'static str, limit: usize) -> Result<(), HolderError> {
+    if to.len().saturating_add(bytes.len()) > limit {
+        return Err(HolderError::TooLong { entry, limit });
+    }
+    to.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn entry_error(name: &Name, source: io::Error) -> HolderError {
+    HolderError::Entry { entry: name.to_string(), source }
+}

@@ -185,8 +185,15 @@ impl<'a> Replay<'a> {
         };
         self.one_line(key, record, &item);
         match parts {
-            Err(error) => self.raise(kind_of(&error), &item, &[], error.to_string()),
-            Ok(parts) => self.parts_of(&item, &parts),
+            Err(error) => {
+                // One finding for it: it counts as what it says it is.
+                let _ = DecisionValue::parse(&record.decision).map(|decision| self.tally.add(&decision));
+                self.raise(kind_of(&error), &item, &[], error.to_string());
+            }
+            Ok(parts) => {
+                self.tally.add(&parts.decision);
+                self.parts_of(&item, &parts);
+            }
         }
     }
 
@@ -221,7 +228,6 @@ impl<'a> Replay<'a> {
 
     fn parts_of(&mut self, item: &str, parts: &Parts) {
         let Parts { facts, decision, object, .. } = parts;
-        self.tally.add(decision);
         self.control(item, decision);
         if decision.policy != self.policy.id() {
             let detail = format!("decided under {}, not {}", decision.policy, self.policy.id());

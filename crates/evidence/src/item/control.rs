@@ -48,8 +48,8 @@ pub struct ControlError;
 impl Control {
     /// The control number `number` (from 1) of a series, for the medium of that label.
     ///
-    /// Of the label, upper-cased, the first 16 characters of `[A-Z0-9-]` stay;
-    /// where none is left, `MEDIUM` stands for it.
+    /// Of the label, upper-cased, the first 16 characters of `[A-Z0-9-]` stay, but for hyphens at its
+    /// beginning; where none is left, `MEDIUM` stands for it.
     #[must_use]
     pub fn new(medium_label: &str, series: Series, number: u64) -> Self {
         Self { label: label(medium_label), series, number }
@@ -75,12 +75,9 @@ impl Control {
 }
 
 fn label(medium_label: &str) -> String {
-    let kept: String = medium_label
-        .chars()
-        .map(|c| c.to_ascii_uppercase())
-        .filter(|c| is_label(*c))
-        .take(MAX_LABEL)
-        .collect();
+    let plain = medium_label.chars().map(|c| c.to_ascii_uppercase()).filter(|c| is_label(*c));
+    // A leading hyphen would read as an option on a command line.
+    let kept: String = plain.skip_while(|c| *c == '-').take(MAX_LABEL).collect();
     if kept.is_empty() { NO_LABEL.to_owned() } else { kept }
 }
 
@@ -114,6 +111,7 @@ impl FromStr for Control {
             Self { label: label.to_owned(), series, number: number.parse().map_err(|_| ControlError)? };
         let sound = (1..=MAX_LABEL).contains(&label.len())
             && label.chars().all(is_label)
+            && !label.starts_with('-')
             && control.number > 0
             && series != Series::Held(0)
             && control.to_string() == text; // one spelling: no sign, seven digits or as many as it takes
@@ -148,6 +146,7 @@ mod tests {
     fn one_spelling_per_value() {
         check("KC07", Series::Captured, 12, "KC07-C-0000012");
         check("kc-07 (left drive)", Series::Held(2), 1, "KC-07LEFTDRIVE-H2-0000001");
+        check("--x--", Series::Captured, 1, "X---C-0000001");
         check("\u{e9}", Series::Listed, 12_345_678, "MEDIUM-L-12345678");
         check("abcdefghijklmnopqrst", Series::Captured, 1, "ABCDEFGHIJKLMNOP-C-0000001");
         for wrong in [
@@ -161,6 +160,7 @@ mod tests {
             "KC07-X-0000001",
             "kc07-C-0000001",
             "-C-0000001",
+            "-X-C-0000001",
             "C-0000001",
             "ABCDEFGHIJKLMNOPQ-C-0000001",
             "KC07-C-0000001\n",

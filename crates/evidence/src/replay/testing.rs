@@ -188,8 +188,6 @@ pub(crate) struct Sealed {
     pub(crate) acquisition: Acquisition,
     pub(crate) inventory: Inventory,
     pub(crate) ledger: Vec<u8>,
-    /// One part per set.
-    pub(crate) parts: BTreeMap<SetName, Vec<u8>>,
 }
 
 impl Case {
@@ -334,9 +332,7 @@ impl Case {
         let binding = Binding::of(&acquisition);
         let records: Vec<Record> = self.items.iter().filter(kept).map(|item| item.record.clone()).collect();
         let ledger = self.ledger(&binding, &records);
-        let sets = acquisition.sets.iter().filter(|set| set.set != SetName::Ledger);
-        let parts = sets.map(|set| (set.set.clone(), self.part(&binding, set))).collect();
-        Sealed { acquisition, inventory, ledger, parts }
+        Sealed { acquisition, inventory, ledger }
     }
 
     /// A ledger part with these records, signed.
@@ -404,10 +400,6 @@ impl Case {
             entries.push((PADDING.to_owned(), vec![0; 1000]));
         }
         entries
-    }
-
-    fn part(&self, binding: &Binding, set: &SetStatement) -> Vec<u8> {
-        zipped(&self.entries(binding, set))
     }
 
     fn acquisition(&self, inventory: &Inventory) -> Acquisition {
