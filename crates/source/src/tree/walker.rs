@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::vec::IntoIter;
 
 use rustix::fs::{
-    Dir, Statx, StatxFlags, StatxTimestamp, fgetxattr, flistxattr, flistxattr_query, readlinkat,
+    Dir, Statx, StatxFlags, StatxTimestamp, fgetxattr, flistxattr, flistxattr_query, makedev, readlinkat,
 };
 use rustix::io::Errno;
 use scope::RawName;
@@ -90,11 +90,22 @@ pub(crate) fn times(stat: &Statx) -> Vec<Stamp> {
     times
 }
 
-/// Whether both are on one mount. A kernel that does not number mounts tells by the device alone.
+/// Whether both are on one mount. The number of the mount decides, where the kernel gives it: on overlayfs and btrfs
+/// one mount shows several devices.
 pub(crate) fn same_mount(stat: &Statx, root: &Statx) -> bool {
-    let device = |stat: &Statx| (stat.stx_dev_major, stat.stx_dev_minor);
     let numbered = |stat: &Statx| StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
-    device(stat) == device(root) && (!numbered(stat) || !numbered(root) || stat.stx_mnt_id == root.stx_mnt_id)
+    if numbered(stat) && numbered(root) {
+        stat.stx_mnt_id == root.stx_mnt_id
+    } else {
+        key(stat).0 == key(root).0
+    }
+}
+
+/// Device and inode number: what tells one item from another.
+type Key = (u64, u64);
+
+fn key(stat: &Statx) -> Key {
+    (makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino)
 }
 
 struct Walker<'a> {
@@ -102,10 +113,10 @@ struct Walker<'a> {
     root_stat: &'a Statx,
     visit: Visit<'a>,
     report: WalkReport,
-    /// Inodes already met.
-    seen: HashSet<u64>,
+    /// Items already met.
+    seen: HashSet<Key>,
     /// Items with several links, which wait for all their names.
-    linked: BTreeMap<u64, (Entry, u64)>,
+    linked: BTreeMap<Key, (Entry, u64)>,
     levels: Vec<Level>,
     /// The path of the deepest directory, without a slash at the end. One for all levels: a path of its own for each
     /// would grow with the square of the depth.
@@ -121,7 +132,7 @@ struct Level {
     /// Kept open, or opened again when it is needed: see [`KEPT_OPEN`].
     handle: Option<OwnedFd>,
     name: Vec<u8>,
-    inode: u64,
+    key: Key,
     /// How much of [`Walker::path`] is this directory's.
     path: usize,
     names: IntoIter<Vec<u8>>,
@@ -130,7 +141,7 @@ struct Level {
 impl Walker<'_> {
     fn run(&mut self, names: Vec<Vec<u8>>, complaint: Option<Errno>) -> ControlFlow<()> {
         self.report.names = 1;
-        self.seen.insert(self.root_stat.stx_ino);
+        self.seen.insert(key(self.root_stat));
         let entry = self.entry(self.root_stat, b"/".to_vec());
         let entry = self
             .with_attributes(entry, Some(self.root.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)))?;
@@ -139,7 +150,7 @@ impl Walker<'_> {
         if let Some(error) = complaint {
             self.issue(Some(&place), format!("a directory could not be read to its end: {error}"))?;
         }
-        self.push(None, Vec::new(), self.root_stat.stx_ino, Vec::new(), names);
+        self.push(None, Vec::new(), key(self.root_stat), Vec::new(), names);
         while let Some(level) = self.levels.last_mut() {
             let Some(name) = level.names.next() else {
                 self.levels.pop();
@@ -179,14 +190,14 @@ impl Walker<'_> {
             return self
                 .issue(Some(&place), "another file system is mounted here; it was not entered".into());
         }
-        if let Some((entry, found)) = self.linked.get_mut(&stat.stx_ino) {
+        if let Some((entry, found)) = self.linked.get_mut(&key(&stat)) {
             *found = found.saturating_add(1);
             if let Err(at) = entry.facts.names.binary_search_by(|known| known.0.cmp(&path)) {
                 entry.facts.names.insert(at, RawName(path));
             }
             return ControlFlow::Continue(());
         }
-        if !self.seen.insert(stat.stx_ino) {
+        if !self.seen.insert(key(&stat)) {
             return self.issue(Some(&place), "a further name of an item that counts one link, or was moved meanwhile; that name is not recorded".into());
         }
         let kind = kind(&stat);
@@ -206,11 +217,11 @@ impl Walker<'_> {
         };
         let handle = flags.map(|flags| open_same(&parent, &name, flags, &stat));
         if kind == Kind::Directory {
-            return self.enter(entry, name, path, handle);
+            return self.enter(entry, key(&stat), name, path, handle);
         }
         let entry = self.with_attributes(entry, handle)?;
         if stat.stx_nlink > 1 {
-            self.linked.insert(stat.stx_ino, (entry, 1));
+            self.linked.insert(key(&stat), (entry, 1));
             return ControlFlow::Continue(());
         }
         self.item(entry)
@@ -219,12 +230,12 @@ impl Walker<'_> {
     fn enter(
         &mut self,
         entry: Entry,
+        key: Key,
         name: Vec<u8>,
         path: Vec<u8>,
         handle: Option<Handle>,
     ) -> ControlFlow<()> {
         let place = entry.locator.clone();
-        let inode = entry.node.number();
         let (entry, handle) = match handle {
             Some(Ok(handle)) => {
                 let clone = handle.try_clone().map_err(|_| Errno::MFILE);
@@ -245,23 +256,16 @@ impl Walker<'_> {
                 if let Some(error) = complaint {
                     self.issue(Some(&place), format!("a directory could not be read to its end: {error}"))?;
                 }
-                self.push(Some(handle), name, inode, path, list);
+                self.push(Some(handle), name, key, path, list);
             }
             Err(error) => self.issue(Some(&place), format!("the directory could not be read: {error}"))?,
         }
         ControlFlow::Continue(())
     }
 
-    fn push(
-        &mut self,
-        handle: Option<OwnedFd>,
-        name: Vec<u8>,
-        inode: u64,
-        path: Vec<u8>,
-        names: Vec<Vec<u8>>,
-    ) {
+    fn push(&mut self, handle: Option<OwnedFd>, name: Vec<u8>, key: Key, path: Vec<u8>, names: Vec<Vec<u8>>) {
         self.waiting = self.waiting.saturating_add(names.len());
-        self.levels.push(Level { handle, name, inode, path: path.len(), names: names.into_iter() });
+        self.levels.push(Level { handle, name, key, path: path.len(), names: names.into_iter() });
         self.path = path;
         // Close the handle that fell out of the window, unless it is a milestone.
         let leaving = self.levels.len().checked_sub(KEPT_OPEN.saturating_add(1));
@@ -282,7 +286,7 @@ impl Walker<'_> {
         let first = open.unwrap_or(0).saturating_add(1);
         for level in self.levels.get_mut(first..).unwrap_or_default() {
             handle = open_beneath(&handle, OsStr::from_bytes(&level.name), NAMES)?;
-            if stat_fd(&handle)?.stx_ino != level.inode {
+            if key(&stat_fd(&handle)?) != level.key {
                 return Err(Errno::STALE); // another directory has taken its name
             }
         }
@@ -342,7 +346,7 @@ type Handle = Result<OwnedFd, Errno>;
 fn open_same(parent: &OwnedFd, name: &[u8], flags: rustix::fs::OFlags, stat: &Statx) -> Handle {
     let handle = open_beneath(parent, OsStr::from_bytes(name), flags)?;
     let opened = stat_fd(&handle)?;
-    let same = opened.stx_ino == stat.stx_ino && kind(&opened) == kind(stat) && same_mount(&opened, stat);
+    let same = key(&opened) == key(stat) && kind(&opened) == kind(stat) && same_mount(&opened, stat);
     if same { Ok(handle) } else { Err(Errno::STALE) }
 }
 
