@@ -28,6 +28,8 @@ use crate::sshsig::{self, PublicKey};
 use crate::words;
 
 mod file;
+#[cfg(test)]
+mod tests;
 
 /// Whom the verifier believes, in what role, with which keys.
 #[derive(Clone, Debug)]

@@ -225,3 +225,85 @@ fn stated_departure(action: &Action) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{AcquisitionEnd, CaseOpen, Note, PackageSeal, PolicyApprove};
+    use crate::verify::testing::key_line;
+
+    fn action(word: &str) -> Action {
+        let (kind, run) = word.split_once(' ').unwrap_or((word, "1"));
+        let package = RunNumber([run.as_bytes()[0]; 16]);
+        match kind {
+            "open" => Action::CaseOpen(CaseOpen { medium_label: "m".into(), description: String::new() }),
+            "approve" => Action::PolicyApprove(PolicyApprove {
+                policy: Digest([0; 32]),
+                approval: Digest([0; 32]),
+                rendering: Digest([0; 32]),
+                by: ApprovedBy::Signature,
+                instrument: None,
+                departure: None,
+            }),
+            "start" => Action::AcquisitionStart(AcquisitionStart {
+                package,
+                run_key: key_line(run),
+                policy: Digest([0; 32]),
+                medium: crate::acquisition::MediumStatement {
+                    label: "m".into(),
+                    form: "raw image".into(),
+                    size: None,
+                    ids: vec![],
+                },
+                freshness: "not checked".into(),
+                writable_source: None,
+                without_approval: None,
+                write_blocker: None,
+            }),
+            "end" => Action::AcquisitionEnd(AcquisitionEnd {
+                package,
+                items: 0,
+                captured: 0,
+                held: 0,
+                listed: 0,
+                left: 0,
+                bytes: 0,
+                unreadable: 0,
+                issues: 0,
+                interrupted: false,
+            }),
+            "seal" => {
+                Action::PackageSeal(PackageSeal { package, tagmanifest: Digest([0; 32]), signatures: vec![] })
+            }
+            _ => Action::Note(Note { text: String::new() }),
+        }
+    }
+
+    fn check(story: &str, expected: &str) {
+        let mut state = State::default();
+        let actions = (0..).zip(story.split(", ").map(action));
+        let problems: Vec<String> = actions.flat_map(|(index, action)| state.step(index, &action)).collect();
+        let problems = problems.join("; ");
+        assert!(
+            problems.contains(expected) && problems.is_empty() == expected.is_empty(),
+            "{story}: {problems}"
+        );
+    }
+
+    #[test]
+    fn what_may_follow_what() {
+        check("open, approve, start 1, end 1, seal 1", "");
+        check("open, approve, start 1, note, start 2, end 2, end 1, seal 1, seal 2", "");
+        check("approve, start 1", "case.open stands at index 0");
+        check("open, open", "case.open stands at index 0");
+        check("open, start 1", "is not approved");
+        check("open, start 1, approve", "is not approved");
+        check("open, approve, end 1", "was not started");
+        check("open, approve, start 1, seal 1", "has not ended");
+        check("open, approve, start 1, end 1, end 1", "has ended already");
+        check("open, approve, start 1, end 1, seal 1, seal 1", "is sealed already");
+        check("open, approve, start 1, end 1, seal 1, end 1", "is sealed already");
+        check("open, approve, start 1, start 1", "has been started before");
+        check("open, approve, start 1, end 2", "was not started");
+    }
+}

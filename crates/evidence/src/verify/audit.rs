@@ -15,7 +15,7 @@ use crate::replay::{Replay, ReplayError};
 use crate::report::{Answer, Finding, Intact, Report};
 
 /// Most bytes that one ledger part may inflate to. Rows are read one by one; this bounds time alone.
-const MAX_LEDGER: u64 = 1 << 40;
+pub(crate) const MAX_LEDGER: u64 = 1 << 40;
 
 /// Verifies a package, then opens its ledger with `options.identities` and replays every decision.
 ///

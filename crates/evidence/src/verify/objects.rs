@@ -1,12 +1,104 @@
-//! Check `objects`: with a holder's key, every object of the sets that it opens.
+//! Check `objects`: with a holder's key, rows, objects and inventory lines of every set that it opens.
 
-use super::{Checked, Context, Stop};
+use super::audit::{MAX_LEDGER, open};
+use super::package::trouble;
+use super::{Checked, Context, Stop, none_or_fail};
+use crate::acquisition::{Acquisition, SetName, SetStatement};
+use crate::gzip::GzipReader;
+use crate::holder::SetCheck;
+use crate::inventory::Inventory;
+use crate::ledger::LedgerReader;
+use crate::manifest::Binding;
 
 /// What is said where no key was given.
-const NO_KEY: &str = "contents of the captured parts, held parts and ledger: no key was given; a part may hold other \
-                      things than its set should, until somebody who holds its key has checked it";
+const NO_KEY: &str = "not checked: contents of the captured parts, the held parts and the ledger; no key was given. \
+                      Without one nobody sees whether a part holds only what its set may hold";
 
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
-    let _ = &context.options.identities;
-    Err(Stop::NotChecked(NO_KEY.to_owned()))
+    const INVENTORY: &str = "meta/inventory.txt";
+    if context.options.identities.is_empty() {
+        return Err(Stop::NotChecked(NO_KEY.to_owned()));
+    }
+    let acquisition = context.package.acquisition.as_ref().map_err(Clone::clone)?;
+    let source = context.files.open(INVENTORY).map_err(|e| trouble(INVENTORY, &e))?;
+    let inventory = Inventory::read(source).map_err(|e| Stop::Fail(e.to_string()))?;
+    let mut told = Vec::new();
+    let mut problems = Vec::new();
+    let mut opened = false;
+    for set in acquisition.sets.iter().filter(|set| !set.parts.is_empty()) {
+        let checked = match set.set {
+            SetName::Ledger => ledger(context, acquisition, set),
+            SetName::Captured | SetName::Held(_) => objects(context, acquisition, set, &inventory),
+        };
+        match checked {
+            Ok(detail) => {
+                opened = true;
+                told.push(format!("{}: {detail}", set.set));
+            }
+            Err(Stop::NotChecked(_)) => {
+                told.push(format!("{}: not checked, no key that was given opens it", set.set))
+            }
+            Err(Stop::Fail(detail)) => problems.push(format!("{}: {detail}", set.set)),
+            Err(stop @ Stop::Unfinished(_)) => return Err(stop),
+        }
+    }
+    let detail = told.join("; ");
+    if problems.is_empty() && !opened {
+        return Err(Stop::NotChecked(if detail.is_empty() {
+            "the package has no parts".to_owned()
+        } else {
+            detail
+        }));
+    }
+    none_or_fail(&problems, || detail)
+}
+
+/// Every object of a set, against its row and its line.
+fn objects(
+    context: &Context<'_>,
+    acquisition: &Acquisition,
+    set: &SetStatement,
+    inventory: &Inventory,
+) -> Checked {
+    let policy = context.package.policy.as_ref().ok();
+    let Some(mut check) = SetCheck::new(acquisition, &set.set, inventory, policy) else {
+        return Err(Stop::Fail("the acquisition does not state it".to_owned()));
+    };
+    for part in &set.parts {
+        let zip = open(context.files, part, context.options)
+            .map_err(|stop| no_key_after_first(part.number, stop))?;
+        check.part(zip, &mut |_, _| Ok(())).map_err(|e| Stop::Fail(format!("{}: {e}", part.file)))?;
+    }
+    let found = check.finish().map_err(|e| Stop::Fail(e.to_string()))?;
+    Ok(format!(
+        "{} items, {} objects with {} bytes, {} listed, {} held by others; each has its line",
+        found.items, found.objects, found.bytes, found.listed, found.held
+    ))
+}
+
+/// Every row of the ledger, up to the run key's signature. Whether decisions follow is what an audit says.
+fn ledger(context: &Context<'_>, acquisition: &Acquisition, set: &SetStatement) -> Checked {
+    let binding = Binding::of(acquisition);
+    let mut records = 0_u64;
+    for part in &set.parts {
+        let opened = open(context.files, part, context.options)
+            .map_err(|stop| no_key_after_first(part.number, stop))?;
+        let fail = |e: crate::ledger::LedgerError| Stop::Fail(format!("{}: {e}", part.file));
+        let mut reader = LedgerReader::new(GzipReader::new(opened, MAX_LEDGER)).map_err(fail)?;
+        while reader.next_record().map_err(fail)?.is_some() {
+            records = records.saturating_add(1);
+        }
+        reader.finish(&binding, part.number).map_err(fail)?;
+    }
+    Ok(format!("{records} records, signed by the run key; not replayed here"))
+}
+
+/// A key that opens the first part and not a later one shows that the parts have different readers.
+fn no_key_after_first(number: u64, stop: Stop) -> Stop {
+    match stop {
+        Stop::NotChecked(detail) if number > 1 => {
+            Stop::Fail(format!("{detail}, and one opens the part before"))
+        }
+        stop => stop,
+    }
 }

@@ -407,7 +407,7 @@ fn an_audit_follows_every_decision() {
     assert!(report.findings.iter().any(|finding| finding.kind == "outcome"), "{}", report.text());
     assert!(report.text().contains("NOT FOLLOWED"), "{}", report.text());
 
-    let (report, records) = audited("case", |_| {});
+    let (report, records) = audited("neutral", |_| {});
     assert_eq!(
         (report.followed, report.exit_code(), records),
         (Answer::NotChecked, 1, 0),
@@ -441,4 +441,25 @@ fn a_reexamination_answers_matched() {
     };
     report.reexamined("3 of 3 items, all", vec![finding]);
     assert_eq!((report.matched, report.exit_code()), (Answer::No, 2));
+}
+
+#[test]
+fn a_holder_sees_what_a_part_holds() {
+    // The captured part of these plans is no archive: nobody but its holder can tell.
+    let with = |key: &str| {
+        let (files, trust) = build(&plan(|p| with_ledger(p, |_| {})));
+        let options =
+            VerifyOptions { identities: vec![Box::new(identity(key).clone())], ..VerifyOptions::default() };
+        verify(&files, &trust, &options)
+    };
+    let report = with("case");
+    assert_eq!(failed(&report), ["objects"], "{}", report.text());
+    assert_eq!(report.intact, Intact::No);
+    let report = with("auditor");
+    let objects = report.check("objects").unwrap();
+    assert_eq!(objects.status, Status::Pass, "{}", report.text());
+    assert!(objects.detail.contains("captured: not checked"), "{}", objects.detail);
+    assert!(objects.detail.contains("ledger: 3 records"), "{}", objects.detail);
+    let report = with("neutral");
+    assert_eq!(report.check("objects").unwrap().status, Status::NotChecked, "{}", report.text());
 }
