@@ -30,6 +30,7 @@ pub mod policy;
 pub mod problem;
 mod read;
 pub mod render;
+mod selector;
 mod trit;
 
 pub use bundle::Bundle;

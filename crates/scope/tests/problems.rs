@@ -1,6 +1,12 @@
 //! Every kind of problem, each from one change of an example policy: message, place and hint.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may fail"
+)]
 
 use scope::{Bundle, Policy, PolicyProblems};
 
