@@ -380,3 +380,6 @@ mod hex_digest {
         Digest::from_hex(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -211,6 +211,12 @@ pub enum HolderError {
 }
 
 impl CheckedPart {
+    /// The bytes of `manifest.jsonl`, as the run key signed them.
+    #[must_use]
+    pub fn manifest(&self) -> &[u8] {
+        &self.manifest
+    }
+
     /// The rows, for whoever shows or extracts what the part holds.
     ///
     /// # Errors

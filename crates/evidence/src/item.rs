@@ -384,3 +384,6 @@ pub(crate) mod base64_bytes {
             .map_err(|_| serde::de::Error::custom(format_args!("not {N} bytes in padded standard base64")))
     }
 }
+
+#[cfg(test)]
+mod tests;

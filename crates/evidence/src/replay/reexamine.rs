@@ -241,3 +241,6 @@ fn short(bytes: &[u8]) -> u64 {
     let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(bytes);
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
+
+#[cfg(test)]
+mod tests;

@@ -353,6 +353,11 @@ impl Case {
         sshsig::armor(&self.run_key.verifying_key().to_bytes(), sshsig::MANIFEST, &signature.to_bytes())
     }
 
+    /// Opens a record whole.
+    pub(crate) fn whole(&self, record: &Record) -> Opening {
+        Opening::whole(&self.k, record)
+    }
+
     /// The rows of a set's manifest.
     pub(crate) fn rows(&self, set: &SetName) -> Vec<Row> {
         let mut rows = Vec::new();

@@ -1,0 +1,157 @@
+//! The ledger against the medium.
+
+use scope::facts::{Failure, HashFact};
+use scope::{Digest, RawName};
+
+use super::*;
+use crate::replay::testing::{Case, take, told};
+
+/// The medium as it was captured, or a changed one.
+fn medium(case: &Case) -> Vec<(String, Facts)> {
+    case.items.iter().map(|item| (item.record.locator.clone(), item.facts.clone())).collect()
+}
+
+/// Changes the medium; what the comparison finds must be this.
+fn check(change: impl FnOnce(&Case, &mut Vec<(String, Facts)>), expected: &[&str]) {
+    let case = Case::new();
+    let mut items = medium(&case);
+    change(&case, &mut items);
+    let found = match_medium(case.items.iter().map(|item| &item.record), items);
+    let found: Vec<String> = found.iter().map(told).collect();
+    assert_eq!(found, expected);
+}
+
+fn at<'m>(items: &'m mut [(String, Facts)], name: &str) -> &'m mut Facts {
+    let name = RawName::from(name);
+    &mut items.iter_mut().find(|(_, facts)| facts.names.contains(&name)).unwrap().1
+}
+
+#[test]
+fn the_same_medium_has_no_findings() {
+    check(|_, _| {}, &[]);
+    check(|_, items| items.reverse(), &[]);
+}
+
+#[test]
+fn missing_and_extra() {
+    check(
+        |case, items| {
+            items.push((
+                "ext4:test/inode:77:0".into(),
+                Facts { names: vec!["/new\n".into()], ..case.items[2].facts.clone() },
+            ))
+        },
+        &["missing /new%0A: on the medium at ext4:test/inode:77:0, not in the ledger"],
+    );
+    check(
+        |_, items| {
+            items.pop();
+        },
+        &["extra ext4:test/inode:14:0: in the ledger, not on the medium"],
+    );
+}
+
+#[test]
+fn facts_that_differ_are_named() {
+    let gate = "/srv/tenant/www/gate.php";
+    check(
+        |_, items| {
+            let facts = at(items, gate);
+            facts.size = Some(6);
+            facts.uid = None;
+            facts.times[0].ns += 1;
+        },
+        &["fact /srv/tenant/www/gate.php: the medium differs from the ledger in: size, time modified, uid"],
+    );
+    check(
+        |_, items| at(items, gate).names.push("/srv/zzz".into()),
+        &["fact /srv/tenant/www/gate.php (and 1 more): the medium differs from the ledger in: name"],
+    );
+    check(
+        |_, items| at(items, "/srv/pool/named.bin").hash.as_mut().unwrap().sha256 = Digest::of(b"other"),
+        &["fact /srv/pool/named.bin: the medium differs from the ledger in: hash"],
+    );
+    check(
+        |_, items| {
+            let facts = at(items, "/srv/pool/named.bin");
+            facts.hash = None;
+            facts.failures.push(Failure { look: Look::Hash, reason: "read error".into() });
+        },
+        &["fact /srv/pool/named.bin: the medium differs from the ledger in: failure of hash, hash"],
+    );
+    check(
+        |_, items| at(items, "/srv/mail/1.eml").keywords[0].hits.clear(),
+        &["fact /srv/mail/1.eml: the medium differs from the ledger in: keywords"],
+    );
+}
+
+#[test]
+fn looks_that_only_one_side_took_are_not_compared() {
+    // Looked into deeper today.
+    check(|case, items| take(&case.policy, Look::Hash, at(items, "/etc/passwd"), b"root:x:0:0"), &[]);
+    // Not hashed today.
+    check(
+        |_, items| {
+            let facts = at(items, "/srv/pool/named.bin");
+            (facts.hash, facts.looks) = (None, vec![Look::Metadata]);
+        },
+        &[],
+    );
+    // With MD5 today: the same content.
+    check(
+        |_, items| {
+            let hash = at(items, "/srv/pool/named.bin").hash.as_mut().unwrap();
+            *hash = HashFact { md5: Some("0".repeat(32)), ..hash.clone() };
+        },
+        &[],
+    );
+}
+
+#[test]
+fn what_reading_moves_is_compared_on_an_image_alone() {
+    let move_times = |items: &mut [(String, Facts)]| {
+        let facts = at(items, "/etc/passwd");
+        facts.times[1].ns += 1;
+        facts.allocated = Some(8192);
+    };
+    check(
+        |_, items| move_times(items),
+        &["fact /etc/passwd: the medium differs from the ledger in: allocated, time accessed"],
+    );
+    let mut case = Case::new();
+    for item in &mut case.items {
+        item.facts.volume = "tree".into();
+    }
+    let mut reexamination = Reexamination::new();
+    medium(&case).iter().for_each(|(locator, facts)| reexamination.recorded_facts(locator, facts));
+    let mut items = medium(&case);
+    move_times(&mut items);
+    at(&mut items, "/etc/passwd").times[0].ns += 1;
+    items.iter().for_each(|(locator, facts)| reexamination.item(locator, facts));
+    let found: Vec<String> = reexamination.finish().iter().map(told).collect();
+    assert_eq!(found, ["fact /etc/passwd: the medium differs from the ledger in: time modified"]);
+}
+
+#[test]
+fn a_sample_says_nothing_of_what_was_not_drawn() {
+    let case = Case::new();
+    let mut reexamination = Reexamination::new();
+    case.items.iter().for_each(|item| reexamination.record(&item.record).unwrap());
+    let (locator, facts) = medium(&case).remove(3);
+    reexamination.item(&locator, &Facts { mode: None, ..facts });
+    let found: Vec<String> = reexamination.finish_sample().iter().map(told).collect();
+    assert_eq!(found, ["fact /srv/tenant/www/gate.php: the medium differs from the ledger in: mode"]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_a_finding_and_not_a_missing_item() {
+    let mut case = Case::new();
+    let items = medium(&case);
+    case.record("/etc/passwd").facts.reverse();
+    let found = match_medium(case.items.iter().map(|item| &item.record), items);
+    let found: Vec<String> = found.iter().map(told).collect();
+    assert_eq!(
+        found,
+        ["fact ext4:test/inode:14:0: the facts cannot be used: facts are doubled or out of order"]
+    );
+}
