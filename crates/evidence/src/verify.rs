@@ -58,6 +58,17 @@ pub fn verify(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) ->
     Verification::run(files, trust_bytes, options).report
 }
 
+/// The policy in a package, read from its bundle. Whether it is the approved one, [`verify`] says.
+///
+/// # Errors
+///
+/// In words: which file cannot be read, or what is wrong with the policy.
+pub fn policy_of(files: &dyn Files) -> Result<scope::Policy, String> {
+    Package::read(files).policy.map_err(|stop| match stop {
+        Stop::Fail(why) | Stop::NotChecked(why) | Stop::Unfinished(why) => why,
+    })
+}
+
 /// A finished verification: the report, and what it was made from.
 pub(crate) struct Verification {
     pub(crate) report: Report,

@@ -133,11 +133,12 @@ impl Log {
         Some(head)
     }
 
-    /// The last checkpoint in the log, with the number of entries that it should cover.
-    #[must_use]
-    pub fn last_checkpoint(&self) -> Option<(u64, &[u8])> {
+    /// Every checkpoint in the log, each with the number of entries that it should cover, in order.
+    ///
+    /// They are not verified here: see [`SignedCheckpoint`](crate::checkpoint::SignedCheckpoint).
+    pub fn checkpoints(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let covered = (1_u64..).zip(&self.entries);
-        covered.filter_map(|(size, logged)| Some((size, logged.checkpoint.as_deref()?))).last()
+        covered.filter_map(|(size, logged)| Some((size, logged.checkpoint.as_deref()?)))
     }
 
     fn problem(&mut self, problem: String) {

@@ -2,6 +2,7 @@
 
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::checkpoint::SignedCheckpoint;
+use crate::custody_log::folder;
 use crate::sshsig::PublicKey;
 
 /// The log from its first entry: indices, chain, tree, signatures, quorums, and what may follow what.
@@ -20,39 +21,48 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     })
 }
 
-/// The last checkpoint: signed by the log key, over a tree that is this log's and holds package.seal.
+/// Every checkpoint: signed by the log key, over a tree that is this log's; the last one holds package.seal.
 pub(crate) fn checkpoint(context: &mut Context<'_>) -> Checked {
     let trust = context.trust()?;
     let log = &context.package.log;
-    let Some((covers, bytes)) = log.last_checkpoint() else {
-        return Err(Stop::Fail("no entry of the custody log has a checkpoint".to_owned()));
-    };
     let PublicKey::Ed25519(log_key) = trust.log_key() else {
         return Err(Stop::Fail("the log key is not an ssh-ed25519 key".to_owned()));
     };
-    let note = SignedCheckpoint::parse(bytes).map_err(|e| Stop::Fail(format!("checkpoint: {e}")))?;
     let mut problems = Vec::new();
-    if let Err(e) = note.verify(trust.origin(), log_key) {
-        problems.push(format!("checkpoint: {e}"));
-    }
-    let head = &note.checkpoint;
-    if head.size != covers {
-        problems.push(format!(
-            "checkpoint: of {} entries, and lies with the entry that makes {covers}",
-            head.size
-        ));
-    }
-    match log.head_at(head.size).and_then(|head| head.tree()) {
-        Some(tree) if tree.root == head.root => {}
-        Some(tree) => problems.push(format!("checkpoint: root {}, the log's is {}", head.root, tree.root)),
-        None => {
-            problems.push(format!("checkpoint: of {} entries, the log has {}", head.size, log.entries.len()))
+    let mut last = None;
+    for (covers, bytes) in log.checkpoints() {
+        let at = folder(covers.saturating_sub(1));
+        let note = match SignedCheckpoint::parse(bytes) {
+            Ok(note) => note,
+            Err(e) => {
+                problems.push(format!("{at}/checkpoint: {e}"));
+                continue;
+            }
+        };
+        if let Err(e) = note.verify(trust.origin(), log_key) {
+            problems.push(format!("{at}/checkpoint: {e}"));
         }
+        let head = note.checkpoint;
+        if head.size != covers {
+            problems.push(format!("{at}/checkpoint: of {} entries, and lies with entry {covers}", head.size));
+        }
+        match log.head_at(head.size).and_then(|head| head.tree()) {
+            Some(tree) if tree.root == head.root => {}
+            Some(tree) => {
+                problems.push(format!("{at}/checkpoint: root {}, the log's is {}", head.root, tree.root))
+            }
+            None => problems.push(format!("{at}/checkpoint: the log has {} entries", log.entries.len())),
+        }
+        last = Some(head);
     }
+    let Some(head) = last else {
+        problems.push("no entry of the custody log has a checkpoint that can be read".to_owned());
+        return none_or_fail(&problems, String::new);
+    };
     match context.package.seal_event() {
         Some((logged, _)) if logged.event.index < head.size => {}
-        Some(_) => problems.push("checkpoint: package.seal does not lie under it".to_owned()),
-        None => problems.push("checkpoint: the log has no package.seal of this run".to_owned()),
+        Some(_) => problems.push("package.seal does not lie under the last checkpoint".to_owned()),
+        None => problems.push("the log has no package.seal of this run".to_owned()),
     }
     none_or_fail(&problems, || format!("signed by the log key: {} entries, root {}", head.size, head.root))
 }

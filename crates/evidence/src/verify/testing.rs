@@ -59,6 +59,9 @@ fn recipient(name: &str) -> String {
     identity(name).to_public().to_string()
 }
 
+/// Who signs an event.
+pub(crate) type Signers = Box<dyn Fn(&Action) -> Vec<&'static str>>;
+
 /// What a test may change before the package is signed.
 pub(crate) struct Plan {
     pub(crate) trust: String,
@@ -71,7 +74,7 @@ pub(crate) struct Plan {
     pub(crate) approval_signer: (&'static str, &'static str),
     pub(crate) acquisition: Box<dyn Fn(&mut Acquisition)>,
     pub(crate) event: Box<dyn Fn(&mut Action)>,
-    pub(crate) signers: Box<dyn Fn(&Action) -> Vec<&'static str>>,
+    pub(crate) signers: Signers,
     pub(crate) event_namespace: &'static str,
     pub(crate) seal_signers: Vec<&'static str>,
     pub(crate) seal_namespace: &'static str,

@@ -260,7 +260,7 @@ fn the_log_is_signed_by_those_it_needs() {
     check(&plan(|p| p.signers = Box::new(|_| vec!["other"])), "log", "case.open needs examiner");
     check(&start(|s| s.run_key = "ssh-rsa AAAA".into()), "log", "run_key: not an ssh-ed25519 key");
     check(&plan(|p| p.log_key = "other"), "checkpoint", "log key");
-    check(&plan(|p| p.checkpoint_size = Some(4)), "checkpoint", "package.seal does not lie under it");
+    check(&plan(|p| p.checkpoint_size = Some(4)), "checkpoint", "package.seal does not lie under");
     check(
         &plan(|p| p.last = Box::new(|f| drop(f.remove("custody/000004/checkpoint")))),
         "checkpoint",
