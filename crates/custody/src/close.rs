@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 use evidence::acquisition::{
     Acquisition, Departure, Format, InventoryStatement, RunNumber, SetStatement, WalkStatement,
 };
+use evidence::bag::{self, Info, Manifest};
 use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
-use scope::{Digest, Outcome};
+use scope::Outcome;
 
 use crate::durable::Disk;
 use crate::package::{PackageError, PackageWriter, Totals, WORK};
@@ -145,13 +146,13 @@ impl Closed {
         disk.write_new(&partial.join("VERIFY.txt"), VERIFY.as_bytes())?;
         journal.remove()?;
         disk.remove_folder(&partial.join(WORK))?;
-        let tagmanifest = bag(&disk, &partial, &binding.origin, binding.package, &ended)?;
+        let tagmanifest = write_bag(&disk, &partial, &binding.origin, binding.package, &ended)?;
         Ok(Unsealed { disk, out, partial, run: binding.package, tagmanifest })
     }
 }
 
 /// Writes the tag files of a BagIt 1.0 bag; the bytes of the tag manifest.
-fn bag(
+fn write_bag(
     disk: &Disk,
     root: &Path,
     origin: &str,
@@ -166,15 +167,17 @@ fn bag(
         bytes = bytes.saturating_add(length);
         payload.insert(path.clone(), digest_of(disk, &root.join(path))?);
     }
-    disk.write_new(&root.join("manifest-sha256.txt"), manifest(&payload).as_bytes())?;
-    let bagit = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
-    disk.write_new(&root.join("bagit.txt"), bagit.as_bytes())?;
-    let info = format!(
-        "External-Identifier: {origin} {run}\nBagging-Date: {}\nPayload-Oxum: {bytes}.{}\nBagIt-Profile-Identifier: {PROFILE}\n",
-        ended.at().format("%Y-%m-%d"),
-        payload.len(),
-    );
-    disk.write_new(&root.join("bag-info.txt"), info.as_bytes())?;
+    let oxum = format!("{bytes}.{}", payload.len());
+    disk.write_new(&root.join("manifest-sha256.txt"), Manifest(payload).to_string().as_bytes())?;
+    disk.write_new(&root.join("bagit.txt"), bag::BAGIT_TXT.as_bytes())?;
+    let info = [
+        ("External-Identifier", format!("{origin} {run}")),
+        ("Bagging-Date", ended.at().format("%Y-%m-%d").to_string()),
+        ("Payload-Oxum", oxum),
+        ("BagIt-Profile-Identifier", PROFILE.to_owned()),
+    ];
+    let info = Info(info.map(|(label, value)| (label.to_owned(), value)).into());
+    disk.write_new(&root.join("bag-info.txt"), info.to_string().as_bytes())?;
     let mut tags = BTreeMap::new();
     for folder in ["", "meta", "meta/policy"] {
         for name in disk.file_names(&root.join(folder))? {
@@ -182,13 +185,9 @@ fn bag(
             tags.insert(path.clone(), digest_of(disk, &root.join(path))?);
         }
     }
-    let tagmanifest = manifest(&tags).into_bytes();
+    let tagmanifest = Manifest(tags).to_string().into_bytes();
     disk.write_new(&root.join("tagmanifest-sha256.txt"), &tagmanifest)?;
     Ok(tagmanifest)
-}
-
-fn manifest(files: &BTreeMap<String, Digest>) -> String {
-    files.iter().map(|(path, digest)| format!("{}  {path}\n", digest.hex())).collect()
 }
 
 /// What kind of bag this is.

@@ -73,14 +73,14 @@ pub struct SetRecipients {
 pub struct Options {
     /// Bytes of all open parts at which a batch ends. An item is never split, so a part can be longer.
     pub part_size: u64,
-    /// Items at which a batch ends.
+    /// Items at which a batch ends: 1 to 65,536, which is what a reader of a part accepts.
     pub items: u64,
 }
 
 impl Default for Options {
     /// 1 GiB and 65,536 items.
     fn default() -> Self {
-        Self { part_size: 1 << 30, items: 1 << 16 }
+        Self { part_size: 1 << 30, items: MAX_ITEMS }
     }
 }
 
@@ -273,7 +273,7 @@ impl PackageWriter {
             runs: Runs::new(disk, &work),
             compartments: setup.recipients.compartments.into_iter().map(|(id, _)| id).collect(),
             run_key: setup.run_key,
-            options: setup.options,
+            options: Options { items: setup.options.items.clamp(1, MAX_ITEMS), ..setup.options },
             batch: None,
             batches: 0,
             numbers: BTreeMap::new(),
@@ -597,6 +597,9 @@ pub fn partial_path(out: &Path) -> PathBuf {
     name.push(".partial");
     PathBuf::from(name)
 }
+
+/// Most items of a batch: the zip profile's bound on entries follows from it.
+const MAX_ITEMS: u64 = 1 << 16;
 
 /// The folder of what never ships.
 pub(crate) const WORK: &str = ".work";

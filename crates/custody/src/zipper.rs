@@ -1,6 +1,6 @@
 //! Writing the zip profile, in one pass, to an output that cannot seek.
 //!
-//! Implements `docs/spec/part.md`, section "Zip profile". Every entry is method 8
+//! Implements `docs/spec/zip-profile.md`, version 1. Every entry is method 8
 //! with bit 3: zeros in the local header, content, one signed ZIP64 descriptor.
 //! Where compression does not pay, the content is in stored blocks of
 //! deflate, so that the method stays the same.
@@ -320,7 +320,7 @@ fn end_records(entries: u64, begins: u64, size: u64) -> Vec<u8> {
 }
 
 fn needs_zip64(entries: u64, begins: u64, size: u64) -> bool {
-    entries >= u64::from(u16::MAX) || begins >= U32_FULL || size >= U32_FULL
+    entries > u64::from(u16::MAX) || begins > U32_FULL || size > U32_FULL
 }
 
 /// Compresses all of `input`, appending to `out`.
