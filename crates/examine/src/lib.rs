@@ -11,8 +11,10 @@
 //! content    the whole content          kw/1 and text/1     docs/spec/keywords.md
 //! ```
 
+pub mod every_item;
 pub mod examine;
 pub mod keywords;
 pub mod magic;
 
+pub use every_item::{Event, EveryItemError, every_item};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};

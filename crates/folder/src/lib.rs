@@ -1,7 +1,9 @@
 //! A package in a folder, as the checks of `evidence` want to see it.
 //!
-//! Both programs read packages, and neither may use the other: what they
-//! share stands here. Nothing in this crate writes.
+//! Both programs read packages and audit them, and neither may use the other:
+//! what they share stands here. Nothing in this crate writes.
+
+mod against;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -10,6 +12,8 @@ use std::path::{Path, PathBuf};
 use evidence::files::{Files, ReadSeek};
 use scope::RawName;
 use walkdir::WalkDir;
+
+pub use against::audit_against;
 
 /// The folder of one package. Links in it are reported and never followed.
 #[derive(Clone, Debug)]

@@ -116,6 +116,7 @@ pub struct CaseNewArgs {
     /// The log's signing key (`ambit key new log`).
     #[arg(long, value_name = "KEY")]
     pub log_key: PathBuf,
+    /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
 }
@@ -177,8 +178,10 @@ pub enum PolicyCommand {
 pub struct ApproveArgs {
     /// The policy folder, or its policy.toml.
     pub policy: PathBuf,
+    /// Which case.
     #[command(flatten)]
     pub case: CaseArg,
+    /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
     /// The order is on paper: FILE is its scan, recorded by digest and attested by the signer.
@@ -215,15 +218,24 @@ pub struct ExamineArgs {
     /// Go on although the medium's identity does not match the policy. Goes on the record as a departure.
     #[arg(long, value_name = "REASON")]
     pub other_medium: Option<String>,
+    /// The asset tag that a person read off the medium, where the policy names it by that.
+    #[arg(long, value_name = "TAG")]
+    pub asset_tag: Option<String>,
+    /// Compute the SHA-256 of the whole image first, for the record and where the policy names it by that.
+    #[arg(long)]
+    pub digest_medium: bool,
 }
 
 /// `ambit plan`.
 #[derive(Args, Debug)]
 pub struct PlanArgs {
+    /// What is examined.
     #[command(flatten)]
     pub examine: ExamineArgs,
+    /// Which case.
     #[command(flatten)]
     pub case: CaseArg,
+    /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
 }
@@ -231,13 +243,16 @@ pub struct PlanArgs {
 /// `ambit capture`.
 #[derive(Args, Debug)]
 pub struct CaptureArgs {
+    /// What is examined.
     #[command(flatten)]
     pub examine: ExamineArgs,
+    /// Which case.
     #[command(flatten)]
     pub case: CaseArg,
     /// The trust file: principals, roles and quorums.
     #[arg(long, value_name = "FILE")]
     pub trust: PathBuf,
+    /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
     /// The package to make, such as KC07.ambit. Must not exist.
@@ -249,7 +264,7 @@ pub struct CaptureArgs {
     /// Record SHA-1 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
     #[arg(long)]
     pub sha1: bool,
-    /// Close a part after so many bytes of content.
+    /// End a batch once its parts hold so many bytes. An item is never split.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub part_size: u64,
     /// Make, model and serial of the write blocker, for the record.
@@ -265,8 +280,10 @@ pub struct SignArgs {
     /// The trust file: principals, roles and quorums.
     #[arg(long, value_name = "FILE")]
     pub trust: PathBuf,
+    /// Which case.
     #[command(flatten)]
     pub case: CaseArg,
+    /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
 }

@@ -113,10 +113,6 @@ impl<'a> Console<'a> {
         written.and_then(|()| self.out.flush()).context("standard output")
     }
 
-    pub(crate) fn is_json(&self) -> bool {
-        self.json
-    }
-
     pub(crate) fn failure(&mut self, failure: &Failure) {
         if self.json {
             let value = serde_json::json!({ "error": failure.message, "hint": failure.hint });

@@ -7,7 +7,10 @@
 pub mod cli;
 mod command;
 mod console;
+mod load;
 mod progress;
+mod survey;
+mod workplace;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -1,0 +1,59 @@
+//! Every item of a source, looked into as deep as its decision needs.
+
+use std::ops::ControlFlow;
+
+use source::{Entry, Issue, Source, SourceError, WalkEvent, WalkReport};
+
+use crate::{ExamineError, Examined, Examiner};
+
+/// What a walk gives: an item with its decision, or something that could not be read.
+#[derive(Debug)]
+pub enum Event<'e> {
+    /// An item, examined.
+    Item(&'e Entry, Examined),
+    /// A place that could not be walked.
+    Issue(Issue),
+}
+
+/// Why a source could not be examined to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EveryItemError {
+    /// The source's root.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// An item. What cannot be read is a fact of it; this is a policy that no facts can satisfy.
+    #[error("item {locator}: {source}")]
+    Item {
+        /// Where it is.
+        locator: String,
+        /// Why.
+        source: ExamineError,
+    },
+}
+
+/// Walks `source` and examines every item. Folders that the policy closes are not entered.
+///
+/// Captures, plans and re-examinations all go through here, so that they see the same items.
+///
+/// # Errors
+///
+/// [`EveryItemError`]. Damage below the root is an [`Event::Issue`].
+pub fn every_item(
+    examiner: &Examiner<'_>,
+    source: &dyn Source,
+    visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+) -> Result<WalkReport, EveryItemError> {
+    let mut failed = None;
+    let report = source.walk(&mut |event| match event {
+        WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
+        WalkEvent::Item(entry) => match examiner.examine(&entry, source) {
+            Ok(examined) => visit(Event::Item(&entry, examined)),
+            Err(source) => {
+                failed = Some(EveryItemError::Item { locator: entry.locator, source });
+                ControlFlow::Break(())
+            }
+        },
+    })?;
+    failed.map_or(Ok(report), Err)
+}

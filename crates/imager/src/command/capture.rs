@@ -1,0 +1,294 @@
+//! `ambit capture`: examine, decide, keep or leave, seal.
+//!
+//! ```text
+//! authority, quorum, medium       refused here: nothing was read
+//! acquisition.start               signed by all, durable, before the first item
+//! look, decide, keep or leave     one pass; the record of every item
+//! acquisition.end                 what was counted
+//! seal                            signatures, package.seal, checkpoint; OUT.partial becomes OUT
+//! ```
+
+use std::io::Read;
+
+use custody::{
+    Content, Disk, Ending, Item, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
+    Unsealed,
+};
+use evidence::acquisition::{Departure, RecordLeft};
+use evidence::event::{AcquisitionStart, Action, Note, PackageSeal};
+use evidence::trust::Step;
+use examine::Examined;
+use scope::policy::LeftRecord;
+use scope::{Digest, Policy, visible_names};
+use serde_json::{Value, json};
+use source::{Entry, Source};
+
+use super::plan::{summary, summary_value};
+use crate::cli::CaptureArgs;
+use crate::console::{Console, Context as _, Exit, Failure};
+use crate::load;
+use crate::load::Passphrases;
+use crate::survey::{self, Tally};
+use crate::workplace::{self, Ready};
+
+pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let loaded = load::policy(&args.examine.policy)?;
+    let policy = &loaded.policy;
+    refuse_what_this_version_lacks(policy)?;
+    let (mut case, case_trust) = workplace::open_case(&args.case, &loaded.folder)?;
+    let (trust, _) = load::trust(&args.trust)?;
+    if trust.digest() != case_trust.digest() {
+        console.say("note: this trust file is not the one that the case was opened with");
+    }
+    let signers = load::signers(&args.signing, &trust, console)?;
+    workplace::need_quorum(&trust, Step::AcquisitionStart, &signers)?;
+    let signed_by: Vec<&Signer> = signers.iter().collect();
+    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
+    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    let ready = workplace::ready(&args.examine, &loaded, &case, &trust, console)?;
+    let tool = workplace::tool()?;
+    let disk = Disk::new();
+    if args.out.symlink_metadata().is_ok() {
+        return Err(Failure::new(format!("{} exists; nothing is overwritten", args.out.display())));
+    }
+
+    for departure in &ready.overrides {
+        let action = Action::Override(departure.clone());
+        case.append(workplace::statement(action, "", &tool), &signed_by).context("custody log")?;
+    }
+    let run = custody::new_run_number().context("run number")?;
+    let run_key = SecretKey::generate("run").context("run key")?;
+    let began = workplace::now();
+    let start = Action::AcquisitionStart(AcquisitionStart {
+        package: run,
+        run_key: run_key.public_line(),
+        policy: policy.id(),
+        medium: ready.medium.clone(),
+        freshness: "not checked".to_owned(),
+        writable_source: ready.writable_source.clone(),
+        without_approval: ready.without_approval.clone(),
+        write_blocker: args.write_blocker.clone(),
+    });
+    case.append(workplace::statement(start, "", &tool), &signed_by).context("custody log")?;
+
+    let setup = Setup {
+        origin: trust.origin().to_owned(),
+        package: run,
+        medium: ready.medium.clone(),
+        policy: policy.id(),
+        run_key,
+        recipients: recipients(policy),
+        record_left: match policy.record().left {
+            LeftRecord::Facts => RecordLeft::Facts,
+            LeftRecord::Counts => RecordLeft::Counts,
+        },
+        options: Batches { part_size: args.part_size, ..Batches::default() },
+    };
+    let mut writer = PackageWriter::create(&disk, &args.out, &case.state(), setup)
+        .context(format_args!("package {}", args.out.display()))?;
+    let options = examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() };
+    let walked =
+        survey::survey("capture", policy, &ready.opened, &options, &mut |source, entry, examined| {
+            keep(&mut writer, policy, source, entry, &examined)
+        });
+    let tally = match walked {
+        Ok(tally) => tally,
+        Err(failure) => {
+            // The log says how a run ended even where there is no package to say it.
+            let text = format!("the acquisition {run} ended without a package");
+            let note = workplace::statement(Action::Note(Note { text }), "", &tool);
+            case.append(note, &signed_by).context("custody log")?;
+            return Err(failure.hint(format!(
+                "{}.partial is no package; keep it with the case, mend the fault, and capture again to a new name",
+                args.out.display()
+            )));
+        }
+    };
+
+    let closed = writer.close().context("package")?;
+    let end = closed.end(tally.issues, tally.interrupted.is_some());
+    let unreadable = end.unreadable;
+    case.append(workplace::statement(Action::AcquisitionEnd(end), "", &tool), &signed_by)
+        .context("custody log")?;
+    let log = case.tree().ok_or_else(|| Failure::new("the custody log is empty"))?;
+    let inventory = closed.inventory().clone();
+    let ending = Ending {
+        tool: tool.clone(),
+        began,
+        ended: workplace::now(),
+        log,
+        limits: limits(&ready, &tally, policy),
+        walk: tally.walks.clone(),
+        departures: departures(&ready),
+        policy_files: policy_files(&loaded, &case, &ready)?,
+    };
+    let unsealed = closed.finish(ending).context("package")?;
+    let tagmanifest = unsealed.tagmanifest();
+    let sealed = seal(unsealed, &mut case, &trust, &signers, &log_key, &tool, run, tagmanifest)?;
+
+    let mut text = summary(&tally, policy);
+    text += &format!(
+        "\n\npackage        {}\nsealed bytes   {tagmanifest}\ninventory root {}  ({} lines)\ncustody log    {} entries\n",
+        args.out.display(),
+        inventory.root,
+        inventory.lines,
+        case.log().size()
+    );
+    text += match sealed {
+        true => "sealed; write the two digests into your notes, and have the witness do the same",
+        false => {
+            "NOT sealed yet: the quorum of package.seal is not met. Next: ambit sign PKG --trust FILE --sign-as NAME=KEY"
+        }
+    };
+    if unreadable > 0 {
+        text += &format!(
+            "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
+        );
+    }
+    let mut value = summary_value(&tally, policy);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("package".to_owned(), json!(args.out.display().to_string()));
+        fields.insert("run".to_owned(), json!(run));
+        fields.insert("tagmanifest".to_owned(), json!(tagmanifest));
+        fields.insert("inventory".to_owned(), json!(inventory));
+        fields.insert("sealed".to_owned(), json!(sealed));
+        fields.insert("unreadable".to_owned(), json!(unreadable));
+    }
+    console.result(&value, text)?;
+    Ok(if ready.departs() || tally.interrupted.is_some() { Exit::Departures } else { Exit::Done })
+}
+
+/// Puts one decided item where its outcome says.
+fn keep(
+    writer: &mut PackageWriter,
+    policy: &Policy,
+    source: &dyn Source,
+    entry: &Entry,
+    examined: &Examined,
+) -> Result<survey::Kept, Failure> {
+    let (facts, decision) = (&examined.facts, &examined.decision);
+    let visible = visible_names(policy, facts);
+    let item = Item { locator: &entry.locator, facts, decision, visible: &visible };
+    if !decision.outcome.is_kept() {
+        writer.record(&item).context("package")?;
+        return Ok(None);
+    }
+    if !facts.kind.has_content() {
+        writer.keep(&item, None).context("package")?;
+        return Ok(Some(0));
+    }
+    let length = facts.size.unwrap_or(0);
+    let keep = |writer: &mut PackageWriter, bytes: &mut dyn Read| {
+        let content = Content { length, bytes, unreadable: &Vec::new };
+        writer.keep(&item, Some(content)).context("package")
+    };
+    let kept = match &examined.content {
+        Some(content) => keep(writer, &mut content.as_slice())?,
+        None => match source.open(entry) {
+            Ok(mut stream) => keep(writer, &mut stream)?,
+            // What cannot be opened is an object of which nothing could be read, and its record says so.
+            Err(error) => keep(writer, &mut Unreadable(Some(std::io::Error::other(error))))?,
+        },
+    };
+    Ok(Some(kept.object.map_or(0, |object| object.size)))
+}
+
+/// A stream that gives its error and nothing else.
+struct Unreadable(Option<std::io::Error>);
+
+impl Read for Unreadable {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(self.0.take().unwrap_or_else(|| std::io::Error::other("not readable")))
+    }
+}
+
+/// For whom each set is encrypted: the policy says so, and nobody else.
+fn recipients(policy: &Policy) -> SetRecipients {
+    let named = policy.recipients();
+    SetRecipients {
+        captured: [named.case.as_slice(), &named.captured_also].concat(),
+        compartments: policy.compartments().iter().map(|c| (c.id.clone(), c.recipients.clone())).collect(),
+        ledger: [named.auditor.as_slice(), &named.court].concat(),
+    }
+}
+
+fn refuse_what_this_version_lacks(policy: &Policy) -> Result<(), Failure> {
+    match policy.lists().iter().find(|list| list.restricted) {
+        None => Ok(()),
+        Some(list) => Err(Failure::new(format!(
+            "the list `{}` is restricted, and this version cannot keep a list out of the package",
+            list.id
+        ))
+        .hint("have the policy approved without `restricted`, or wait for a version that can")),
+    }
+}
+
+fn limits(ready: &Ready, tally: &Tally, policy: &Policy) -> Vec<String> {
+    let mut limits = ready.opened.medium.limits.clone();
+    if tally.issues > 0 {
+        limits.push(format!("{} places of the medium could not be walked", tally.issues));
+    }
+    if tally.failed_looks > 0 {
+        limits.push(format!("{} looks could not be taken to their end", tally.failed_looks));
+    }
+    for rule in tally.idle_rules(policy) {
+        limits.push(format!("rule {rule} determined no item on this medium"));
+    }
+    if !policy.target().closed.is_empty() {
+        limits.push(
+            "the policy closes folders: nothing below them was listed, counted or looked at".to_owned(),
+        );
+    }
+    if let Some(reason) = &tally.interrupted {
+        limits.push(format!("stopped at {reason}; what lies beyond was not examined"));
+    }
+    limits
+}
+
+fn departures(ready: &Ready) -> Vec<Departure> {
+    let stated = [
+        ("no approval on record", &ready.without_approval),
+        ("the source was writable", &ready.writable_source),
+    ];
+    let stated = stated.into_iter().filter_map(|(what, reason)| Some((what.to_owned(), reason.clone()?)));
+    let overrides = ready.overrides.iter().map(|o| (o.what.clone(), o.reason.clone()));
+    stated.chain(overrides).map(|(what, reason)| Departure { what, reason }).collect()
+}
+
+/// What goes into `meta/policy`: what was approved, or, where nothing was, the bundle that was followed.
+fn policy_files(
+    loaded: &load::LoadedPolicy,
+    case: &custody::CaseFolder,
+    ready: &Ready,
+) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    if ready.without_approval.is_none() {
+        return case.policy_files().context("case");
+    }
+    let mut files: Vec<(String, Vec<u8>)> =
+        loaded.bundle.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+    files.push(("rendering.md".to_owned(), scope::render(&loaded.policy).into_bytes()));
+    Ok(files)
+}
+
+/// Seals if those present make up the quorum; otherwise leaves the package to `ambit sign`.
+#[expect(clippy::too_many_arguments, reason = "each is a different thing that a seal needs")]
+fn seal(
+    unsealed: Unsealed,
+    case: &mut custody::CaseFolder,
+    trust: &evidence::trust::Trust,
+    signers: &[Signer],
+    log_key: &SecretKey,
+    tool: &evidence::event::Tool,
+    run: evidence::acquisition::RunNumber,
+    tagmanifest: Digest,
+) -> Result<bool, Failure> {
+    let by: Vec<&Signer> = signers.iter().collect();
+    if workplace::need_quorum(trust, Step::PackageSeal, signers).is_err() {
+        unsealed.leave_open(case, &by, log_key).context("seal")?;
+        return Ok(false);
+    }
+    // The signatures are filled in by the seal itself.
+    let action = Action::PackageSeal(PackageSeal { package: run, tagmanifest, signatures: Vec::new() });
+    unsealed.seal(case, workplace::statement(action, "", tool), &by, log_key).context("seal")?;
+    Ok(true)
+}

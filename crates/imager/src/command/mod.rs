@@ -1,0 +1,33 @@
+//! The commands: parse, do, render.
+
+mod capture;
+mod case;
+mod demo;
+mod key;
+mod open;
+mod plan;
+mod policy;
+mod sign;
+
+mod trust;
+
+use crate::cli::{CaseCommand, Command, KeyCommand, PolicyCommand, TrustCommand};
+use crate::console::{Console, Exit, Failure};
+
+pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    match command {
+        Command::Key(KeyCommand::New(args)) => key::new(&args, console),
+        Command::Trust(TrustCommand::Show { trust }) => trust::show(&trust, console),
+        Command::Case(CaseCommand::New(args)) => case::new(&args, console),
+        Command::Policy(PolicyCommand::Check { policy, deny_warnings }) => {
+            policy::check(&policy, deny_warnings, console)
+        }
+        Command::Policy(PolicyCommand::Render { policy }) => policy::render(&policy, console),
+        Command::Policy(PolicyCommand::Approve(args)) => policy::approve(&args, console),
+        Command::Plan(args) => plan::plan(&args, console),
+        Command::Capture(args) => capture::capture(&args, console),
+        Command::Sign(args) => sign::sign(&args, console),
+        Command::Open(args) => open::open(&args, console),
+        Command::Demo(args) => demo::demo(&args, console),
+    }
+}

@@ -1,0 +1,118 @@
+//! `ambit plan`: what a policy would take, in counts. Nothing is taken, and the log says that somebody looked.
+
+use std::collections::BTreeMap;
+
+use custody::Signer;
+use evidence::event::{Action, Examine};
+use evidence::trust::Step;
+use scope::Policy;
+use serde_json::{Value, json};
+
+use crate::cli::PlanArgs;
+use crate::console::{Console, Context as _, Exit, Failure};
+use crate::survey::{self, Amount, Tally};
+use crate::{load, workplace};
+
+pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let loaded = load::policy(&args.examine.policy)?;
+    let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
+    let signers = load::signers(&args.signing, &trust, console)?;
+    workplace::need_quorum(&trust, Step::Examine, &signers)?;
+    let ready = workplace::ready(&args.examine, &loaded, &case, &trust, console)?;
+    let tool = workplace::tool()?;
+    let signed_by: Vec<&Signer> = signers.iter().collect();
+    for departure in &ready.overrides {
+        let action = Action::Override(departure.clone());
+        case.append(workplace::statement(action, "", &tool), &signed_by).context("custody log")?;
+    }
+    let options = examine::Options::default();
+    let walked = survey::survey("plan", &loaded.policy, &ready.opened, &options, &mut |_, _, examined| {
+        let bytes = examined.facts.size.unwrap_or(0);
+        Ok(examined.decision.outcome.is_kept().then_some(bytes))
+    });
+    // A look is a look, however the walk ended: the event is written first, the failure told after.
+    let (tally, failure) = match walked {
+        Ok(tally) => (tally, None),
+        Err(failure) => (Tally::default(), Some(failure)),
+    };
+    let mut counts: BTreeMap<String, u64> =
+        tally.outcomes.iter().map(|(outcome, amount)| (outcome.to_string(), amount.items)).collect();
+    counts.insert("items".to_owned(), tally.items);
+    let action = Action::Examine(Examine {
+        purpose: "plan".to_owned(),
+        policy: Some(loaded.policy.id()),
+        medium: ready.medium.clone(),
+        counts,
+    });
+    let reason = ready.without_approval.clone().unwrap_or_default();
+    let event =
+        case.append(workplace::statement(action, &reason, &tool), &signed_by).context("custody log")?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    let mut text = summary(&tally, &loaded.policy);
+    text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
+    let mut value = summary_value(&tally, &loaded.policy);
+    if let Value::Object(fields) = &mut value {
+        fields.insert("event".to_owned(), json!(event.index));
+    }
+    console.result(&value, text)?;
+    Ok(if ready.departs() { Exit::Departures } else { Exit::Done })
+}
+
+/// The counts as a table for people.
+pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
+    let mut text = String::from("outcome                     items            bytes\n");
+    let mut row = |name: &str, amount: Amount| {
+        text += &format!("{name:<22} {:>10} {:>16}\n", amount.items, amount.bytes);
+    };
+    for (outcome, amount) in &tally.outcomes {
+        row(&outcome.to_string(), *amount);
+    }
+    row("all", tally.total(|_| true));
+    text += "\nrule                        items            bytes   (an item under every rule that determined it)\n";
+    for rule in policy.rules() {
+        let amount = tally.rules.get(&rule.id).copied().unwrap_or_default();
+        let effect = rule.effect.word();
+        text += &format!("{:<12} {effect:<9} {:>10} {:>16}\n", rule.id, amount.items, amount.bytes);
+    }
+    for tier in ["out-of-scope", "undetermined"] {
+        let amount = tally.tiers.get(tier).copied().unwrap_or_default();
+        text += &format!("({tier:<20}) {:>9} {:>16}\n", amount.items, amount.bytes);
+    }
+    text += "\ndeepest look                items\n";
+    for (look, items) in &tally.deepest {
+        text += &format!("{:<22} {items:>10}\n", look.word());
+    }
+    for rule in tally.idle_rules(policy) {
+        text += &format!("\nnote: rule {rule} determined nothing on this medium; is its path or list right?");
+    }
+    if tally.failed_looks > 0 {
+        text += &format!("\nnote: {} looks could not be taken to their end", tally.failed_looks);
+    }
+    if tally.issues > 0 {
+        text += &format!("\nnote: {} places of the medium could not be walked", tally.issues);
+    }
+    if let Some(reason) = &tally.interrupted {
+        text += &format!("\nnote: stopped at {reason}; what lies beyond was not examined");
+    }
+    text
+}
+
+/// The counts as JSON: the same, by name.
+pub(super) fn summary_value(tally: &Tally, policy: &Policy) -> Value {
+    let outcomes: BTreeMap<String, Amount> =
+        tally.outcomes.iter().map(|(outcome, amount)| (outcome.to_string(), *amount)).collect();
+    json!({
+        "policy": policy.id(),
+        "items": tally.items,
+        "outcomes": outcomes,
+        "rules": tally.rules,
+        "tiers": tally.tiers,
+        "deepest_look": tally.deepest,
+        "idle_rules": tally.idle_rules(policy),
+        "failed_looks": tally.failed_looks,
+        "issues": tally.issues,
+        "interrupted": tally.interrupted,
+    })
+}

@@ -1,0 +1,140 @@
+//! `ambit policy`: check, render, approve.
+
+use std::path::Path;
+
+use custody::Signer;
+use evidence::acquisition::MediumId;
+use evidence::approval::{Approval, NAMESPACE};
+use evidence::event::{Action, ApprovedBy, PolicyApprove};
+use evidence::trust::Step;
+use scope::{Digest, lint};
+use serde_json::json;
+
+use crate::cli::ApproveArgs;
+use crate::console::{Console, Context as _, Exit, Failure};
+use crate::{load, workplace};
+
+pub(super) fn check(path: &Path, deny_warnings: bool, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let loaded = load::policy(path)?;
+    let policy = &loaded.policy;
+    let lints = lint(policy);
+    let mut text = format!(
+        "{} version {}: {}\npolicy id {}\n{} rules, {} selectors, {} lists, {} compartments\n",
+        policy.schema_id().escape_debug(),
+        policy.version(),
+        policy.title().escape_debug(),
+        policy.id(),
+        policy.rules().len(),
+        policy.selectors().len(),
+        policy.lists().len(),
+        policy.compartments().len()
+    );
+    for lint in &lints {
+        text += &format!("warning: {}: {} [{}]\n", lint.about, lint.message, lint.id);
+    }
+    let warnings: Vec<_> =
+        lints.iter().map(|l| json!({ "id": l.id, "about": l.about, "message": l.message })).collect();
+    let value = json!({
+        "policy": policy.id(),
+        "id": policy.schema_id(),
+        "version": policy.version(),
+        "warnings": warnings,
+    });
+    console.result(&value, text)?;
+    Ok(if deny_warnings && !lints.is_empty() { Exit::No } else { Exit::Done })
+}
+
+pub(super) fn render(path: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let loaded = load::policy(path)?;
+    let rendering = scope::render(&loaded.policy);
+    console.result(&json!({ "policy": loaded.policy.id(), "rendering": rendering }), &rendering)?;
+    Ok(Exit::Done)
+}
+
+pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let loaded = load::policy(&args.policy)?;
+    let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
+    let signers = load::signers(&args.signing, &trust, console)?;
+    let by = if args.instrument.is_some() { ApprovedBy::Instrument } else { ApprovedBy::Signature };
+    match by {
+        ApprovedBy::Signature => workplace::need_quorum(&trust, Step::PolicyApprove, &signers)?,
+        ApprovedBy::Instrument => attested(args, &signers)?,
+    }
+    let instrument = match &args.instrument {
+        Some(path) => Some(Digest::of(&load::read(path, MAX_INSTRUMENT)?)),
+        None => None,
+    };
+    let policy = &loaded.policy;
+    let label = case.file().medium_label.clone();
+    let Some(spec) = policy.target().media.iter().find(|spec| spec.label == label) else {
+        return Err(Failure::no(format!("the policy does not name the case's medium `{label}`"))
+            .hint("approve it in the case of a medium that it names"));
+    };
+    let ids =
+        spec.ids.iter().map(|(kind, value)| MediumId { kind: kind.word().into(), value: value.clone() });
+    let rendering = scope::render(policy);
+    let approval = Approval {
+        origin: trust.origin().to_owned(),
+        medium: label.clone(),
+        medium_ids: ids.collect(),
+        policy: policy.id(),
+        rendering: Digest::of(rendering.as_bytes()),
+        renderer: scope::RENDERER.to_owned(),
+        instrument,
+    };
+    let bytes = approval.to_bytes();
+    let mut files: Vec<(String, Vec<u8>)> =
+        loaded.bundle.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
+    files.push(("rendering.md".to_owned(), rendering.into_bytes()));
+    files.push(("approval.txt".to_owned(), bytes.clone()));
+    for signer in &signers {
+        let signature = signer.sign(NAMESPACE, &bytes).into_bytes();
+        files.push((format!("approval.txt.{}.sig", signer.principal()), signature));
+    }
+    case.store_policy(&files).context("case")?;
+    let action = Action::PolicyApprove(PolicyApprove {
+        policy: approval.policy,
+        approval: Digest::of(&bytes),
+        rendering: approval.rendering,
+        by,
+        instrument,
+        departure: None,
+    });
+    let statement = workplace::statement(action, "", &workplace::tool()?);
+    let signed_by: Vec<&Signer> = signers.iter().collect();
+    let event = case.append(statement, &signed_by).context("custody log")?;
+    let names: Vec<_> = signers.iter().map(Signer::principal).collect();
+    let how = match by {
+        ApprovedBy::Signature => "approved by",
+        ApprovedBy::Instrument => "order on paper attested by",
+    };
+    let text = format!(
+        "policy {}\n{how} {} for medium {label}: event {}, policy.approve\nread what was approved: {}",
+        approval.policy,
+        names.join(" and "),
+        event.index,
+        case.root().join("policy/rendering.md").display()
+    );
+    let value = json!({
+        "policy": approval.policy,
+        "approval": Digest::of(&bytes),
+        "rendering": approval.rendering,
+        "signed_by": names,
+        "event": event.index,
+    });
+    console.result(&value, text)?;
+    Ok(Exit::Done)
+}
+
+/// An order on paper rests on a person who attests it, and who signs.
+fn attested(args: &ApproveArgs, signers: &[Signer]) -> Result<(), Failure> {
+    let named = args.attested_by.as_deref();
+    match signers.iter().any(|signer| named.is_none_or(|name| signer.principal() == name)) {
+        true => Ok(()),
+        false => Err(Failure::new("the order on paper is attested by nobody")
+            .hint("give --attested-by NAME, and --sign-as NAME=KEY of that person")),
+    }
+}
+
+/// Longest scan of an order that is read: hundreds of pages.
+const MAX_INSTRUMENT: u64 = 1 << 30;

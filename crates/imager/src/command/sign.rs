@@ -1,0 +1,101 @@
+//! `ambit sign`: a seal signature that comes later than the capture.
+//!
+//! The signer sees counts and roots, and the package is verified up to its
+//! seal before anything is signed.
+
+use chrono::Local;
+use custody::seal::{Keeper, add_signature, conclude, signed_by};
+use custody::{CaseFolder, Disk, Signer};
+use evidence::event::{Action, PackageSeal};
+use evidence::report::Status;
+use evidence::trust::{Role, Step};
+use evidence::verify::{VerifyOptions, verify};
+use folder::Folder;
+use scope::Digest;
+use serde_json::json;
+
+use crate::cli::SignArgs;
+use crate::console::{Console, Context as _, Exit, Failure};
+use crate::load::{self, Passphrases};
+use crate::workplace;
+
+pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let (trust, trust_bytes) = load::trust(&args.trust)?;
+    let disk = Disk::new();
+    let package = &args.package;
+    let files = Folder::open(package).context(package.display())?;
+    let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
+    let report = verify(&files, &trust_bytes, &options);
+    // What must hold before somebody puts a name under it. The seal, and what rests on it, is what is missing yet.
+    for id in ["trust", "bag", "inventory", "agreement"] {
+        match report.check(id) {
+            Some(check) if check.status != Status::Fail => {}
+            Some(check) => {
+                return Err(Failure::no(format!(
+                    "{}: check `{id}` fails: {}",
+                    package.display(),
+                    check.detail
+                ))
+                .hint("do not sign this package"));
+            }
+            None => return Err(Failure::new(format!("the check `{id}` was not made"))),
+        }
+    }
+    for (outcome, items) in &report.summary.counts {
+        console.say(format_args!("{outcome:<22} {items:>10}"));
+    }
+    let sealed = load::read(&package.join("tagmanifest-sha256.txt"), MAX_TAGMANIFEST)?;
+    let tagmanifest = Digest::of(&sealed);
+    console.say(format_args!("sealed bytes   {tagmanifest}"));
+
+    let signers = load::signers(&args.signing, &trust, console)?;
+    if signers.is_empty() {
+        return Err(Failure::new("nobody signs").hint("give --sign-as NAME=KEY"));
+    }
+    let before = signed_by(&disk, package).context("seal")?;
+    for signer in &signers {
+        if before.iter().any(|name| name == signer.principal()) {
+            return Err(Failure::new(format!("`{}` has sealed this package already", signer.principal())));
+        }
+        add_signature(&disk, package, signer).context("seal")?;
+    }
+    let all = signed_by(&disk, package).context("seal")?;
+    let names: Vec<(&str, Option<Role>)> = all.iter().map(|name| (name.as_str(), None)).collect();
+    let concluded = trust.meets(Step::PackageSeal, &names).is_ok();
+    if concluded {
+        finish(args, &signers, tagmanifest, &report.summary.package, console)?;
+    }
+    let text = match concluded {
+        true => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
+        false => format!("signed by {}; the quorum of package.seal is not met yet", all.join(" and ")),
+    };
+    let value = json!({ "tagmanifest": tagmanifest, "signed_by": all, "sealed": concluded });
+    console.result(&value, text)?;
+    Ok(Exit::Done)
+}
+
+/// Appends package.seal: to the case's log where the case is at hand, else to the package's own.
+fn finish(
+    args: &SignArgs,
+    signers: &[Signer],
+    tagmanifest: Digest,
+    run: &str,
+    console: &mut Console<'_>,
+) -> Result<(), Failure> {
+    let disk = Disk::new();
+    let by: Vec<&Signer> = signers.iter().collect();
+    let package = run.parse().context("run number")?;
+    let action = Action::PackageSeal(PackageSeal { package, tagmanifest, signatures: Vec::new() });
+    let statement = workplace::statement(action, "", &workplace::tool()?);
+    let Ok(dir) = workplace::find_case(&args.case, &args.package) else {
+        console.say("the case folder is not at hand: package.seal goes to the package's own log, without a checkpoint");
+        return conclude(&disk, &args.package, Keeper::Package, statement, &by, None).context("seal");
+    };
+    let mut case = CaseFolder::open(&disk, &dir).context(format_args!("case {}", dir.display()))?;
+    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
+    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    conclude(&disk, &args.package, Keeper::Case(&mut case), statement, &by, Some(&log_key)).context("seal")
+}
+
+/// Longest tag manifest read: a hundred bytes per sealed file.
+const MAX_TAGMANIFEST: u64 = 64 << 20;

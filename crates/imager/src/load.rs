@@ -1,0 +1,198 @@
+//! Reading what the commands are given: policies, trust files, keys, passphrases.
+
+use std::fs::{self, File};
+use std::io::{IsTerminal as _, Read as _};
+use std::path::{Path, PathBuf};
+
+use custody::Signer;
+use custody::durable::Disk;
+use custody::identities;
+use custody::keys::{KeyWarning, SecretKey};
+use evidence::event::Person;
+use evidence::trust::{MAX_TRUST, Trust};
+use scope::{Bundle, Policy};
+use zeroize::Zeroizing;
+
+use crate::cli::SigningArgs;
+use crate::console::{Console, Context as _, Failure};
+
+/// A policy, with the exact bytes that it was read from.
+pub(crate) struct LoadedPolicy {
+    pub(crate) bundle: Bundle,
+    pub(crate) policy: Policy,
+    /// The folder it was read from.
+    pub(crate) folder: PathBuf,
+}
+
+/// Reads a policy folder, or the folder of a `policy.toml`.
+///
+/// The bundle is `policy.toml` and the list files that it names: other files beside it
+/// (a README, cases) are not part of what is approved.
+pub(crate) fn policy(path: &Path) -> Result<LoadedPolicy, Failure> {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new(".")) };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if !path.is_dir() && path.file_name().is_none_or(|name| name != Bundle::POLICY) {
+        return Err(Failure::new(format!("{}: not a policy", path.display()))
+            .hint("give a policy folder, or the policy.toml in it"));
+    }
+    let mut bundle = Bundle::new();
+    add(&mut bundle, folder, Bundle::POLICY, Bundle::MAX_POLICY)?;
+    for name in bundle.named_files() {
+        add(&mut bundle, folder, &name, Bundle::MAX_LIST)?;
+    }
+    match Policy::parse(&bundle) {
+        Ok(policy) => Ok(LoadedPolicy { bundle, policy, folder: folder.to_owned() }),
+        Err(problems) => Err(Failure::no(format!("{} is not a policy\n\n{problems}", path.display()))
+            .hint("mend the places shown, then run `ambit policy check` again")),
+    }
+}
+
+fn add(bundle: &mut Bundle, folder: &Path, name: &str, limit: usize) -> Result<(), Failure> {
+    let path = folder.join(name);
+    let bytes = read(&path, limit as u64)?;
+    bundle.insert(name, bytes).context(path.display())
+}
+
+/// Reads a small file whole.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).context(path.display())?;
+    file.take(limit + 1).read_to_end(&mut bytes).context(path.display())?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::new(format!("{}: more than {limit} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+/// A trust file and its bytes.
+pub(crate) fn trust(path: &Path) -> Result<(Trust, Vec<u8>), Failure> {
+    let bytes = read(path, MAX_TRUST as u64)?;
+    let trust = Trust::parse(&bytes).context(format_args!("trust file {}", path.display()))?;
+    Ok((trust, bytes))
+}
+
+/// Where a passphrase comes from: a file that was named, or the person at the terminal.
+pub(crate) struct Passphrases {
+    from_file: Option<Zeroizing<String>>,
+}
+
+impl Passphrases {
+    pub(crate) fn new(file: Option<&Path>) -> Result<Self, Failure> {
+        let from_file = match file {
+            None => None,
+            Some(path) => {
+                let text = Zeroizing::new(fs::read_to_string(path).context(path.display())?);
+                Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
+            }
+        };
+        Ok(Self { from_file })
+    }
+
+    /// The passphrase of the key at `path`; `None` where there is nobody to ask.
+    pub(crate) fn ask(&self, path: &Path) -> Option<Zeroizing<String>> {
+        if let Some(passphrase) = &self.from_file {
+            return Some(passphrase.clone());
+        }
+        if !std::io::stdin().is_terminal() {
+            return None;
+        }
+        rpassword::prompt_password(format!("passphrase of {}: ", path.display())).ok().map(Zeroizing::new)
+    }
+
+    /// A passphrase for new keys, typed twice.
+    pub(crate) fn invent(&self, name: &str) -> Result<Zeroizing<String>, Failure> {
+        if let Some(passphrase) = &self.from_file {
+            return Ok(passphrase.clone());
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::new("there is no terminal to ask for a passphrase").hint(
+                "give --passphrase-file FILE, or --unprotected for keys that anyone who can read them may use",
+            ));
+        }
+        let ask = |prompt: String| rpassword::prompt_password(prompt).map(Zeroizing::new).context("terminal");
+        let first = ask(format!("new passphrase for {name}: "))?;
+        let second = ask("the same again: ".to_owned())?;
+        if *first != *second {
+            return Err(Failure::new("the two passphrases differ; no key was made"));
+        }
+        Ok(first)
+    }
+}
+
+/// Loads the keys of all `--sign-as`.
+///
+/// A key that is not its principal's in the trust file is refused before anything is signed.
+pub(crate) fn signers(
+    args: &SigningArgs,
+    trust: &Trust,
+    console: &mut Console<'_>,
+) -> Result<Vec<Signer>, Failure> {
+    let passphrases = Passphrases::new(args.passphrase_file.as_deref())?;
+    let mut signers: Vec<Signer> = Vec::new();
+    for sign_as in &args.sign_as {
+        let name = &sign_as.principal;
+        let known = trust.principal(name).ok_or_else(|| {
+            let names: Vec<_> = trust.principals().iter().map(|p| p.name.as_str()).collect();
+            Failure::new(format!("the trust file has no principal `{name}`"))
+                .hint(format!("it has {}", names.join(", ")))
+        })?;
+        if signers.iter().any(|signer| signer.principal() == name) {
+            return Err(Failure::new(format!("--sign-as {name} is given twice")));
+        }
+        let key = signing_key(&sign_as.key, &passphrases, console)?;
+        if !known.keys.iter().any(|public| public.to_string() == key.public_line()) {
+            return Err(Failure::new(format!(
+                "{}: this is not a key of `{name}` in the trust file",
+                sign_as.key.display()
+            ))
+            .hint("give the key that the trust file lists, or have the trust file amended"));
+        }
+        let person = Person {
+            principal: known.name.clone(),
+            role: known
+                .roles
+                .first()
+                .copied()
+                .ok_or_else(|| Failure::new(format!("`{name}` has no role")))?,
+            person: known.person.clone(),
+            organisation: known.organisation.clone(),
+        };
+        signers.push(Signer { person, key });
+    }
+    signers.sort_by(|a, b| a.principal().cmp(b.principal()));
+    Ok(signers)
+}
+
+/// Loads one OpenSSH key.
+pub(crate) fn signing_key(
+    path: &Path,
+    passphrases: &Passphrases,
+    console: &mut Console<'_>,
+) -> Result<SecretKey, Failure> {
+    let (key, warnings) = SecretKey::load(&Disk::new(), path, &mut |path| passphrases.ask(path))
+        .context(format_args!("key {}", path.display()))?;
+    warn(&warnings, console);
+    Ok(key)
+}
+
+/// Loads the identities of one age identity file.
+pub(crate) fn identities(
+    path: &Path,
+    passphrase_file: Option<&Path>,
+    console: &mut Console<'_>,
+) -> Result<Vec<Box<dyn age::Identity>>, Failure> {
+    let passphrases = Passphrases::new(passphrase_file)?;
+    let (identities, warnings) = identities::load(&Disk::new(), path, &mut |path| passphrases.ask(path))
+        .context(format_args!("identity {}", path.display()))?;
+    warn(&warnings, console);
+    Ok(identities.into_iter().map(|key| Box::new(key) as Box<dyn age::Identity>).collect())
+}
+
+fn warn(warnings: &[KeyWarning], console: &mut Console<'_>) {
+    for warning in warnings {
+        // An unprotected key is a choice that was made; a readable one may be an accident.
+        if matches!(warning, KeyWarning::Readable { .. }) {
+            console.say(format_args!("warning: {warning}"));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The case folder at work: who signs, what may be examined, and on what authority.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, FixedOffset, Local};
+use custody::{CaseFolder, Disk, Signer};
+use evidence::acquisition::{MediumId, MediumStatement};
+use evidence::approval::{Approval, NAMESPACE};
+use evidence::custody_log::Statement;
+use evidence::event::{Action, Clock, Moment, Override, Tool};
+use evidence::sshsig;
+use evidence::trust::{Role, Step, Trust};
+use scope::Digest;
+use source::{OpenOptions, Opened};
+
+use crate::cli::{CaseArg, ExamineArgs};
+use crate::console::{Console, Context as _, Failure};
+use crate::load::{self, LoadedPolicy};
+
+/// The case's own copy of the trust file: it says who the signers are. No verifier reads it.
+pub(crate) const TRUST: &str = "trust.toml";
+
+/// The case folder that was named, or the one that lies where a case folder lies.
+pub(crate) fn find_case(arg: &CaseArg, beside: &Path) -> Result<PathBuf, Failure> {
+    if let Some(dir) = &arg.dir {
+        return Ok(dir.clone());
+    }
+    let is_case = |dir: &PathBuf| dir.join("case.json").is_file();
+    let beside = std::path::absolute(beside).ok().and_then(|path| Some(path.parent()?.join("case")));
+    [Some(PathBuf::from(".")), Some(PathBuf::from("case")), beside]
+        .into_iter()
+        .flatten()
+        .find(is_case)
+        .ok_or_else(|| {
+            Failure::new("no case folder here").hint("give --case DIR, or make one with `ambit case new`")
+        })
+}
+
+/// Opens a case folder, with its own copy of the trust file.
+pub(crate) fn open_case(arg: &CaseArg, beside: &Path) -> Result<(CaseFolder, Trust), Failure> {
+    let dir = find_case(arg, beside)?;
+    let case = CaseFolder::open(&Disk::new(), &dir).context(format_args!("case {}", dir.display()))?;
+    let (trust, _) = load::trust(&dir.join(TRUST))?;
+    Ok((case, trust))
+}
+
+/// The moment by this machine's clock, with its offset.
+pub(crate) fn now() -> Moment {
+    Moment::new(Local::now().fixed_offset())
+}
+
+/// This program, with the digest of its executable.
+pub(crate) fn tool() -> Result<Tool, Failure> {
+    let path = std::env::current_exe().context("this program")?;
+    let bytes = std::fs::read(&path).context(path.display())?;
+    Ok(Tool {
+        name: "ambit".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        digest: Digest::of(&bytes),
+    })
+}
+
+/// A statement for the log, of this moment.
+pub(crate) fn statement(action: Action, reason: &str, tool: &Tool) -> Statement {
+    Statement {
+        when: now(),
+        clock: Clock { source: "system".to_owned(), offset_seconds: None },
+        who: Vec::new(),
+        action,
+        reason: reason.to_owned(),
+        tool: tool.clone(),
+    }
+}
+
+/// Fails unless the signers make up the quorum of `step`.
+pub(crate) fn need_quorum(trust: &Trust, step: Step, signers: &[Signer]) -> Result<(), Failure> {
+    let names: Vec<(&str, Option<Role>)> =
+        signers.iter().map(|signer| (signer.principal(), Some(signer.person.role))).collect();
+    trust.meets(step, &names).map_err(|error| {
+        Failure::new(format!("{error}"))
+            .hint("add the missing signer with --sign-as NAME=KEY; nothing was read")
+    })
+}
+
+/// A medium that may be examined: it is the policy's, the policy is approved, or the record says why not.
+pub(crate) struct Ready {
+    pub(crate) opened: Opened,
+    pub(crate) medium: MediumStatement,
+    /// Why there is no approval on record, in the examiner's words.
+    pub(crate) without_approval: Option<String>,
+    /// Why the source can be written to, in the examiner's words.
+    pub(crate) writable_source: Option<String>,
+    /// What else departs from the order, to be put on the log before anything is read.
+    pub(crate) overrides: Vec<Override>,
+}
+
+impl Ready {
+    /// Whether anything departs from the order or the procedure.
+    pub(crate) fn departs(&self) -> bool {
+        self.without_approval.is_some() || self.writable_source.is_some() || !self.overrides.is_empty()
+    }
+}
+
+/// Checks authority first, then opens the medium and compares its identity.
+pub(crate) fn ready(
+    args: &ExamineArgs,
+    loaded: &LoadedPolicy,
+    case: &CaseFolder,
+    trust: &Trust,
+    console: &mut Console<'_>,
+) -> Result<Ready, Failure> {
+    let label = &case.file().medium_label;
+    let mut overrides = Vec::new();
+    let without_approval = match (approved(loaded, case, trust)?, &args.without_approval) {
+        (Ok(()), _) => None,
+        (Err(_), Some(reason)) => Some(reason.clone()),
+        (Err(why), None) => {
+            return Err(Failure::no(format!("policy {} is not approved: {why}", loaded.policy.id()))
+                .hint("have the authority run `ambit policy approve`; nothing was read"));
+        }
+    };
+    if let Some(late) = past_deadline(loaded, now().at()) {
+        let Some(reason) = &args.without_approval else {
+            return Err(Failure::no(late).hint(
+                "have the order extended; `--without-approval REASON` goes on, and the record will say so",
+            ));
+        };
+        overrides.push(Override { what: late, reason: reason.clone() });
+    }
+    let options = OpenOptions { writable_source: args.writable_source.is_some() };
+    let opened = source::open(&args.medium, &options).context("medium").map_err(|failure| {
+        match failure.message.contains("writable") {
+            true => failure.hint("mount it read-only, or give --writable-source REASON; nothing was read"),
+            false => failure,
+        }
+    })?;
+    let medium = statement_of(&opened, label, args)?;
+    if let Err(why) = is_target(loaded, label, &medium) {
+        let Some(reason) = &args.other_medium else {
+            return Err(
+                Failure::no(why).hint("check the medium and the label of the case; nothing was taken")
+            );
+        };
+        overrides.push(Override { what: why, reason: reason.clone() });
+    }
+    let writable_source = args.writable_source.clone().filter(|_| opened.medium.writable);
+    for limit in &opened.medium.limits {
+        console.say(format_args!("note: {limit}"));
+    }
+    Ok(Ready { opened, medium, without_approval, writable_source, overrides })
+}
+
+/// Whether the case holds an approval of this very policy, signed by the authority or resting on an order on paper.
+fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<Result<(), String>, Failure> {
+    let files = case.policy_files().context("case")?;
+    let Some((_, bytes)) = files.iter().find(|(name, _)| name == "approval.txt") else {
+        return Ok(Err("the case has no approval on record".to_owned()));
+    };
+    let approval = Approval::parse(bytes).context("case")?;
+    if approval.policy != loaded.policy.id() {
+        return Ok(Err(format!("the approval on record is of policy {}", approval.policy)));
+    }
+    if approval.medium != case.file().medium_label {
+        return Ok(Err(format!("the approval on record is for medium {}", approval.medium)));
+    }
+    if approval.instrument.is_some() {
+        return Ok(Ok(()));
+    }
+    let mut signed = Vec::new();
+    for principal in trust.principals() {
+        let name = format!("approval.txt.{}.sig", principal.name);
+        let Some((_, armored)) = files.iter().find(|(file, _)| *file == name) else {
+            continue;
+        };
+        if principal.keys.iter().any(|key| sshsig::verify(armored, key, NAMESPACE, bytes).is_ok()) {
+            signed.push((principal.name.as_str(), None));
+        }
+    }
+    Ok(trust.meets(Step::PolicyApprove, &signed).map_err(|error| error.to_string()))
+}
+
+fn past_deadline(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Option<String> {
+    let deadline = loaded.policy.authority().execute_by;
+    (now > deadline)
+        .then(|| format!("the order was to be executed by {}; it is {now}", deadline.to_rfc3339()))
+}
+
+/// What is said of the medium in the record: what it showed of itself, and what a person read off it.
+fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs) -> Result<MediumStatement, Failure> {
+    let mut ids: Vec<MediumId> = opened
+        .medium
+        .ids
+        .iter()
+        .map(|(kind, value)| MediumId { kind: kind.clone(), value: value.clone() })
+        .collect();
+    if let Some(tag) = &args.asset_tag {
+        ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });
+    }
+    if args.digest_medium {
+        if let Some(digest) = opened.image_sha256().context("digest of the medium")? {
+            ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
+        }
+    }
+    ids.sort();
+    ids.dedup();
+    let form = opened.medium.form.clone();
+    Ok(MediumStatement { label: label.to_owned(), form, size: opened.medium.size, ids })
+}
+
+/// Whether the medium shows an identity that the policy names for this label, and none that contradicts it.
+fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Result<(), String> {
+    let target = loaded.policy.target();
+    let Some(spec) = target.media.iter().find(|spec| spec.label == label) else {
+        let labels: Vec<_> = target.media.iter().map(|spec| spec.label.as_str()).collect();
+        return Err(format!("the policy does not name a medium `{label}`; it names {}", labels.join(", ")));
+    };
+    let mut shown = false;
+    for (kind, wanted) in &spec.ids {
+        for found in medium.ids.iter().filter(|id| id.kind == kind.word()) {
+            if found.value != *wanted {
+                let kind = kind.word();
+                return Err(format!("the policy's medium has {kind} {wanted}; this one has {}", found.value));
+            }
+            shown = true;
+        }
+    }
+    if shown {
+        return Ok(());
+    }
+    let wanted: Vec<_> = spec.ids.iter().map(|(kind, value)| format!("{} {value}", kind.word())).collect();
+    let found: Vec<_> = medium.ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();
+    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+    Err(format!("the policy's medium is known by {}; this one shows {found}", wanted.join(", ")))
+}
