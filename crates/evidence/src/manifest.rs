@@ -345,3 +345,6 @@ impl<'de> Deserialize<'de> for SizeClass {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
