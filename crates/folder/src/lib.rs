@@ -4,6 +4,7 @@
 //! what they share stands here. Nothing in this crate writes.
 
 mod against;
+mod identity_file;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -14,6 +15,7 @@ use scope::RawName;
 use walkdir::WalkDir;
 
 pub use against::audit_against;
+pub use identity_file::{IdentityFileError, read_identities};
 
 /// The folder of one package. Links in it are reported and never followed.
 #[derive(Clone, Debug)]

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use custody::Signer;
 use custody::durable::Disk;
-use custody::identities;
-use custody::keys::{KeyWarning, SecretKey};
+use custody::keys::{KeyWarning, SecretKey, readable_by_others};
 use evidence::event::Person;
 use evidence::trust::{MAX_TRUST, Trust};
 use scope::{Bundle, Policy};
@@ -182,10 +181,9 @@ pub(crate) fn identities(
     console: &mut Console<'_>,
 ) -> Result<Vec<Box<dyn age::Identity>>, Failure> {
     let passphrases = Passphrases::new(passphrase_file)?;
-    let (identities, warnings) = identities::load(&Disk::new(), path, &mut |path| passphrases.ask(path))
-        .context(format_args!("identity {}", path.display()))?;
-    warn(&warnings, console);
-    Ok(identities.into_iter().map(|key| Box::new(key) as Box<dyn age::Identity>).collect())
+    warn(&readable_by_others(path), console);
+    folder::read_identities(path, &mut |path| passphrases.ask(path))
+        .context(format_args!("identity {}", path.display()))
 }
 
 fn warn(warnings: &[KeyWarning], console: &mut Console<'_>) {

@@ -1,1 +1,94 @@
-//! verifier.
+//! `ambit-verify`: the lawyer's, the auditor's and the court's program.
+//!
+//! It checks and never writes. The report goes to standard output, words go
+//! to standard error, and the exit code is the report's.
+
+mod check;
+pub mod cli;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Runs one check. The report is written to `out`, errors to `err`.
+pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    ExitCode::from(run_to_code(args, out, err))
+}
+
+/// As [`run`], for callers in the same process: 0, 1, 2 or 3.
+pub fn run_to_code(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        // clap's own exit code for a usage error is 2, which here means "the answer is no".
+        Err(error) if error.use_stderr() => {
+            let _ = write!(err, "{error}");
+            return 1;
+        }
+        Err(help) => {
+            let _ = write!(out, "{help}");
+            return 0;
+        }
+    };
+    let json = match (&cli.command, &cli.verify) {
+        (Some(cli::Command::Audit(args)), _) => args.check.json,
+        (None, Some(args)) => args.json,
+        (None, None) => false,
+    };
+    let outcome = match (&cli.command, &cli.verify) {
+        (Some(cli::Command::Audit(args)), _) => check::audit(args, err),
+        (None, Some(args)) => check::verify(args, err),
+        (None, None) => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),
+    };
+    match outcome {
+        Ok(report) => {
+            let text = if json { report.json() + "\n" } else { report.text() };
+            match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+                Ok(()) => report.exit_code(),
+                Err(error) => {
+                    let _ = writeln!(err, "error: standard output: {error}");
+                    1
+                }
+            }
+        }
+        Err(failure) => {
+            let _ = writeln!(err, "{failure}");
+            1
+        }
+    }
+}
+
+/// Why no report could be made, and what to do next.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// An error of a library; `what` names the thing it was about.
+    fn of(what: impl fmt::Display) -> impl FnOnce(&dyn std::error::Error) -> Self {
+        move |error| Self::new(format!("{what}: {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: {}", self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,3 +1,8 @@
-//! ambit-verify.
+//! `ambit-verify`: the lawyer's, the auditor's and the court's program.
 
-fn main() {}
+use std::io;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    verifier::run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr().lock())
+}

@@ -1,0 +1,99 @@
+//! The checks themselves: read what was given, check, hand back the report.
+
+use std::fs::{self, File};
+use std::io::{IsTerminal as _, Read as _, Write};
+use std::path::Path;
+
+use age::Identity;
+use chrono::Utc;
+use evidence::report::Report;
+use evidence::trust::MAX_TRUST;
+use evidence::verify::{VerifyOptions, audit as replay, verify as check};
+use folder::{Folder, audit_against, read_identities};
+use source::OpenOptions;
+use zeroize::Zeroizing;
+
+use crate::Failure;
+use crate::cli::{AuditArgs, CheckArgs};
+
+/// `ambit-verify PKG`.
+pub(crate) fn verify(args: &CheckArgs, err: &mut dyn Write) -> Result<Report, Failure> {
+    let (files, trust, options) = prepare(args, err)?;
+    Ok(check(&files, &trust, &options))
+}
+
+/// `ambit-verify audit PKG`.
+pub(crate) fn audit(args: &AuditArgs, err: &mut dyn Write) -> Result<Report, Failure> {
+    if args.check.identities.is_empty() {
+        return Err(Failure::new("an audit opens the ledger, and no key was given")
+            .hint("give --identity FILE, the auditor's or the court's"));
+    }
+    let (files, trust, options) = prepare(&args.check, err)?;
+    match &args.against {
+        None => Ok(replay(&files, &trust, &options, |_| ())),
+        Some(medium) => {
+            let open = OpenOptions { writable_source: args.writable_source };
+            audit_against(&files, &trust, &options, medium, &open).map_err(Failure::new)
+        }
+    }
+}
+
+fn prepare(args: &CheckArgs, err: &mut dyn Write) -> Result<(Folder, Vec<u8>, VerifyOptions), Failure> {
+    let package = &args.package;
+    let files = Folder::open(package).map_err(|error| {
+        Failure::of(package.display())(&error).hint("give the package's folder, such as KC07.ambit")
+    })?;
+    if is_inside(&args.trust, package) {
+        return Err(Failure::new(format!("{}: the trust file lies in the package", args.trust.display()))
+            .hint("a package cannot say whom to believe: use the trust file that the court or your side gave you"));
+    }
+    let trust = read(&args.trust, MAX_TRUST as u64)?;
+    let mut identities: Vec<Box<dyn Identity>> = Vec::new();
+    for path in &args.identities {
+        let mut ask = |path: &Path| passphrase(path, args.passphrase_file.as_deref(), err);
+        let opened = read_identities(path, &mut ask)
+            .map_err(|error| Failure::of(format_args!("identity {}", path.display()))(&error))?;
+        identities.extend(opened);
+    }
+    let options = VerifyOptions {
+        trust_words: args.trust_words.clone(),
+        identities,
+        now: Some(Utc::now().fixed_offset()),
+    };
+    Ok((files, trust, options))
+}
+
+/// Whether the trust file would come out of the package.
+fn is_inside(file: &Path, package: &Path) -> bool {
+    match (fs::canonicalize(file), fs::canonicalize(package)) {
+        (Ok(file), Ok(package)) => file.starts_with(package),
+        _ => false,
+    }
+}
+
+fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(|error| Failure::of(path.display())(&error))?;
+    if bytes.len() as u64 > limit {
+        return Err(Failure::new(format!("{}: more than {limit} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+fn passphrase(path: &Path, file: Option<&Path>, err: &mut dyn Write) -> Option<Zeroizing<String>> {
+    if let Some(file) = file {
+        return match fs::read_to_string(file).map(Zeroizing::new) {
+            Ok(text) => Some(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())),
+            Err(error) => {
+                let _ = writeln!(err, "{}: {error}", file.display());
+                None
+            }
+        };
+    }
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    rpassword::prompt_password(format!("passphrase of {}: ", path.display())).ok().map(Zeroizing::new)
+}
