@@ -108,6 +108,13 @@ fn stanzas_are_counted_and_headers_bounded() {
     let header = Header::read(&mut &file[..]).unwrap();
     assert_eq!((header.x25519, header.stanzas), (2, 3));
 
+    // What the crate would refuse as well, must not wait for it: counts are taken from headers alone.
+    let mac = format!("--- {}\n", "A".repeat(43));
+    let header = |body: &str| Header::read(&mut format!("age-encryption.org/v1\n{body}{mac}").as_bytes());
+    assert_eq!(header("-> X\n\n").unwrap().stanzas, 1);
+    crate::says(header(""), "no recipient stanza");
+    crate::says(header(&format!("-> X\n{}\n\n", "A".repeat(68))), "lines of 64");
+
     let mut endless = b"age-encryption.org/v1\n-> X".chain(std::io::repeat(b'a'));
     crate::says(Header::read(&mut endless), "longer than any");
     let mut endless = std::io::repeat(b'\n');
