@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use scope::RawName;
 use source::{Entry, Issue, Source, SourceError, WalkEvent, WalkReport};
 
 use crate::{ExamineError, Examined, Examiner};
@@ -45,7 +46,9 @@ pub fn every_item(
     visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<WalkReport, EveryItemError> {
     let mut failed = None;
-    let report = source.walk(&mut |event| match event {
+    let volume = source.info().case_rule;
+    let closed = |path: &RawName| examiner.policy().is_closed(path, volume);
+    let report = source.walk_open(&closed, &mut |event| match event {
         WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
         WalkEvent::Item(entry) => match examiner.examine(&entry, source) {
             Ok(examined) => visit(Event::Item(&entry, examined)),

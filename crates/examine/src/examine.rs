@@ -92,6 +92,12 @@ impl<'a> Examiner<'a> {
         Self { policy, options, searcher: OnceLock::new() }
     }
 
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &'a Policy {
+        self.policy
+    }
+
     /// Examines one item.
     ///
     /// # Errors

@@ -75,7 +75,11 @@ impl Source for Fake {
         &self.info
     }
 
-    fn walk(&self, _: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError> {
+    fn walk_open(
+        &self,
+        _: &dyn Fn(&scope::RawName) -> bool,
+        _: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
         Ok(WalkReport::default())
     }
 
@@ -146,6 +150,7 @@ fn look_at(
         file_system: "fake".to_owned(),
         case_rule: CaseRule::Sensitive,
         locator_prefix: "fake".to_owned(),
+        about_items: None,
     };
     let source = Fake { info, content, declared, end, opened: Mutex::new(0) };
     let examined = examine(policy, &entry, &source, &options).unwrap();

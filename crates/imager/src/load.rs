@@ -37,6 +37,10 @@ pub(crate) fn policy(path: &Path) -> Result<LoadedPolicy, Failure> {
     let mut bundle = Bundle::new();
     add(&mut bundle, folder, Bundle::POLICY, Bundle::MAX_POLICY)?;
     for name in bundle.named_files() {
+        if name == "rendering.md" || name.starts_with("approval.txt") {
+            return Err(Failure::no(format!("a list cannot be kept in a file named `{name}`"))
+                .hint("the package keeps the rendering and the approval under that name; rename the list"));
+        }
         add(&mut bundle, folder, &name, Bundle::MAX_LIST)?;
     }
     match Policy::parse(&bundle) {

@@ -109,7 +109,8 @@ pub(crate) fn survey(
 ) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     let examiner = Examiner::new(policy, *options);
-    let mut progress = Progress::start(phase, None);
+    let about: Option<u64> = opened.sources.iter().map(|source| source.info().about_items).sum();
+    let mut progress = Progress::start(phase, about);
     for source in &opened.sources {
         let source = source.as_ref();
         let mut failed = None;

@@ -14,6 +14,7 @@
 
 mod atom;
 pub mod bundle;
+mod closed;
 mod compile;
 pub mod decide;
 pub mod digest;

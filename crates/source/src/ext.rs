@@ -25,6 +25,7 @@ mod xattr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use scope::RawName;
 use scope::facts::{CaseRule, Kind};
 
 use crate::bytes::ByteSource;
@@ -54,6 +55,7 @@ impl ExtSource {
             file_system: volume.sb.kind().to_owned(),
             case_rule: CaseRule::Sensitive,
             locator_prefix: "image/ext4".to_owned(),
+            about_items: Some(volume.inodes_in_use_by_superblock()),
         };
         Ok(Self { volume: Arc::new(volume), info })
     }
@@ -76,8 +78,12 @@ impl Source for ExtSource {
         &self.info
     }
 
-    fn walk(&self, visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError> {
-        walker::walk(&self.volume, &self.info.volume, visit)
+    fn walk_open(
+        &self,
+        closed: &dyn Fn(&RawName) -> bool,
+        visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
+        walker::walk(&self.volume, &self.info.volume, closed, visit)
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {

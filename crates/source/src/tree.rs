@@ -21,6 +21,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags, Statx};
+use scope::RawName;
 use scope::facts::{CaseRule, Kind};
 
 use crate::exact::{Content, EvidenceStream, Exact, StreamFault};
@@ -53,6 +54,8 @@ impl TreeSource {
             file_system: file_system(u64::try_from(kind.f_type).unwrap_or(0)),
             case_rule: CaseRule::Sensitive,
             locator_prefix: "tree".to_owned(),
+            // The file system counts its own items, and this tree may be a part of it.
+            about_items: None,
         };
         Ok(Self { root, stat, writable: !mount.f_flag.contains(StatVfsMountFlags::RDONLY), info })
     }
@@ -93,8 +96,12 @@ impl Source for TreeSource {
         &self.info
     }
 
-    fn walk(&self, visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError> {
-        walker::walk(&self.root, &self.stat, visit)
+    fn walk_open(
+        &self,
+        closed: &dyn Fn(&RawName) -> bool,
+        visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
+        walker::walk(&self.root, &self.stat, closed, visit)
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {

@@ -9,6 +9,7 @@
 
 use std::ops::ControlFlow;
 
+use scope::RawName;
 use scope::facts::{CaseRule, Facts, Kind, Look};
 
 use crate::bytes::ReadFault;
@@ -25,10 +26,25 @@ pub trait Source: Send + Sync {
     /// item with several links comes after all others, with every name that was
     /// found. `visit` ends the walk with `Break`; the report then says `complete: false`.
     ///
+    /// A directory whose path is `closed` is an item, and is not entered: nothing below it is looked for.
+    ///
     /// # Errors
     ///
     /// [`SourceError`] where the root itself cannot be read.
-    fn walk(&self, visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError>;
+    fn walk_open(
+        &self,
+        closed: &dyn Fn(&RawName) -> bool,
+        visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError>;
+
+    /// As [`Source::walk_open`], with every directory open.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::walk_open`].
+    fn walk(&self, visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError> {
+        self.walk_open(&|_| false, visit)
+    }
 
     /// Opens the content of one item: its declared length, or an error.
     ///
@@ -50,6 +66,8 @@ pub struct SourceInfo {
     pub case_rule: CaseRule,
     /// How the source is reached: `image/ext4`, `tree`.
     pub locator_prefix: String,
+    /// About how many items a walk will find, where the file system counts them: for progress alone.
+    pub about_items: Option<u64>,
 }
 
 /// What a walk yields.

@@ -219,3 +219,33 @@ fn a_walk_can_be_ended() {
     let report = report.unwrap();
     assert_eq!((report.items, report.complete), (10, false));
 }
+
+#[test]
+fn a_closed_folder_is_an_item_and_nothing_below_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir_all(root.join("closed/deep")).unwrap();
+    fs::create_dir(root.join("open")).unwrap();
+    for file in ["closed/a", "closed/deep/b", "open/c"] {
+        fs::write(root.join(file), file).unwrap();
+    }
+    let image = folder.path().join("image");
+    fs::File::create(&image).unwrap().set_len(4 << 20).unwrap();
+    common::run("mke2fs", &["-q", "-t", "ext4", "-d", root.to_str().unwrap(), image.to_str().unwrap()]);
+    for medium in [&root, &image] {
+        let opened = opened(medium);
+        let mut names = Vec::new();
+        let closed = |path: &scope::RawName| path.bytes() == b"/closed";
+        opened.sources[0]
+            .walk_open(&closed, &mut |event| {
+                if let source::WalkEvent::Item(entry) = event {
+                    names.push(entry.facts.names[0].to_string());
+                }
+                std::ops::ControlFlow::Continue(())
+            })
+            .unwrap();
+        names.retain(|name| name != "/lost+found");
+        names.sort();
+        assert_eq!(names, ["/", "/closed", "/open", "/open/c"], "{}", medium.display());
+    }
+}

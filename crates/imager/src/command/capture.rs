@@ -16,6 +16,7 @@ use custody::{
 };
 use evidence::acquisition::{Departure, RecordLeft};
 use evidence::event::{AcquisitionStart, Action, Note, PackageSeal};
+use evidence::item::ReadState;
 use evidence::trust::Step;
 use examine::Examined;
 use scope::policy::LeftRecord;
@@ -87,9 +88,10 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     let mut writer = PackageWriter::create(&disk, &args.out, &case.state(), setup)
         .context(format_args!("package {}", args.out.display()))?;
     let options = examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() };
+    let mut changed = 0;
     let walked =
         survey::survey("capture", policy, &ready.opened, &options, &mut |source, entry, examined| {
-            keep(&mut writer, policy, source, entry, &examined)
+            keep(&mut writer, policy, source, entry, &examined, &mut changed)
         });
     let tally = match walked {
         Ok(tally) => tally,
@@ -117,7 +119,7 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
         began,
         ended: workplace::now(),
         log,
-        limits: limits(&ready, &tally, policy),
+        limits: limits(&ready, &tally, policy, changed),
         walk: tally.walks.clone(),
         departures: departures(&ready),
         policy_files: policy_files(&loaded, &case, &ready)?,
@@ -158,13 +160,14 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     Ok(if ready.departs() || tally.interrupted.is_some() { Exit::Departures } else { Exit::Done })
 }
 
-/// Puts one decided item where its outcome says.
+/// Puts one decided item where its outcome says. `changed` counts items that gave other bytes the second time.
 fn keep(
     writer: &mut PackageWriter,
     policy: &Policy,
     source: &dyn Source,
     entry: &Entry,
     examined: &Examined,
+    changed: &mut u64,
 ) -> Result<survey::Kept, Failure> {
     let (facts, decision) = (&examined.facts, &examined.decision);
     let visible = visible_names(policy, facts);
@@ -190,6 +193,12 @@ fn keep(
             Err(error) => keep(writer, &mut Unreadable(Some(std::io::Error::other(error))))?,
         },
     };
+    if let (Some(object), Some(hash)) = (&kept.object, &facts.hash) {
+        // A large item is read once to decide and once to keep: both readings must give the same bytes.
+        if object.read == ReadState::Complete && object.sha256 != hash.sha256 {
+            *changed += 1;
+        }
+    }
     Ok(Some(kept.object.map_or(0, |object| object.size)))
 }
 
@@ -223,7 +232,7 @@ fn refuse_what_this_version_lacks(policy: &Policy) -> Result<(), Failure> {
     }
 }
 
-fn limits(ready: &Ready, tally: &Tally, policy: &Policy) -> Vec<String> {
+fn limits(ready: &Ready, tally: &Tally, policy: &Policy, changed: u64) -> Vec<String> {
     let mut limits = ready.opened.medium.limits.clone();
     if tally.issues > 0 {
         limits.push(format!("{} places of the medium could not be walked", tally.issues));
@@ -238,6 +247,11 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy) -> Vec<String> {
         limits.push(
             "the policy closes folders: nothing below them was listed, counted or looked at".to_owned(),
         );
+    }
+    if changed > 0 {
+        limits.push(format!(
+            "{changed} items were read twice, to decide and to keep, and gave other bytes the second time; an audit names them"
+        ));
     }
     if let Some(reason) = &tally.interrupted {
         limits.push(format!("stopped at {reason}; what lies beyond was not examined"));

@@ -20,12 +20,20 @@ use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport};
 
 type Visit<'a> = &'a mut dyn FnMut(WalkEvent) -> ControlFlow<()>;
 
+/// Whether a directory is not entered, by its path.
+type Closed<'a> = &'a dyn Fn(&RawName) -> bool;
+
 /// Walks `volume` from its root.
 ///
 /// # Errors
 ///
 /// [`SourceError`] where the root directory cannot be read.
-pub(crate) fn walk(volume: &Arc<Volume>, name: &str, visit: Visit) -> Result<WalkReport, SourceError> {
+pub(crate) fn walk(
+    volume: &Arc<Volume>,
+    name: &str,
+    closed: Closed,
+    visit: Visit,
+) -> Result<WalkReport, SourceError> {
     let root = volume.inode(ROOT)?;
     if root.kind() != Kind::Directory {
         return Err(SourceError::Corrupt("the root is not a directory".into()));
@@ -33,6 +41,7 @@ pub(crate) fn walk(volume: &Arc<Volume>, name: &str, visit: Visit) -> Result<Wal
     let mut walker = Walker {
         volume,
         name,
+        closed,
         visit,
         report: WalkReport::default(),
         seen: HashSet::new(),
@@ -60,6 +69,7 @@ pub(crate) fn locator(volume: &str, inode: u32, generation: Option<u32>) -> Stri
 struct Walker<'a> {
     volume: &'a Arc<Volume>,
     name: &'a str,
+    closed: Closed<'a>,
     visit: Visit<'a>,
     report: WalkReport,
     /// Inodes already met.
@@ -156,7 +166,10 @@ impl Walker<'_> {
         }
         if inode.kind() == Kind::Directory {
             self.item(entry)?;
-            return self.enter(&inode, path);
+            return match path.map(RawName) {
+                Some(path) if (self.closed)(&path) => ControlFlow::Continue(()),
+                path => self.enter(&inode, path.map(|path| path.0)),
+            };
         }
         if inode.links > 1 {
             self.linked.insert(inode.number, (entry, 1));

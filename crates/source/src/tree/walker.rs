@@ -19,15 +19,24 @@ use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport, bare
 
 type Visit<'a> = &'a mut dyn FnMut(WalkEvent) -> ControlFlow<()>;
 
+/// Whether a directory is not entered, by its path.
+type Closed<'a> = &'a dyn Fn(&RawName) -> bool;
+
 /// Walks the tree below the open directory `root`.
 ///
 /// # Errors
 ///
 /// [`SourceError`] where the root cannot be read.
-pub(crate) fn walk(root: &OwnedFd, stat: &Statx, visit: Visit) -> Result<WalkReport, SourceError> {
+pub(crate) fn walk(
+    root: &OwnedFd,
+    stat: &Statx,
+    closed: Closed,
+    visit: Visit,
+) -> Result<WalkReport, SourceError> {
     let mut walker = Walker {
         root,
         root_stat: stat,
+        closed,
         visit,
         report: WalkReport::default(),
         seen: HashSet::new(),
@@ -111,6 +120,7 @@ fn key(stat: &Statx) -> Key {
 struct Walker<'a> {
     root: &'a OwnedFd,
     root_stat: &'a Statx,
+    closed: Closed<'a>,
     visit: Visit<'a>,
     report: WalkReport,
     /// Items already met.
@@ -247,7 +257,11 @@ impl Walker<'_> {
             }
             None => return self.item(entry),
         };
+        let closed = entry.facts.names.first().is_some_and(self.closed);
         self.item(entry)?;
+        if closed {
+            return ControlFlow::Continue(());
+        }
         if self.levels.len() >= MAX_DEPTH {
             return self.issue(Some(&place), format!("deeper than {MAX_DEPTH} directories; not entered"));
         }
