@@ -53,10 +53,16 @@ impl Reexamination {
     ///
     /// # Errors
     ///
-    /// [`RecordError`] for a record whose facts cannot be read: the replay has a finding about it.
+    /// [`RecordError`] for a record whose facts cannot be read: the replay has a finding about it. Its item counts
+    /// as recorded, and nothing of it is compared.
     pub fn record(&mut self, record: &Record) -> Result<(), RecordError> {
-        let facts = record.parts()?.facts;
-        self.recorded_facts(&record.locator, &facts);
+        match record.parts() {
+            Ok(parts) => self.recorded_facts(&record.locator, &parts.facts),
+            Err(error) => {
+                self.recorded.insert(record.locator.as_str().into(), Recorded::unreadable());
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -90,6 +96,17 @@ impl Reexamination {
             let detail = format!("the medium differs from the ledger in: {}", differ.join(", "));
             self.raise(FindingKind::Fact, called(locator, facts), detail);
         }
+    }
+
+    /// As [`Reexamination::item`], for an item that the policy leaves, under `record.left = "counts"`.
+    ///
+    /// No record of it is kept, so none is missing. Returns whether the ledger has one all the same.
+    pub fn left_item(&mut self, locator: &str, facts: &Facts) -> bool {
+        let recorded = self.recorded.contains_key(locator);
+        if recorded {
+            self.item(locator, facts);
+        }
+        recorded
     }
 
     /// After the whole medium: also what the ledger has and the medium has not.
@@ -126,8 +143,8 @@ impl Reexamination {
 
 /// Compares all records with a whole re-examined medium, given as locators and facts.
 ///
-/// Under `record.left = "counts"` items that were left have no record and come out as missing: give only the
-/// items that are not left.
+/// Under `record.left = "counts"` items that were left have no record and would come out as missing: give those to
+/// [`Reexamination::left_item`] instead.
 #[must_use]
 pub fn match_medium<'r>(
     records: impl IntoIterator<Item = &'r Record>,
@@ -137,8 +154,6 @@ pub fn match_medium<'r>(
     for record in records {
         if let Err(error) = reexamination.record(record) {
             reexamination.raise(FindingKind::Fact, shown(&record.locator), error.to_string());
-            // It was recorded, whatever of it: the item is not missing.
-            reexamination.recorded.insert(record.locator.as_str().into(), Recorded::unreadable());
         }
     }
     medium.into_iter().for_each(|(locator, facts)| reexamination.item(&locator, &facts));
