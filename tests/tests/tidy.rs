@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 const ARROWS: [(&str, &[&str]); 8] = [
     ("scope", &[]),
     ("evidence", &["scope"]),
-    ("folder", &["evidence", "scope"]),
+    ("folder", &["evidence", "examine", "source", "scope"]),
     ("source", &["scope"]),
     ("examine", &["source", "scope"]),
     ("custody", &["evidence", "scope"]),

@@ -8,6 +8,8 @@ use evidence::replay::Reexamination;
 use evidence::report::{Answer, Report};
 use evidence::verify::{VerifyOptions, audit, policy_of};
 use examine::{Event, Examiner, Options, every_item};
+use scope::Outcome;
+use scope::policy::LeftRecord;
 use source::OpenOptions;
 
 /// Audits a package, then examines `medium` again under the package's policy and compares the two.
@@ -36,10 +38,15 @@ pub fn audit_against(
     let opened = source::open(medium, open).map_err(|error| format!("{}: {error}", medium.display()))?;
     report.limits.extend(opened.medium.limits.iter().map(|limit| format!("examined again: {limit}")));
     let examiner = Examiner::new(&policy, Options::default());
+    let counts = policy.record().left == LeftRecord::Counts;
     let mut issues: u64 = 0;
     for source in &opened.sources {
         every_item(&examiner, source.as_ref(), &mut |event| {
             match event {
+                // Of what is left, such a record keeps nothing that could be compared.
+                Event::Item(entry, examined) if counts && examined.decision.outcome == Outcome::Left => {
+                    reexamination.left_item(&entry.locator, &examined.facts);
+                }
                 Event::Item(entry, examined) => reexamination.item(&entry.locator, &examined.facts),
                 Event::Issue(_) => issues = issues.saturating_add(1),
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, Signer};
-use evidence::acquisition::{MediumId, MediumStatement};
+use evidence::acquisition::{MediumId, MediumStatement, OTHER_MEDIUM};
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Moment, Override, Tool};
@@ -141,7 +141,7 @@ pub(crate) fn ready(
                 Failure::no(why).hint("check the medium and the label of the case; nothing was taken")
             );
         };
-        overrides.push(Override { what: why, reason: reason.clone() });
+        overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
     }
     let writable_source = args.writable_source.clone().filter(|_| opened.medium.writable);
     for limit in &opened.medium.limits {
