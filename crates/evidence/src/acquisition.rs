@@ -239,6 +239,11 @@ pub struct Coverage {
     pub expected: u64,
 }
 
+/// How a departure's `what` begins where the medium is not the one that the policy names.
+///
+/// It alone, stated here and by an override on the log, lets a package of such a medium pass as one with a departure.
+pub const OTHER_MEDIUM: &str = "other medium: ";
+
 /// A departure from the order or the procedure.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]

@@ -257,9 +257,11 @@ impl Context<'_> {
                 self.limits.push(format!("{} places of the medium could not be walked", end.issues));
             }
         }
-        // The same departure may stand in the log and in acquisition.json.
-        let mut told = BTreeSet::new();
-        self.departures.retain(|departure| told.insert(departure.clone()));
+        // The same may stand in the log and in acquisition.json.
+        for sentences in [&mut self.departures, &mut self.limits] {
+            let mut told = BTreeSet::new();
+            sentences.retain(|sentence| told.insert(sentence.clone()));
+        }
     }
 }
 

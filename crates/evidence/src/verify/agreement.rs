@@ -8,7 +8,7 @@ use scope::{Digest, Outcome, Policy};
 
 use super::package::{Package, trouble};
 use super::{Checked, Context, Stop, none_or_fail};
-use crate::acquisition::{Acquisition, MediumStatement, RecordLeft, SetName, SetStatement};
+use crate::acquisition::{Acquisition, MediumStatement, OTHER_MEDIUM, RecordLeft, SetName, SetStatement};
 use crate::event::{AcquisitionEnd, Action};
 use crate::files::Files;
 use crate::opener::{Header, OpenError};
@@ -55,7 +55,19 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     events(&mut compared, package, acquisition);
     let mut limits = Vec::new();
     match &package.policy {
-        Ok(policy) => against_policy(&mut compared, &mut limits, acquisition, policy),
+        Ok(policy) => {
+            against_policy(&mut compared, acquisition, policy);
+            match is_the_policys(&acquisition.medium, policy) {
+                Ok(true) => compared.values = compared.values.saturating_add(1),
+                Ok(false) => limits.push(format!(
+                    "no identity that the policy gives for medium {} was read from the medium itself",
+                    acquisition.medium.label
+                )),
+                // Told as a departure already.
+                Err(_) if is_another_on_purpose(package, acquisition) => {}
+                Err(problem) => compared.problems.push(problem),
+            }
+        }
         Err(_) => {
             compared.problems.push("the policy cannot be read, so recipients cannot be compared".to_owned())
         }
@@ -147,13 +159,8 @@ fn medium(medium: &MediumStatement) -> String {
     format!("{} ({}, {size} bytes, {})", medium.label, medium.form, ids.join(", "))
 }
 
-/// Recipients, record and medium, which the authority fixed and the examiner must not change.
-fn against_policy(
-    compared: &mut Compared,
-    limits: &mut Vec<String>,
-    acquisition: &Acquisition,
-    policy: &Policy,
-) {
+/// Recipients and record, which the authority fixed and the examiner must not change.
+fn against_policy(compared: &mut Compared, acquisition: &Acquisition, policy: &Policy) {
     for (name, expected) in recipients(policy) {
         let stated = acquisition.set(&name);
         let Some(set) = stated else {
@@ -178,27 +185,41 @@ fn against_policy(
         LeftRecord::Counts => RecordLeft::Counts,
     };
     compared.holds(acquisition.record_left == record, || "record_left is not the policy's".to_owned());
-    let label = &acquisition.medium.label;
+}
+
+/// Whether an identity that the policy gives was found on the medium; the problem, where another was.
+fn is_the_policys(medium: &MediumStatement, policy: &Policy) -> Result<bool, String> {
+    let label = &medium.label;
     let Some(spec) = policy.target().media.iter().find(|spec| spec.label == *label) else {
-        compared.problems.push(format!("medium: the policy covers no medium {label}"));
-        return;
+        return Err(format!("medium: the policy covers no medium {label}"));
     };
     let mut confirmed = false;
     for (kind, value) in &spec.ids {
-        let mut found = acquisition.medium.ids.iter().filter(|id| id.kind == kind.word()).peekable();
+        let mut found = medium.ids.iter().filter(|id| id.kind == kind.word()).peekable();
         if found.peek().is_none() {
             continue;
         }
+        if !found.any(|id| id.value == *value) {
+            return Err(format!("medium: the policy names {} {value}, another was found", kind.word()));
+        }
         confirmed = true;
-        compared.holds(found.any(|id| id.value == *value), || {
-            format!("medium: the policy names {} {value}, another was found", kind.word())
-        });
     }
-    if !confirmed {
-        limits.push(format!(
-            "no identity that the policy gives for medium {label} was read from the medium itself"
-        ));
-    }
+    Ok(confirmed)
+}
+
+/// Whether acquisition.json says so, in the words of an override that was on the log before the first read.
+fn is_another_on_purpose(package: &Package, acquisition: &Acquisition) -> bool {
+    let Some((start, _)) = package.start_event() else { return false };
+    let mut stated = acquisition.departures.iter().filter(|stated| stated.what.starts_with(OTHER_MEDIUM));
+    stated.any(|stated| {
+        package.log.entries.iter().any(|logged| match &logged.event.action {
+            Action::Override(logged_as) => {
+                logged.event.index < start.event.index
+                    && (&logged_as.what, &logged_as.reason) == (&stated.what, &stated.reason)
+            }
+            _ => false,
+        })
+    })
 }
 
 /// The recipients of each set, as the policy fixes them: sorted, none twice.

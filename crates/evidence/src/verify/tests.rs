@@ -4,7 +4,7 @@ use std::io;
 
 use super::testing::{Plan, build, identity, trust, with_ledger};
 use super::{VerifyOptions, audit, verify};
-use crate::acquisition::MediumId;
+use crate::acquisition::{Departure, MediumId, OTHER_MEDIUM};
 use crate::event::{AcquisitionStart, Action};
 use crate::files::{Files, MemoryFiles, ReadSeek};
 use crate::report::{Answer, Intact, Report, Status};
@@ -310,6 +310,13 @@ fn files_agree_with_each_other() {
     check(&acquisition(|a| a.sets[0].parts[0].stanzas += 1), "agreement", "stanzas of");
     check(&acquisition(|a| drop(a.sets.pop())), "agreement", "no set ledger");
     check(&acquisition(|a| std::mem::swap(&mut a.began, &mut a.ended)), "agreement", "is after ended");
+    // Another medium is a departure where an override on the log says so too; acquisition.json alone cannot say it.
+    let mut another = start(|start| start.medium.ids[0].value.push('8'));
+    another.acquisition = Box::new(|a| {
+        a.medium.ids[0].value.push('8');
+        a.departures.push(Departure { what: format!("{OTHER_MEDIUM}a copy"), reason: "broken".into() });
+    });
+    check(&another, "agreement", "another was found");
     // The ledger to one reader more than the policy names, and all else in order.
     let more = plan(|p| {
         let extra = super::testing::identity("case").to_public().to_string();
