@@ -30,7 +30,7 @@ mod replay;
 
 pub use read::{Log, Logged};
 pub use replay::Replayed;
-pub(crate) use replay::check_signature;
+pub(crate) use replay::{attestation_quorum, check_signature};
 
 /// The text of `entry.txt`: what binds an event, its signatures and its predecessor.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -179,7 +179,7 @@ pub struct PolicyApprove {
 pub enum ApprovedBy {
     /// The authority signed `approval.txt`.
     Signature,
-    /// An examiner attests an order by its digest.
+    /// An examiner and a witness attest an order on paper by its digest.
     Instrument,
 }
 
@@ -239,7 +239,7 @@ pub struct AcquisitionEnd {
     pub listed: u64,
     /// Items left.
     pub left: u64,
-    /// Bytes of content preserved, before compression.
+    /// Bytes of content captured, before compression; held content is not counted, so that its size stays unknown.
     pub bytes: u64,
     /// Items of which some content could not be read.
     pub unreadable: u64,

@@ -105,6 +105,18 @@ pub struct Finding {
     pub detail: String,
 }
 
+/// How the policy came to be in force.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Approved {
+    /// No approval was found, or none that could be read.
+    #[default]
+    Nobody,
+    /// The authority signed it.
+    Signed,
+    /// Somebody attests an order on paper by its digest.
+    Attested,
+}
+
 /// Who, when and how much, as the package states it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
@@ -116,6 +128,8 @@ pub struct Summary {
     pub package: String,
     /// The medium's label.
     pub medium: String,
+    /// How the policy was approved.
+    pub approved: Approved,
     /// Who sealed: person and organisation.
     pub sealed_by: Vec<String>,
     /// When, by their own clock.

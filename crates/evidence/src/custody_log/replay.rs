@@ -9,7 +9,7 @@ use super::{Log, Logged, NAMESPACE, folder};
 use crate::acquisition::RunNumber;
 use crate::event::{AcquisitionStart, Action, ApprovedBy, Person};
 use crate::sshsig::{self, PublicKey};
-use crate::trust::{Principal, Role, Step, Trust};
+use crate::trust::{Principal, QuorumError, Role, Step, Trust};
 
 /// What a replay found.
 #[derive(Debug, Default)]
@@ -121,14 +121,23 @@ fn person_problem(who: &Person, principal: &Principal) -> Option<String> {
     None
 }
 
+/// Who must stand for an order on paper: two persons, since the authority gives no signature of its own.
+///
+/// A quorum that the trust file itself sets for the step counts as well.
+pub(crate) fn attestation_quorum(trust: &Trust, signers: &[(&str, Option<Role>)]) -> Result<(), QuorumError> {
+    let two = [vec![Role::Examiner], vec![Role::Witness]];
+    trust
+        .meets_roles(Step::PolicyApprove, &two, signers)
+        .or_else(|error| trust.meets(Step::PolicyApprove, signers).map_err(|_| error))
+}
+
 fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
     let signers: Vec<(&str, Option<Role>)> =
         logged.event.who.iter().map(|who| (who.principal.as_str(), Some(who.role))).collect();
     let met = match &logged.event.action {
         Action::CaseOpen(_) => trust.meets(Step::CaseOpen, &signers),
         Action::PolicyApprove(approve) if approve.by == ApprovedBy::Instrument => {
-            // The authority has no key here: an officer attests the order by its digest.
-            trust.meets_roles(Step::PolicyApprove, &[vec![Role::Examiner]], &signers)
+            attestation_quorum(trust, &signers)
         }
         Action::PolicyApprove(_) => trust.meets(Step::PolicyApprove, &signers),
         Action::Examine(_) => trust.meets(Step::Examine, &signers),

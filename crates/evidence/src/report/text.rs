@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Answer, Intact, Report, Status, escape};
+use super::{Answer, Approved, Intact, Report, Status, escape};
 
 /// Columns of the printed report: what an 80-column form's margin note and a terminal both hold.
 const WIDTH: usize = 100;
@@ -45,7 +45,14 @@ impl Report {
             &answer_sentence(
                 "FOLLOWED",
                 self.followed,
-                "every recorded decision follows from the approved policy and the recorded facts",
+                &format!(
+                    "every recorded decision follows from {} and the recorded facts",
+                    match self.summary.approved {
+                        Approved::Signed => "the approved policy",
+                        Approved::Attested => "the policy that was attested, not signed by the authority,",
+                        Approved::Nobody => "the policy in the package, for which no approval is on record,",
+                    }
+                ),
                 "an auditor with the ledger's key has to replay it",
             ),
         );
@@ -89,6 +96,11 @@ impl Report {
                 let mut text = format!("INTACT: the package is as it was when {}", self.sealed());
                 let counts: Vec<String> = self.summary.counts.iter().map(|(o, n)| format!("{n} {}", escape(o))).collect();
                 let _ = write!(text, " Items by outcome: {}.", if counts.is_empty() { "none".to_owned() } else { counts.join(", ") });
+                match self.summary.approved {
+                    Approved::Signed => {}
+                    Approved::Attested => text.push_str(" Its policy is the policy that was attested, not signed by the authority."),
+                    Approved::Nobody => text.push_str(" For its policy no approval is on record."),
+                }
                 if let Some(size) = self.summary.log_size {
                     let _ = write!(text, " The custody log is shown as of {size} entries; later ones may exist.");
                 }

@@ -5,8 +5,9 @@ use scope::{Digest, Policy};
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::MediumId;
 use crate::approval::{Approval, NAMESPACE};
-use crate::custody_log::{Logged, check_signature};
+use crate::custody_log::{Logged, attestation_quorum, check_signature};
 use crate::event::{Action, ApprovedBy, PolicyApprove};
+use crate::report::Approved;
 use crate::trust::{Role, Step, Trust};
 
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
@@ -70,7 +71,13 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         return none_or_fail(&problems, String::new);
     };
     problems.extend(event_problems(event, &approval, logged, context));
-    let who = signers(context, trust, bytes, logged, event, &mut problems);
+    let mut departures = Vec::new();
+    let who = signers(context, trust, bytes, (logged, event), &mut problems, &mut departures);
+    context.summary.approved = match event.by {
+        ApprovedBy::Signature => Approved::Signed,
+        ApprovedBy::Instrument => Approved::Attested,
+    };
+    context.departures.extend(departures);
     none_or_fail(&problems, || format!("policy {id}, approved {who} for medium {}", approval.medium))
 }
 
@@ -143,9 +150,9 @@ fn signers(
     context: &Context<'_>,
     trust: &Trust,
     bytes: &[u8],
-    logged: &Logged,
-    event: &PolicyApprove,
+    (logged, event): (&Logged, &PolicyApprove),
     problems: &mut Vec<String>,
+    departures: &mut Vec<String>,
 ) -> String {
     let mut valid: Vec<(&str, Option<Role>)> = Vec::new();
     for (name, signature) in &context.package.approval_signatures {
@@ -166,16 +173,22 @@ fn signers(
     let (met, words) = match event.by {
         ApprovedBy::Signature => (trust.meets(Step::PolicyApprove, &valid), "by"),
         ApprovedBy::Instrument => (
-            trust.meets_roles(Step::PolicyApprove, &[vec![Role::Examiner]], &valid),
-            "by an order that was attested by",
+            attestation_quorum(trust, &valid),
+            "not by a signature of the authority but by an order on paper that was attested by",
         ),
     };
     if let Err(e) = met {
         problems.push(format!("approval.txt: {e}"));
     }
     let people = valid.iter().filter_map(|(name, _)| trust.principal(name));
-    format!(
-        "{words} {}",
-        people.map(|p| format!("{} ({})", p.person, p.organisation)).collect::<Vec<_>>().join(" and ")
-    )
+    let people =
+        people.map(|p| format!("{} ({})", p.person, p.organisation)).collect::<Vec<_>>().join(" and ");
+    if let Some(instrument) = event.instrument {
+        // Nothing in the package shows what the paper says, or that there is one.
+        let attest = if valid.len() == 1 { "attests" } else { "attest" };
+        departures.push(format!(
+            "no signature by the authority: {people} {attest} an order on paper by its digest {instrument}; compare the paper"
+        ));
+    }
+    format!("{words} {people}")
 }

@@ -71,7 +71,7 @@ pub(crate) struct Plan {
     pub(crate) with_approval: bool,
     pub(crate) rendering: Box<dyn Fn(String) -> String>,
     pub(crate) approval: Box<dyn Fn(&mut Approval)>,
-    pub(crate) approval_signer: (&'static str, &'static str),
+    pub(crate) approval_signers: Vec<(&'static str, &'static str)>,
     pub(crate) acquisition: Box<dyn Fn(&mut Acquisition)>,
     pub(crate) event: Box<dyn Fn(&mut Action)>,
     pub(crate) signers: Signers,
@@ -102,7 +102,7 @@ impl Default for Plan {
             with_approval: true,
             rendering: Box::new(|text| text),
             approval: Box::new(|_| {}),
-            approval_signer: ("authority", sshsig::APPROVAL),
+            approval_signers: vec![("authority", sshsig::APPROVAL)],
             acquisition: Box::new(|_| {}),
             event: Box::new(|_| {}),
             signers: Box::new(|action| match action {
@@ -285,8 +285,9 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
         };
         (plan.approval)(&mut approval);
         let bytes = approval.to_bytes();
-        let (signer, namespace) = plan.approval_signer;
-        writer.put(&format!("meta/policy/approval.txt.{signer}.sig"), sign(signer, namespace, &bytes));
+        for (signer, namespace) in &plan.approval_signers {
+            writer.put(&format!("meta/policy/approval.txt.{signer}.sig"), sign(signer, namespace, &bytes));
+        }
         writer.put("meta/policy/approval.txt", bytes.clone());
         writer.append(
             plan,

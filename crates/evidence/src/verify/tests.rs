@@ -191,8 +191,16 @@ fn the_seal_needs_its_people() {
 
 #[test]
 fn the_approval_is_of_this_policy_for_this_medium_by_the_authority() {
-    check(&plan(|p| p.approval_signer = ("examiner", sshsig::APPROVAL)), "approval", "needs authority");
-    check(&plan(|p| p.approval_signer = ("authority", sshsig::CUSTODY_EVENT)), "approval", "signed as");
+    check(
+        &plan(|p| p.approval_signers = vec![("examiner", sshsig::APPROVAL)]),
+        "approval",
+        "needs authority",
+    );
+    check(
+        &plan(|p| p.approval_signers = vec![("authority", sshsig::CUSTODY_EVENT)]),
+        "approval",
+        "signed as",
+    );
     check(
         &plan(|p| p.rendering = Box::new(|text| format!("{text}Nothing is taken.\n"))),
         "approval",
@@ -237,16 +245,37 @@ fn departures_are_told_and_do_not_break_the_seal() {
     assert_eq!(report.exit_code(), 3);
     let late = plan(|p| p.policy = p.policy.replace("2026-12-01", "2026-11-02"));
     assert_eq!(check(&late, "", "after execute_by").exit_code(), 3);
-    let attested = plan(|p| {
+}
+
+/// An order on paper: these people sign both the approval and its event.
+fn on_paper(people: &'static [&'static str]) -> Plan {
+    plan(|p| {
         p.approval = Box::new(|a| a.instrument = Some(scope::Digest([1; 32])));
-        p.approval_signer = ("examiner", sshsig::APPROVAL);
+        p.approval_signers = people.iter().map(|name| (*name, sshsig::APPROVAL)).collect();
         let default = Plan::default().signers;
         p.signers = Box::new(move |action| match action {
-            Action::PolicyApprove(_) => vec!["examiner"],
+            Action::PolicyApprove(_) => people.to_vec(),
             other => default(other),
         });
-    });
-    check(&attested, "", "attested by A. Berg");
+    })
+}
+
+#[test]
+fn an_order_on_paper_is_a_departure_and_needs_two_people() {
+    let report = check(&on_paper(&["examiner", "witness"]), "", "that was attested, not signed by the");
+    assert_eq!(report.exit_code(), 3);
+    let expected = format!(
+        "no signature by the authority: A. Berg (Lab) and B. Tal (Lab) attest an order on paper by its digest {}; \
+         compare the paper",
+        scope::Digest([1; 32])
+    );
+    assert!(report.departures.contains(&expected), "{:?}", report.departures);
+    check(&on_paper(&["examiner"]), "log", "policy.approve needs examiner and witness");
+    check(&on_paper(&["examiner"]), "approval", "policy.approve needs examiner and witness");
+    check(&on_paper(&["examiner", "other"]), "log", "policy.approve needs examiner and witness");
+    let mut own = on_paper(&["examiner"]);
+    own.trust.push_str("\n[[quorum]]\nstep = \"policy.approve\"\nroles = [\"examiner\"]\n");
+    assert_eq!(check(&own, "", "compare the paper").exit_code(), 3);
 }
 
 #[test]
