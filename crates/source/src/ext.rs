@@ -9,10 +9,11 @@
 //!
 //! In story order: `superblock`, `journal` (applied in memory), `volume` (blocks
 //! and inodes by number), `inode`, `map` (where content stands), `content`,
-//! `dir`, `xattr`, `walker`.
+//! `dir`, `xattr`, `descent` (all names, twice), `walker`.
 
 mod content;
 mod crc32c;
+mod descent;
 mod dir;
 mod inode;
 mod journal;

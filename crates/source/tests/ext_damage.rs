@@ -170,6 +170,56 @@ fn a_directory_inside_itself_ends_the_walk_there() {
 }
 
 #[test]
+fn a_forged_link_count_hides_no_name() {
+    let (_folder, image) = small(EXT4);
+    debugfs(&image, "sif /file links_count 1\nsif /dir/block links_count 0\nlink /dir/block /second");
+    debugfs(&image, "sif /dir/block links_count 0");
+    let opened = opened(&image);
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    let check = |names: &[&str], links: u64| {
+        let at = walked.entries.iter().position(|entry| {
+            let names = names.iter().map(|name| name.as_bytes());
+            entry.facts.names.iter().map(|known| known.bytes()).eq(names)
+        });
+        let at = at.unwrap_or_else(|| panic!("no item with the names {names:?}"));
+        let entry = &walked.entries[at];
+        assert!(at + 2 >= walked.entries.len(), "{names:?} did not wait for the end");
+        assert_eq!(entry.facts.links, Some(links), "what the inode states");
+        assert!(has_issue(&walked, Some(&entry.locator), "its link count is wrong"));
+    };
+    check(&["/dir/other", "/file"], 1);
+    check(&["/dir/block", "/second"], 0);
+    assert_eq!(walked.issues.len(), 2, "{:?}", walked.issues);
+    assert_eq!(walked.report.names, walked.report.items + 2);
+
+    // What is closed is not entered to count either.
+    let (mut names, mut issues) = (Vec::new(), 0);
+    let closed = |path: &scope::RawName| path.bytes() == b"/dir";
+    source
+        .walk_open(&closed, &mut |event| {
+            match event {
+                WalkEvent::Item(entry) => names.extend(entry.facts.names.into_iter().map(|name| name.0)),
+                WalkEvent::Issue(_) => issues += 1,
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let expect = ["/", "/dir", "/file", "/hole", "/lost+found", "/second", "/sparse"];
+    assert_eq!(names, expect.map(|name| name.as_bytes().to_vec()));
+    assert_eq!(issues, 0);
+}
+
+#[test]
+fn an_unused_inode_keeps_all_its_names() {
+    let (_folder, image) = small(EXT4);
+    debugfs(&image, "link /dir/block /second\nclri /dir/block");
+    let walked = walk(opened(&image).sources[0].as_ref());
+    assert_eq!(find(&walked, "/second").locator, find(&walked, "/dir/block").locator);
+    assert_eq!(find(&walked, "/second").facts.kind, Kind::Other);
+}
+
+#[test]
 fn a_name_of_an_unused_inode_stays_on_record() {
     let (_folder, image) = small(EXT4);
     debugfs(&image, "clri /dir/block");

@@ -1,27 +1,25 @@
 //! The walk: every item once, depth first, names in bytewise order.
 //!
 //! The walker, not the file system, keeps the record of what was visited: a
-//! directory that contains itself ends here as an issue.
+//! directory that contains itself ends here as an issue. Which items wait for
+//! further names is counted before, from the directories (`descent`).
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::vec::IntoIter;
 
 use scope::RawName;
 use scope::facts::{CaseRule, Facts, Kind};
 
 use crate::ext::content::read_small;
-use crate::ext::dir::{Link, Listing, list};
+use crate::ext::descent::{Closed, Descent, several_names};
+use crate::ext::dir::Link;
 use crate::ext::inode::Inode;
 use crate::ext::volume::Volume;
 use crate::ext::xattr;
 use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport};
 
 type Visit<'a> = &'a mut dyn FnMut(WalkEvent) -> ControlFlow<()>;
-
-/// Whether a directory is not entered, by its path.
-type Closed<'a> = &'a dyn Fn(&RawName) -> bool;
 
 /// Walks `volume` from its root.
 ///
@@ -45,10 +43,9 @@ pub(crate) fn walk(
         visit,
         report: WalkReport::default(),
         seen: HashSet::new(),
+        several: several_names(volume, &root, closed),
         linked: BTreeMap::new(),
-        levels: Vec::new(),
-        path: Vec::new(),
-        waiting: 0,
+        descent: Descent::default(),
         value_inodes: HashSet::new(),
     };
     if walker.run(&root).is_continue() {
@@ -74,25 +71,13 @@ struct Walker<'a> {
     report: WalkReport,
     /// Inodes already met.
     seen: HashSet<u32>,
-    /// Items with several links, which wait for all their names.
+    /// Inodes to which several names lead, whatever they count.
+    several: HashSet<u32>,
+    /// Items with several names or links, which wait for all their names.
     linked: BTreeMap<u32, (Entry, u64)>,
-    levels: Vec<Level>,
-    /// The path of the deepest directory, without a slash at the end. One for all levels: a path of its own for each
-    /// would grow with the square of the depth.
-    path: Vec<u8>,
-    /// Names read from directories and not yet walked.
-    waiting: usize,
+    descent: Descent,
     /// Inodes that hold values of extended attributes.
     value_inodes: HashSet<u32>,
-}
-
-/// A directory being walked. An explicit stack: nesting on the medium never becomes nesting of calls.
-struct Level {
-    /// How much of [`Walker::path`] is this directory's; `None` where its path is not known.
-    path: Option<usize>,
-    /// Whether its names are encrypted.
-    encrypted: bool,
-    links: IntoIter<Link>,
 }
 
 impl Walker<'_> {
@@ -102,28 +87,15 @@ impl Walker<'_> {
         let entry = self.entry(root, Some(b"/".to_vec()))?;
         self.item(entry)?;
         self.enter(root, Some(Vec::new()))?;
-        while let Some(level) = self.levels.last_mut() {
-            let Some(link) = level.links.next() else {
-                self.levels.pop();
-                continue;
-            };
-            self.waiting = self.waiting.saturating_sub(1);
-            let parent = level.path.filter(|_| !level.encrypted && is_name(&link.name));
-            let path = parent.map(|length| {
-                self.path.truncate(length);
-                let mut path = self.path.clone();
-                path.push(b'/');
-                path.extend(&link.name);
-                path
-            });
+        while let Some((link, path)) = self.descent.next() {
             self.link(&link, path)?;
         }
         for (_, (entry, found)) in std::mem::take(&mut self.linked) {
-            let counted = entry.facts.links.unwrap_or(0);
-            if found != counted {
+            if let Some(counted) = entry.facts.links.filter(|counted| *counted != found) {
+                let wrong = if found > counted { "; its link count is wrong" } else { "" };
                 self.issue(
                     Some(&entry.locator),
-                    format!("{found} names were found of the {counted} that the inode counts"),
+                    format!("{found} names were found of the {counted} that the inode counts{wrong}"),
                 )?;
             }
             self.item(entry)?;
@@ -146,7 +118,7 @@ impl Walker<'_> {
             );
             return self.issue(
                 Some(&locator),
-                "a further name of an item that counts one link; that name is not recorded".into(),
+                "a further name of an item that was walked before; that name is not recorded".into(),
             );
         }
         let inode = match self.volume.inode(link.inode) {
@@ -158,7 +130,7 @@ impl Walker<'_> {
         };
         let unnamed = path.is_none();
         let entry = self.entry(&inode, path.clone())?;
-        if unnamed && !self.levels.last().is_some_and(|level| level.encrypted || level.path.is_none()) {
+        if unnamed && !self.descent.is_nameless() {
             self.issue(
                 Some(&entry.locator),
                 "a name that no path can hold (empty, or with a slash or a zero byte)".into(),
@@ -171,8 +143,13 @@ impl Walker<'_> {
                 path => self.enter(&inode, path.map(|path| path.0)),
             };
         }
-        if inode.links > 1 {
-            self.linked.insert(inode.number, (entry, 1));
+        self.item_or_wait(link.inode, entry)
+    }
+
+    /// Yields an item that is not a directory, or has it wait for its other names.
+    fn item_or_wait(&mut self, number: u32, entry: Entry) -> ControlFlow<()> {
+        if entry.facts.links.is_some_and(|links| links > 1) || self.several.contains(&number) {
+            self.linked.insert(number, (entry, 1));
             return ControlFlow::Continue(());
         }
         self.item(entry)
@@ -180,24 +157,8 @@ impl Walker<'_> {
 
     fn enter(&mut self, inode: &Inode, path: Option<Vec<u8>>) -> ControlFlow<()> {
         let place = locator(self.name, inode.number, Some(inode.generation));
-        if self.levels.len() >= MAX_DEPTH {
-            return self.issue(Some(&place), format!("deeper than {MAX_DEPTH} directories; not entered"));
-        }
-        let Listing { links, issues } = list(self.volume, inode, MAX_WAITING.saturating_sub(self.waiting));
-        for what in issues {
+        for what in self.descent.enter(self.volume, inode, path) {
             self.issue(Some(&place), what)?;
-        }
-        let encrypted = inode.is_encrypted();
-        if encrypted && !links.is_empty() {
-            self.issue(
-                Some(&place),
-                "the names in this directory are encrypted; its items are walked without names".into(),
-            )?;
-        }
-        self.waiting = self.waiting.saturating_add(links.len());
-        self.levels.push(Level { path: path.as_ref().map(Vec::len), encrypted, links: links.into_iter() });
-        if let Some(path) = path {
-            self.path = path;
         }
         ControlFlow::Continue(())
     }
@@ -259,7 +220,7 @@ impl Walker<'_> {
         self.issue(Some(&place), what.to_owned())?;
         let mut facts = self.facts(number, None, Kind::Other);
         add_name(&mut facts, path);
-        self.item(Entry { locator: place, facts, node: NodeId::new(number.into()) })
+        self.item_or_wait(number, Entry { locator: place, facts, node: NodeId::new(number.into()) })
     }
 
     fn facts(&self, number: u32, generation: Option<u32>, kind: Kind) -> Facts {
@@ -305,14 +266,6 @@ fn add_name(facts: &mut Facts, path: Option<Vec<u8>>) {
     }
 }
 
-fn is_name(name: &[u8]) -> bool {
-    !name.is_empty() && !name.contains(&b'/') && !name.contains(&0)
-}
-
 const ROOT: u32 = 2;
-/// Deepest nesting walked. Linux cannot reach deeper than 2,048 in one path; hostile media could nest for ever.
-const MAX_DEPTH: usize = 4096;
-/// Names held at once, over all directories on the way down: about 1 GiB of short names.
-const MAX_WAITING: usize = 1 << 24;
 /// Longest link target: Linux writes at most one block, and PATH_MAX is 4096.
 const MAX_TARGET: u64 = 1 << 16;
