@@ -45,6 +45,7 @@ pub mod size_class;
 mod journal;
 mod part;
 mod sorted;
+mod totals;
 mod zipper;
 
 pub use case::{CaseError, CaseFolder, NewCase};

@@ -23,7 +23,7 @@ use evidence::item::{Control, ObjectValue, Record, RecordError, Series};
 use evidence::ledger::{self, LedgerError, LedgerHeader, LedgerWriter};
 use evidence::manifest::{Binding, HeldRow, ManifestError, Opened, Row, size_class};
 use evidence::sshsig;
-use scope::facts::{Facts, Look};
+use scope::facts::Facts;
 use scope::{Decision, Digest, Outcome};
 
 use crate::close::Closed;
@@ -35,6 +35,7 @@ use crate::random::{self, RandomError};
 use crate::sorted::Runs;
 
 pub use crate::part::Content;
+pub use crate::totals::Totals;
 
 /// What a package is bound to, and for whom it is encrypted.
 #[derive(Debug)]
@@ -167,39 +168,6 @@ pub enum PackageError {
     Broken(String),
 }
 
-/// Counts over all items of a package.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    /// Items per outcome.
-    pub outcomes: BTreeMap<Outcome, u64>,
-    /// Bytes of content preserved, before compression.
-    pub bytes: u64,
-    /// Items of which some content could not be read.
-    pub unreadable: u64,
-    /// Items per tier, by the tier's word.
-    pub tiers: BTreeMap<String, u64>,
-    /// Items per rule that determined their outcome.
-    pub rules: BTreeMap<String, u64>,
-    /// Items per look that was taken.
-    pub looks: BTreeMap<Look, u64>,
-}
-
-impl Totals {
-    /// All items.
-    #[must_use]
-    pub fn items(&self) -> u64 {
-        self.outcomes.values().fold(0, |sum, count| sum.saturating_add(*count))
-    }
-
-    fn count(&mut self, decision: &Decision) {
-        let add = |count: &mut u64| *count = count.saturating_add(1);
-        add(self.outcomes.entry(decision.outcome.clone()).or_default());
-        add(self.tiers.entry(tier_word(decision)).or_default());
-        decision.rules.iter().for_each(|rule| add(self.rules.entry(rule.clone()).or_default()));
-        decision.looks.iter().for_each(|look| add(self.looks.entry(*look).or_default()));
-    }
-}
-
 /// A package being written.
 pub struct PackageWriter {
     pub(crate) disk: Disk,
@@ -230,6 +198,8 @@ struct Batch {
     rows: LedgerWriter,
     parts: BTreeMap<SetName, Part>,
     lines: Vec<String>,
+    /// Rows for the captured part of items that are held.
+    held: Vec<HeldRow>,
     items: u64,
 }
 
@@ -362,7 +332,10 @@ impl PackageWriter {
             kept.object = Some(ObjectValue::new(digest, length, name, merged(missing, length)));
             kept.trouble = written.trouble;
             kept.longer = written.longer;
-            self.totals.bytes = self.totals.bytes.saturating_add(length);
+            if set == SetName::Captured {
+                // Held bytes are not counted: with few held items the sum would tell their sizes.
+                self.totals.bytes = self.totals.bytes.saturating_add(length);
+            }
         }
         let partial = kept.object.as_ref().is_some_and(|object| !object.unreadable.is_empty());
         self.totals.unreadable = self.totals.unreadable.saturating_add(u64::from(partial));
@@ -375,7 +348,8 @@ impl PackageWriter {
                 self.part(&set)?.add(&Row::Object(Opened { control: control.clone(), opening }))?;
                 let rules = item.decision.rules.clone();
                 let row = HeldRow { control, rules, size_class: size_class(size) };
-                self.part(&SetName::Captured)?.add(&Row::Held(row))?;
+                self.part(&SetName::Captured)?;
+                self.batch()?.held.push(row);
             }
             _ => {
                 let opening = Opening::for_reader(&self.batch()?.key, &record, item.visible);
@@ -491,15 +465,29 @@ impl PackageWriter {
         let (rows, first) = LedgerWriter::begin(&header)?;
         let mut ledger = LedgerPart::create(&self.disk, &self.partial, place, recipients)?;
         ledger.row(&first)?;
-        Ok(Batch { number, key, ledger, rows, parts: BTreeMap::new(), lines: Vec::new(), items: 0 })
+        Ok(Batch {
+            number,
+            key,
+            ledger,
+            rows,
+            parts: BTreeMap::new(),
+            lines: Vec::new(),
+            held: Vec::new(),
+            items: 0,
+        })
     }
 
     /// Closes all open parts together, and commits them.
     fn barrier(&mut self) -> Result<(), PackageError> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
-        let Batch { number, mut ledger, rows, parts, lines, .. } = batch;
+        let Batch { number, mut ledger, rows, parts, lines, mut held, .. } = batch;
         let mut done = Vec::new();
-        for (set, part) in parts {
+        // In walk order they would tell between which captured items each held one stands.
+        held.sort_by(|a, b| a.control.cmp(&b.control));
+        for (set, mut part) in parts {
+            if set == SetName::Captured {
+                held.drain(..).try_for_each(|row| part.add(&Row::Held(row)))?;
+            }
             let recipients = recipients_of(&self.recipients, &set)?;
             let statement = part.close(&self.disk, &self.binding, recipients, &self.run_key)?;
             done.push((set, statement));
@@ -580,14 +568,6 @@ fn merged(mut ranges: Vec<(u64, u64)>, length: u64) -> Vec<(u64, u64)> {
         }
     }
     merged
-}
-
-fn tier_word(decision: &Decision) -> String {
-    // The word of the record: `included`, `out-of-scope`...
-    serde_json::to_value(decision.tier)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
 }
 
 /// Where a package is written until it is closed: `OUT.partial`.

@@ -86,8 +86,8 @@ const ARMOUR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 /// Longest identity file that is read. 1 MiB holds thousands of keys.
 const MAX: u64 = 1 << 20;
 
-/// Most work a file may ask for: 2^22 takes some seconds and 4 GiB; `age -p` asks for 2^18.
-const MAX_WORK_FACTOR: u8 = 22;
+/// Most work a file may ask for: 2^20 takes a second or two and 1 GiB; `age -p` asks for 2^18.
+const MAX_WORK_FACTOR: u8 = 20;
 
 #[cfg(test)]
 mod tests {

@@ -267,6 +267,9 @@ pub struct CaptureArgs {
     /// End a batch once its parts hold so many bytes. An item is never split.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub part_size: u64,
+    /// Seal without asking again at the terminal, once the counts are shown.
+    #[arg(long)]
+    pub yes: bool,
     /// Make, model and serial of the write blocker, for the record.
     #[arg(long, value_name = "TEXT")]
     pub write_blocker: Option<String>,

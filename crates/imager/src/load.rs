@@ -8,7 +8,7 @@ use custody::Signer;
 use custody::durable::Disk;
 use custody::keys::{KeyWarning, SecretKey, readable_by_others};
 use evidence::event::Person;
-use evidence::trust::{MAX_TRUST, Trust};
+use evidence::trust::{MAX_TRUST, Principal, Role, Step, Trust};
 use scope::{Bundle, Policy};
 use zeroize::Zeroizing;
 
@@ -128,6 +128,7 @@ impl Passphrases {
 pub(crate) fn signers(
     args: &SigningArgs,
     trust: &Trust,
+    step: Step,
     console: &mut Console<'_>,
 ) -> Result<Vec<Signer>, Failure> {
     let passphrases = Passphrases::new(args.passphrase_file.as_deref())?;
@@ -152,11 +153,7 @@ pub(crate) fn signers(
         }
         let person = Person {
             principal: known.name.clone(),
-            role: known
-                .roles
-                .first()
-                .copied()
-                .ok_or_else(|| Failure::new(format!("`{name}` has no role")))?,
+            role: role_for(known, trust, step)?,
             person: known.person.clone(),
             organisation: known.organisation.clone(),
         };
@@ -164,6 +161,15 @@ pub(crate) fn signers(
     }
     signers.sort_by(|a, b| a.principal().cmp(b.principal()));
     Ok(signers)
+}
+
+/// The role in which a principal signs: one that the step asks for, where they have one.
+fn role_for(principal: &Principal, trust: &Trust, step: Step) -> Result<Role, Failure> {
+    let asked = trust.quorum(step).concat();
+    let fits = principal.roles.iter().find(|role| asked.contains(role));
+    fits.or(principal.roles.first())
+        .copied()
+        .ok_or_else(|| Failure::new(format!("the trust file gives `{}` no role", principal.name)))
 }
 
 /// Loads one OpenSSH key.

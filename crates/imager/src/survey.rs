@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use evidence::acquisition::{Coverage, WalkStatement};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::facts::Look;
-use scope::{Outcome, Policy, Tier};
+use scope::{Outcome, Policy};
 use serde::Serialize;
 use source::{Entry, Opened, Source};
 
@@ -59,7 +59,7 @@ impl Tally {
         let decision = &examined.decision;
         self.items += 1;
         self.outcomes.entry(decision.outcome.clone()).or_default().add(bytes);
-        self.tiers.entry(tier_word(decision.tier)).or_default().add(bytes);
+        self.tiers.entry(decision.tier.word()).or_default().add(bytes);
         for rule in &decision.rules {
             self.rules.entry(rule.clone()).or_default().add(bytes);
         }
@@ -74,19 +74,6 @@ impl Tally {
     /// The rules of `policy` that determined nothing on this medium.
     pub(crate) fn idle_rules(&self, policy: &Policy) -> Vec<String> {
         policy.rules().iter().filter(|r| !self.rules.contains_key(&r.id)).map(|r| r.id.clone()).collect()
-    }
-}
-
-/// The tier as records write it.
-pub(crate) fn tier_word(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Excluded => "excluded",
-        Tier::OutOfScope => "out-of-scope",
-        Tier::Undetermined => "undetermined",
-        Tier::Held => "held",
-        Tier::Withheld => "withheld",
-        Tier::WithheldAndHeld => "withheld-and-held",
-        Tier::Included => "included",
     }
 }
 

@@ -106,6 +106,22 @@ pub enum Tier {
     Included,
 }
 
+impl Tier {
+    /// The word used in records.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Excluded => "excluded",
+            Self::OutOfScope => "out-of-scope",
+            Self::Undetermined => "undetermined",
+            Self::Held => "held",
+            Self::Withheld => "withheld",
+            Self::WithheldAndHeld => "withheld-and-held",
+            Self::Included => "included",
+        }
+    }
+}
+
 /// What the policy says of an item, from its facts alone.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Decision {

@@ -8,7 +8,7 @@
 //! seal                            signatures, package.seal, checkpoint; OUT.partial becomes OUT
 //! ```
 
-use std::io::Read;
+use std::io::{IsTerminal as _, Read};
 
 use custody::{
     Content, Disk, Ending, Item, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
@@ -41,7 +41,7 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     if trust.digest() != case_trust.digest() {
         console.say("note: this trust file is not the one that the case was opened with");
     }
-    let signers = load::signers(&args.signing, &trust, console)?;
+    let signers = load::signers(&args.signing, &trust, Step::AcquisitionStart, console)?;
     workplace::need_quorum(&trust, Step::AcquisitionStart, &signers)?;
     let signed_by: Vec<&Signer> = signers.iter().collect();
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
@@ -126,9 +126,14 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     };
     let unsealed = closed.finish(ending).context("package")?;
     let tagmanifest = unsealed.tagmanifest();
-    let sealed = seal(unsealed, &mut case, &trust, &signers, &log_key, &tool, run, tagmanifest)?;
-
     let mut text = summary(&tally, policy);
+    let by = if args.yes || confirm(&text, tagmanifest, inventory.root, console) {
+        signers.as_slice()
+    } else {
+        &[]
+    };
+    let sealed = seal(unsealed, &mut case, &trust, by, &log_key, &tool, run, tagmanifest)?;
+
     text += &format!(
         "\n\npackage        {}\nsealed bytes   {tagmanifest}\ninventory root {}  ({} lines)\ncustody log    {} entries\n",
         args.out.display(),
@@ -158,6 +163,21 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     }
     console.result(&value, text)?;
     Ok(if ready.departs() || tally.interrupted.is_some() { Exit::Departures } else { Exit::Done })
+}
+
+/// Whether the people at the terminal agree, once they have seen counts and roots. Where there is no terminal, they
+/// agreed when they gave their keys.
+fn confirm(counts: &str, sealed: Digest, root: Digest, console: &mut Console<'_>) -> bool {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return true;
+    }
+    console.say(format_args!("{counts}\n\nsealed bytes   {sealed}\ninventory root {root}\n"));
+    console.say(
+        "examiner and witness: type `yes` to seal this; anything else leaves it unsealed, for `ambit sign`",
+    );
+    let mut answer = String::new();
+    input.read_line(&mut answer).is_ok() && answer.trim() == "yes"
 }
 
 /// Puts one decided item where its outcome says. `changed` counts items that gave other bytes the second time.

@@ -15,7 +15,7 @@ use crate::workplace::{self, TRUST};
 
 pub(super) fn new(args: &CaseNewArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let (trust, trust_bytes) = load::trust(&args.trust)?;
-    let signers = load::signers(&args.signing, &trust, console)?;
+    let signers = load::signers(&args.signing, &trust, Step::CaseOpen, console)?;
     workplace::need_quorum(&trust, Step::CaseOpen, &signers)?;
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let log_key = load::signing_key(&args.log_key, &passphrases, console)?;

@@ -51,7 +51,8 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
             .hint(format!("ambit-verify {} --trust {}", args.package.display(), args.trust.display())));
     }
     let partial = partial(&args.out)?;
-    let laid = lay_out(args, &set, &files, &identities, &partial);
+    let mut without_path = 0;
+    let laid = lay_out(args, &set, &files, &identities, &partial, &mut without_path);
     let checked = match laid {
         Ok(checked) => checked,
         Err(failure) => {
@@ -74,6 +75,11 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
         0 => String::new(),
         n => format!("\nnote: of {n} objects the medium did not give every byte; their rows list the ranges"),
     };
+    if without_path > 0 {
+        console.say(format_args!(
+            "note: {without_path} objects could not be laid under their paths; they lie in objects/"
+        ));
+    }
     let value = json!({
         "set": set,
         "items": checked.items,
@@ -105,6 +111,7 @@ fn lay_out(
     files: &Folder,
     identities: &[Box<dyn Identity>],
     out: &Path,
+    without_path: &mut u64,
 ) -> Result<CheckedSet, Failure> {
     let acquisition =
         evidence::files::read(files, "meta/acquisition.json", MAX_ACQUISITION).context("package")?;
@@ -133,7 +140,7 @@ fn lay_out(
         let name = format!("manifest-{:04}.jsonl", part.number);
         fs::write(out.join(&name), checked.manifest()).context(name)?;
         for row in checked.rows() {
-            row_line(&row.context(&part.file)?, args, out, &mut items)?;
+            row_line(&row.context(&part.file)?, args, out, &mut items, without_path)?;
         }
     }
     items.sync_all().context("items.tsv")?;
@@ -165,7 +172,13 @@ impl Objects {
 }
 
 /// One line per name of an item, and, where asked for, the object under that name.
-fn row_line(row: &Row, args: &OpenArgs, out: &Path, items: &mut File) -> Result<(), Failure> {
+fn row_line(
+    row: &Row,
+    args: &OpenArgs,
+    out: &Path,
+    items: &mut File,
+    without_path: &mut u64,
+) -> Result<(), Failure> {
     let opened = match row {
         Row::Object(opened) | Row::Listed(opened) => opened,
         Row::Held(held) => {
@@ -183,16 +196,31 @@ fn row_line(row: &Row, args: &OpenArgs, out: &Path, items: &mut File) -> Result<
         let control = &opened.control;
         writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{name}", decision.outcome).context("items.tsv")?;
         if args.original_paths && object.is_some() && decision.outcome != Outcome::Listed {
-            let path = path_below(&out.join("paths"), &name);
-            let parent = path.parent().unwrap_or(out);
-            fs::create_dir_all(parent).context("paths")?;
-            let from = out.join("objects").join(control.to_string());
-            let mut from = File::open(from).context("objects")?;
-            let mut to = File::create_new(&path).context("paths")?;
-            io::copy(&mut from, &mut to).context("paths")?;
+            let object = out.join("objects").join(control.to_string());
+            // A courtesy: what cannot be written under its path lies under its control number all the same.
+            if lay_under_path(&object, &path_below(&out.join("paths"), &name), control).is_err() {
+                *without_path += 1;
+            }
         }
     }
     Ok(())
+}
+
+/// Copies an object to its path; where two names come to one path, the second carries its control number.
+fn lay_under_path(object: &Path, path: &Path, control: &Control) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    let mut to = match File::create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!("_{control}"));
+            File::create_new(name)?
+        }
+        other => other?,
+    };
+    io::copy(&mut File::open(object)?, &mut to)?;
+    to.sync_all()
 }
 
 /// The escaped form of a name, below `root`: every component non-empty, none `.` or `..`, none hidden, none too long.

@@ -16,7 +16,7 @@ use crate::{load, workplace};
 pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let loaded = load::policy(&args.examine.policy)?;
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
-    let signers = load::signers(&args.signing, &trust, console)?;
+    let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     workplace::need_quorum(&trust, Step::Examine, &signers)?;
     let ready = workplace::ready(&args.examine, &loaded, &case, &trust, console)?;
     let tool = workplace::tool()?;
@@ -25,31 +25,21 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         let action = Action::Override(departure.clone());
         case.append(workplace::statement(action, "", &tool), &signed_by).context("custody log")?;
     }
-    let options = examine::Options::default();
-    let walked = survey::survey("plan", &loaded.policy, &ready.opened, &options, &mut |_, _, examined| {
-        let bytes = examined.facts.size.unwrap_or(0);
-        Ok(examined.decision.outcome.is_kept().then_some(bytes))
-    });
-    // A look is a look, however the walk ended: the event is written first, the failure told after.
-    let (tally, failure) = match walked {
-        Ok(tally) => (tally, None),
-        Err(failure) => (Tally::default(), Some(failure)),
-    };
-    let mut counts: BTreeMap<String, u64> =
-        tally.outcomes.iter().map(|(outcome, amount)| (outcome.to_string(), amount.items)).collect();
-    counts.insert("items".to_owned(), tally.items);
+    // The event is on the log before the first item is looked at: a run that is broken off was a look, too.
     let action = Action::Examine(Examine {
         purpose: "plan".to_owned(),
         policy: Some(loaded.policy.id()),
         medium: ready.medium.clone(),
-        counts,
+        counts: BTreeMap::new(),
     });
     let reason = ready.without_approval.clone().unwrap_or_default();
     let event =
         case.append(workplace::statement(action, &reason, &tool), &signed_by).context("custody log")?;
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
+    let options = examine::Options::default();
+    let tally = survey::survey("plan", &loaded.policy, &ready.opened, &options, &mut |_, _, examined| {
+        let bytes = examined.facts.size.unwrap_or(0);
+        Ok(examined.decision.outcome.is_kept().then_some(bytes))
+    })?;
     let mut text = summary(&tally, &loaded.policy);
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
     let mut value = summary_value(&tally, &loaded.policy);

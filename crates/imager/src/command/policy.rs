@@ -6,7 +6,7 @@ use custody::Signer;
 use evidence::acquisition::MediumId;
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
-use evidence::trust::Step;
+use evidence::trust::{Step, Trust};
 use scope::{Digest, lint};
 use serde_json::json;
 
@@ -54,11 +54,11 @@ pub(super) fn render(path: &Path, console: &mut Console<'_>) -> Result<Exit, Fai
 pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let loaded = load::policy(&args.policy)?;
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
-    let signers = load::signers(&args.signing, &trust, console)?;
+    let signers = load::signers(&args.signing, &trust, Step::PolicyApprove, console)?;
     let by = if args.instrument.is_some() { ApprovedBy::Instrument } else { ApprovedBy::Signature };
     match by {
         ApprovedBy::Signature => workplace::need_quorum(&trust, Step::PolicyApprove, &signers)?,
-        ApprovedBy::Instrument => attested(args, &signers)?,
+        ApprovedBy::Instrument => attested(args, &trust, &signers)?,
     }
     let instrument = match &args.instrument {
         Some(path) => Some(Digest::of(&load::read(path, MAX_INSTRUMENT)?)),
@@ -126,14 +126,20 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
     Ok(Exit::Done)
 }
 
-/// An order on paper rests on a person who attests it, and who signs.
-fn attested(args: &ApproveArgs, signers: &[Signer]) -> Result<(), Failure> {
-    let named = args.attested_by.as_deref();
-    match signers.iter().any(|signer| named.is_none_or(|name| signer.principal() == name)) {
-        true => Ok(()),
-        false => Err(Failure::new("the order on paper is attested by nobody")
-            .hint("give --attested-by NAME, and --sign-as NAME=KEY of that person")),
+/// An order on paper rests on people who attest it, and who sign: two, since no key of the authority stands for it.
+fn attested(args: &ApproveArgs, trust: &Trust, signers: &[Signer]) -> Result<(), Failure> {
+    if let Some(name) = &args.attested_by {
+        if !signers.iter().any(|signer| signer.principal() == name) {
+            return Err(Failure::new(format!(
+                "the order on paper is to be attested by `{name}`, who does not sign"
+            ))
+            .hint(format!("add --sign-as {name}=KEY")));
+        }
     }
+    workplace::attests(trust, signers.iter().map(Signer::principal)).map_err(|error| {
+        Failure::new(error.to_string())
+            .hint("an order on paper is attested by the examiner and a witness: give --sign-as for both")
+    })
 }
 
 /// Longest scan of an order that is read: hundreds of pages.

@@ -27,7 +27,7 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
     let report = verify(&files, &trust_bytes, &options);
     // What must hold before somebody puts a name under it. The seal, and what rests on it, is what is missing yet.
-    for id in ["trust", "bag", "inventory", "agreement"] {
+    for id in ["trust", "directory", "bag", "approval", "log", "agreement", "inventory"] {
         match report.check(id) {
             Some(check) if check.status != Status::Fail => {}
             Some(check) => {
@@ -48,7 +48,7 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     let tagmanifest = Digest::of(&sealed);
     console.say(format_args!("sealed bytes   {tagmanifest}"));
 
-    let signers = load::signers(&args.signing, &trust, console)?;
+    let signers = load::signers(&args.signing, &trust, Step::PackageSeal, console)?;
     if signers.is_empty() {
         return Err(Failure::new("nobody signs").hint("give --sign-as NAME=KEY"));
     }

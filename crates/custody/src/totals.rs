@@ -1,0 +1,39 @@
+//! Counts over all items of a package.
+
+use std::collections::BTreeMap;
+
+use scope::facts::Look;
+use scope::{Decision, Outcome};
+
+/// Counts over all items of a package.
+#[derive(Clone, Debug, Default)]
+pub struct Totals {
+    /// Items per outcome.
+    pub outcomes: BTreeMap<Outcome, u64>,
+    /// Bytes of content captured, before compression; held content is not counted.
+    pub bytes: u64,
+    /// Items of which some content could not be read.
+    pub unreadable: u64,
+    /// Items per tier, by the tier's word.
+    pub tiers: BTreeMap<String, u64>,
+    /// Items per rule that determined their outcome.
+    pub rules: BTreeMap<String, u64>,
+    /// Items per look that was taken.
+    pub looks: BTreeMap<Look, u64>,
+}
+
+impl Totals {
+    /// All items.
+    #[must_use]
+    pub fn items(&self) -> u64 {
+        self.outcomes.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    pub(crate) fn count(&mut self, decision: &Decision) {
+        let add = |count: &mut u64| *count = count.saturating_add(1);
+        add(self.outcomes.entry(decision.outcome.clone()).or_default());
+        add(self.tiers.entry(decision.tier.word().to_owned()).or_default());
+        decision.rules.iter().for_each(|rule| add(self.rules.entry(rule.clone()).or_default()));
+        decision.looks.iter().for_each(|look| add(self.looks.entry(*look).or_default()));
+    }
+}
