@@ -9,6 +9,7 @@ use crate::{ExamineError, Examined, Examiner};
 
 /// What a walk gives: an item with its decision, or something that could not be read.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is an item, and it is used at once")]
 pub enum Event<'e> {
     /// An item, examined.
     Item(&'e Entry, Examined),

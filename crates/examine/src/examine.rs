@@ -136,7 +136,7 @@ impl<'a> Examiner<'a> {
             Look::Content => self.look_at_content(entry, source, facts, content)?,
         };
         if let Err(reason) = outcome {
-            facts.failures.push(Failure { look, reason });
+            facts.failures.push(Failure::new(look, &reason));
         }
         Ok(())
     }
