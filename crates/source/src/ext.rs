@@ -97,7 +97,9 @@ impl Source for ExtSource {
         if walker::locator(&self.info.volume, number, Some(inode.generation)) != entry.locator {
             return Err(SourceError::Changed("the inode belongs to another item".into()));
         }
-        let declared = inode.size;
+        let declared = inode.sound_size(&self.volume.sb).ok_or_else(|| {
+            SourceError::Corrupt("the inode states a larger size than a file can have".into())
+        })?;
         let reader = InodeReader::new(Arc::clone(&self.volume), inode)?;
         Ok(Box::new(Exact::new(reader, declared)))
     }

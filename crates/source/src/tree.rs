@@ -149,6 +149,9 @@ impl TreeSource {
         {
             return Err(SourceError::Changed("the name leads to another item".into()));
         }
+        if entry.facts.size.is_none() {
+            return Err(SourceError::Corrupt("the size is larger than a record can state".into()));
+        }
         if Some(stat.stx_size) != entry.facts.size {
             return Err(SourceError::Changed("its size is no longer what the walk saw".into()));
         }

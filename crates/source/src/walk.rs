@@ -154,6 +154,11 @@ pub enum SourceError {
     Corrupt(String),
 }
 
+/// A number of the medium, if a record can state it: integers of records are below 2^53.
+pub(crate) fn stated(number: u64) -> Option<u64> {
+    Some(number).filter(|number| *number < 1 << 53)
+}
+
 /// Facts of an item of which nothing more is known yet; the look *metadata* was taken.
 pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: Kind) -> Facts {
     Facts {

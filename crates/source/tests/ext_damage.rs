@@ -220,6 +220,43 @@ fn an_unused_inode_keeps_all_its_names() {
 }
 
 #[test]
+fn a_size_that_no_file_can_have_is_neither_stated_nor_read() {
+    let (_extents, extents) = small(EXT4);
+    let (_numbers, numbers) = small(&["-t", "ext2", "-b", "1024"]);
+    let (_large, large) = small(&["-t", "ext2", "-b", "4096"]);
+    let check = |image: &Path, size: u64, sound: bool| {
+        debugfs(image, &format!("sif /file size {size}"));
+        let opened = opened(image);
+        let source = opened.sources[0].as_ref();
+        let walked = walk(source);
+        let file = find(&walked, "/file");
+        assert_eq!(file.facts.size, sound.then_some(size), "{size}");
+        assert_eq!(has_issue(&walked, Some(&file.locator), "larger size"), !sound, "{size}");
+        match source.open(file) {
+            Ok(stream) => assert!(sound && stream.declared_len() == size, "{size}"),
+            Err(error) => assert!(!sound && matches!(error, SourceError::Corrupt(_)), "{size}: {error}"),
+        }
+    };
+    check(&extents, 1 << 42, true);
+    check(&extents, (1 << 42) + 1, false);
+    check(&extents, u64::MAX, false);
+    let most = (12 + 256 + 256 * 256 + 256 * 256 * 256) * 1024;
+    check(&numbers, most, true);
+    check(&numbers, most + 1, false);
+    check(&large, (1 << 53) - 1, false);
+}
+
+#[test]
+fn more_blocks_than_a_record_can_state_are_not_stated() {
+    let (_folder, image) = small(&["-t", "ext4", "-b", "4096", "-O", "huge_file"]);
+    debugfs(&image, "sif /file flags 0xC0000\nsif /file blocks 0xFFFFFFFFFFFF");
+    let walked = walk(opened(&image).sources[0].as_ref());
+    let file = find(&walked, "/file");
+    assert_eq!(file.facts.allocated, None);
+    assert!(has_issue(&walked, Some(&file.locator), "more blocks than a record"));
+}
+
+#[test]
 fn a_name_of_an_unused_inode_stays_on_record() {
     let (_folder, image) = small(EXT4);
     debugfs(&image, "clri /dir/block");

@@ -249,3 +249,27 @@ fn a_closed_folder_is_an_item_and_nothing_below_it_is() {
         assert_eq!(names, ["/", "/closed", "/open", "/open/c"], "{}", medium.display());
     }
 }
+
+#[test]
+fn a_size_that_no_record_can_state_is_not_stated_and_not_read() {
+    // Only some file systems, tmpfs among them, have files that long.
+    let Ok(folder) = tempfile::tempdir_in("/dev/shm") else { return };
+    let check = |name: &str, size: u64, sound: bool| {
+        let Ok(()) = fs::File::create(folder.path().join(name)).unwrap().set_len(size) else { return };
+        let opened = opened(folder.path());
+        let source = opened.sources[0].as_ref();
+        let walked = walk(source);
+        let path = format!("/{name}");
+        let entry =
+            walked.entries.iter().find(|entry| entry.facts.names[0].bytes() == path.as_bytes()).unwrap();
+        assert_eq!(entry.facts.size, sound.then_some(size));
+        let issue = walked.issues.iter().any(|issue| issue.locator.as_deref() == Some(&entry.locator));
+        assert_eq!(issue, !sound);
+        match source.open(entry) {
+            Ok(stream) => assert!(sound && stream.declared_len() == size),
+            Err(error) => assert!(!sound && matches!(error, SourceError::Corrupt(_)), "{error}"),
+        }
+    };
+    check("most", (1 << 53) - 1, true);
+    check("more", 1 << 53, false);
+}

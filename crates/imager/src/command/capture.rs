@@ -200,7 +200,9 @@ fn keep(
         writer.keep(&item, None).context("package")?;
         return Ok(Some(0));
     }
-    let length = facts.size.unwrap_or(0);
+    // A file without a size on record cannot be opened. One byte of it is declared, so that its object is partial and
+    // never the digest of nothing: docs/decisions/0044.
+    let length = facts.size.unwrap_or(1);
     let keep = |writer: &mut PackageWriter, bytes: &mut dyn Read| {
         let content = Content { length, bytes, unreadable: &Vec::new };
         writer.keep(&item, Some(content)).context("package")

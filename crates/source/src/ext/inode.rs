@@ -5,6 +5,7 @@ use scope::facts::{Kind, Stamp, TimeKind, Zone};
 use crate::ext::crc32c::crc32c;
 use crate::ext::superblock::Superblock;
 use crate::field::{le16, le32, wide};
+use crate::walk::stated;
 
 /// An inode's fields.
 #[derive(Clone, Debug)]
@@ -38,6 +39,10 @@ mod flag {
 }
 
 const FIXED: usize = 128;
+/// Blocks that extents can number: 32 bits.
+const EXTENT_BLOCKS: u64 = 1 << 32;
+/// Blocks numbered in the inode itself, where there are no extents.
+const DIRECT_BLOCKS: u64 = 12;
 
 impl Inode {
     /// Reads an inode's bytes. `None` where there are fewer than an inode has.
@@ -87,6 +92,19 @@ impl Inode {
             0xC000 => Kind::Socket,
             _ => Kind::Other,
         }
+    }
+
+    /// The size, unless a file's block map cannot hold that much or a record cannot state it: then it is damage, and
+    /// nothing may be read or allotted by it.
+    pub(crate) fn sound_size(&self, sb: &Superblock) -> Option<u64> {
+        let blocks = if self.has_extents() || self.is_inline() {
+            EXTENT_BLOCKS
+        } else {
+            let per_block = u64::from(sb.block_size >> 2);
+            let levels = [per_block, per_block.saturating_pow(2), per_block.saturating_pow(3)];
+            levels.into_iter().fold(DIRECT_BLOCKS, u64::saturating_add)
+        };
+        stated(self.size).filter(|size| *size <= blocks.saturating_mul(sb.block_size.into()))
     }
 
     /// Whether the content, target or names are encrypted.

@@ -17,7 +17,7 @@ use crate::ext::dir::Link;
 use crate::ext::inode::Inode;
 use crate::ext::volume::Volume;
 use crate::ext::xattr;
-use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport};
+use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport, stated};
 
 type Visit<'a> = &'a mut dyn FnMut(WalkEvent) -> ControlFlow<()>;
 
@@ -173,8 +173,20 @@ impl Walker<'_> {
         let mut facts = self.facts(inode.number, Some(inode.generation), kind);
         add_name(&mut facts, path);
         facts.links = Some(inode.links.into());
-        facts.size = kind.has_content().then_some(inode.size);
-        facts.allocated = Some(inode.allocated);
+        facts.size = inode.sound_size(&self.volume.sb).filter(|_| kind.has_content());
+        if kind.has_content() && facts.size.is_none() {
+            self.issue(
+                Some(&place),
+                "the inode states a larger size than a file can have; no size is recorded, and the content cannot be read".into(),
+            )?;
+        }
+        facts.allocated = stated(inode.allocated);
+        if facts.allocated.is_none() {
+            self.issue(
+                Some(&place),
+                "the inode counts more blocks than a record can state; no allocated size is recorded".into(),
+            )?;
+        }
         facts.times.clone_from(&inode.times);
         facts.uid = Some(inode.uid.into());
         facts.gid = Some(inode.gid.into());

@@ -15,7 +15,7 @@ use scope::RawName;
 use scope::facts::{Attribute, CaseRule, Kind, Stamp, TimeKind, Zone};
 
 use crate::tree::beneath::{CONTENT, NAMES, open_beneath, stat_at, stat_fd};
-use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport, bare_facts};
+use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport, bare_facts, stated};
 
 type Visit<'a> = &'a mut dyn FnMut(WalkEvent) -> ControlFlow<()>;
 
@@ -212,6 +212,13 @@ impl Walker<'_> {
         }
         let kind = kind(&stat);
         let mut entry = self.entry(&stat, path.clone());
+        if entry.facts.allocated.is_none() || kind.has_content() && entry.facts.size.is_none() {
+            self.issue(
+                Some(&place),
+                "a size larger than a record can state; it is not recorded, and such content cannot be read"
+                    .into(),
+            )?;
+        }
         if kind == Kind::Symlink {
             match readlinkat(&parent, OsStr::from_bytes(&name), Vec::new()) {
                 Ok(target) => entry.facts.link_target = Some(RawName(target.into_bytes())),
@@ -317,8 +324,8 @@ impl Walker<'_> {
         let mut facts = bare_facts("tree", CaseRule::Sensitive, node(stat), kind);
         facts.names.push(RawName(path));
         facts.links = Some(stat.stx_nlink.into());
-        facts.size = kind.has_content().then_some(stat.stx_size);
-        facts.allocated = Some(stat.stx_blocks.saturating_mul(512));
+        facts.size = stated(stat.stx_size).filter(|_| kind.has_content());
+        facts.allocated = stated(stat.stx_blocks.saturating_mul(512));
         facts.times = times(stat);
         facts.uid = Some(stat.stx_uid.into());
         facts.gid = Some(stat.stx_gid.into());
