@@ -18,6 +18,7 @@
 
 mod examined;
 mod finding;
+mod limits;
 mod reexamine;
 mod stated;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use scope::facts::Look;
 use scope::{Digest, Outcome, Policy, decide_from_metadata};
 
 pub use finding::{Finding, FindingKind};
-pub use reexamine::{Reexamination, match_medium};
+pub use reexamine::{Objects, Reexamination, match_medium};
 
 use crate::acquisition::{Acquisition, RecordLeft, SetName};
 use crate::commit::{self, BatchKey};
@@ -58,6 +59,7 @@ pub struct Replay<'a> {
     controls: HashSet<(Series, u64)>,
     keyword_lists: Vec<String>,
     tally: Tally,
+    kept: u64,
     parts: usize,
     failed: bool,
     findings: Vec<Finding>,
@@ -106,6 +108,7 @@ impl<'a> Replay<'a> {
             controls: HashSet::new(),
             keyword_lists: policy.keyword_lists().iter().map(|list| list.id.to_owned()).collect(),
             tally: Tally::default(),
+            kept: 0,
             parts: 0,
             failed: false,
             findings: stated::against_policy(policy, acquisition, inventory),
@@ -145,6 +148,7 @@ impl<'a> Replay<'a> {
         self.missing();
         let counted = self.tally.against(self.acquisition, unrecorded);
         self.findings.extend(counted);
+        self.findings.extend(limits::exceeded(self.policy, self.inventory.len(), self.kept));
         Ok(Replayed { findings: self.findings, records: self.tally.records, unrecorded })
     }
 
@@ -238,8 +242,10 @@ impl<'a> Replay<'a> {
             self.raise(FindingKind::Extra, item, &decision.rules, detail);
         }
         if let Some(object) = object {
+            self.kept = self.kept.saturating_add(object.size);
             self.object_part(item, &object.part);
         }
+        self.findings.extend(limits::beyond_target(self.policy, item, facts));
         let looks_differ = self.decide_again(item, parts);
         for detail in examined::unsound(facts, &self.keyword_lists) {
             self.raise(FindingKind::Fact, item, &[], detail);

@@ -1,20 +1,29 @@
 //! The audit of a package, and of the original against it.
 
+use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use evidence::files::Files;
-use evidence::replay::Reexamination;
+use evidence::acquisition::Acquisition;
+use evidence::files::{self, Files};
+use evidence::replay::{Objects, Reexamination};
 use evidence::report::{Answer, Report};
 use evidence::verify::{VerifyOptions, audit, policy_of};
-use examine::{Event, Examiner, Options, every_item};
+use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::policy::LeftRecord;
-use source::OpenOptions;
+use source::{Entry, OpenOptions, Opened, Source, WalkReport};
 
-/// Audits a package, then examines `medium` again under the package's policy and compares the two.
+const ACQUISITION: &str = "meta/acquisition.json";
+
+/// Most bytes of `meta/acquisition.json`. The audit has read it before, by a limit of its own.
+const MAX_ACQUISITION: u64 = 1 << 30;
+
+/// Audits a package, then examines `medium` again under the package's policy and compares the two: facts, the
+/// content of every preserved object, what the medium shows of itself.
 ///
-/// MATCHED is answered only where FOLLOWED is: a record that was not shown to be signed proves nothing.
+/// MATCHED is answered only where FOLLOWED is: a record that was not shown to be signed proves nothing. It is
+/// confirmed only where the walk came to its end and every preserved object could be compared.
 ///
 /// # Errors
 ///
@@ -35,30 +44,137 @@ pub fn audit_against(
         return Ok(report);
     }
     let policy = policy_of(files)?;
+    let stated =
+        files::read(files, ACQUISITION, MAX_ACQUISITION).map_err(|e| format!("{ACQUISITION}: {e}"))?;
+    let stated = Acquisition::from_bytes(&stated).map_err(|error| format!("{ACQUISITION}: {error}"))?;
     let opened = source::open(medium, open).map_err(|error| format!("{}: {error}", medium.display()))?;
-    report.limits.extend(opened.medium.limits.iter().map(|limit| format!("examined again: {limit}")));
-    let examiner = Examiner::new(&policy, Options::default());
+    let mut limits = opened.medium.limits.clone();
+    compare_medium(&mut reexamination, &stated, &opened, &mut limits);
+    let extras =
+        Options { md5: reexamination.has_md5(), sha1: reexamination.has_sha1(), ..Options::default() };
+    let examiner = Examiner::new(&policy, extras);
     let counts = policy.record().left == LeftRecord::Counts;
-    let mut issues: u64 = 0;
+    let mut whole = true;
     for source in &opened.sources {
-        every_item(&examiner, source.as_ref(), &mut |event| {
-            match event {
+        let walk = every_item(&examiner, source.as_ref(), &mut |event| {
+            if let Event::Item(entry, examined) = event {
                 // Of what is left, such a record keeps nothing that could be compared.
-                Event::Item(entry, examined) if counts && examined.decision.outcome == Outcome::Left => {
+                if counts && examined.decision.outcome == Outcome::Left {
                     reexamination.left_item(&entry.locator, &examined.facts);
+                } else {
+                    reexamination.item(&entry.locator, &examined.facts);
                 }
-                Event::Item(entry, examined) => reexamination.item(&entry.locator, &examined.facts),
-                Event::Issue(_) => issues = issues.saturating_add(1),
+                compare_object(&mut reexamination, source.as_ref(), entry, &examined);
             }
             ControlFlow::Continue(())
         })
         .map_err(|error| format!("{}: {error}", medium.display()))?;
+        whole &= walk.complete;
+        limits.extend(shortcomings(&walk));
     }
-    if issues > 0 {
-        report.limits.push(format!("examined again: {issues} places of the medium could not be walked"));
+    if counts {
+        reexamination.left_lines(stated.inventory.counts.get(&Outcome::Left).copied().unwrap_or(0));
     }
+    let objects = reexamination.objects();
+    limits.extend(told(&objects));
+    report.limits.extend(limits.into_iter().map(|limit| format!("examined again: {limit}")));
     let findings = reexamination.finish();
-    report.matched = if findings.is_empty() { Answer::Yes } else { Answer::No };
+    report.matched = match findings.is_empty() {
+        false => Answer::No,
+        true if whole && objects.unreadable_now == 0 => Answer::Yes,
+        true => Answer::NotChecked,
+    };
     report.findings.extend(findings.into_iter().map(Into::into));
     Ok(report)
+}
+
+/// Compares size and identities of the medium; its digest, where the acquisition states one.
+fn compare_medium(
+    reexamination: &mut Reexamination,
+    stated: &Acquisition,
+    opened: &Opened,
+    limits: &mut Vec<String>,
+) {
+    let mut ids = opened.medium.ids.clone();
+    if stated.medium.ids.iter().any(|id| id.kind == IMAGE_SHA256) {
+        match opened.image_sha256() {
+            Ok(digest) => ids.extend(digest.map(|digest| (IMAGE_SHA256.to_owned(), digest.hex()))),
+            Err(fault) => limits.push(format!("the medium's digest cannot be computed: {fault}")),
+        }
+    }
+    if reexamination.medium(&stated.medium, opened.medium.size, &ids) == 0 {
+        limits.push("the medium shows no identity of a kind that the acquisition states".to_owned());
+    }
+}
+
+/// The kind of identity that takes a reading of the whole medium.
+const IMAGE_SHA256: &str = "image_sha256";
+
+/// Compares the content of an item that was preserved: its content was taken, so nothing new is looked into.
+fn compare_object(
+    reexamination: &mut Reexamination,
+    source: &dyn Source,
+    entry: &Entry,
+    examined: &Examined,
+) {
+    reexamination.object(&entry.locator, &examined.facts, || match &examined.content {
+        Some(content) => Ok(Box::new(content.as_slice()) as Box<dyn Read>),
+        None => source.open(entry).map(|stream| Box::new(stream) as Box<dyn Read>).map_err(io::Error::other),
+    });
+}
+
+/// Why a walk may not have seen all that is on the medium.
+fn shortcomings(walk: &WalkReport) -> Vec<String> {
+    let mut told = Vec::new();
+    if !walk.complete {
+        told.push("the walk did not come to its end".to_owned());
+    }
+    if walk.issues > 0 {
+        told.push(format!("{} places of the medium could not be walked", walk.issues));
+    }
+    for (what, counted, expected) in walk.coverage.iter().filter(|(_, counted, expected)| counted != expected)
+    {
+        told.push(format!("{what}: {counted} were seen, the medium itself counts {expected}"));
+    }
+    told
+}
+
+/// What was compared of the preserved content, and what not.
+fn told(objects: &Objects) -> Vec<String> {
+    let Objects { compared, partial, readable_now, unreadable_now } = *objects;
+    let mut told = vec![format!("{compared} objects compared with the original")];
+    let mut some = |count: u64, what: &str| (count > 0).then(|| told.push(format!("{count} {what}")));
+    some(partial, "of them are partial: what could not be read then was not compared");
+    some(readable_now, "of them have zeros where the original gives bytes today");
+    some(unreadable_now, "more could not be compared: the original cannot be read there today");
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_walk_missed_and_what_was_not_compared_is_told() {
+        let whole =
+            WalkReport { complete: true, coverage: vec![("inodes".into(), 9, 9)], ..WalkReport::default() };
+        assert!(shortcomings(&whole).is_empty());
+        let walk = WalkReport { issues: 2, coverage: vec![("inodes".into(), 8, 9)], ..WalkReport::default() };
+        assert_eq!(
+            shortcomings(&walk),
+            [
+                "the walk did not come to its end",
+                "2 places of the medium could not be walked",
+                "inodes: 8 were seen, the medium itself counts 9",
+            ]
+        );
+        let objects = Objects { compared: 5, unreadable_now: 1, ..Objects::default() };
+        assert_eq!(
+            told(&objects),
+            [
+                "5 objects compared with the original",
+                "1 more could not be compared: the original cannot be read there today",
+            ]
+        );
+    }
 }

@@ -15,7 +15,8 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::name::RawName;
@@ -171,10 +172,10 @@ pub struct HashFact {
     /// SHA-256 of the whole content.
     pub sha256: Digest,
     /// MD5, 32 lower-case hex digits, where asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "hex_of::<32, _>", skip_serializing_if = "Option::is_none")]
     pub md5: Option<String>,
     /// SHA-1, 40 lower-case hex digits, where asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "hex_of::<40, _>", skip_serializing_if = "Option::is_none")]
     pub sha1: Option<String>,
 }
 
@@ -223,8 +224,21 @@ pub struct Hit {
 pub struct Failure {
     /// Which look.
     pub look: Look,
-    /// What went wrong, in words that name nothing of the item.
+    /// What went wrong, in words that name nothing of the item: at most [`Failure::MAX_REASON`] printable ASCII characters.
+    #[serde(deserialize_with = "reason")]
     pub reason: String,
+}
+
+impl Failure {
+    /// Longest reason, in characters. A reason is a sentence, and no place for anything else.
+    pub const MAX_REASON: usize = 200;
+
+    /// A failure whose reason is cut to what may be recorded; other characters become `?`.
+    #[must_use]
+    pub fn new(look: Look, reason: &str) -> Self {
+        let plain = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
+        Self { look, reason: reason.chars().take(Self::MAX_REASON).map(plain).collect() }
+    }
 }
 
 /// One fact, as a record carries it.
@@ -463,6 +477,27 @@ impl Facts {
             failures: Vec::new(),
             looks: Vec::new(),
         }
+    }
+}
+
+/// Reads `DIGITS` lower-case hex digits.
+fn hex_of<'de, const DIGITS: usize, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let sound = text.len() == DIGITS && text.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    if sound { Ok(Some(text)) } else { Err(D::Error::custom(format!("not {DIGITS} lower-case hex digits"))) }
+}
+
+/// Reads a [`Failure::reason`].
+fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let sound = text.len() <= Failure::MAX_REASON && text.bytes().all(|c| matches!(c, b' '..=b'~'));
+    let limit = Failure::MAX_REASON;
+    if sound {
+        Ok(text)
+    } else {
+        Err(D::Error::custom(format!("not at most {limit} printable ASCII characters")))
     }
 }
 

@@ -3,44 +3,73 @@
 //! Implements `docs/spec/record.md`, section "Re-examination".
 //!
 //! Compared are the facts of the looks that both the ledger and the
-//! re-examination took. Left out are, as they change without anyone's doing:
+//! re-examination took, the content of every preserved object, and what the
+//! medium shows of itself. Left out are, as they change without anyone's doing:
 //!
 //! - of a mounted tree (volume `tree`): access times, which reading may move,
 //!   and the allocated size, which file systems settle after the fact;
 //! - the reason of a failure, though not that there was one.
 
-use std::collections::{BTreeMap, HashMap};
+mod content;
 
-use scope::Digest;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read};
+
 use scope::facts::{Fact, Facts, Look, Stamp, TimeKind};
 
 use super::finding::{Finding, FindingKind, called, shown};
-use crate::item::{Record, RecordError};
+use super::short_digest;
+use crate::acquisition::MediumStatement;
+use crate::item::{ObjectValue, Record, RecordError};
+use content::Preserved;
 
 /// The volume of a mounted tree.
 const TREE: &str = "tree";
 
 /// Compares ledger records with a re-examined medium, by locator.
 ///
-/// First every record, then every re-examined item; about 250 bytes of memory per record.
+/// First every record, then every re-examined item; about 600 bytes of memory per record.
 #[derive(Debug, Default)]
 pub struct Reexamination {
     recorded: HashMap<Box<str>, Recorded>,
+    objects: Objects,
+    left: u64,
     findings: Vec<Finding>,
+}
+
+/// How many preserved objects were compared with the content of the original.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Objects {
+    /// Read to their end and compared; a difference is a finding.
+    pub compared: u64,
+    /// Of these, objects that have zeros where the medium gave nothing: there, nothing was compared.
+    pub partial: u64,
+    /// Of these, objects whose original gives bytes today where none could be read then.
+    pub readable_now: u64,
+    /// Not compared: the original cannot be read today where it could be read then.
+    pub unreadable_now: u64,
 }
 
 /// What stays in memory of a record.
 #[derive(Debug)]
 struct Recorded {
-    /// A 64-bit digest of each kind of fact that is there. A forger who finds a second fact of one digest (2^64
-    /// steps) has gained one fact of one item; the recorded one stays signed.
-    facts: Box<[(Label, u64)]>,
+    /// Sixteen bytes of the digest of each kind of fact that is there: finding a second fact for one of them takes
+    /// 2^128 steps.
+    facts: Box<[(Label, Short)]>,
     looks: u8,
     met: bool,
+    object: Option<Box<Preserved>>,
 }
+
+/// The first bytes of a digest.
+type Short = [u8; 16];
 
 /// A kind of fact, as a finding names it.
 type Label = &'static str;
+
+/// Digests that are made where somebody asks for them: compared where both sides have them.
+const MD5: Label = "md5";
+const SHA1: Label = "sha1";
 
 impl Reexamination {
     /// Nothing recorded, nothing compared.
@@ -57,7 +86,7 @@ impl Reexamination {
     /// as recorded, and nothing of it is compared.
     pub fn record(&mut self, record: &Record) -> Result<(), RecordError> {
         match record.parts() {
-            Ok(parts) => self.recorded_facts(&record.locator, &parts.facts),
+            Ok(parts) => self.recorded_item(&record.locator, &parts.facts, parts.object.as_ref()),
             Err(error) => {
                 self.recorded.insert(record.locator.as_str().into(), Recorded::unreadable());
                 return Err(error);
@@ -66,11 +95,98 @@ impl Reexamination {
         Ok(())
     }
 
-    /// Takes in a record by its locator and facts.
-    pub fn recorded_facts(&mut self, locator: &str, facts: &Facts) {
-        let recorded =
-            Recorded { facts: digests(facts).into_iter().collect(), looks: bits(&facts.looks), met: false };
+    /// Takes in a record by its locator, its facts and what was preserved.
+    pub fn recorded_item(&mut self, locator: &str, facts: &Facts, object: Option<&ObjectValue>) {
+        let recorded = Recorded {
+            facts: digests(facts).into_iter().collect(),
+            looks: bits(&facts.looks),
+            met: false,
+            object: object.map(|object| Box::new(Preserved::of(object))),
+        };
         self.recorded.insert(locator.into(), recorded);
+    }
+
+    /// Whether a record has an MD5: then it is worth computing again.
+    #[must_use]
+    pub fn has_md5(&self) -> bool {
+        self.has(MD5)
+    }
+
+    /// Whether a record has a SHA-1.
+    #[must_use]
+    pub fn has_sha1(&self) -> bool {
+        self.has(SHA1)
+    }
+
+    fn has(&self, label: Label) -> bool {
+        self.recorded.values().any(|recorded| recorded.facts.iter().any(|(found, _)| *found == label))
+    }
+
+    /// Compares the medium itself with what the acquisition states of it: its size, and identities of a kind that
+    /// both have. Returns how many identities were compared.
+    pub fn medium(&mut self, stated: &MediumStatement, size: Option<u64>, ids: &[(String, String)]) -> usize {
+        if let (Some(was), Some(is)) = (stated.size, size) {
+            if was != is {
+                let detail = format!("the medium has {is} bytes; {was} were acquired");
+                self.raise(FindingKind::Fact, String::new(), detail);
+            }
+        }
+        let mut compared: usize = 0;
+        for (kind, value) in ids {
+            let mut same_kind = stated.ids.iter().filter(|id| id.kind == *kind).peekable();
+            if same_kind.peek().is_none() {
+                continue;
+            }
+            compared = compared.saturating_add(1);
+            let was: Vec<String> = same_kind.map(|id| shown(&id.value)).collect();
+            if !stated.ids.iter().any(|id| id.kind == *kind && id.value == *value) {
+                let (kind, value, was) = (shown(kind), shown(value), was.join(", "));
+                let detail =
+                    format!("the medium has the {kind} {value}; the one that was acquired has {was}");
+                self.raise(FindingKind::Fact, String::new(), detail);
+            }
+        }
+        compared
+    }
+
+    /// Whether the ledger has an object of the item, which [`Reexamination::object`] compares.
+    #[must_use]
+    pub fn has_object(&self, locator: &str) -> bool {
+        self.recorded.get(locator).is_some_and(|recorded| recorded.object.is_some())
+    }
+
+    /// Compares the content of an item with the object that the ledger says was preserved of it.
+    ///
+    /// `open` is asked only where there is such an object. The content is read once and not kept.
+    pub fn object<'c>(
+        &mut self,
+        locator: &str,
+        facts: &Facts,
+        open: impl FnOnce() -> io::Result<Box<dyn Read + 'c>>,
+    ) {
+        let Some(object) = self.recorded.get(locator).and_then(|recorded| recorded.object.as_deref()) else {
+            return;
+        };
+        let Ok(found) = object.of_original(open()) else {
+            self.objects.unreadable_now = self.objects.unreadable_now.saturating_add(1);
+            return;
+        };
+        let detail = (!object.is(&found)).then(|| {
+            format!("the medium differs from the ledger in: object ({}; recorded: {object})", found.told())
+        });
+        let (partial, readable_now) = (object.is_partial(), found.readable_now);
+        self.objects.compared = self.objects.compared.saturating_add(1);
+        self.objects.partial = self.objects.partial.saturating_add(u64::from(partial));
+        self.objects.readable_now = self.objects.readable_now.saturating_add(u64::from(readable_now));
+        if let Some(detail) = detail {
+            self.raise(FindingKind::Fact, called(locator, facts), detail);
+        }
+    }
+
+    /// How many objects were compared so far.
+    #[must_use]
+    pub fn objects(&self) -> Objects {
+        self.objects
     }
 
     /// Compares an item of the medium, looked into as deep as the examiner of today wants.
@@ -83,11 +199,14 @@ impl Reexamination {
         recorded.met = true;
         let both = recorded.looks & bits(&facts.looks);
         let found = digests(facts);
-        let was: BTreeMap<Label, u64> = recorded.facts.iter().copied().collect();
+        let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
         let differ: Vec<Label> = was
             .keys()
             .chain(found.keys())
             .filter(|label| both & bit(look_of(label)) != 0 && was.get(*label) != found.get(*label))
+            .filter(|label| {
+                ![MD5, SHA1].contains(label) || was.contains_key(*label) && found.contains_key(*label)
+            })
             .copied()
             .collect::<std::collections::BTreeSet<_>>()
             .into_iter()
@@ -105,8 +224,19 @@ impl Reexamination {
         let recorded = self.recorded.contains_key(locator);
         if recorded {
             self.item(locator, facts);
+        } else {
+            self.left = self.left.saturating_add(1);
         }
         recorded
+    }
+
+    /// After the whole medium, under `record.left = "counts"`: as many items are left as the inventory has lines of
+    /// that outcome.
+    pub fn left_lines(&mut self, lines: u64) {
+        if self.left != lines {
+            let detail = format!("outcome left: {lines} lines, {} items on the medium", self.left);
+            self.raise(FindingKind::Count, String::new(), detail);
+        }
     }
 
     /// After the whole medium: also what the ledger has and the medium has not.
@@ -163,22 +293,28 @@ pub fn match_medium<'r>(
 impl Recorded {
     /// A record of which nothing can be compared.
     fn unreadable() -> Self {
-        Self { facts: Box::default(), looks: 0, met: false }
+        Self { facts: Box::default(), looks: 0, met: false, object: None }
     }
 }
 
 /// One digest per kind of fact: several names or times are one.
-fn digests(facts: &Facts) -> BTreeMap<Label, u64> {
+fn digests(facts: &Facts) -> BTreeMap<Label, Short> {
     let tree = facts.volume == TREE;
     let mut texts: BTreeMap<Label, Vec<u8>> = BTreeMap::new();
     for fact in facts.to_list() {
+        if let Fact::Hash(hash) = &fact {
+            let extras = [(MD5, &hash.md5), (SHA1, &hash.sha1)];
+            let extras =
+                extras.into_iter().filter_map(|(label, hex)| Some((label, hex.clone()?.into_bytes())));
+            texts.extend(extras);
+        }
         if let Some((label, text)) = compared(&fact, tree) {
             let bytes = texts.entry(label).or_default();
             bytes.extend_from_slice(&text);
             bytes.push(b'\n'); // no JSON value of ours holds a line feed
         }
     }
-    texts.into_iter().map(|(label, text)| (label, short(&text))).collect()
+    texts.into_iter().map(|(label, text)| (label, short_digest(&text))).collect()
 }
 
 /// The label and text of a fact, if it is one that is compared.
@@ -202,7 +338,7 @@ fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
         Fact::LinkTarget(_) => "link-target",
         Fact::Attribute(_) => "attribute",
         Fact::Type(_) => "type",
-        Fact::Hash(hash) => return Some(("hash", hash.sha256.0.to_vec())), // MD5 and SHA-1 are optional extras
+        Fact::Hash(hash) => return Some(("hash", hash.sha256.0.to_vec())),
         Fact::Keywords(_) => "keywords",
         Fact::Failure(failure) => return Some((failure_label(failure.look), Vec::new())),
         Fact::Looks(_) => return None,
@@ -233,7 +369,7 @@ fn failure_label(look: Look) -> Label {
 fn look_of(label: Label) -> Look {
     match label {
         "type" | "failure of type" => Look::Type,
-        "hash" | "failure of hash" => Look::Hash,
+        "hash" | MD5 | SHA1 | "failure of hash" => Look::Hash,
         "keywords" | "failure of content" => Look::Content,
         _ => Look::Metadata,
     }
@@ -250,11 +386,6 @@ fn bit(look: Look) -> u8 {
         Look::Hash => 4,
         Look::Content => 8,
     }
-}
-
-fn short(bytes: &[u8]) -> u64 {
-    let Digest([a, b, c, d, e, f, g, h, ..]) = Digest::of(bytes);
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 #[cfg(test)]

@@ -250,6 +250,29 @@ fn facts() {
         |case| case.record("/etc/passwd").locator = "ext4:test/a b".to_owned(),
         &["fact ext4:test/a b: the locator is not 1 to 512"],
     );
+    // Places where something else could be told.
+    let words = "words ".repeat(6);
+    for (md5, sha1) in [(Some(words.clone()), None), (None, Some("A".repeat(40)))] {
+        check(
+            |case| {
+                case.change_facts("/srv/pool/named.bin", |facts| {
+                    let hash = facts.hash.as_mut().unwrap();
+                    (hash.md5, hash.sha1) = (md5, sha1);
+                });
+            },
+            &["fact ext4:test/inode:9:0: the value of `facts/13` cannot be used"],
+        );
+    }
+    for reason in ["x".repeat(201), "a\u{e9}".to_owned()] {
+        check(
+            |case| {
+                case.change_facts("/etc/passwd", |facts| {
+                    facts.failures.push(scope::facts::Failure { look: Look::Metadata, reason });
+                });
+            },
+            &["fact ext4:test/inode:14:0: the value of `facts/13` cannot be used"],
+        );
+    }
 }
 
 #[test]
@@ -454,4 +477,65 @@ fn a_ledger_that_is_not_signed_or_not_whole_gives_no_answer() {
     let again = replay.part(sealed.ledger.as_slice(), |_| {}).unwrap_err();
     assert_eq!(again.to_string(), "2 of 1 ledger parts were replayed");
     assert!(replay.finish().is_err(), "a replay with a part too many has no answer");
+}
+
+#[test]
+fn closed_folders_streams_and_limits() {
+    let check = |target: &str, limits: &str, fill: fn(&mut Case), expected: &[&str]| {
+        let inspect = "inspect = [";
+        let policy = super::testing::POLICY.replace(inspect, &format!("{target}\n{inspect}"));
+        let policy = policy.replace("[defaults]", &format!("{limits}\n[defaults]"));
+        let mut case = Case::under(&policy);
+        fill(&mut case);
+        let findings = case.seal().replay(&case.policy).unwrap().findings;
+        let found: Vec<_> =
+            findings.iter().map(|finding| format!("{} {}", finding.rule, told(finding))).collect();
+        compare(&found, expected);
+    };
+    let closed = "closed = [\"/srv/Private\"]";
+    let fill = |case: &mut Case| {
+        case.directory("/srv/Private");
+        case.file(&["/srv/private/other"], b"x");
+    };
+    check(closed, "", fill, &[]);
+    check(
+        closed,
+        "",
+        |case| {
+            case.file(&["/aa", "/srv/Private/deep/x"], b"x");
+        },
+        &["target.closed look /aa (and 1 more): an item below a folder that the policy closes"],
+    );
+    let insensitive = |case: &mut Case| {
+        let at = case.file(&["/srv/other/x"], b"x");
+        let facts = scope::facts::Facts {
+            names: vec!["/srv/PRIVATE/x".into()],
+            node: "inode:9:0".to_owned(),
+            case_rule: scope::facts::CaseRule::Insensitive,
+            ..case.items[at].facts.clone()
+        };
+        case.item(scope::facts::Facts { looks: vec![Look::Metadata], ..facts }, b"x");
+    };
+    check(closed, "", insensitive, &["target.closed look /srv/PRIVATE/x: an item below a folder"]);
+    let stream = |case: &mut Case| {
+        let at = case.file(&["/srv/other/x"], b"x");
+        let facts = scope::facts::Facts { names: vec!["/y:s".into()], ..case.items[at].facts.clone() };
+        case.item(scope::facts::Facts { kind: scope::facts::Kind::Stream, ..facts }, b"x");
+    };
+    check("streams = true", "", stream, &[]);
+    check("streams = false", "", stream, &["target.streams look /y:s: a named stream"]);
+    let two = |case: &mut Case| {
+        case.file(&["/srv/tenant/a"], b"abc");
+        case.file(&["/srv/tenant/b"], b"de");
+    };
+    check("", "[limits]\nitems = 2\nbytes = 5", two, &[]);
+    check(
+        "",
+        "[limits]\nitems = 1\nbytes = 4",
+        two,
+        &[
+            "limits count : items: the policy allows 1, the package has 2",
+            "limits count : bytes: the policy allows 4, the package has 5",
+        ],
+    );
 }

@@ -123,7 +123,7 @@ fn what_reading_moves_is_compared_on_an_image_alone() {
         item.facts.volume = "tree".into();
     }
     let mut reexamination = Reexamination::new();
-    medium(&case).iter().for_each(|(locator, facts)| reexamination.recorded_facts(locator, facts));
+    medium(&case).iter().for_each(|(locator, facts)| reexamination.recorded_item(locator, facts, None));
     let mut items = medium(&case);
     move_times(&mut items);
     at(&mut items, "/etc/passwd").times[0].ns += 1;
@@ -169,4 +169,113 @@ fn under_counts_an_item_that_is_left_is_not_missed() {
     }
     let found: Vec<String> = reexamination.finish().iter().map(told).collect();
     assert_eq!(found, ["fact /srv/tenant/www/gate.php: the medium differs from the ledger in: size"]);
+}
+
+/// The content of gate.php, `<?php`, is read again; what is said of it, and what is counted.
+fn check_object(
+    change: impl FnOnce(&mut Case),
+    today: io::Result<&[u8]>,
+    expected: &[&str],
+    counted: Objects,
+) {
+    let mut case = Case::new();
+    change(&mut case);
+    let mut reexamination = Reexamination::new();
+    case.items.iter().for_each(|item| reexamination.record(&item.record).unwrap());
+    let item = &case.items[case.at("/srv/tenant/www/gate.php")];
+    let locator = item.record.locator.clone();
+    assert!(reexamination.has_object(&locator) && !reexamination.has_object("ext4:test/inode:14:0"));
+    reexamination.object(&locator, &item.facts, || today.map(|bytes| Box::new(bytes) as Box<dyn Read>));
+    assert_eq!(reexamination.objects(), counted);
+    let found: Vec<String> = reexamination.finish_sample().iter().map(told).collect();
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    found.iter().zip(expected).for_each(|(found, part)| assert!(found.contains(part), "{found}"));
+}
+
+#[test]
+fn objects_are_compared_with_the_original() {
+    let one = Objects { compared: 1, ..Objects::default() };
+    let partial = Objects { partial: 1, ..one };
+    let name = "fact /srv/tenant/www/gate.php: the medium differs from the ledger in: object (";
+    check_object(|_| {}, Ok(b"<?php"), &[], one);
+    check_object(|_| {}, Ok(b"<?PHP"), &[name], one);
+    check_object(|_| {}, Ok(b"<?ph"), &["of 4 bytes; recorded"], one);
+    check_object(|_| {}, Ok(b"<?php5"), &["more bytes than recorded"], one);
+    let unread = Objects { unreadable_now: 1, ..Objects::default() };
+    check_object(|_| {}, Err(io::Error::other("gone")), &[], unread);
+    // Zeros stand where the medium gave nothing, and there alone.
+    let cut = |from: u64, to: u64, bytes: &'static [u8]| {
+        move |case: &mut Case| {
+            case.change_object("/srv/tenant/www/gate.php", |object| {
+                let part = object.part.clone();
+                *object = ObjectValue::new(Digest::of(bytes), 5, part, vec![(from, to)]);
+            });
+        }
+    };
+    check_object(cut(1, 3, b"<\0\0hp"), Ok(b"<?php"), &[], Objects { readable_now: 1, ..partial });
+    check_object(cut(1, 3, b"<\0\0hp"), Ok(b"<?phP"), &[name], Objects { readable_now: 1, ..partial });
+    check_object(cut(2, 5, b"<?\0\0\0"), Ok(b"<?"), &[], partial);
+    check_object(cut(0, 5, &[0; 5]), Err(io::Error::other("gone")), &[], partial);
+    check_object(cut(1, 5, b"<\0\0\0\0"), Err(io::Error::other("gone")), &[], unread);
+}
+
+#[test]
+fn the_medium_is_the_one_that_was_acquired() {
+    let id =
+        |kind: &str, value: &str| crate::acquisition::MediumId { kind: kind.into(), value: value.into() };
+    let stated = MediumStatement {
+        label: "KC07".into(),
+        form: "raw image".into(),
+        size: Some(4096),
+        ids: vec![id("fsuuid", "9f0c"), id("serial", "TEST1")],
+    };
+    let check = |size, ids: &[(&str, &str)], compared: usize, expected: &[&str]| {
+        let mut reexamination = Reexamination::new();
+        let ids: Vec<_> = ids.iter().map(|(kind, value)| ((*kind).into(), (*value).into())).collect();
+        assert_eq!(reexamination.medium(&stated, size, &ids), compared);
+        let found: Vec<String> = reexamination.finish().iter().map(told).collect();
+        assert_eq!(found, expected);
+    };
+    check(Some(4096), &[("fsuuid", "9f0c"), ("wwn", "5")], 1, &[]);
+    check(None, &[], 0, &[]);
+    check(Some(4097), &[], 0, &["fact : the medium has 4097 bytes; 4096 were acquired"]);
+    let other = "fact : the medium has the fsuuid 9f0d; the one that was acquired has 9f0c";
+    check(None, &[("serial", "TEST1"), ("fsuuid", "9f0d")], 2, &[other]);
+}
+
+#[test]
+fn under_counts_items_left_are_counted() {
+    let case = Case::new();
+    let check = |lines, expected: &[&str]| {
+        let mut reexamination = Reexamination::new();
+        let left = medium(&case).into_iter().take(3);
+        left.for_each(|(locator, facts)| assert!(!reexamination.left_item(&locator, &facts)));
+        reexamination.left_lines(lines);
+        let found: Vec<String> = reexamination.finish().iter().map(told).collect();
+        assert_eq!(found, expected);
+    };
+    check(3, &[]);
+    check(4, &["count : outcome left: 4 lines, 3 items on the medium"]);
+}
+
+#[test]
+fn md5_and_sha1_are_compared_where_both_sides_have_them() {
+    let check = |was: &str, is: Option<&str>, expected: &[&str]| {
+        let mut case = Case::new();
+        case.change_facts("/srv/pool/named.bin", |facts| {
+            facts.hash.as_mut().unwrap().md5 = Some(was.repeat(32))
+        });
+        let mut items = medium(&case);
+        at(&mut items, "/srv/pool/named.bin").hash.as_mut().unwrap().md5 = is.map(|is| is.repeat(32));
+        let mut reexamination = Reexamination::new();
+        assert!(!reexamination.has_md5());
+        case.items.iter().for_each(|item| reexamination.record(&item.record).unwrap());
+        assert!(reexamination.has_md5() && !reexamination.has_sha1());
+        items.iter().for_each(|(locator, facts)| reexamination.item(locator, facts));
+        let found: Vec<String> = reexamination.finish().iter().map(told).collect();
+        assert_eq!(found, expected);
+    };
+    check("0", None, &[]);
+    check("0", Some("0"), &[]);
+    check("0", Some("1"), &["fact /srv/pool/named.bin: the medium differs from the ledger in: md5"]);
 }
