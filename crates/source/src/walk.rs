@@ -159,6 +159,35 @@ pub(crate) fn stated(number: u64) -> Option<u64> {
     Some(number).filter(|number| *number < 1 << 53)
 }
 
+/// Adds a name to an item's, in bytewise order, none twice; not beyond [`MAX_NAMES`].
+pub(crate) fn add_name(facts: &mut Facts, path: Vec<u8>) {
+    let held = facts.names.iter().fold(0_usize, |sum, name| sum.saturating_add(name.bytes().len()));
+    if held.saturating_add(path.len()) > MAX_NAMES {
+        return;
+    }
+    let path = RawName(path);
+    if let Err(at) = facts.names.binary_search(&path) {
+        facts.names.insert(at, path);
+    }
+}
+
+/// Tells, once all names of an item were met, of those beyond [`MAX_NAMES`].
+///
+/// The item's link count is then at least what was found, so that the names which are not recorded are known to be
+/// missing: no condition on a name is false for such an item.
+pub(crate) fn names_left_out(facts: &mut Facts, found: u64) -> Option<String> {
+    let recorded = facts.names.len() as u64;
+    let held = facts.names.iter().fold(0_usize, |sum, name| sum.saturating_add(name.bytes().len()));
+    if recorded >= found || held < MAX_NAMES / 2 {
+        return None;
+    }
+    facts.links = Some(facts.links.unwrap_or(0).max(found));
+    Some(format!("an item has {found} names, of which {recorded} are recorded: more than {MAX_NAMES} bytes"))
+}
+
+/// Most bytes of names that one item keeps. A record is one row; a hostile medium can give a file 65,000 long names.
+const MAX_NAMES: usize = 4 << 20;
+
 /// Facts of an item of which nothing more is known yet; the look *metadata* was taken.
 pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: Kind) -> Facts {
     Facts {

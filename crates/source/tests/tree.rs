@@ -273,3 +273,22 @@ fn a_size_that_no_record_can_state_is_not_stated_and_not_read() {
     check("most", (1 << 53) - 1, true);
     check("more", 1 << 53, false);
 }
+
+#[test]
+fn an_item_with_more_names_than_a_record_holds_says_so_and_hides_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let deep = (0..12).fold(folder.path().to_owned(), |path, _| path.join("d".repeat(250)));
+    fs::create_dir_all(&deep).unwrap();
+    fs::write(deep.join("first"), b"x").unwrap();
+    let links = 1600;
+    for number in 0..links {
+        fs::hard_link(deep.join("first"), deep.join(format!("link-{number}"))).unwrap();
+    }
+    let opened = opened(folder.path());
+    let walked = walk(opened.sources[0].as_ref());
+    let item = walked.entries.iter().find(|entry| entry.facts.kind == Kind::File).unwrap();
+    assert_eq!(item.facts.links, Some(links + 1));
+    let names = item.facts.names.len() as u64;
+    assert!(names > 1000 && names < links, "{names}");
+    assert!(walked.issues.iter().any(|issue| issue.what.contains("of which")), "{:?}", walked.issues);
+}

@@ -90,7 +90,10 @@ impl Walker<'_> {
         while let Some((link, path)) = self.descent.next() {
             self.link(&link, path)?;
         }
-        for (_, (entry, found)) in std::mem::take(&mut self.linked) {
+        for (_, (mut entry, found)) in std::mem::take(&mut self.linked) {
+            if let Some(what) = crate::walk::names_left_out(&mut entry.facts, found) {
+                self.issue(Some(&entry.locator), what)?;
+            }
             if let Some(counted) = entry.facts.links.filter(|counted| *counted != found) {
                 let wrong = if found > counted { "; its link count is wrong" } else { "" };
                 self.issue(
@@ -271,10 +274,8 @@ impl Walker<'_> {
 }
 
 fn add_name(facts: &mut Facts, path: Option<Vec<u8>>) {
-    if let Some(path) = path.map(RawName)
-        && let Err(at) = facts.names.binary_search(&path)
-    {
-        facts.names.insert(at, path);
+    if let Some(path) = path {
+        crate::walk::add_name(facts, path);
     }
 }
 

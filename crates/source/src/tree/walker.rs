@@ -173,7 +173,10 @@ impl Walker<'_> {
             path.extend(&name);
             self.name(name, path)?;
         }
-        for (_, (entry, found)) in std::mem::take(&mut self.linked) {
+        for (_, (mut entry, found)) in std::mem::take(&mut self.linked) {
+            if let Some(what) = crate::walk::names_left_out(&mut entry.facts, found) {
+                self.issue(Some(&entry.locator), what)?;
+            }
             let counted = entry.facts.links.unwrap_or(0);
             self.links = (self.links.0.saturating_add(found), self.links.1.saturating_add(counted));
             // Fewer is no damage here: the other names may lie outside the directory given.
@@ -202,9 +205,7 @@ impl Walker<'_> {
         }
         if let Some((entry, found)) = self.linked.get_mut(&key(&stat)) {
             *found = found.saturating_add(1);
-            if let Err(at) = entry.facts.names.binary_search_by(|known| known.0.cmp(&path)) {
-                entry.facts.names.insert(at, RawName(path));
-            }
+            crate::walk::add_name(&mut entry.facts, path);
             return ControlFlow::Continue(());
         }
         if !self.seen.insert(key(&stat)) {
