@@ -14,12 +14,15 @@
 
 mod error;
 mod opened;
+mod padding;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
+use scope::policy::{Effect, UnknownDefault};
 use scope::{Digest, Outcome, Policy};
 use sha2::{Digest as _, Sha256};
 
@@ -33,9 +36,14 @@ use crate::replay::wrong_compartment;
 use crate::zip_strict::{Entry, Name, ZipReader};
 pub use error::HolderError;
 use opened::Seen;
+use padding::Counted;
+pub use padding::padme;
 
 /// Longest signature file in bytes. An armored ed25519 signature has about 300.
 const MAX_SIGNATURE: usize = 4096;
+
+/// Longest id of a rule, in characters.
+const MAX_RULE: usize = 32;
 
 /// Bytes of an object that are hashed at a time.
 const CHUNK: usize = 64 << 10;
@@ -208,7 +216,10 @@ impl<'a> SetCheck<'a> {
 
     /// Reads the archive to its end.
     fn read(&self, zip: impl Read, sink: &mut Sink<'_>) -> Result<Entries, HolderError> {
-        let mut zip = ZipReader::new(zip);
+        let length = Cell::new(0);
+        let mut zip = ZipReader::new(Counted { inner: zip, count: &length });
+        let is_padded = matches!(self.set.set, SetName::Held(_));
+        let mut padding = false;
         let mut entries = Entries::default();
         let mut buffer = vec![0; CHUNK];
         while let Some(mut entry) = zip.next_entry()? {
@@ -235,18 +246,27 @@ impl<'a> SetCheck<'a> {
                 }
                 Name::Padding => {
                     // A place where something could ride along unsigned.
-                    let may_be = matches!(self.set.set, SetName::Held(_));
-                    read(&mut |bytes| {
-                        let zeros = bytes.iter().all(|byte| *byte == 0);
-                        if may_be && zeros { Ok(()) } else { Err(HolderError::Padding) }
-                    })?;
-                    if !may_be {
+                    if !is_padded {
                         return Err(HolderError::Padding);
                     }
+                    padding = true; // the profile lets nothing follow it
+                    read(&mut |bytes| {
+                        let zeros = bytes.iter().all(|byte| *byte == 0);
+                        if zeros { Ok(()) } else { Err(HolderError::Padding) }
+                    })?;
                 }
             }
         }
-        Ok(entries)
+        if !is_padded {
+            return Ok(entries);
+        }
+        // The whole archive has been read: the profile lets nothing follow it.
+        let (length, class) = (length.get(), padme(length.get()));
+        match padding {
+            false => Err(HolderError::Unpadded),
+            true if length == class => Ok(entries),
+            true => Err(HolderError::Length { length, class }),
+        }
     }
 
     fn header(&self, manifest: &Manifest<'_>, statement: &PartStatement) -> Result<(), HolderError> {
@@ -331,11 +351,43 @@ impl<'a> SetCheck<'a> {
             let what = "a compartment's manifest says nothing of other held items".to_owned();
             return Err(HolderError::Row { control: row.control.clone(), what });
         }
+        if !self.may_determine(compartment, &row.rules) {
+            // Rows for held items are signed and seen by the case team: there is no room in them for words.
+            let what = "its rules are not the policy's for that compartment, in order".to_owned();
+            return Err(HolderError::Row { control: row.control.clone(), what });
+        }
         self.number(&row.control)?;
         let count = self.held.entry(compartment).or_default();
         *count = count.saturating_add(1);
         self.checked.held = self.checked.held.saturating_add(1);
         Ok(())
+    }
+
+    /// Whether these can be the rules by which an item is held for the compartment of that number, counted from 1.
+    ///
+    /// Without a policy, whether they can be ids of rules at all.
+    fn may_determine(&self, compartment: u32, rules: &[String]) -> bool {
+        let Some(policy) = self.policy else {
+            let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'.' | b'_' | b'-');
+            let mut seen = BTreeSet::new();
+            return rules
+                .iter()
+                .all(|id| (1..=MAX_RULE).contains(&id.len()) && id.bytes().all(plain) && seen.insert(id));
+        };
+        let at = usize::try_from(compartment).ok().and_then(|number| number.checked_sub(1));
+        let Some(compartment) = at.and_then(|at| policy.compartments().get(at)) else {
+            return false;
+        };
+        if rules.is_empty() {
+            // No rule was certain: the policy's default holds the item.
+            return matches!(&policy.defaults().unknown, UnknownDefault::Hold(id) if *id == compartment.id);
+        }
+        let mut own = policy
+            .rules()
+            .iter()
+            .filter(|rule| rule.effect == Effect::Hold && rule.to.as_ref() == Some(&compartment.id));
+        // Each is looked for behind the one before it: so they stand in order, and none twice.
+        rules.iter().all(|id| own.any(|rule| rule.id == *id))
     }
 
     /// A control number is of this medium and stands once in the set.

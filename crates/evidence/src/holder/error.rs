@@ -39,6 +39,17 @@ pub enum HolderError {
     /// A captured part has an entry `padding`, or one of a held part holds more than zeros.
     #[error("padding where none may be, or with anything but zeros in it")]
     Padding,
+    /// A held part has no entry `padding`.
+    #[error("a held part without padding")]
+    Unpadded,
+    /// A held part's archive is not exactly as long as a size class.
+    #[error("a held part of {length} bytes; its size class has {class}")]
+    Length {
+        /// Length of the archive in bytes.
+        length: u64,
+        /// The size class of that length.
+        class: u64,
+    },
     /// The manifest is unsigned or unreadable.
     #[error(transparent)]
     Manifest(#[from] ManifestError),

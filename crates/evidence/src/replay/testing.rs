@@ -20,6 +20,7 @@ use crate::acquisition::{
 };
 use crate::commit::{self, BatchKey, Opening};
 use crate::event::{Moment, Tool, TreeHead};
+use crate::holder::padme;
 use crate::inventory::Inventory;
 use crate::item::{Control, DecisionValue, ObjectValue, Record, Series};
 use crate::ledger::{LedgerHeader, LedgerWriter, signature_row};
@@ -273,7 +274,11 @@ impl Case {
         entries.push((MANIFEST.to_owned(), manifest));
         entries.push((SIGNATURE.to_owned(), signature.into_bytes()));
         if matches!(set.set, SetName::Held(_)) {
-            entries.push((PADDING.to_owned(), vec![0; 1000]));
+            let len = |zeros| {
+                zipped(&[&entries[..], &[(PADDING.to_owned(), vec![0; zeros])]].concat()).len() as u64
+            };
+            let zeros = (500..).step_by(100).find(|zeros| padme(len(*zeros)) == len(*zeros)).unwrap();
+            entries.push((PADDING.to_owned(), vec![0; zeros]));
         }
         entries
     }
