@@ -78,6 +78,51 @@ fn nothing_of_the_policy_is_missing() {
 }
 
 #[test]
+fn who_sees_to_it_is_true_of_the_program() {
+    let text = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/1-rustock-cnc/policy.toml"),
+    )
+    .unwrap();
+    let check = |from: &str, to: &str, line: &str, mark: &str| {
+        let changed = text.replace(from, to);
+        assert!(from == to || changed != text, "{from} is not in the policy");
+        let mut bundle = Bundle::new();
+        bundle.insert("policy.toml", changed).unwrap();
+        let rendering =
+            scope::render(&Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}")));
+        let found: Vec<&str> = rendering.lines().filter(|found| found.contains(line)).collect();
+        assert!(
+            !found.is_empty() && found.iter().all(|line| line.ends_with(mark)),
+            "{line} {mark}: {found:?}\n{rendering}"
+        );
+    };
+    let (tool, duty, unchecked) = ("*Enforced by the tool.*", "*Duty of a person.*", "*Not checked.*");
+    check("", "", "A running system is not read", duty);
+    check("", "", "cannot tell a read-only bind mount of a live file system", duty);
+    check("", "", "whose mount can be written to", tool);
+    let live = "unallocated = \"never\"\nlive = true";
+    check("unallocated = \"never\"", live, "A running system, or a snapshot of one, may be read.", unchecked);
+    check("unallocated = \"never\"", live, "whose mount can be written to", tool);
+    check("", "", "serial `WD-WCAV00000007`, compared", tool);
+    check("", "", "asset_tag `KC-07`, read off the medium", duty);
+    check("", "", "of which no person states the asset tag", tool);
+    check(", asset_tag = \"KC-07\"", "", "one that shows none of it; unless", tool);
+    check("serial = \"WD-WCAV00000007\", ", "", "asset_tag `KC-07`", duty);
+    check("", "", "work that begins later is refused, or is on the record as a departure", tool);
+    check("", "", "Work on site only in the hours", duty);
+    check("\"06:00-22:00 -06:00\"", "\"any\"", "Work on site at any hour", unchecked);
+    check("", "", "Review in the laboratory by", duty);
+    check("", "", "goes to the compartment `neutral` even if a `hold` rule of another", tool);
+    check("\"hold:neutral\"", "\"left\"", "is left even if a `hold` rule matches it", tool);
+    check("", "", "its control number, the rules that decided, and a size class", tool);
+    let closed = "unallocated = \"never\"\nclosed = [\"/srv/hr\"]";
+    check("unallocated = \"never\"", closed, "does not enter folders like `/srv/hr`", tool);
+    let limits = "[limits]\nitems = 7\nbytes = 8\n\n[defaults]";
+    check("[defaults]", limits, "stops the capture after 7 items", tool);
+    check("[defaults]", limits, "would bring what is kept beyond 8 bytes", tool);
+}
+
+#[test]
 fn texts_cannot_pass_for_something_else() {
     let text = std::fs::read_to_string(
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/4-ir-triage/policy.toml"),

@@ -19,7 +19,8 @@ use std::fmt::Write as _;
 use crate::facts::Look;
 use crate::lint::lint;
 use crate::policy::{
-    Effect, Hours, LeftRecord, ListItems, NotSearchable, PathCase, Policy, Rule, Selector, UnknownDefault,
+    Effect, Hours, LeftRecord, ListItems, MediaSpec, MediumIdKind, NotSearchable, PathCase, Policy, Rule,
+    Selector, UnknownDefault,
 };
 use words::{code, conditions, count, join, look, moment, plain};
 
@@ -103,14 +104,14 @@ fn authority(page: &mut Page, policy: &Policy) {
         page.provision(&format!("What the order describes: {}.", plain(particular)), UNCHECKED);
     }
     page.provision(&format!("Issued: {}.", moment(authority.issued)), UNCHECKED);
-    let late = "A capture that begins later is recorded as a departure from the order.";
+    let late = "By the clock of the machine, work that begins later is refused, or is on the record as a departure from the order; work that ends later is found to be one when the package is checked.";
     let execute_by = moment(authority.execute_by);
     page.provision(&format!("Seizure or copying on site by: {execute_by}. {late}"), TOOL);
     match authority.hours {
         Hours::Any => page.provision("Work on site at any hour.", UNCHECKED),
         hours @ Hours::Daily { .. } => {
             page.provision(
-                &format!("Work on site only in the hours {hours} (local time and its offset)."),
+                &format!("Work on site only in the hours {hours} (local time and its offset). The program does not look at the hour."),
                 DUTY,
             );
         }
@@ -121,18 +122,13 @@ fn authority(page: &mut Page, policy: &Policy) {
 fn target(page: &mut Page, policy: &Policy) {
     let target = policy.target();
     page.section("The media");
-    for medium in &target.media {
-        let ids: Vec<String> =
-            medium.ids.iter().map(|(kind, id)| format!("{} {}", kind.word(), code(id))).collect();
-        page.provision(&format!("{}: {}.", plain(&medium.label), join(&ids, "and")), TOOL);
-    }
-    page.provision("A medium that cannot be shown to be one of these is refused.", TOOL);
-    let live = if target.live {
-        "A running system, or a snapshot of one, may be read."
+    media(page, &target.media);
+    page.provision("A mounted tree whose mount can be written to, and a device that can be written to, are refused unless somebody overrides it on the record.", TOOL);
+    if target.live {
+        page.provision("A running system, or a snapshot of one, may be read.", UNCHECKED);
     } else {
-        "A running system is not read: the medium must not change while it is read."
-    };
-    page.provision(live, TOOL);
+        page.provision("A running system is not read: nothing changes the medium while it is read. The program cannot tell a read-only bind mount of a live file system from one at rest.", DUTY);
+    }
     page.provision("Deleted entries, unallocated space, slack space and snapshots are not read.", TOOL);
     page.provision(
         if target.streams {
@@ -150,17 +146,52 @@ fn target(page: &mut Page, policy: &Policy) {
     for glob in &target.closed {
         let glob = code(glob.text());
         page.provision(
-            &format!("Folders like {glob} are not entered. What lies in them is not recorded at all."),
+            &format!(
+                "The program does not enter folders like {glob}. What lies in them is not recorded at all; the auditor's replay checks that nothing recorded lies there."
+            ),
             TOOL,
         );
     }
     let limits = policy.limits();
     if let Some(items) = limits.items {
-        page.provision(&format!("The capture stops after {items} items, and says so."), TOOL);
+        page.provision(
+            &format!("The program stops the capture after {items} items, and the record says so; the auditor's replay counts again."),
+            TOOL,
+        );
     }
     if let Some(bytes) = limits.bytes {
-        page.provision(&format!("The capture stops after {bytes} bytes, and says so."), TOOL);
+        page.provision(&format!("The program stops the capture before an item that would bring what is kept beyond {bytes} bytes, and the record says so; the auditor's replay counts again."), TOOL);
     }
+}
+
+/// What the medium shows of itself is the program's to compare; what is read off its case is a person's word.
+fn media(page: &mut Page, media: &[MediaSpec]) {
+    let mut tagged = false;
+    for medium in media {
+        let label = plain(&medium.label);
+        let (tags, shown): (Vec<_>, Vec<_>) =
+            medium.ids.iter().partition(|(kind, _)| *kind == MediumIdKind::AssetTag);
+        let words = |ids: Vec<&(MediumIdKind, String)>| {
+            let ids: Vec<String> =
+                ids.into_iter().map(|(kind, id)| format!("{} {}", kind.word(), code(id))).collect();
+            join(&ids, "and")
+        };
+        if !shown.is_empty() {
+            page.provision(
+                &format!("{label}: {}, compared with what the medium itself shows.", words(shown)),
+                TOOL,
+            );
+        }
+        if !tags.is_empty() {
+            tagged = true;
+            page.provision(
+                &format!("{label}: {}, read off the medium and stated by a person.", words(tags)),
+                DUTY,
+            );
+        }
+    }
+    let tag = if tagged { ", and of which no person states the asset tag" } else { "" };
+    page.provision(&format!("A medium that contradicts what stands here is refused, and so is one that shows none of it{tag}; unless somebody overrides it on the record."), TOOL);
 }
 
 fn looks(page: &mut Page, policy: &Policy) {
@@ -307,6 +338,15 @@ fn unknown(page: &mut Page, policy: &Policy) {
         &format!("An item whose decision needs a fact that cannot be had (unreadable, encrypted, without a text that can be searched) {outcome}; it is left where a `withhold` matches. It is never captured and never listed."),
         TOOL,
     );
+    let holds = policy.rules().iter().any(|rule| rule.effect == Effect::Hold);
+    match &defaults.unknown {
+        _ if !holds => {}
+        UnknownDefault::Left => page.provision("So an item whose scope could not be determined is left even if a `hold` rule matches it, and no compartment gets it.", TOOL),
+        UnknownDefault::Hold(id) => {
+            let id = code(id);
+            page.provision(&format!("So an item whose scope could not be determined goes to the compartment {id} even if a `hold` rule of another compartment matches it, and the other does not get it."), TOOL);
+        }
+    }
     page.provision(
         match defaults.not_searchable {
             NotSearchable::NoHit => {
@@ -394,7 +434,7 @@ fn recipients(page: &mut Page, policy: &Policy) {
         }
         page.provision(&format!("Released only on: {}.", plain(&compartment.release)), DUTY);
         page.provision(
-            "The case team sees of each held item a control number, the rule and a size class.",
+            "The row of a held item shows the case team its control number, the rules that decided, and a size class; nothing else.",
             TOOL,
         );
     }
