@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use evidence::acquisition::{
     Acquisition, Departure, Format, InventoryStatement, RunNumber, SetStatement, WalkStatement,
 };
-use evidence::bag::{self, Info, Manifest};
+use evidence::bag::{self, Info, Manifest, Oxum};
 use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
 use scope::Outcome;
 
@@ -143,7 +143,7 @@ impl Closed {
             disk.write_new(&partial.join("meta/policy").join(name), bytes)?;
         }
         disk.write_new(&partial.join("meta/acquisition.json"), &acquisition.to_bytes())?;
-        disk.write_new(&partial.join("VERIFY.txt"), VERIFY.as_bytes())?;
+        disk.write_new(&partial.join("VERIFY.txt"), bag::VERIFY_TXT.as_bytes())?;
         journal.remove()?;
         disk.remove_folder(&partial.join(WORK))?;
         let tagmanifest = write_bag(&disk, &partial, &binding.origin, binding.package, &ended)?;
@@ -167,16 +167,10 @@ fn write_bag(
         bytes = bytes.saturating_add(length);
         payload.insert(path.clone(), digest_of(disk, &root.join(path))?);
     }
-    let oxum = format!("{bytes}.{}", payload.len());
+    let oxum = Oxum { octets: bytes, files: payload.len() as u64 };
     disk.write_new(&root.join("manifest-sha256.txt"), Manifest(payload).to_string().as_bytes())?;
     disk.write_new(&root.join("bagit.txt"), bag::BAGIT_TXT.as_bytes())?;
-    let info = [
-        ("External-Identifier", format!("{origin} {run}")),
-        ("Bagging-Date", ended.at().format("%Y-%m-%d").to_string()),
-        ("Payload-Oxum", oxum),
-        ("BagIt-Profile-Identifier", PROFILE.to_owned()),
-    ];
-    let info = Info(info.map(|(label, value)| (label.to_owned(), value)).into());
+    let info = Info::of_package(origin, run, ended, oxum);
     disk.write_new(&root.join("bag-info.txt"), info.to_string().as_bytes())?;
     let mut tags = BTreeMap::new();
     for folder in ["", "meta", "meta/policy"] {
@@ -189,9 +183,3 @@ fn write_bag(
     disk.write_new(&root.join("tagmanifest-sha256.txt"), &tagmanifest)?;
     Ok(tagmanifest)
 }
-
-/// What kind of bag this is.
-const PROFILE: &str = "urn:ambit:bag-profile:1";
-
-/// How to check a package by hand.
-const VERIFY: &str = include_str!("verify.txt");

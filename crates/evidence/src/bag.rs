@@ -15,10 +15,19 @@ use std::fmt;
 
 use scope::Digest;
 
+use crate::acquisition::RunNumber;
+use crate::event::Moment;
+
 pub use validate::{Problem, Summary, validate};
 
 /// `bagit.txt`, which has one spelling.
 pub const BAGIT_TXT: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+
+/// `VERIFY.txt`: how to check a package by hand. It has one spelling, since people follow what it says.
+pub const VERIFY_TXT: &str = include_str!("verify.txt");
+
+/// `BagIt-Profile-Identifier`: what kind of bag a package is.
+pub const PROFILE: &str = "urn:ambit:bag-profile:1";
 
 /// Why a manifest or `bag-info.txt` is refused.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -127,6 +136,18 @@ impl Info {
             fields.push((label.to_owned(), value.to_owned()));
         }
         Ok(Self(fields))
+    }
+
+    /// The `bag-info.txt` of a package, which has one spelling: four labels, in this order.
+    #[must_use]
+    pub fn of_package(origin: &str, run: RunNumber, ended: &Moment, payload: Oxum) -> Self {
+        let fields = [
+            ("External-Identifier", format!("{origin} {run}")),
+            ("Bagging-Date", ended.at().format("%Y-%m-%d").to_string()),
+            ("Payload-Oxum", payload.to_string()),
+            ("BagIt-Profile-Identifier", PROFILE.to_owned()),
+        ];
+        Self(fields.map(|(label, value)| (label.to_owned(), value)).into())
     }
 
     /// The value of a label.

@@ -41,6 +41,8 @@ pub struct Report {
     pub asked_followed: bool,
     /// Whether the question of MATCHED was asked.
     pub asked_matched: bool,
+    /// Whether keys were given to look into parts: then `objects` not checked is no answer.
+    pub asked_objects: bool,
 }
 
 /// One named check.
@@ -165,7 +167,9 @@ impl Report {
             return 2;
         }
         let unanswered = (self.asked_followed && self.followed == Answer::NotChecked)
-            || (self.asked_matched && self.matched == Answer::NotChecked);
+            || (self.asked_matched && self.matched == Answer::NotChecked)
+            || (self.asked_objects
+                && self.check("objects").is_none_or(|check| check.status == Status::NotChecked));
         if self.intact == Intact::Unfinished || unanswered {
             return 1;
         }

@@ -16,6 +16,7 @@ mod approval;
 mod audit;
 mod bag;
 mod directory;
+mod history;
 mod inventory;
 mod log;
 mod objects;
@@ -32,8 +33,9 @@ use chrono::{DateTime, FixedOffset};
 
 pub use audit::audit;
 
-use crate::event::Action;
+use crate::acquisition::Acquisition;
 use crate::files::Files;
+use crate::inventory::Inventory;
 use crate::report::{Answer, CHECKS, Check, Intact, Report, Status, Summary};
 use crate::trust::{Required, Trust};
 use crate::words;
@@ -58,21 +60,48 @@ pub fn verify(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) ->
     Verification::run(files, trust_bytes, options).report
 }
 
+/// A report, and what it judged: nobody has to read these files again, when the storage may give others.
+pub struct Verified {
+    /// What was found.
+    pub report: Report,
+    /// meta/acquisition.json; none where it could not be read.
+    ///
+    /// With INTACT, `inventory.root` is that of the inventory, and `sets` are the parts that the seal covers.
+    pub acquisition: Option<Acquisition>,
+    /// The policy in meta/policy; none where it could not be read.
+    pub policy: Option<scope::Policy>,
+}
+
+/// As [`verify`], and hands over what was judged.
+#[must_use]
+pub fn verify_with(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) -> Verified {
+    let Verification { report, package, .. } = Verification::run(files, trust_bytes, options);
+    Verified { report, acquisition: package.acquisition.ok(), policy: package.policy.ok() }
+}
+
+/// The whole inventory of a package, if it is the one whose root the statement gives.
+///
+/// # Errors
+///
+/// In words: it cannot be read, or it is another one.
+pub fn inventory_of(files: &dyn Files, acquisition: &Acquisition) -> Result<Inventory, String> {
+    inventory::whole(files, acquisition).map_err(Stop::words)
+}
+
 /// The policy in a package, read from its bundle. Whether it is the approved one, [`verify`] says.
 ///
 /// # Errors
 ///
 /// In words: which file cannot be read, or what is wrong with the policy.
 pub fn policy_of(files: &dyn Files) -> Result<scope::Policy, String> {
-    Package::read(files).policy.map_err(|stop| match stop {
-        Stop::Fail(why) | Stop::NotChecked(why) | Stop::Unfinished(why) => why,
-    })
+    Package::read(files).policy.map_err(Stop::words)
 }
 
 /// A finished verification: the report, and what it was made from.
 pub(crate) struct Verification {
     pub(crate) report: Report,
     pub(crate) package: Package,
+    pub(crate) closed_sets: Vec<String>,
 }
 
 /// What a check says when it passes, or why it does not.
@@ -89,6 +118,15 @@ pub(crate) enum Stop {
     Unfinished(String),
 }
 
+impl Stop {
+    /// Why, in words.
+    fn words(self) -> String {
+        match self {
+            Self::Fail(why) | Self::NotChecked(why) | Self::Unfinished(why) => why,
+        }
+    }
+}
+
 /// What the checks share, and leave behind.
 pub(crate) struct Context<'a> {
     pub(crate) files: &'a dyn Files,
@@ -98,6 +136,8 @@ pub(crate) struct Context<'a> {
     pub(crate) departures: Vec<String>,
     pub(crate) limits: Vec<String>,
     pub(crate) summary: Summary,
+    /// Sets that no key that was given opens.
+    pub(crate) closed_sets: Vec<String>,
 }
 
 /// What was not looked at in this version, in plain words.
@@ -122,6 +162,7 @@ impl Verification {
             departures: Vec::new(),
             limits: Vec::new(),
             summary: Summary::default(),
+            closed_sets: Vec::new(),
         };
         let mut checks = Vec::with_capacity(CHECKS.len());
         let mut unfinished = false;
@@ -217,8 +258,9 @@ impl Context<'_> {
             summary: self.summary,
             asked_followed: false,
             asked_matched: false,
+            asked_objects: !self.options.identities.is_empty(),
         };
-        Verification { report, package: self.package }
+        Verification { report, package: self.package, closed_sets: self.closed_sets }
     }
 
     /// Who, when and how much, for the sentences of the verdict; and what the package says of its own limits.
@@ -242,10 +284,7 @@ impl Context<'_> {
         if let Some((logged, _)) = self.package.seal_event() {
             self.summary.sealed_at = Some(logged.event.when.to_string());
         }
-        if let Some((logged, end)) = self.package.find(|action| match action {
-            Action::AcquisitionEnd(end) => Some((end.package, end)),
-            _ => None,
-        }) {
+        if let Some((logged, end)) = self.package.end_event() {
             if end.interrupted {
                 self.departures
                     .push(format!("the run was ended before the walk was, at {}", logged.event.when));

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom};
 
-use scope::policy::LeftRecord;
+use scope::policy::{LeftRecord, MediumIdKind};
 use scope::{Digest, Outcome, Policy};
 
 use super::package::{Package, trouble};
 use super::{Checked, Context, Stop, none_or_fail};
-use crate::acquisition::{Acquisition, MediumStatement, OTHER_MEDIUM, RecordLeft, SetName, SetStatement};
+use crate::acquisition::{
+    Acquisition, MediumStatement, OTHER_MEDIUM, RecordLeft, SetName, SetStatement, WalkStatement,
+};
 use crate::event::{AcquisitionEnd, Action};
 use crate::files::Files;
 use crate::opener::{Header, OpenError};
@@ -53,16 +55,14 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         );
     }
     events(&mut compared, package, acquisition);
-    let mut limits = Vec::new();
+    let mut departures: Vec<String> = Vec::new();
     match &package.policy {
         Ok(policy) => {
             against_policy(&mut compared, acquisition, policy);
             match is_the_policys(&acquisition.medium, policy) {
-                Ok(true) => compared.values = compared.values.saturating_add(1),
-                Ok(false) => limits.push(format!(
-                    "no identity that the policy gives for medium {} was read from the medium itself",
-                    acquisition.medium.label
-                )),
+                Ok(Confirmed::ByItself) => compared.values = compared.values.saturating_add(1),
+                Ok(Confirmed::ByTag) => departures
+                    .push("the medium's identity rests on an asset tag that a person read".to_owned()),
                 // Told as a departure already.
                 Err(_) if is_another_on_purpose(package, acquisition) => {}
                 Err(problem) => compared.problems.push(problem),
@@ -73,18 +73,11 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         }
     }
     parts(&mut compared, context.files, package, acquisition)?;
-    compared.holds(acquisition.began.at() <= acquisition.ended.at(), || {
-        format!("acquisition.json: began {} is after ended {}", acquisition.began, acquisition.ended)
-    });
-    let departures: Vec<String> = acquisition
-        .departures
-        .iter()
-        .map(|departure| format!("{}: {}", departure.what, departure.reason))
-        .collect();
+    let stated = acquisition.departures.iter();
+    departures.extend(stated.map(|departure| format!("{}: {}", departure.what, departure.reason)));
     let values = compared.values;
     let checked = none_or_fail(&compared.problems, || format!("{values} values agree across the files"));
     context.departures.extend(departures);
-    context.limits.extend(limits);
     checked
 }
 
@@ -106,11 +99,7 @@ fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition)
     if let Some(id) = package.policy_id() {
         compared.same("policy", (HERE, &acquisition.policy), ("meta/policy", &id));
     }
-    let end = package.find(|action| match action {
-        Action::AcquisitionEnd(end) => Some((end.package, end)),
-        _ => None,
-    });
-    let Some((end_at, end)) = end else {
+    let Some((end_at, end)) = package.end_event() else {
         compared
             .problems
             .push(format!("the custody log has no acquisition.end of run {}", acquisition.package));
@@ -119,6 +108,18 @@ fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition)
     const END: &str = "acquisition.end";
     compared.same("tool", (HERE, &acquisition.tool.digest), (END, &end_at.event.tool.digest));
     counts(compared, acquisition, end);
+    walked(compared, acquisition, end);
+    let times = [
+        (START, &start_at.event.when),
+        ("began", &acquisition.began),
+        ("ended", &acquisition.ended),
+        (END, &end_at.event.when),
+    ];
+    for ((earlier, a), (later, b)) in times.iter().zip(times.iter().skip(1)) {
+        compared.holds(a.at().timestamp() <= b.at().timestamp(), || {
+            format!("times: {earlier} {a} is after {later} {b}")
+        });
+    }
     let size = end_at.event.index.saturating_add(1);
     compared.same("log.size", (HERE, &acquisition.log.size), ("the log up to acquisition.end", &size));
     if let Some(tree) = package.log.head_at(size).and_then(|head| head.tree()) {
@@ -150,6 +151,23 @@ fn counts(compared: &mut Compared, acquisition: &Acquisition, end: &AcquisitionE
         "items",
         ("acquisition.json", &acquisition.inventory.lines),
         ("acquisition.end", &end.items),
+    );
+}
+
+/// What was walked, against what is in the inventory: an item that was found has a line.
+fn walked(compared: &mut Compared, acquisition: &Acquisition, end: &AcquisitionEnd) {
+    let sum = |of: fn(&WalkStatement) -> u64| {
+        acquisition.walk.iter().fold(0_u64, |sum, walk| sum.saturating_add(of(walk)))
+    };
+    let (items, lines) = (sum(|walk| walk.items), acquisition.inventory.lines);
+    // Where a limit of the policy ends a run, the item beyond it was found and is in no record.
+    compared.holds(items == lines || (end.interrupted && lines < items), || {
+        format!("items: the walks of acquisition.json found {items}, the inventory has {lines}")
+    });
+    compared.same(
+        "issues",
+        ("the walks of acquisition.json", &sum(|walk| walk.issues)),
+        ("acquisition.end", &end.issues),
     );
 }
 
@@ -187,13 +205,21 @@ fn against_policy(compared: &mut Compared, acquisition: &Acquisition, policy: &P
     compared.holds(acquisition.record_left == record, || "record_left is not the policy's".to_owned());
 }
 
-/// Whether an identity that the policy gives was found on the medium; the problem, where another was.
-fn is_the_policys(medium: &MediumStatement, policy: &Policy) -> Result<bool, String> {
+/// By what a medium is known to be the policy's.
+enum Confirmed {
+    /// By an identity that the medium itself shows.
+    ByItself,
+    /// By nothing but a tag that a person typed in.
+    ByTag,
+}
+
+/// By which identity of the policy the medium is known; the problem, where by none, or another was found.
+fn is_the_policys(medium: &MediumStatement, policy: &Policy) -> Result<Confirmed, String> {
     let label = &medium.label;
     let Some(spec) = policy.target().media.iter().find(|spec| spec.label == *label) else {
         return Err(format!("medium: the policy covers no medium {label}"));
     };
-    let mut confirmed = false;
+    let mut confirmed = None;
     for (kind, value) in &spec.ids {
         let mut found = medium.ids.iter().filter(|id| id.kind == kind.word()).peekable();
         if found.peek().is_none() {
@@ -202,9 +228,14 @@ fn is_the_policys(medium: &MediumStatement, policy: &Policy) -> Result<bool, Str
         if !found.any(|id| id.value == *value) {
             return Err(format!("medium: the policy names {} {value}, another was found", kind.word()));
         }
-        confirmed = true;
+        match kind {
+            MediumIdKind::AssetTag => confirmed = confirmed.or(Some(Confirmed::ByTag)),
+            _ => confirmed = Some(Confirmed::ByItself),
+        }
     }
-    Ok(confirmed)
+    confirmed.ok_or_else(|| {
+        format!("medium: none of the identities that the policy gives for {label} was found on it")
+    })
 }
 
 /// Whether acquisition.json says so, in the words of an override that was on the log before the first read.
@@ -248,7 +279,7 @@ fn parts(
     package: &Package,
     acquisition: &Acquisition,
 ) -> Result<(), Stop> {
-    let manifest = super::bag::payload(files)?;
+    let manifest = package.payload_manifest.as_ref().map_err(Clone::clone)?;
     let mut stated: BTreeMap<&str, Digest> = BTreeMap::new();
     for (set, part) in acquisition.sets.iter().flat_map(|set| set.parts.iter().map(move |part| (set, part))) {
         stated.insert(&part.file, part.sha256);

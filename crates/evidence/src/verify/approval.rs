@@ -6,7 +6,7 @@ use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::MediumId;
 use crate::approval::{Approval, NAMESPACE};
 use crate::custody_log::{Logged, attestation_quorum, check_signature};
-use crate::event::{Action, ApprovedBy, PolicyApprove};
+use crate::event::{Action, ApprovedBy, Moment, PolicyApprove};
 use crate::report::Approved;
 use crate::trust::{Role, Step, Trust};
 
@@ -32,11 +32,12 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     }
     if let Some((when, start)) = &start {
         let deadline = policy.authority().execute_by;
-        let ended = context.package.acquisition.as_ref().map_or_else(|_| when.at(), |a| a.ended.at());
-        if ended.max(when.at()) > deadline {
-            context
-                .departures
-                .push(format!("the acquisition ended at {}, after execute_by {}", ended, deadline));
+        let end = context.package.end_event().map(|(logged, _)| logged.event.when.clone());
+        let stated = context.package.acquisition.as_ref().ok().map(|acquisition| acquisition.ended.clone());
+        // Whichever of the three is last: each was written by the same clock, for another purpose.
+        let last = [Some(when.clone()), stated, end].into_iter().flatten().max_by_key(Moment::at);
+        if let Some(last) = last.filter(|last| last.at() > deadline) {
+            context.departures.push(format!("the acquisition ended at {last}, after execute_by {deadline}"));
         }
         if let Some(reason) = &start.writable_source {
             context.departures.push(format!("the source was writable: {reason}"));

@@ -7,7 +7,6 @@ use super::{Stop, Verification, VerifyOptions};
 use crate::acquisition::{PartStatement, SetName};
 use crate::files::Files;
 use crate::gzip::GzipReader;
-use crate::inventory::Inventory;
 use crate::item::Record;
 use crate::ledger::{LedgerError, LineError};
 use crate::opener::{OpenError, verify_then_read};
@@ -31,6 +30,17 @@ pub fn audit(
 ) -> Report {
     let mut verification = Verification::run(files, trust_bytes, options);
     verification.report.asked_followed = true;
+    let unseen: Vec<String> = match options.identities.is_empty() {
+        // Nobody asked for parts, and nobody looked into one.
+        true => vec!["every part".to_owned()],
+        false => verification.closed_sets.clone(),
+    };
+    if !unseen.is_empty() {
+        verification.report.limits.push(format!(
+            "the contents of {} were not checked: no key for them was given; what lies there nobody has seen",
+            unseen.join(" and ")
+        ));
+    }
     if verification.report.intact != Intact::Yes {
         verification.report.limits.push("not replayed: the package is not intact".to_owned());
         return verification.report;
@@ -64,9 +74,7 @@ fn replay(
     let package = &verification.package;
     let acquisition = package.acquisition.as_ref().map_err(Clone::clone)?;
     let policy = package.policy.as_ref().map_err(Clone::clone)?;
-    const INVENTORY: &str = "meta/inventory.txt";
-    let source = files.open(INVENTORY).map_err(|e| trouble(INVENTORY, &e))?;
-    let inventory = Inventory::read(source).map_err(|e| Stop::Fail(e.to_string()))?;
+    let inventory = super::inventory::whole(files, acquisition)?;
     let mut replay = Replay::new(policy, acquisition, &inventory);
     for part in acquisition.set(&SetName::Ledger).map_or(&[][..], |set| &set.parts) {
         let opened = open(files, part, options)?;

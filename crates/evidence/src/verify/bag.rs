@@ -6,32 +6,27 @@ use std::io::Read;
 use scope::Digest;
 use sha2::{Digest as _, Sha256};
 
-use super::package::{TAG_MANIFEST, read, trouble};
+use super::package::{Package, TAG_MANIFEST, manifest, trouble};
 use super::{Checked, Context, Stop, none_or_fail};
-use crate::bag::{BAGIT_TXT, Info, Manifest, Oxum};
+use crate::bag::{BAGIT_TXT, Info, Manifest, Oxum, VERIFY_TXT};
 use crate::files::Files;
-
-/// The manifest of the payload.
-const PAYLOAD_MANIFEST: &str = "manifest-sha256.txt";
-
-/// Longest manifest read. A line takes 100 bytes; a hundred thousand parts and log entries make 20 MB.
-pub(crate) const MAX_MANIFEST: u64 = 64 << 20;
-
-/// Longest bagit.txt or bag-info.txt read: a few lines each.
-const MAX_TAG_FILE: u64 = 64 << 10;
 
 /// Bytes read at a time: large enough to keep the hash busy, small enough for a browser.
 const CHUNK: usize = 256 << 10;
 
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
-    let names = context.package.names.as_ref().map_err(Clone::clone)?;
+    let package = &context.package;
+    let names = package.names.as_ref().map_err(Clone::clone)?;
     let files = context.files;
     let mut problems = Vec::new();
-    if read(files, "bagit.txt", MAX_TAG_FILE)? != BAGIT_TXT.as_bytes() {
+    if package.declaration.as_ref().map_err(Clone::clone)? != BAGIT_TXT.as_bytes() {
         problems.push("bagit.txt: not the declaration of a BagIt 1.0 bag in UTF-8".to_owned());
     }
-    let payload = payload(files)?;
-    let tags = manifest(files, TAG_MANIFEST)?;
+    if package.instructions.as_ref().map_err(Clone::clone)? != VERIFY_TXT.as_bytes() {
+        problems.push("VERIFY.txt: not the instructions of this version: do not follow them".to_owned());
+    }
+    let payload = package.payload_manifest.as_ref().map_err(Clone::clone)?;
+    let tags = manifest(TAG_MANIFEST, package.tag_manifest.as_ref().map_err(Clone::clone)?)?;
     let is_payload = |name: &&String| name.starts_with("data/");
     // `seal/` and `custody/` are judged by the log: they grow after the tag manifest is made.
     let is_tag = |name: &&String| {
@@ -41,38 +36,42 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
             && *name != TAG_MANIFEST
     };
     let mut counted = Oxum::default();
-    hash_all(files, &payload, names.iter().filter(is_payload).collect(), &mut problems, |length| {
+    hash_all(files, package, payload, names.iter().filter(is_payload).collect(), &mut problems, |length| {
         counted.octets = counted.octets.saturating_add(length);
         counted.files = counted.files.saturating_add(1);
     })?;
-    hash_all(files, &tags, names.iter().filter(is_tag).collect(), &mut problems, |_| {})?;
-    match Info::parse(&read(files, "bag-info.txt", MAX_TAG_FILE)?).map(|info| info.payload_oxum()) {
-        Ok(Some(oxum)) if oxum == counted => {}
-        Ok(Some(oxum)) => {
-            problems.push(format!("bag-info.txt: Payload-Oxum: expected {counted}, found {oxum}"))
-        }
-        Ok(None) => problems.push("bag-info.txt: no Payload-Oxum".to_owned()),
-        Err(e) => problems.push(format!("bag-info.txt: {e}")),
-    }
+    hash_all(files, package, &tags, names.iter().filter(is_tag).collect(), &mut problems, |_| {})?;
+    problems.extend(info_problem(package, package.info.as_ref().map_err(Clone::clone)?, counted));
     none_or_fail(&problems, || {
         let Oxum { octets, files } = counted;
         format!("{files} payload files with {octets} bytes, {} tag files: every digest agrees", tags.0.len())
     })
 }
 
-/// The payload's manifest: path and digest.
-pub(crate) fn payload(files: &dyn Files) -> Result<Manifest, Stop> {
-    manifest(files, PAYLOAD_MANIFEST)
-}
-
-fn manifest(files: &dyn Files, name: &str) -> Result<Manifest, Stop> {
-    let bytes = read(files, name, MAX_MANIFEST)?;
-    Manifest::parse(&bytes).map_err(|e| Stop::Fail(format!("{name}: {e}")))
+/// What in bag-info.txt is not as acquisition.json and the payload have it.
+fn info_problem(package: &Package, found: &[u8], counted: Oxum) -> Option<String> {
+    let info = match Info::parse(found) {
+        Ok(info) => info,
+        Err(e) => return Some(format!("bag-info.txt: {e}")),
+    };
+    let acquisition = package.acquisition.as_ref().ok()?;
+    let expected = Info::of_package(&acquisition.origin, acquisition.package, &acquisition.ended, counted);
+    for (label, value) in &expected.0 {
+        match info.get(label) {
+            Some(found) if found == value => {}
+            Some(found) => {
+                return Some(format!("bag-info.txt: {label}: expected {value}, found {found}"));
+            }
+            None => return Some(format!("bag-info.txt: no {label}")),
+        }
+    }
+    (info != expected).then(|| "bag-info.txt: expected these four labels alone, in their order".to_owned())
 }
 
 /// Hashes every listed file; tells those that differ, are missing, or are there unlisted.
 fn hash_all(
     files: &dyn Files,
+    package: &Package,
     manifest: &Manifest,
     present: BTreeSet<&String>,
     problems: &mut Vec<String>,
@@ -83,7 +82,10 @@ fn hash_all(
             problems.push(format!("{name} is missing, and a manifest lists it"));
             continue;
         }
-        let (found, length) = digest_of(files, name)?;
+        let (found, length) = match package.digests.get(name) {
+            Some(known) => *known,
+            None => digest_of(files, name)?,
+        };
         hashed(length);
         if found != *expected {
             problems.push(format!("{name}: expected {expected}, found {found}"));

@@ -6,11 +6,29 @@ use scope::Outcome;
 
 use super::package::trouble;
 use super::{Checked, Context, Stop, none_or_fail};
-use crate::inventory::{InventoryError, Reader};
+use crate::acquisition::Acquisition;
+use crate::files::Files;
+use crate::inventory::{Inventory, InventoryError, Reader};
 use crate::ledger::LineError;
 
+const FILE: &str = "meta/inventory.txt";
+
+/// The whole inventory, if it is the one whose root acquisition.json states: it is read more than once, and the
+/// storage may give other bytes.
+pub(crate) fn whole(files: &dyn Files, acquisition: &Acquisition) -> Result<Inventory, Stop> {
+    let source = files.open(FILE).map_err(|e| trouble(FILE, &e))?;
+    let inventory = Inventory::read(source).map_err(|e| match e {
+        InventoryError::Line(LineError::Read { source, .. }) => trouble(FILE, &source),
+        e => Stop::Fail(format!("{FILE}: {e}")),
+    })?;
+    let expected = acquisition.inventory.root;
+    if inventory.root() != expected {
+        return Err(Stop::Fail(format!("{FILE}: expected root {expected}, found {}", inventory.root())));
+    }
+    Ok(inventory)
+}
+
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
-    const FILE: &str = "meta/inventory.txt";
     let source = context.files.open(FILE).map_err(|e| trouble(FILE, &e))?;
     let mut reader = Reader::new(source);
     let mut counts: BTreeMap<Outcome, u64> = BTreeMap::new();

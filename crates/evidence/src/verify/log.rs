@@ -1,6 +1,6 @@
 //! Checks `log`, `checkpoint` and `consistency`: the custody log and its signed head.
 
-use super::{Checked, Context, Stop, none_or_fail};
+use super::{Checked, Context, Stop, history, none_or_fail};
 use crate::checkpoint::SignedCheckpoint;
 use crate::custody_log::folder;
 use crate::sshsig::PublicKey;
@@ -15,7 +15,10 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     let replayed = log.replay(trust);
     let problems: Vec<String> = log.problems.iter().cloned().chain(replayed.problems).collect();
     let entries = log.entries.len();
+    let history = history::of(log, context.package.run(), context.package.policy_id());
     context.departures.extend(replayed.departures);
+    context.departures.extend(history.departures);
+    context.limits.extend(history.limits);
     none_or_fail(&problems, || {
         format!("{entries} entries, chained and signed; keys judged at each event's own time")
     })

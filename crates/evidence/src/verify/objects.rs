@@ -1,7 +1,6 @@
 //! Check `objects`: with a holder's key, rows, objects and inventory lines of every set that it opens.
 
 use super::audit::{MAX_LEDGER, open};
-use super::package::trouble;
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::{Acquisition, SetName, SetStatement};
 use crate::gzip::GzipReader;
@@ -15,16 +14,15 @@ const NO_KEY: &str = "not checked: contents of the captured parts, the held part
                       Without one nobody sees whether a part holds only what its set may hold";
 
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
-    const INVENTORY: &str = "meta/inventory.txt";
     if context.options.identities.is_empty() {
         return Err(Stop::NotChecked(NO_KEY.to_owned()));
     }
     let acquisition = context.package.acquisition.as_ref().map_err(Clone::clone)?;
-    let source = context.files.open(INVENTORY).map_err(|e| trouble(INVENTORY, &e))?;
-    let inventory = Inventory::read(source).map_err(|e| Stop::Fail(e.to_string()))?;
+    let inventory = super::inventory::whole(context.files, acquisition)?;
     let mut told = Vec::new();
     let mut problems = Vec::new();
     let mut opened = false;
+    let mut closed = Vec::new();
     for set in acquisition.sets.iter().filter(|set| !set.parts.is_empty()) {
         let checked = match set.set {
             SetName::Ledger => ledger(context, acquisition, set),
@@ -36,19 +34,17 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
                 told.push(format!("{}: {detail}", set.set));
             }
             Err(Stop::NotChecked(_)) => {
-                told.push(format!("{}: not checked, no key that was given opens it", set.set))
+                told.push(format!("{}: not checked, no key that was given opens it", set.set));
+                closed.push(set.set.to_string());
             }
             Err(Stop::Fail(detail)) => problems.push(format!("{}: {detail}", set.set)),
             Err(stop @ Stop::Unfinished(_)) => return Err(stop),
         }
     }
     let detail = told.join("; ");
+    context.closed_sets = closed;
     if problems.is_empty() && !opened {
-        return Err(Stop::NotChecked(if detail.is_empty() {
-            "the package has no parts".to_owned()
-        } else {
-            detail
-        }));
+        return Err(Stop::NotChecked("the key that was given opens nothing in this package".to_owned()));
     }
     none_or_fail(&problems, || detail)
 }

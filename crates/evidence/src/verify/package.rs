@@ -8,8 +8,9 @@ use scope::{Bundle, Digest, Policy};
 use super::Stop;
 use crate::acquisition::{Acquisition, RunNumber};
 use crate::approval::MAX_APPROVAL;
+use crate::bag::Manifest;
 use crate::custody_log::{Log, Logged};
-use crate::event::{AcquisitionStart, Action, PackageSeal};
+use crate::event::{AcquisitionEnd, AcquisitionStart, Action, PackageSeal};
 use crate::files::{self, Files};
 
 /// Longest `acquisition.json` read. A part takes 300 bytes; ten thousand parts make 3 MB.
@@ -39,9 +40,31 @@ pub(crate) const APPROVAL: &str = "meta/policy/approval.txt";
 /// The sealed bytes.
 pub(crate) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 
+/// The manifest of the payload.
+const PAYLOAD_MANIFEST: &str = "manifest-sha256.txt";
+
+/// Longest manifest read. A line takes 100 bytes; a hundred thousand parts and log entries make 20 MB.
+const MAX_MANIFEST: u64 = 64 << 20;
+
+/// Longest bagit.txt, bag-info.txt or VERIFY.txt read: some lines each.
+const MAX_TAG_FILE: u64 = 64 << 10;
+
 /// The package, as far as it fits in memory. Each part is there, or why it is not.
+///
+/// Each file is read once: what one check judges and another hashes are the same bytes, also where the storage
+/// gives others the second time.
 pub(crate) struct Package {
     pub(crate) names: Result<Vec<String>, Stop>,
+    /// Digest and length of each file that was read here, of the bytes that are judged.
+    pub(crate) digests: BTreeMap<String, (Digest, u64)>,
+    pub(crate) tag_manifest: Result<Vec<u8>, Stop>,
+    pub(crate) payload_manifest: Result<Manifest, Stop>,
+    /// bagit.txt
+    pub(crate) declaration: Result<Vec<u8>, Stop>,
+    /// bag-info.txt
+    pub(crate) info: Result<Vec<u8>, Stop>,
+    /// VERIFY.txt
+    pub(crate) instructions: Result<Vec<u8>, Stop>,
     pub(crate) log: Log,
     pub(crate) acquisition: Result<Acquisition, Stop>,
     pub(crate) bundle: Result<Bundle, Stop>,
@@ -59,22 +82,30 @@ impl Package {
     pub(crate) fn read(files: &dyn Files) -> Self {
         let names = files.names().map_err(|e| Stop::Unfinished(format!("the files cannot be listed: {e}")));
         let listed: &[String] = names.as_deref().unwrap_or_default();
-        let acquisition = read(files, "meta/acquisition.json", MAX_ACQUISITION).and_then(|bytes| {
+        let mut once = Once { files, digests: BTreeMap::new() };
+        let acquisition = once.read("meta/acquisition.json", MAX_ACQUISITION).and_then(|bytes| {
             Acquisition::from_bytes(&bytes).map_err(|e| Stop::Fail(format!("meta/acquisition.json: {e}")))
         });
-        let bundle = bundle(files, listed);
+        let bundle = bundle(&mut once, listed);
         let policy = bundle.as_ref().map_err(Clone::clone).and_then(|bundle| {
             Policy::parse(bundle).map_err(|problems| Stop::Fail(format!("meta/policy: {problems}")))
         });
+        let payload_manifest = once.read(PAYLOAD_MANIFEST, MAX_MANIFEST);
         Self {
             log: Log::read(files),
             acquisition,
             bundle,
             policy,
-            rendering: read(files, RENDERING, MAX_RENDERING),
-            approval: listed.iter().any(|name| name == APPROVAL).then(|| read(files, APPROVAL, MAX_APPROVAL)),
-            approval_signatures: signatures(files, listed, "meta/policy/approval.txt."),
-            seal_signatures: signatures(files, listed, "seal/tagmanifest-sha256.txt."),
+            rendering: once.read(RENDERING, MAX_RENDERING),
+            approval: listed.iter().any(|name| name == APPROVAL).then(|| once.read(APPROVAL, MAX_APPROVAL)),
+            approval_signatures: signatures(&mut once, listed, "meta/policy/approval.txt."),
+            seal_signatures: signatures(&mut once, listed, "seal/tagmanifest-sha256.txt."),
+            tag_manifest: once.read(TAG_MANIFEST, MAX_MANIFEST),
+            payload_manifest: payload_manifest.and_then(|bytes| manifest(PAYLOAD_MANIFEST, &bytes)),
+            declaration: once.read("bagit.txt", MAX_TAG_FILE),
+            info: once.read("bag-info.txt", MAX_TAG_FILE),
+            instructions: once.read("VERIFY.txt", MAX_TAG_FILE),
+            digests: once.digests,
             names,
         }
     }
@@ -104,6 +135,14 @@ impl Package {
         })
     }
 
+    /// The event that ended this package's run.
+    pub(crate) fn end_event(&self) -> Option<(&Logged, &AcquisitionEnd)> {
+        self.find(|action| match action {
+            Action::AcquisitionEnd(end) => Some((end.package, end)),
+            _ => None,
+        })
+    }
+
     /// The event that sealed this package.
     pub(crate) fn seal_event(&self) -> Option<(&Logged, &PackageSeal)> {
         self.find(|action| match action {
@@ -118,9 +157,24 @@ impl Package {
     }
 }
 
-/// Reads one file. What the package lacks or overdoes is a failure; what the storage refuses is unfinished.
-pub(crate) fn read(files: &dyn Files, name: &str, limit: u64) -> Result<Vec<u8>, Stop> {
-    files::read(files, name, limit).map_err(|e| trouble(name, &e))
+/// Reads files, and keeps the digest of what it gave.
+struct Once<'a> {
+    files: &'a dyn Files,
+    digests: BTreeMap<String, (Digest, u64)>,
+}
+
+impl Once<'_> {
+    /// Reads one file. What the package lacks or overdoes is a failure; what the storage refuses is unfinished.
+    fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>, Stop> {
+        let bytes = files::read(self.files, name, limit).map_err(|e| trouble(name, &e))?;
+        self.digests.insert(name.to_owned(), (Digest::of(&bytes), bytes.len() as u64));
+        Ok(bytes)
+    }
+}
+
+/// Reads a manifest's bytes.
+pub(crate) fn manifest(name: &str, bytes: &[u8]) -> Result<Manifest, Stop> {
+    Manifest::parse(bytes).map_err(|e| Stop::Fail(format!("{name}: {e}")))
 }
 
 /// A failure to read, as a check tells it.
@@ -133,11 +187,11 @@ pub(crate) fn trouble(name: &str, error: &io::Error) -> Stop {
 }
 
 /// The files of the policy: everything in its folder but the rendering, the approval and its signatures.
-fn bundle(files: &dyn Files, listed: &[String]) -> Result<Bundle, Stop> {
+fn bundle(once: &mut Once<'_>, listed: &[String]) -> Result<Bundle, Stop> {
     let mut bundle = Bundle::new();
     let mut budget = MAX_BUNDLE;
     for name in listed.iter().filter(|name| is_policy_file(name)) {
-        let bytes = read(files, name, budget)?;
+        let bytes = once.read(name, budget)?;
         budget = budget.saturating_sub(bytes.len() as u64);
         let short = name.strip_prefix(POLICY).unwrap_or(name);
         bundle.insert(short, bytes).map_err(|e| Stop::Fail(format!("{name}: {e}")))?;
@@ -153,11 +207,20 @@ pub(crate) fn is_policy_file(name: &str) -> bool {
         && !name.starts_with("meta/policy/approval.txt.")
 }
 
-fn signatures(files: &dyn Files, listed: &[String], prefix: &str) -> BTreeMap<String, Result<Vec<u8>, Stop>> {
+fn signatures(
+    once: &mut Once<'_>,
+    listed: &[String],
+    prefix: &str,
+) -> BTreeMap<String, Result<Vec<u8>, Stop>> {
     let principal = |name: &String| {
         let middle = name.strip_prefix(prefix)?.strip_suffix(".sig")?;
         Some((middle.to_owned(), name.clone()))
     };
     let found = listed.iter().filter_map(principal).take(MAX_SIGNATURES);
-    found.map(|(principal, name)| (principal, read(files, &name, MAX_SIGNATURE))).collect()
+    found
+        .map(|(principal, name)| {
+            let file = once.read(&name, MAX_SIGNATURE);
+            (principal, file)
+        })
+        .collect()
 }

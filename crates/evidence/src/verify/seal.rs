@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use scope::Digest;
 
-use super::bag::MAX_MANIFEST;
-use super::package::{TAG_MANIFEST, read};
+use super::package::TAG_MANIFEST;
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::custody_log::check_signature;
 use crate::sshsig;
@@ -13,8 +12,8 @@ use crate::trust::{Role, Step};
 
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     let trust = context.trust()?;
-    let sealed = read(context.files, TAG_MANIFEST, MAX_MANIFEST)?;
     let package = &context.package;
+    let sealed = package.tag_manifest.as_ref().map_err(Clone::clone)?;
     if package.run().is_none() {
         return Err(Stop::Fail("acquisition.json does not say which run this is".to_owned()));
     }
@@ -24,7 +23,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         ));
     };
     let mut problems = Vec::new();
-    let found = Digest::of(&sealed);
+    let found = Digest::of(sealed);
     if event.tagmanifest != found {
         problems
             .push(format!("{TAG_MANIFEST}: expected {} (package.seal), found {found}", event.tagmanifest));
@@ -52,7 +51,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
             problems.push(format!("{file}: {} is not in the trust file", quote.principal));
             continue;
         };
-        match check_signature(principal, bytes, sshsig::PACKAGE_SEAL, &sealed, logged.event.when.at()) {
+        match check_signature(principal, bytes, sshsig::PACKAGE_SEAL, sealed, logged.event.when.at()) {
             Ok(()) => signers.push((&quote.principal, None)),
             Err(e) => problems.push(format!("{file}: {e}")),
         }

@@ -12,6 +12,7 @@ use crate::acquisition::{
     SetName, SetStatement, WalkStatement,
 };
 use crate::approval::Approval;
+use crate::bag::{Info, Oxum};
 use crate::checkpoint::Checkpoint;
 use crate::commit::{self, BatchKey};
 use crate::custody_log::{Entry, LogHead, Statement, folder};
@@ -81,6 +82,13 @@ pub(crate) struct Plan {
     pub(crate) seal_quotes: Box<dyn Fn(&mut PackageSeal)>,
     pub(crate) checkpoint_size: Option<u64>,
     pub(crate) log_key: &'static str,
+    /// Events before policy.approve.
+    pub(crate) before_approval: Vec<Action>,
+    /// Events before acquisition.start.
+    pub(crate) before_start: Vec<Action>,
+    pub(crate) instructions: String,
+    /// bag-info.txt
+    pub(crate) info: Box<dyn Fn(String) -> String>,
     pub(crate) last: Box<dyn Fn(&mut MemoryFiles)>,
 }
 
@@ -116,6 +124,10 @@ impl Default for Plan {
             seal_quotes: Box::new(|_| {}),
             checkpoint_size: None,
             log_key: "log",
+            before_approval: Vec::new(),
+            before_start: Vec::new(),
+            instructions: crate::bag::VERIFY_TXT.to_owned(),
+            info: Box::new(|text| text),
             last: Box::new(|_| {}),
         }
     }
@@ -197,6 +209,16 @@ fn moment(minute: u32) -> Moment {
     format!("2026-11-23T09:{minute:02}:00+01:00").parse().unwrap()
 }
 
+/// The medium, as it is found.
+pub(crate) fn medium() -> MediumStatement {
+    MediumStatement {
+        label: "KC07".into(),
+        form: "raw image".into(),
+        size: Some(4096),
+        ids: vec![MediumId { kind: "serial".into(), value: "WD-1".into() }],
+    }
+}
+
 fn tool() -> Tool {
     Tool { name: "ambit".into(), version: "0.1.0".into(), digest: Digest::of(b"tool") }
 }
@@ -273,6 +295,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
         Action::CaseOpen(CaseOpen { medium_label: "KC07".into(), description: "A test".into() }),
     );
 
+    plan.before_approval.iter().for_each(|action| writer.append(plan, action.clone()));
     if plan.with_approval {
         let mut approval = Approval {
             origin: ORIGIN.into(),
@@ -307,12 +330,9 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     }
 
     let package = RunNumber([7; 16]);
-    let medium = MediumStatement {
-        label: "KC07".into(),
-        form: "raw image".into(),
-        size: Some(4096),
-        ids: vec![MediumId { kind: "serial".into(), value: "WD-1".into() }],
-    };
+    let medium = medium();
+    plan.before_start.iter().for_each(|action| writer.append(plan, action.clone()));
+    let began = moment(u32::try_from(writer.head.size()).unwrap());
     writer.append(
         plan,
         Action::AcquisitionStart(AcquisitionStart {
@@ -333,6 +353,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     let sum =
         |kind: &str| counts.iter().filter(|(o, _)| o.to_string().starts_with(kind)).map(|(_, n)| n).sum();
     let lines = plan.inventory.lines().count() as u64;
+    let ended = moment(u32::try_from(writer.head.size()).unwrap());
     writer.append(
         plan,
         Action::AcquisitionEnd(AcquisitionEnd {
@@ -378,8 +399,8 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
         policy: policy.id(),
         run_key: key_line("run"),
         tool: tool(),
-        began: moment(2),
-        ended: moment(3),
+        began,
+        ended,
         log: writer.head.tree().unwrap(),
         inventory: InventoryStatement { lines, root: crate::tree::root(plan.inventory.lines()), counts },
         sets: sets.into_values().collect(),
@@ -401,7 +422,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     writer.put("meta/acquisition.json", acquisition.to_bytes());
     writer.put("meta/inventory.txt", plan.inventory.clone());
     writer.put("bagit.txt", "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n");
-    writer.put("VERIFY.txt", "Check by hand.\n");
+    writer.put("VERIFY.txt", plan.instructions.clone());
     let listed = |files: &MemoryFiles, payload: bool| -> Vec<(String, Vec<u8>)> {
         let names = crate::files::Files::names(files).unwrap();
         let wanted = names.into_iter().filter(|name| {
@@ -413,13 +434,9 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     };
     let data = listed(&writer.files, true);
     let bytes: usize = data.iter().map(|(_, bytes)| bytes.len()).sum();
-    writer.put(
-        "bag-info.txt",
-        format!(
-            "External-Identifier: {package}\nBagging-Date: 2026-11-23\nPayload-Oxum: {bytes}.{}\n",
-            data.len()
-        ),
-    );
+    let oxum = Oxum { octets: bytes as u64, files: data.len() as u64 };
+    let info = Info::of_package(&acquisition.origin, acquisition.package, &acquisition.ended, oxum);
+    writer.put("bag-info.txt", (plan.info)(info.to_string()));
     writer.put("manifest-sha256.txt", manifest(data.iter().map(|(n, b)| (n, b.as_slice()))));
     let tags = listed(&writer.files, false);
     let sealed = manifest(tags.iter().map(|(n, b)| (n, b.as_slice()))).into_bytes();

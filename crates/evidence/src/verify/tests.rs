@@ -1,5 +1,7 @@
 //! Tampering with a package: every file, every way, and the right check fails.
 
+mod departures;
+
 use std::io;
 
 use super::testing::{Plan, build, identity, trust, with_ledger};
@@ -245,37 +247,6 @@ fn departures_are_told_and_do_not_break_the_seal() {
     assert_eq!(report.exit_code(), 3);
     let late = plan(|p| p.policy = p.policy.replace("2026-12-01", "2026-11-02"));
     assert_eq!(check(&late, "", "after execute_by").exit_code(), 3);
-}
-
-/// An order on paper: these people sign both the approval and its event.
-fn on_paper(people: &'static [&'static str]) -> Plan {
-    plan(|p| {
-        p.approval = Box::new(|a| a.instrument = Some(scope::Digest([1; 32])));
-        p.approval_signers = people.iter().map(|name| (*name, sshsig::APPROVAL)).collect();
-        let default = Plan::default().signers;
-        p.signers = Box::new(move |action| match action {
-            Action::PolicyApprove(_) => people.to_vec(),
-            other => default(other),
-        });
-    })
-}
-
-#[test]
-fn an_order_on_paper_is_a_departure_and_needs_two_people() {
-    let report = check(&on_paper(&["examiner", "witness"]), "", "that was attested, not signed by the");
-    assert_eq!(report.exit_code(), 3);
-    let expected = format!(
-        "no signature by the authority: A. Berg (Lab) and B. Tal (Lab) attest an order on paper by its digest {}; \
-         compare the paper",
-        scope::Digest([1; 32])
-    );
-    assert!(report.departures.contains(&expected), "{:?}", report.departures);
-    check(&on_paper(&["examiner"]), "log", "policy.approve needs examiner and witness");
-    check(&on_paper(&["examiner"]), "approval", "policy.approve needs examiner and witness");
-    check(&on_paper(&["examiner", "other"]), "log", "policy.approve needs examiner and witness");
-    let mut own = on_paper(&["examiner"]);
-    own.trust.push_str("\n[[quorum]]\nstep = \"policy.approve\"\nroles = [\"examiner\"]\n");
-    assert_eq!(check(&own, "", "compare the paper").exit_code(), 3);
 }
 
 #[test]
