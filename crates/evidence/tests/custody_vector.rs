@@ -1,5 +1,7 @@
 //! The custody log under `docs/spec/vectors/custody-log` is accepted, and no byte of it may change.
 
+#![expect(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::path::{Path, PathBuf};
 
 use evidence::custody_log::Log;

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use age::Identity;
 use age::secrecy::SecretString;
-use evidence::opener::parse_identities;
+use evidence::opener::{parse_identities, recipients_of};
 use zeroize::Zeroizing;
 
 /// Why an identity file cannot be used. Nothing of its content is in any of these.
@@ -38,6 +38,14 @@ pub enum IdentityFileError {
     Text(#[from] evidence::opener::IdentityError),
 }
 
+/// The keys of an identity file, and for whom a set must be encrypted that they are to open.
+pub struct Keys {
+    /// The keys.
+    pub identities: Vec<Box<dyn Identity>>,
+    /// Their recipients (`age1...`), in the same order.
+    pub recipients: Vec<String>,
+}
+
 /// Reads the identities in the file at `path`. `ask` is called only if it is protected.
 ///
 /// # Errors
@@ -47,6 +55,18 @@ pub fn read_identities(
     path: &Path,
     ask: &mut dyn FnMut(&Path) -> Option<Zeroizing<String>>,
 ) -> Result<Vec<Box<dyn Identity>>, IdentityFileError> {
+    Ok(read_keys(path, ask)?.identities)
+}
+
+/// As [`read_identities`], with the keys' public halves.
+///
+/// # Errors
+///
+/// [`IdentityFileError`].
+pub fn read_keys(
+    path: &Path,
+    ask: &mut dyn FnMut(&Path) -> Option<Zeroizing<String>>,
+) -> Result<Keys, IdentityFileError> {
     let mut bytes = Zeroizing::new(Vec::new());
     File::open(path)?.take(MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX {
@@ -57,7 +77,7 @@ pub fn read_identities(
         bytes = decrypt(&bytes, path, passphrase)?;
     }
     let text = std::str::from_utf8(&bytes).map_err(|_| IdentityFileError::NotText)?;
-    Ok(parse_identities(text)?)
+    Ok(Keys { identities: parse_identities(text)?, recipients: recipients_of(text)? })
 }
 
 fn decrypt(

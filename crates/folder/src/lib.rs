@@ -15,7 +15,7 @@ use scope::RawName;
 use walkdir::WalkDir;
 
 pub use against::audit_against;
-pub use identity_file::{IdentityFileError, read_identities};
+pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
 
 /// The folder of one package. Links in it are reported and never followed.
 #[derive(Clone, Debug)]
@@ -82,12 +82,13 @@ impl Files for Folder {
         for part in name.split('/') {
             path.push(part);
             if fs::symlink_metadata(&path)?.is_symlink() {
-                return Err(io::Error::new(ErrorKind::InvalidInput, "a symbolic link is not followed"));
+                return Err(io::Error::new(ErrorKind::NotFound, "a symbolic link is not followed"));
             }
         }
-        // A pipe would hang the reader: only what is a regular file is opened.
+        // A pipe would hang the reader: only what is a regular file is opened. A folder in a file's place means that the
+        // file is missing, which is a fault of the package, and not that it could not be read.
         if !fs::symlink_metadata(&path)?.is_file() {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "not a regular file"));
+            return Err(io::Error::new(ErrorKind::NotFound, "not a regular file"));
         }
         Ok(Box::new(File::open(path)?))
     }

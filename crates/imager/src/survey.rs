@@ -80,6 +80,9 @@ impl Tally {
 /// What became of one item in the hands of the caller.
 pub(crate) type Kept = Option<u64>;
 
+/// What the caller does with an item: from its source, the item as it was walked, and what was found and decided.
+type Each<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> Result<Kept, Failure> + 'e;
+
 /// Walks every source of `opened`, decides each item, and hands it to `each`.
 ///
 /// `each` returns how many bytes of the item were preserved, `None` for an item without an object.
@@ -92,7 +95,7 @@ pub(crate) fn survey(
     policy: &Policy,
     opened: &Opened,
     options: &Options,
-    each: &mut dyn FnMut(&dyn Source, &Entry, Examined) -> Result<Kept, Failure>,
+    each: &mut Each<'_>,
 ) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     let examiner = Examiner::new(policy, *options);

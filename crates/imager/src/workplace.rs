@@ -11,6 +11,7 @@ use evidence::event::{Action, Clock, Moment, Override, Tool};
 use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
 use scope::Digest;
+use scope::policy::MediumIdKind;
 use source::{OpenOptions, Opened};
 
 use crate::cli::{CaseArg, ExamineArgs};
@@ -92,12 +93,17 @@ pub(crate) struct Ready {
     pub(crate) writable_source: Option<String>,
     /// What else departs from the order, to be put on the log before anything is read.
     pub(crate) overrides: Vec<Override>,
+    /// Whether approval or identity rests on what people attest, where a key or the medium itself should speak.
+    pub(crate) rests_on_people: bool,
 }
 
 impl Ready {
     /// Whether anything departs from the order or the procedure.
     pub(crate) fn departs(&self) -> bool {
-        self.without_approval.is_some() || self.writable_source.is_some() || !self.overrides.is_empty()
+        self.without_approval.is_some()
+            || self.writable_source.is_some()
+            || !self.overrides.is_empty()
+            || self.rests_on_people
     }
 }
 
@@ -135,19 +141,35 @@ pub(crate) fn ready(
         }
     })?;
     let medium = statement_of(&opened, label, args)?;
-    if let Err(why) = is_target(loaded, label, &medium) {
-        let Some(reason) = &args.other_medium else {
+    let mut on_a_tag = false;
+    match (is_target(loaded, label, &medium), &args.other_medium) {
+        (Ok(by_itself), _) => on_a_tag = !by_itself,
+        (Err(why), Some(reason)) => {
+            overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
+        }
+        (Err(why), None) => {
             return Err(
                 Failure::no(why).hint("check the medium and the label of the case; nothing was taken")
             );
-        };
-        overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
+        }
+    }
+    if on_a_tag {
+        console
+            .say("note: that this is the policy's medium rests on the tag that a person read: a departure");
     }
     let writable_source = args.writable_source.clone().filter(|_| opened.medium.writable);
     for limit in &opened.medium.limits {
         console.say(format_args!("note: {limit}"));
     }
-    Ok(Ready { opened, medium, without_approval, writable_source, overrides })
+    let on_paper = case_rests_on_paper(case)?;
+    Ok(Ready {
+        opened,
+        medium,
+        without_approval,
+        writable_source,
+        overrides,
+        rests_on_people: on_a_tag || on_paper,
+    })
 }
 
 /// Whether the case holds an approval of this very policy, signed by the authority or resting on an order on paper.
@@ -180,6 +202,14 @@ fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<R
     Ok(met.map_err(|error| error.to_string()))
 }
 
+/// Whether the approval on record is of an order on paper.
+fn case_rests_on_paper(case: &CaseFolder) -> Result<bool, Failure> {
+    let files = case.policy_files().context("case")?;
+    let approval = files.iter().find(|(name, _)| name == "approval.txt");
+    let approval = approval.map(|(_, bytes)| Approval::parse(bytes)).transpose().context("case")?;
+    Ok(approval.is_some_and(|approval| approval.instrument.is_some()))
+}
+
 /// Whether these principals can attest an order on paper: the examiner and a witness, or whom the trust file asks for.
 pub(crate) fn attests<'n>(trust: &Trust, signers: impl Iterator<Item = &'n str>) -> Result<(), QuorumError> {
     let signers: Vec<(&str, Option<Role>)> = signers.map(|name| (name, None)).collect();
@@ -208,10 +238,10 @@ fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs) -> Result<Medi
     if let Some(tag) = &args.asset_tag {
         ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });
     }
-    if args.digest_medium {
-        if let Some(digest) = opened.image_sha256().context("digest of the medium")? {
-            ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
-        }
+    if args.digest_medium
+        && let Some(digest) = opened.image_sha256().context("digest of the medium")?
+    {
+        ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
     }
     ids.sort();
     ids.dedup();
@@ -219,25 +249,27 @@ fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs) -> Result<Medi
     Ok(MediumStatement { label: label.to_owned(), form, size: opened.medium.size, ids })
 }
 
-/// Whether the medium shows an identity that the policy names for this label, and none that contradicts it.
-fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Result<(), String> {
+/// Whether the medium shows an identity that the policy names for this label, and none that contradicts it: `true` where
+/// it shows it itself, `false` where a person read it off its tag.
+fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Result<bool, String> {
     let target = loaded.policy.target();
     let Some(spec) = target.media.iter().find(|spec| spec.label == label) else {
         let labels: Vec<_> = target.media.iter().map(|spec| spec.label.as_str()).collect();
         return Err(format!("the policy does not name a medium `{label}`; it names {}", labels.join(", ")));
     };
-    let mut shown = false;
+    let mut shown = None;
     for (kind, wanted) in &spec.ids {
         for found in medium.ids.iter().filter(|id| id.kind == kind.word()) {
             if found.value != *wanted {
                 let kind = kind.word();
                 return Err(format!("the policy's medium has {kind} {wanted}; this one has {}", found.value));
             }
-            shown = true;
+            let by_itself = *kind != MediumIdKind::AssetTag;
+            shown = Some(shown.unwrap_or(false) || by_itself);
         }
     }
-    if shown {
-        return Ok(());
+    if let Some(by_itself) = shown {
+        return Ok(by_itself);
     }
     let wanted: Vec<_> = spec.ids.iter().map(|(kind, value)| format!("{} {value}", kind.word())).collect();
     let found: Vec<_> = medium.ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();

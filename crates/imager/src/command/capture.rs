@@ -59,7 +59,6 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     }
     let run = custody::new_run_number().context("run number")?;
     let run_key = SecretKey::generate("run").context("run key")?;
-    let began = workplace::now();
     let start = Action::AcquisitionStart(AcquisitionStart {
         package: run,
         run_key: run_key.public_line(),
@@ -71,6 +70,7 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
         write_blocker: args.write_blocker.clone(),
     });
     case.append(workplace::statement(start, "", &tool), &signed_by).context("custody log")?;
+    let began = workplace::now();
 
     let setup = Setup {
         origin: trust.origin().to_owned(),
@@ -108,6 +108,7 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     };
 
     let closed = writer.close().context("package")?;
+    let ended = workplace::now();
     let end = closed.end(tally.issues, tally.interrupted.is_some());
     let unreadable = end.unreadable;
     case.append(workplace::statement(Action::AcquisitionEnd(end), "", &tool), &signed_by)
@@ -117,7 +118,7 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     let ending = Ending {
         tool: tool.clone(),
         began,
-        ended: workplace::now(),
+        ended,
         log,
         limits: limits(&ready, &tally, policy, changed),
         walk: tally.walks.clone(),

@@ -25,11 +25,10 @@ use evidence::item::Control;
 use evidence::manifest::Row;
 use evidence::opener::verify_then_read;
 use evidence::report::Intact;
-use evidence::strict;
-use evidence::verify::{VerifyOptions, policy_of, verify};
+use evidence::verify::{Verified, VerifyOptions, inventory_of, verify_with};
 use folder::Folder;
 use scope::facts::Fact;
-use scope::{Outcome, RawName};
+use scope::{Outcome, Policy, RawName};
 use serde_json::json;
 
 use crate::cli::OpenArgs;
@@ -45,14 +44,17 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     let identities = load::identities(&args.identity, args.passphrase_file.as_deref(), console)?;
     let files = Folder::open(&args.package).context(args.package.display())?;
     let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
-    let report = verify(&files, &trust_bytes, &options);
-    if report.intact != Intact::Yes {
+    // What was judged is what is used: nothing of the package but its parts is read a second time.
+    let Verified { report, acquisition, policy } = verify_with(&files, &trust_bytes, &options);
+    let (Intact::Yes, Some(acquisition), Some(policy)) = (report.intact, acquisition, policy) else {
         return Err(Failure::no(format!("{} is not intact; nothing was opened", args.package.display()))
             .hint(format!("ambit-verify {} --trust {}", args.package.display(), args.trust.display())));
-    }
+    };
+    let inventory = inventory_of(&files, &acquisition).map_err(Failure::no)?;
+    let judged = Judged { files, acquisition, policy, inventory };
     let partial = partial(&args.out)?;
     let mut without_path = 0;
-    let laid = lay_out(args, &set, &files, &identities, &partial, &mut without_path);
+    let laid = lay_out(args, &set, &judged, &identities, &partial, &mut without_path);
     let checked = match laid {
         Ok(checked) => checked,
         Err(failure) => {
@@ -93,6 +95,14 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     Ok(if report.departures.is_empty() { Exit::Done } else { Exit::Departures })
 }
 
+/// A package as it was verified.
+struct Judged {
+    files: Folder,
+    acquisition: Acquisition,
+    policy: Policy,
+    inventory: Inventory,
+}
+
 fn partial(out: &Path) -> Result<PathBuf, Failure> {
     if out.symlink_metadata().is_ok() {
         return Err(Failure::new(format!("{} exists; nothing is overwritten", out.display())));
@@ -108,22 +118,17 @@ fn partial(out: &Path) -> Result<PathBuf, Failure> {
 fn lay_out(
     args: &OpenArgs,
     set: &SetName,
-    files: &Folder,
+    judged: &Judged,
     identities: &[Box<dyn Identity>],
     out: &Path,
     without_path: &mut u64,
 ) -> Result<CheckedSet, Failure> {
-    let acquisition =
-        evidence::files::read(files, "meta/acquisition.json", MAX_ACQUISITION).context("package")?;
-    let acquisition: Acquisition = strict::from_json(&acquisition).context("meta/acquisition.json")?;
-    let inventory = files.open("meta/inventory.txt").context("meta/inventory.txt")?;
-    let inventory = Inventory::read(io::BufReader::new(inventory)).context("meta/inventory.txt")?;
-    let policy = policy_of(files).map_err(|why| Failure::new(format!("meta/policy: {why}")))?;
+    let Judged { files, acquisition, policy, inventory } = judged;
     let statement = acquisition.sets.iter().find(|stated| stated.set == *set).ok_or_else(|| {
         let names: Vec<_> = acquisition.sets.iter().map(|stated| stated.set.to_string()).collect();
         Failure::new(format!("the package has no set {set}")).hint(format!("it has {}", names.join(", ")))
     })?;
-    let mut check = SetCheck::new(&acquisition, set, &inventory, Some(&policy))
+    let mut check = SetCheck::new(acquisition, set, inventory, Some(policy))
         .ok_or_else(|| Failure::new(format!("the set {set} cannot be opened")))?;
     let mut items = File::create_new(out.join("items.tsv")).context("items.tsv")?;
     writeln!(items, "control\toutcome\tsize\tsha256\tname").context("items.tsv")?;
@@ -240,6 +245,3 @@ fn path_below(root: &Path, name: &RawName) -> PathBuf {
 
 /// Longest component written: most file systems take 255 bytes.
 const MAX_NAME: usize = 200;
-
-/// Longest `acquisition.json` read. A part takes 300 bytes; ten thousand parts make 3 MB.
-const MAX_ACQUISITION: u64 = 64 << 20;

@@ -123,18 +123,18 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         "event": event.index,
     });
     console.result(&value, text)?;
-    Ok(Exit::Done)
+    Ok(if by == ApprovedBy::Instrument { Exit::Departures } else { Exit::Done })
 }
 
 /// An order on paper rests on people who attest it, and who sign: two, since no key of the authority stands for it.
 fn attested(args: &ApproveArgs, trust: &Trust, signers: &[Signer]) -> Result<(), Failure> {
-    if let Some(name) = &args.attested_by {
-        if !signers.iter().any(|signer| signer.principal() == name) {
-            return Err(Failure::new(format!(
-                "the order on paper is to be attested by `{name}`, who does not sign"
-            ))
-            .hint(format!("add --sign-as {name}=KEY")));
-        }
+    if let Some(name) = &args.attested_by
+        && !signers.iter().any(|signer| signer.principal() == name)
+    {
+        return Err(Failure::new(format!(
+            "the order on paper is to be attested by `{name}`, who does not sign"
+        ))
+        .hint(format!("add --sign-as {name}=KEY")));
     }
     workplace::attests(trust, signers.iter().map(Signer::principal)).map_err(|error| {
         Failure::new(error.to_string())
