@@ -125,11 +125,11 @@ impl Reexamination {
     /// Compares the medium itself with what the acquisition states of it: its size, and identities of a kind that
     /// both have. Returns how many identities were compared.
     pub fn medium(&mut self, stated: &MediumStatement, size: Option<u64>, ids: &[(String, String)]) -> usize {
-        if let (Some(was), Some(is)) = (stated.size, size) {
-            if was != is {
-                let detail = format!("the medium has {is} bytes; {was} were acquired");
-                self.raise(FindingKind::Fact, String::new(), detail);
-            }
+        if let (Some(was), Some(is)) = (stated.size, size)
+            && was != is
+        {
+            let detail = format!("the medium has {is} bytes; {was} were acquired");
+            self.raise(FindingKind::Fact, String::new(), detail);
         }
         let mut compared: usize = 0;
         for (kind, value) in ids {

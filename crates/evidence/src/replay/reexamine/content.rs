@@ -103,11 +103,11 @@ impl Preserved {
         let mut any = false;
         for (from, to) in self.unreadable.iter().skip(first).take_while(|(from, _)| *from < end) {
             let place = |position: u64| usize::try_from(position.clamp(at, end).saturating_sub(at));
-            if let (Ok(from), Ok(to)) = (place(*from), place(*to)) {
-                if let Some(gap) = bytes.get_mut(from..to) {
-                    any |= !gap.is_empty();
-                    gap.fill(0);
-                }
+            if let (Ok(from), Ok(to)) = (place(*from), place(*to))
+                && let Some(gap) = bytes.get_mut(from..to)
+            {
+                any |= !gap.is_empty();
+                gap.fill(0);
             }
         }
         any
