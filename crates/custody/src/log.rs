@@ -148,6 +148,12 @@ impl LogFolder {
         Ok(self.disk.write_new(&path, note.to_string().as_bytes())?)
     }
 
+    /// Whether `other` is a beginning of this log, or this log itself.
+    #[must_use]
+    pub fn continues(&self, other: &Self) -> bool {
+        self.entries.starts_with(&other.entries)
+    }
+
     /// Copies to `other` what it lacks: entries and checkpoints. Afterwards both hold the same files up to here.
     ///
     /// # Errors

@@ -210,13 +210,13 @@ pub struct ExamineArgs {
     #[arg(long, value_name = "MEDIUM")]
     pub medium: PathBuf,
     /// Examine a mounted medium that can be written to. Goes on the record as a departure.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub writable_source: Option<String>,
     /// Go on although the policy is not approved, or no longer in force. Goes on the record as a departure.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub without_approval: Option<String>,
     /// Go on although the medium's identity does not match the policy. Goes on the record as a departure.
-    #[arg(long, value_name = "REASON")]
+    #[arg(long, value_name = "REASON", value_parser = reason)]
     pub other_medium: Option<String>,
     /// The asset tag that a person read off the medium, where the policy names it by that.
     #[arg(long, value_name = "TAG")]
@@ -224,6 +224,14 @@ pub struct ExamineArgs {
     /// Compute the SHA-256 of the whole image first, for the record and where the policy names it by that.
     #[arg(long)]
     pub digest_medium: bool,
+}
+
+/// A reason says something.
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why: it goes on the record".to_owned()),
+        said => Ok(said.to_owned()),
+    }
 }
 
 /// `ambit plan`.

@@ -143,6 +143,13 @@ pub(crate) fn signers(
         if signers.iter().any(|signer| signer.principal() == name) {
             return Err(Failure::new(format!("--sign-as {name} is given twice")));
         }
+        let now = chrono::Local::now().fixed_offset();
+        if !known.valid_at(now) {
+            return Err(Failure::new(format!(
+                "by the trust file, the keys of `{name}` are not valid today, {now}"
+            ))
+            .hint("have the trust file amended, or another person sign; nothing was signed"));
+        }
         let key = signing_key(&sign_as.key, &passphrases, console)?;
         if !known.keys.iter().any(|public| public.to_string() == key.public_line()) {
             return Err(Failure::new(format!(

@@ -6,20 +6,36 @@ use std::path::Path;
 
 use age::Identity;
 use chrono::Utc;
-use evidence::report::Report;
-use evidence::trust::MAX_TRUST;
+use evidence::report::{Report, escape};
+use evidence::trust::{MAX_TRUST, Trust};
 use evidence::verify::{VerifyOptions, audit as replay, verify as check};
-use folder::{Folder, audit_against, read_identities};
+use folder::{Folder, audit_against, read_keys};
 use source::OpenOptions;
 use zeroize::Zeroizing;
 
 use crate::Failure;
-use crate::cli::{AuditArgs, CheckArgs};
+use crate::cli::{AuditArgs, CheckArgs, TrustArgs};
 
 /// `ambit-verify PKG`.
 pub(crate) fn verify(args: &CheckArgs, err: &mut dyn Write) -> Result<Report, Failure> {
     let (files, trust, options) = prepare(args, err)?;
     Ok(check(&files, &trust, &options))
+}
+
+/// `ambit-verify trust FILE`.
+pub(crate) fn trust(args: &TrustArgs) -> Result<String, Failure> {
+    let bytes = read(&args.trust, MAX_TRUST as u64)?;
+    let trust = Trust::parse(&bytes).map_err(|error| Failure::of(args.trust.display())(&error))?;
+    if args.allowed_signers {
+        return Ok(trust.allowed_signers());
+    }
+    let mut text = format!("words   {}\norigin  {}\n", trust.words(), trust.origin());
+    for principal in trust.principals() {
+        let roles: Vec<_> = principal.roles.iter().map(|role| role.word()).collect();
+        let (person, from) = (escape(&principal.person), escape(&principal.organisation));
+        text += &format!("{:<16} {:<20} {person} ({from})\n", principal.name, roles.join(", "));
+    }
+    Ok(text)
 }
 
 /// `ambit-verify audit PKG`.
@@ -49,15 +65,18 @@ fn prepare(args: &CheckArgs, err: &mut dyn Write) -> Result<(Folder, Vec<u8>, Ve
     }
     let trust = read(&args.trust, MAX_TRUST as u64)?;
     let mut identities: Vec<Box<dyn Identity>> = Vec::new();
+    let mut recipients = Vec::new();
     for path in &args.identities {
         let mut ask = |path: &Path| passphrase(path, args.passphrase_file.as_deref(), err);
-        let opened = read_identities(path, &mut ask)
+        let opened = read_keys(path, &mut ask)
             .map_err(|error| Failure::of(format_args!("identity {}", path.display()))(&error))?;
-        identities.extend(opened);
+        identities.extend(opened.identities);
+        recipients.extend(opened.recipients);
     }
     let options = VerifyOptions {
         trust_words: args.trust_words.clone(),
         identities,
+        recipients,
         now: Some(Utc::now().fixed_offset()),
     };
     Ok((files, trust, options))

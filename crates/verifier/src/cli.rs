@@ -31,6 +31,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all that was asked is confirmed; 1 could
 pub enum Command {
     /// Replay every decision from the recorded facts, with the key that opens the ledger.
     Audit(AuditArgs),
+    /// Print a trust file's eight words and principals, or the keys as `ssh-keygen -Y verify` takes them.
+    Trust(TrustArgs),
 }
 
 /// What every check needs.
@@ -54,6 +56,16 @@ pub struct CheckArgs {
     /// Print the report as one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `ambit-verify trust`.
+#[derive(Args, Debug)]
+pub struct TrustArgs {
+    /// The trust file.
+    pub trust: PathBuf,
+    /// Print an `allowed_signers` file, for checking signatures by hand.
+    #[arg(long)]
+    pub allowed_signers: bool,
 }
 
 /// `ambit-verify audit`.

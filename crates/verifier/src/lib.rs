@@ -32,15 +32,27 @@ pub fn run_to_code(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write
             return 0;
         }
     };
+    if let Some(cli::Command::Trust(args)) = &cli.command {
+        let text = check::trust(args).map_err(|failure| failure.to_string());
+        let written =
+            text.and_then(|text| out.write_all(text.as_bytes()).map_err(|error| format!("error: {error}")));
+        return match written {
+            Ok(()) => 0,
+            Err(message) => {
+                let _ = writeln!(err, "{message}");
+                1
+            }
+        };
+    }
     let json = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => args.check.json,
         (None, Some(args)) => args.json,
-        (None, None) => false,
+        _ => false,
     };
     let outcome = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => check::audit(args, err),
         (None, Some(args)) => check::verify(args, err),
-        (None, None) => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),
+        _ => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),
     };
     match outcome {
         Ok(report) => {

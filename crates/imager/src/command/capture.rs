@@ -9,6 +9,7 @@
 //! ```
 
 use std::io::{IsTerminal as _, Read};
+use std::path::Path;
 
 use custody::{
     Content, Disk, Ending, Item, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
@@ -49,9 +50,7 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     let ready = workplace::ready(&args.examine, &loaded, &case, &trust, console)?;
     let tool = workplace::tool()?;
     let disk = Disk::new();
-    if args.out.symlink_metadata().is_ok() {
-        return Err(Failure::new(format!("{} exists; nothing is overwritten", args.out.display())));
-    }
+    can_be_made(&args.out)?;
 
     for departure in &ready.overrides {
         let action = Action::Override(departure.clone());
@@ -163,7 +162,23 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
         fields.insert("unreadable".to_owned(), json!(unreadable));
     }
     console.result(&value, text)?;
-    Ok(if ready.departs() || tally.interrupted.is_some() { Exit::Departures } else { Exit::Done })
+    let departs = ready.departs() || tally.interrupted.is_some() || !sealed;
+    Ok(if departs { Exit::Departures } else { Exit::Done })
+}
+
+/// Fails unless a package can be begun at `out`: asked before anybody signs, since a signed start stays on the log.
+fn can_be_made(out: &Path) -> Result<(), Failure> {
+    if out.symlink_metadata().is_ok() {
+        return Err(Failure::new(format!("{} exists; nothing is overwritten", out.display()))
+            .hint("give another --out; nothing was signed or read"));
+    }
+    let mut partial = out.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = Path::new(&partial);
+    std::fs::create_dir(partial).and_then(|()| std::fs::remove_dir(partial)).map_err(|error| {
+        Failure::new(format!("{}: {error}", partial.display()))
+            .hint("an unfinished capture stays under that name; give another --out, on a disk that can be written to; nothing was signed or read")
+    })
 }
 
 /// Whether the people at the terminal agree, once they have seen counts and roots. Where there is no terminal, they

@@ -91,7 +91,9 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         let signature = signer.sign(NAMESPACE, &bytes).into_bytes();
         files.push((format!("approval.txt.{}.sig", signer.principal()), signature));
     }
-    case.store_policy(&files).context("case")?;
+    case.store_policy(&files).context("case").map_err(|failure| {
+        failure.hint("this case has an approved policy already; an amended policy is approved in a new case folder, and the old one is kept")
+    })?;
     let action = Action::PolicyApprove(PolicyApprove {
         policy: approval.policy,
         approval: Digest::of(&bytes),

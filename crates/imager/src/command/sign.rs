@@ -5,7 +5,7 @@
 
 use chrono::Local;
 use custody::seal::{Keeper, add_signature, conclude, signed_by};
-use custody::{CaseFolder, Disk, Signer};
+use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
 use evidence::event::{Action, PackageSeal};
 use evidence::report::Status;
 use evidence::trust::{Role, Step};
@@ -53,17 +53,21 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
         return Err(Failure::new("nobody signs").hint("give --sign-as NAME=KEY"));
     }
     let before = signed_by(&disk, package).context("seal")?;
-    for signer in &signers {
-        if before.iter().any(|name| name == signer.principal()) {
-            return Err(Failure::new(format!("`{}` has sealed this package already", signer.principal())));
-        }
-        add_signature(&disk, package, signer).context("seal")?;
+    if let Some(twice) = signers.iter().find(|signer| before.iter().any(|name| name == signer.principal())) {
+        return Err(Failure::new(format!("`{}` has sealed this package already", twice.principal())));
     }
-    let all = signed_by(&disk, package).context("seal")?;
+    let mut all: Vec<String> =
+        signers.iter().map(|signer| signer.principal().to_owned()).chain(before).collect();
+    all.sort();
     let names: Vec<(&str, Option<Role>)> = all.iter().map(|name| (name.as_str(), None)).collect();
     let concluded = trust.meets(Step::PackageSeal, &names).is_ok();
-    if concluded {
-        finish(args, &signers, tagmanifest, &report.summary.package, console)?;
+    // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
+    let mut keeper = if concluded { Some(keeper(args, trust.origin(), console)?) } else { None };
+    for signer in &signers {
+        add_signature(&disk, package, signer).context("seal")?;
+    }
+    if let Some(keeper) = &mut keeper {
+        finish(args, &signers, tagmanifest, &report.summary.package, keeper)?;
     }
     let text = match concluded {
         true => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
@@ -74,27 +78,53 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
+/// The case folder and its log key; neither where the folder is not at hand.
+type CaseAtHand = Option<(CaseFolder, SecretKey)>;
+
+/// Opens whatever package.seal will be appended to.
+fn keeper(args: &SignArgs, origin: &str, console: &mut Console<'_>) -> Result<CaseAtHand, Failure> {
+    let Ok(dir) = workplace::find_case(&args.case, &args.package) else {
+        console.say("the case folder is not at hand: package.seal goes to the package's own log, without a checkpoint");
+        return Ok(None);
+    };
+    let case = CaseFolder::open(&Disk::new(), &dir).context(format_args!("case {}", dir.display()))?;
+    if case.log().origin() != origin {
+        return Err(Failure::new(format!(
+            "{} is the case {}, not {origin}",
+            dir.display(),
+            case.log().origin()
+        ))
+        .hint("give the package's own case with --case DIR; nothing was signed"));
+    }
+    // The package's log must be a beginning of the case's.
+    let own = LogFolder::open(&Disk::new(), &args.package, origin).context("package")?;
+    if !case.log().continues(&own) {
+        return Err(Failure::new(format!("{} is another case than the package's", dir.display()))
+            .hint("give the package's own case with --case DIR; nothing was signed"));
+    }
+    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
+    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    Ok(Some((case, log_key)))
+}
+
 /// Appends package.seal: to the case's log where the case is at hand, else to the package's own.
 fn finish(
     args: &SignArgs,
     signers: &[Signer],
     tagmanifest: Digest,
     run: &str,
-    console: &mut Console<'_>,
+    keeper: &mut CaseAtHand,
 ) -> Result<(), Failure> {
     let disk = Disk::new();
     let by: Vec<&Signer> = signers.iter().collect();
     let package = run.parse().context("run number")?;
     let action = Action::PackageSeal(PackageSeal { package, tagmanifest, signatures: Vec::new() });
     let statement = workplace::statement(action, "", &workplace::tool()?);
-    let Ok(dir) = workplace::find_case(&args.case, &args.package) else {
-        console.say("the case folder is not at hand: package.seal goes to the package's own log, without a checkpoint");
-        return conclude(&disk, &args.package, Keeper::Package, statement, &by, None).context("seal");
-    };
-    let mut case = CaseFolder::open(&disk, &dir).context(format_args!("case {}", dir.display()))?;
-    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
-    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
-    conclude(&disk, &args.package, Keeper::Case(&mut case), statement, &by, Some(&log_key)).context("seal")
+    match keeper {
+        None => conclude(&disk, &args.package, Keeper::Package, statement, &by, None),
+        Some((case, key)) => conclude(&disk, &args.package, Keeper::Case(case), statement, &by, Some(key)),
+    }
+    .context("seal")
 }
 
 /// Longest tag manifest read: a hundred bytes per sealed file.
