@@ -1,9 +1,17 @@
 //! The three stories, tamper, interop and vectors, run against the real programs.
-#![expect(
+
+#![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
-    reason = "this crate is for tests alone: its helpers stop a test that cannot go on"
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::sliced_string_as_bytes,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
 )]
 
+pub mod forge;
 pub mod reading;
 pub mod story;

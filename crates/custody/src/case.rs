@@ -227,6 +227,10 @@ impl CaseFolder {
     ///
     /// [`DurableError::Exists`] if the case has a policy: another medium or order is another case.
     pub fn store_policy(&self, files: &[(String, Vec<u8>)]) -> Result<(), CaseError> {
+        let stored = self.root.join("policy");
+        if stored.symlink_metadata().is_ok() {
+            return Err(DurableError::Exists { path: stored }.into());
+        }
         let new = self.root.join("policy.new");
         if new.symlink_metadata().is_ok() {
             for name in self.disk.file_names(&new)? {
@@ -238,7 +242,7 @@ impl CaseFolder {
         for (name, bytes) in files {
             self.disk.write_new(&new.join(policy_name(name)?), bytes)?;
         }
-        Ok(self.disk.rename(&new, &self.root.join("policy"))?)
+        Ok(self.disk.rename(&new, &stored)?)
     }
 
     /// Adds a signature over `approval.txt`.

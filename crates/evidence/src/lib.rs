@@ -6,19 +6,19 @@
 //!
 //! Start with [`ledger`] (the examiner), [`verify`] (the lawyer), [`replay`] (the auditor).
 
-pub mod item;
 pub mod commit;
-pub mod ledger;
-pub mod inventory;
-pub mod manifest;
 pub mod holder;
+pub mod inventory;
+pub mod item;
+pub mod ledger;
+pub mod manifest;
 
-pub mod approval;
 pub mod acquisition;
-pub mod event;
-pub mod custody_log;
-pub mod trust;
+pub mod approval;
 pub mod checkpoint;
+pub mod custody_log;
+pub mod event;
+pub mod trust;
 
 pub mod bag;
 pub mod files;

@@ -109,16 +109,29 @@ pub fn verify_then_read<R: Read + Seek>(
 ///
 /// [`IdentityError`] with the line, whose content is not repeated.
 pub fn parse_identities(text: &str) -> Result<Vec<Box<dyn age::Identity>>, IdentityError> {
-    let mut identities: Vec<Box<dyn age::Identity>> = Vec::new();
+    Ok(keys(text)?.into_iter().map(|key| Box::new(key) as Box<dyn age::Identity>).collect())
+}
+
+/// The recipients (`age1...`) of the identities in a text, in their order: for whom a set must be encrypted that
+/// these keys are to open.
+///
+/// # Errors
+///
+/// As [`parse_identities`].
+pub fn recipients_of(text: &str) -> Result<Vec<String>, IdentityError> {
+    Ok(keys(text)?.into_iter().map(|key| key.to_public().to_string()).collect())
+}
+
+fn keys(text: &str) -> Result<Vec<age::x25519::Identity>, IdentityError> {
+    let mut keys = Vec::new();
     for (line, number) in text.lines().zip(1..) {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let key: age::x25519::Identity = line.parse().map_err(|_| IdentityError::Line(number))?;
-        identities.push(Box::new(key));
+        keys.push(line.parse().map_err(|_| IdentityError::Line(number))?);
     }
-    if identities.is_empty() { Err(IdentityError::Empty) } else { Ok(identities) }
+    if keys.is_empty() { Err(IdentityError::Empty) } else { Ok(keys) }
 }
 
 fn decrypt<R: Read>(reader: R, identities: &[Box<dyn age::Identity>]) -> Result<StreamReader<R>, OpenError> {

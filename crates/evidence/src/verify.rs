@@ -48,6 +48,9 @@ pub struct VerifyOptions {
     pub trust_words: Option<String>,
     /// Keys of the holders for whom `objects` is checked.
     pub identities: Vec<Box<dyn age::Identity>>,
+    /// The recipients (`age1...`) of these keys, all of them or none: what is said to be for one of them must open,
+    /// and what opens must be said to be for one of them.
+    pub recipients: Vec<String>,
     /// The time now, for what can only be said relative to it. This version needs it for nothing.
     pub now: Option<DateTime<FixedOffset>>,
 }

@@ -72,6 +72,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
             compared.problems.push("the policy cannot be read, so recipients cannot be compared".to_owned())
         }
     }
+    no_set_without_parts(&mut compared, acquisition);
     parts(&mut compared, context.files, package, acquisition)?;
     let stated = acquisition.departures.iter();
     departures.extend(stated.map(|departure| format!("{}: {}", departure.what, departure.reason)));
@@ -270,6 +271,26 @@ pub(crate) fn recipients(policy: &Policy) -> BTreeMap<SetName, Vec<String>> {
         sets.insert(SetName::Held(compartment.id.clone()), union(&compartment.recipients, &[]));
     }
     sets
+}
+
+/// What has a line is told somewhere: to the auditor; and if anything becomes of it, to the case team and in its own set.
+///
+/// A set without parts would otherwise leave nothing to check.
+fn no_set_without_parts(compared: &mut Compared, acquisition: &Acquisition) {
+    let mut needed = BTreeMap::new();
+    for outcome in acquisition.inventory.counts.keys() {
+        needed.entry(SetName::Ledger).or_insert(outcome);
+        if let Some(set) = SetName::naming(outcome) {
+            needed.entry(SetName::Captured).or_insert(outcome);
+            needed.entry(set).or_insert(outcome);
+        }
+    }
+    for (set, outcome) in needed {
+        let there = acquisition.set(&set).is_some_and(|stated| !stated.parts.is_empty());
+        compared.holds(there, || {
+            format!("acquisition.json: items are {outcome}, and the set {set} has no part that tells of them")
+        });
+    }
 }
 
 /// Every part: its digest in the bag's manifest, its length, its stanzas; and no payload file besides.

@@ -2,15 +2,17 @@
 
 use std::io::ErrorKind;
 
+use super::agreement;
 use super::package::trouble;
 use super::{Stop, Verification, VerifyOptions};
 use crate::acquisition::{PartStatement, SetName};
+use crate::approval::Approval;
 use crate::files::Files;
 use crate::gzip::GzipReader;
 use crate::item::Record;
 use crate::ledger::{LedgerError, LineError};
 use crate::opener::{OpenError, verify_then_read};
-use crate::replay::{Replay, ReplayError};
+use crate::replay::{FindingKind, Replay, ReplayError};
 use crate::report::{Answer, Finding, Intact, Report};
 
 /// Most bytes that one ledger part may inflate to. Rows are read one by one; this bounds time alone.
@@ -18,7 +20,8 @@ pub(crate) const MAX_LEDGER: u64 = 1 << 40;
 
 /// Verifies a package, then opens its ledger with `options.identities` and replays every decision.
 ///
-/// FOLLOWED is answered only for a package that is intact and a ledger that opens. `each` is handed every record,
+/// FOLLOWED is a yes only for a package that is intact and a ledger that opens; of another package it can be said that
+/// its policy or its readers are not those that were approved. `each` is handed every record,
 /// for a re-examination of the original: use what it gathered only where [`Report::followed`] is an answer, since
 /// a record is known to be signed when its part ends.
 #[must_use]
@@ -42,6 +45,11 @@ pub fn audit(
         ));
     }
     if verification.report.intact != Intact::Yes {
+        let findings = not_as_approved(&verification);
+        if !findings.is_empty() {
+            verification.report.followed = Answer::No;
+            verification.report.findings = findings;
+        }
         verification.report.limits.push("not replayed: the package is not intact".to_owned());
         return verification.report;
     }
@@ -63,6 +71,41 @@ pub fn audit(
         }
     }
     verification.report
+}
+
+/// What can be said without the ledger: where a policy or a reader stands in the place of an approved one.
+///
+/// Nobody can follow an order that was swapped for another, so this is an answer, whatever else is wrong.
+fn not_as_approved(verification: &Verification) -> Vec<Finding> {
+    let package = &verification.package;
+    let (Ok(acquisition), Ok(policy)) = (&package.acquisition, &package.policy) else {
+        return Vec::new();
+    };
+    let about = |kind: FindingKind, detail: String| Finding {
+        kind: kind.word().to_owned(),
+        item: String::new(),
+        rule: String::new(),
+        detail,
+    };
+    let mut findings = Vec::new();
+    let approval = package.approval.as_ref().and_then(|bytes| Approval::parse(bytes.as_ref().ok()?).ok());
+    let approved = approval.map_or(acquisition.policy, |approval| approval.policy);
+    for (what, id) in [("the package holds", policy.id()), ("it was acquired under", acquisition.policy)] {
+        if id != approved {
+            let detail = format!("policy {approved} was approved, {what} {id}");
+            findings.push(about(FindingKind::Policy, detail));
+        }
+    }
+    let fixed = agreement::recipients(policy);
+    for set in &acquisition.sets {
+        let named = fixed.get(&set.set).map_or(&[][..], Vec::as_slice);
+        if named != set.recipients {
+            let (stated, named) = (set.recipients.join(", "), named.join(", "));
+            let detail = format!("the set {} is encrypted to {stated}; the policy names {named}", set.set);
+            findings.push(about(FindingKind::Recipients, detail));
+        }
+    }
+    findings
 }
 
 fn replay(

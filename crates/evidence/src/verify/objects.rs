@@ -28,7 +28,16 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
             SetName::Ledger => ledger(context, acquisition, set),
             SetName::Captured | SetName::Held(_) => objects(context, acquisition, set, &inventory),
         };
+        let ours = set.recipients.iter().any(|recipient| context.options.recipients.contains(recipient));
         match checked {
+            Ok(_) if !ours && !context.options.recipients.is_empty() => problems.push(format!(
+                "{}: a key that was given opens it, and it is not said to be for that key",
+                set.set
+            )),
+            Err(Stop::NotChecked(_)) if ours => problems.push(format!(
+                "{}: it is said to be for a key that was given, which does not open it",
+                set.set
+            )),
             Ok(detail) => {
                 opened = true;
                 told.push(format!("{}: {detail}", set.set));
