@@ -181,7 +181,9 @@ impl Desk {
     #[must_use]
     pub fn run(&self, command: &str) -> Ran {
         let whole = GROUPS.iter().fold(command.to_owned(), |words, (group, all)| words.replace(group, all));
-        run(whole.split_whitespace().map(|word| self.fill(word)))
+        // At a terminal a capture asks before it seals; nobody is asked here.
+        let agreed = whole.starts_with("ambit capture ").then_some("--yes");
+        run(whole.split_whitespace().chain(agreed).map(|word| self.fill(word)))
     }
 
     /// Puts paths in place of names in braces.

@@ -307,7 +307,7 @@ fn a_capture_that_fails_late_leaves_nothing_of_the_medium() {
 
     // With the fault mended, the capture is made under another name, and the first one stays what it is.
     fs::remove_file(desk.path("case/custody/000003")).unwrap();
-    desk.run(capture).exits(1).says("KC07.ambit.partial exists; nothing is overwritten");
+    desk.run(capture).exits(1).says("an unfinished capture stays under that name");
     desk.run("ambit capture {what} {both} --out {dir}/second").exits(0);
     let report = desk.run("ambit-verify {dir}/second --trust {trust} --json").exits(3).json();
     let told = report["departures"].as_array().unwrap();
