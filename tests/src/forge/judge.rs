@@ -4,7 +4,7 @@ use age::Identity;
 use evidence::report::{Report, Status};
 use evidence::verify::{VerifyOptions, audit, verify};
 
-use super::{Keys, Medium, Sealed};
+use super::{Forge, Keys, Medium, Package, Sealed};
 
 impl Sealed {
     /// Verifies, with the keys of these people.
@@ -52,4 +52,38 @@ pub fn kinds(report: &Report) -> String {
     kinds.sort_unstable();
     kinds.dedup();
     kinds.join(" ")
+}
+
+/// Exactly these checks fail, and the first of them says `why`; none: the package is INTACT.
+pub fn check(sealed: &Sealed, people: &[&str], fails: &str, why: &str) -> Report {
+    let report = sealed.verify(people);
+    assert_eq!(statuses(&report, Status::Fail), fails, "{}", report.text());
+    let expected = if fails.is_empty() { 0 } else { 2 };
+    assert_eq!(report.exit_code(), expected, "{}", report.text());
+    let said = match fails.split(' ').next() {
+        Some(first) if !first.is_empty() => report.check(first).unwrap().detail.clone(),
+        _ => report.text().split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    assert!(said.contains(why), "it should say {why}: {said}");
+    report
+}
+
+/// A package with a lie in its records.
+pub fn forged(lie: impl FnOnce(&mut Forge)) -> Package {
+    let mut forge = Forge::honest();
+    lie(&mut forge);
+    forge.assemble()
+}
+
+/// A sealed package with a lie in its parts, its statement or its log.
+pub fn packed(lie: impl FnOnce(&mut Package)) -> Sealed {
+    let mut package = Forge::honest().assemble();
+    lie(&mut package);
+    package.seal()
+}
+
+/// Nobody sees it without a key, and everybody is told so; the holder of `who`'s key does.
+pub fn only_its_holder(sealed: &Sealed, who: &str, why: &str) {
+    check(sealed, &[], "", "not checked: contents of the captured parts");
+    check(sealed, &[who], "objects", why);
 }

@@ -35,7 +35,7 @@ use evidence::strict::{StrictError, to_json_line};
 use scope::facts::{Facts, Look};
 use scope::{Bundle, Digest, Outcome, Policy, RawName, decide_from_metadata, visible_names};
 
-pub use judge::{kinds, statuses};
+pub use judge::{check, forged, kinds, only_its_holder, packed, statuses};
 pub use original::{Keys, Medium};
 pub use package::{Package, Sealed, Signing, Step};
 pub use part::{Body, Part};

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use age::secrecy::ExposeSecret as _;
 use age::x25519::Identity;
 use custody::{Disk, SecretKey};
 use evidence::acquisition::{Acquisition, SetName};
@@ -54,6 +55,12 @@ impl Keys {
     #[must_use]
     pub fn recipient(&self, name: &str) -> String {
         self.identity(name).to_public().to_string()
+    }
+
+    /// The identity file of a person, as the programs read it.
+    #[must_use]
+    pub fn identity_file(&self, name: &str) -> String {
+        format!("{}\n", self.identity(name).to_string().expose_secret())
     }
 
     fn load(dir: &Path) -> Self {
