@@ -9,7 +9,7 @@
 //! ```
 //!
 //! A glob is a list of segments, and a segment is a list of tokens; each token
-//! but [`Token::Many`] reads exactly one symbol. That is an automaton in all
+//! but `Token::Many` reads exactly one symbol. That is an automaton in all
 //! but name: relations between two globs walk both lists at once.
 
 mod class;
