@@ -137,7 +137,9 @@ impl Desk {
     /// An empty folder.
     #[must_use]
     pub fn new() -> Self {
-        Self { demo: demo(), folder: tempfile::tempdir().expect("a temporary folder") }
+        let demo = demo();
+        demo.ran.clone().exits(0);
+        Self { demo, folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
     /// A folder with a case in `{dir}/case`, opened by the examiner; nothing is approved.

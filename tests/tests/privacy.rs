@@ -408,3 +408,33 @@ fn each_set_holds_its_own_items_and_nothing_of_others() {
         searcher.check(set, files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())));
     }
 }
+
+#[test]
+fn a_captured_item_shows_the_case_team_no_name_that_is_out_of_scope() {
+    let desk = Desk::with_open_case();
+    // Without the owner's rule, this item is in scope by its first name alone; it is captured, and known by that.
+    let (seen, hidden) = ("/opt/panel/db/keys.dat", "/root/.cache/keys.dat");
+    let owners = "any    = [\"tenant-files\", \"bot-binaries\", \"templates\"]";
+    desk.policy_with(&[(owners, &owners.replace("\"tenant-files\", ", ""))]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let what = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";
+    desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/KC07.ambit")).exits(0);
+    let package = desk.path("KC07.ambit");
+    let records = ledger(&package, &desk.demo.path("keys/auditor.age"));
+    let names = [seen, hidden].map(RawName::from);
+    let record = records.values().find(|record| record.facts.names == names).unwrap();
+    assert_eq!(record.decision.outcome.to_string(), "captured");
+
+    let entries = zip_entries(&package, "captured", &desk.demo.path("keys/case-team.age"));
+    let (_, manifest) = entries.iter().find(|(name, _)| name.ends_with("manifest.jsonl")).unwrap();
+    assert!(contains(manifest, seen.as_bytes()));
+    let searcher = Searcher::new([b"/root/.cache".to_vec(), b".cache/keys.dat".to_vec()], b"");
+    for (name, bytes) in &entries {
+        assert_eq!(searcher.found_in(bytes), BTreeSet::new(), "{name}");
+    }
+    let open =
+        "--trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened --original-paths";
+    desk.run(&format!("ambit open {{dir}}/KC07.ambit {open}")).exits(0);
+    let items = fs::read_to_string(desk.path("opened/items.tsv")).unwrap();
+    assert!(items.contains(seen) && !items.contains(hidden));
+}
