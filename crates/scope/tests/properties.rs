@@ -5,8 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
+mod conditions;
+
 use std::collections::BTreeSet;
 
+use conditions::CONDITIONS;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use scope::facts::{
@@ -14,31 +17,6 @@ use scope::facts::{
 };
 use scope::policy::{Effect, UnknownDefault};
 use scope::{Bundle, Digest, Facts, Outcome, Policy, RawName, Step, Tier};
-
-/// Each predicate of the schema, several times: two conditions of a selector must differ in their field.
-const CONDITIONS: &[(&str, &str)] = &[
-    ("path", r#"["/a/**"]"#),
-    ("path", r#"["/a/x*", "/b/**"]"#),
-    ("name", r#"["*.txt"]"#),
-    ("ext", r#"["txt", "JPG"]"#),
-    ("kind", r#"["file"]"#),
-    ("kind", r#"["directory", "symlink"]"#),
-    ("type", r#"["text"]"#),
-    ("type_mismatch", "true"),
-    ("type_mismatch", "false"),
-    ("size", "{ min = 10 }"),
-    ("size", "{ max = 100 }"),
-    ("time", r#"{ of = ["modified", "created"], within = "w" }"#),
-    ("time", r#"{ of = ["modified", "created", "message_date"], within = "w", mode = "all" }"#),
-    ("time", r#"{ of = ["message_date"], within = "w" }"#),
-    ("owner", r#"["c"]"#),
-    ("hash_in", r#"["h"]"#),
-    ("encrypted", "true"),
-    ("encrypted", "false"),
-    ("keywords", r#"{ list = "k" }"#),
-    ("keywords", r#"{ list = "k", at_least = 2 }"#),
-    ("volume", r#"["v1"]"#),
-];
 
 const SELECTORS: usize = 4;
 
