@@ -24,9 +24,15 @@ pub mod walk;
 
 mod device;
 mod field;
+#[allow(dead_code)] // wired into `open` with the volumes
+mod image;
 mod open;
+#[allow(dead_code)] // wired into `open` with the images
+mod volumes;
 
 pub use bytes::{ByteSource, ReadFault};
 pub use exact::{EvidenceStream, StreamFault};
+pub use image::{ImageError, StoredDigest};
 pub use open::{Medium, OpenError, OpenOptions, Opened, open};
+pub use volumes::{Partition, VolumeMap};
 pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkReport};

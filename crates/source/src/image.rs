@@ -1,0 +1,71 @@
+//! Containers of a disk's bytes: sets of raw segments, E01, virtual disks.
+//!
+//! Implements `docs/spec/images.md`. A container is read as the disk that it
+//! holds; what it stores about that disk (digests, a serial number) is a claim
+//! of whoever made it until it was compared.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use crate::bytes::{ByteSource, ReadFault};
+
+/// A disk's bytes, out of the files that hold them.
+pub(crate) struct Image {
+    /// The disk's bytes.
+    pub(crate) bytes: Arc<dyn ByteSource>,
+    /// What the container is, in words: `E01 image of 3 segments`, `QCOW2 disk`.
+    pub(crate) form: String,
+    /// Identifiers that the container states of the disk: kind (`serial`, ...) and value, printable ASCII.
+    pub(crate) ids: Vec<(String, String)>,
+    /// Digests that the container states for the disk's bytes.
+    pub(crate) stored: Vec<StoredDigest>,
+    /// What this reading does not cover or had to assume, in sentences without names.
+    pub(crate) limits: Vec<String>,
+}
+
+/// A digest that a container states for the bytes of its disk: a claim, until it was computed again.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredDigest {
+    /// `md5`, `sha1` or `sha256`.
+    pub algorithm: String,
+    /// Lower-case hex digits.
+    pub hex: String,
+}
+
+/// The folder in which a container's first file lies: its other files are opened from there, by bare name.
+pub(crate) trait Beside {
+    /// Opens the regular file `name` for reading. A name with `/` in it, and anything but a regular file, is an error.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system reports them; [`io::ErrorKind::NotFound`] where there is none.
+    fn open(&self, name: &OsStr) -> io::Result<File>;
+}
+
+/// Why a container cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// The container's bytes could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadFault),
+    /// A further file of the container could not be opened.
+    #[error("part {number} of the image, {name}: {error}")]
+    Segment {
+        /// Which of the files, from 1.
+        number: usize,
+        /// The name that was tried, escaped.
+        name: String,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// The container uses something that is not read, by name.
+    #[error("not read: {0}")]
+    Unsupported(String),
+    /// The container's structures contradict themselves.
+    #[error("damaged: {0}")]
+    Corrupt(String),
+}
