@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use scope::RawName;
-use source::{Entry, Issue, Source, SourceError, WalkEvent, WalkReport};
+use source::{Entry, Issue, Source, SourceError, WalkEvent, WalkOptions, WalkReport};
 
 use crate::{ExamineError, Examined, Examiner};
 
@@ -49,7 +49,9 @@ pub fn every_item(
     let mut failed = None;
     let volume = source.info().case_rule;
     let closed = |path: &RawName| examiner.policy().is_closed(path, volume);
-    let report = source.walk_open(&closed, &mut |event| match event {
+    let target = examiner.policy().target();
+    let options = WalkOptions { closed: &closed, streams: target.streams, deleted: target.deleted };
+    let report = source.walk_with(&options, &mut |event| match event {
         WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
         WalkEvent::Item(entry) => match examiner.examine(&entry, source) {
             Ok(examined) => visit(Event::Item(&entry, examined)),

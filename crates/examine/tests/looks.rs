@@ -14,7 +14,8 @@ use examine::{Examined, Options, examine};
 use scope::facts::{CaseRule, Fact, Facts, Kind, Layer, Look};
 use scope::{Bundle, Digest, Policy};
 use source::{
-    Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, StreamFault, WalkEvent, WalkReport,
+    Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, StreamFault, WalkEvent, WalkOptions,
+    WalkReport,
 };
 
 /// Stands for what a path, or an error of the operating system, may say of the item.
@@ -75,9 +76,9 @@ impl Source for Fake {
         &self.info
     }
 
-    fn walk_open(
+    fn walk_with(
         &self,
-        _: &dyn Fn(&scope::RawName) -> bool,
+        _: &WalkOptions<'_>,
         _: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
     ) -> Result<WalkReport, SourceError> {
         Ok(WalkReport::default())
@@ -149,8 +150,10 @@ fn look_at(
         volume: "fake".to_owned(),
         file_system: "fake".to_owned(),
         case_rule: CaseRule::Sensitive,
-        locator_prefix: "fake".to_owned(),
+
         about_items: None,
+        ids: Vec::new(),
+        limits: Vec::new(),
     };
     let source = Fake { info, content, declared, end, opened: Mutex::new(0) };
     let examined = examine(policy, &entry, &source, &options).unwrap();

@@ -55,7 +55,7 @@ pub(crate) fn value(atom: &CompiledAtom, compiled: &Compiled, facts: &Facts, nam
         Test::Ext(exts) => of_name(name, |name| has_extension(name, exts)),
         Test::Kind(kinds) => Trit::known(kinds.contains(&facts.kind)),
         Test::Size(min, max) => match facts.size {
-            _ if !facts.kind.has_content() => Trit::F,
+            _ if !facts.kind.has_size() => Trit::F,
             Some(size) => Trit::known((*min..=*max).contains(&size)),
             None => Trit::U,
         },

@@ -71,11 +71,19 @@ pub enum Kind {
     BlockDevice,
     /// A named stream of a file.
     Stream,
+    /// A deleted entry of which the file system still has something. Its content is not read: what it was is not certain.
+    Deleted,
     /// An object of a kind that this version does not know.
     Other,
 }
 
 impl Kind {
+    /// Whether items of this kind have a size: those with content, and deleted entries, whose size is still on record.
+    #[must_use]
+    pub fn has_size(self) -> bool {
+        self.has_content() || self == Self::Deleted
+    }
+
     /// Whether items of this kind have bytes that can be read.
     #[must_use]
     pub fn has_content(self) -> bool {

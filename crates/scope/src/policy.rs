@@ -280,8 +280,22 @@ pub struct Target {
     pub inspect: Vec<Look>,
     /// Whether named streams are items.
     pub streams: bool,
+    /// Whether deleted entries are items, decided by what the file system still says of them. Their content is not read.
+    pub deleted: bool,
+    /// What becomes of a volume that is recognised and cannot be read.
+    pub unread_volumes: UnreadVolumes,
     /// Folders into which the walk does not go.
     pub closed: Vec<Glob>,
+}
+
+/// `target.unread_volumes`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum UnreadVolumes {
+    /// It is named in the record, and nothing of it is taken.
+    #[default]
+    Name,
+    /// It may be preserved raw, encrypted to the court alone.
+    Preserve,
 }
 
 /// One medium that the order covers.

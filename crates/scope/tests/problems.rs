@@ -153,8 +153,8 @@ fn each_fault_has_its_message() {
         ),
         (
             "streams    = true",
-            "deleted = \"catalogue\"",
-            &["`deleted` = \"catalogue\" is not supported in this version"],
+            "deleted = \"hold:filter-team\"",
+            &["`deleted` = \"hold:filter-team\" is not supported in this version"],
         ),
         (
             "streams    = true",
@@ -167,11 +167,7 @@ fn each_fault_has_its_message() {
             &["`slack` = \"hold:filter-team\" is not supported"],
         ),
         ("streams    = true", "snapshots = \"catalogue\"", &["`snapshots` = \"catalogue\" is not supported"]),
-        (
-            "streams    = true",
-            "unread_volumes = \"preserve\"",
-            &["`unread_volumes` = \"preserve\" is not supported"],
-        ),
+        ("streams    = true", "unread_volumes = \"keep\"", &["`keep` is not a value of `unread_volumes`"]),
         (
             "kind  = [\"file\", \"stream\"]",
             "kind  = [\"file\", \"member\"]",
@@ -179,8 +175,8 @@ fn each_fault_has_its_message() {
         ),
         (
             "kind  = [\"file\", \"stream\"]",
-            "kind  = [\"message\", \"deleted\"]",
-            &["kind `message`", "kind `deleted`"],
+            "kind  = [\"message\", \"member\"]",
+            &["kind `message`", "kind `member`"],
         ),
         (
             "kind  = [\"file\", \"stream\"]",

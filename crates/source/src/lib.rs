@@ -12,27 +12,30 @@
 //!
 //! Start with [`open()`]. The cast: [`bytes`] (an image as bytes), [`mod@probe`]
 //! (what those bytes are), [`walk`] (what every source offers), [`tree`] (a
-//! mounted directory), [`ext`] (ext2, ext3, ext4), [`exact`] (streams that
-//! deliver their declared length or an error).
+//! mounted directory), [`file_system()`] (what is read by our own code), [`exact`]
+//! (streams that deliver their declared length or an error).
 
 pub mod bytes;
 pub mod exact;
-pub mod ext;
+mod ext;
 pub mod probe;
 pub mod tree;
 pub mod walk;
 
 mod device;
 mod field;
+mod file_system;
 #[allow(dead_code)] // wired into `open` with the volumes
 mod image;
 mod open;
 #[allow(dead_code)] // wired into `open` with the images
 mod volumes;
+mod walker;
 
 pub use bytes::{ByteSource, ReadFault};
 pub use exact::{EvidenceStream, StreamFault};
+pub use file_system::file_system;
 pub use image::{ImageError, StoredDigest};
 pub use open::{Medium, OpenError, OpenOptions, Opened, open};
 pub use volumes::{Partition, VolumeMap};
-pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkReport};
+pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};

@@ -11,7 +11,7 @@ use scope::Digest;
 
 use crate::bytes::{ByteSource, RawFile, ReadFault, digest};
 use crate::device;
-use crate::ext::ExtSource;
+use crate::ext;
 use crate::probe::{Probe, probe};
 use crate::tree::TreeSource;
 use crate::walk::{Source, SourceError};
@@ -167,13 +167,13 @@ fn open_image(path: &Path, mut medium: Medium, file: RawFile) -> Result<Opened, 
             "Check that this is a raw image of one ext2, ext3 or ext4 file system, or give a mounted directory",
         )),
         Probe::Ext(others) => {
-            let ext = ExtSource::new(Arc::clone(&image)).map_err(source)?;
-            medium.ids.push(("fsuuid".into(), ext.uuid().to_owned()));
+            let file_system = ext::open(Arc::clone(&image)).map_err(source)?;
+            medium.ids.extend(file_system.info().ids.iter().cloned());
             medium
                 .limits
                 .extend(others.iter().map(|other| format!("the image also bears the signature of {other}")));
-            medium.limits.extend(ext.limits().iter().cloned());
-            Ok(Opened { medium, sources: vec![Box::new(ext)], image: Some(image) })
+            medium.limits.extend(file_system.info().limits.iter().cloned());
+            Ok(Opened { medium, sources: vec![file_system], image: Some(image) })
         }
     }
 }

@@ -25,7 +25,7 @@ pub enum Probe {
 ///
 /// [`ReadFault`] where the beginning or the end cannot be read.
 pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
-    let head = read(bytes, 0, HEAD)?;
+    let head = head(bytes)?;
     let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
     let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
     if is_ext(&head) {
@@ -38,6 +38,15 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
         None if head.iter().chain(&tail).all(|byte| *byte == 0) => Probe::Blank,
         None => Probe::Unknown,
     })
+}
+
+/// The bytes in which the marks of file systems and partition tables stand.
+///
+/// # Errors
+///
+/// [`ReadFault`] where they cannot be read.
+pub(crate) fn head(bytes: &dyn ByteSource) -> Result<Vec<u8>, ReadFault> {
+    read(bytes, 0, HEAD)
 }
 
 fn read(bytes: &dyn ByteSource, at: u64, length: u64) -> Result<Vec<u8>, ReadFault> {
@@ -84,7 +93,7 @@ const UNLOCK: &str = "Unlock it read only (cryptsetup open --readonly) and open 
 const ACTIVATE: &str = "Activate it read only and open the logical device";
 const OTHER: &str = "Examine it with a tool that reads it";
 
-const fn head(at: usize, magic: &'static [u8], name: &'static str, next: &'static str) -> Signature {
+const fn at_head(at: usize, magic: &'static [u8], name: &'static str, next: &'static str) -> Signature {
     Signature { at: At::Head(at), magic, name, next }
 }
 
@@ -94,65 +103,65 @@ const fn tail(magic: &'static [u8], name: &'static str, next: &'static str) -> S
 
 /// The first that fits names the medium: containers, then file systems, then marks that many things share.
 const SIGNATURES: &[Signature] = &[
-    head(0, b"EVF\x09\x0D\x0A\xFF\x00", "an EnCase image (E01)", EXPORT),
-    head(0, b"EVF2\x0D\x0A\x81\x00", "an EnCase image (Ex01)", EXPORT),
-    head(0, b"LVF\x09\x0D\x0A\xFF\x00", "an EnCase logical image (L01)", EXPORT),
-    head(0, b"AFF10", "an AFF image", EXPORT),
-    head(0, b"QFI\xFB", "a QCOW2 disk", CONVERT),
-    head(0, b"KDMV", "a VMDK disk", CONVERT),
-    head(0, b"COWD", "a VMDK disk", CONVERT),
-    head(0, b"# Disk DescriptorFile", "a VMDK descriptor", CONVERT),
-    head(0, b"vhdxfile", "a VHDX disk", CONVERT),
-    head(0, b"conectix", "a VHD disk", CONVERT),
-    head(0x40, b"\x7F\x10\xDA\xBE", "a VirtualBox disk (VDI)", CONVERT),
-    head(0, b"\x1F\x8B", "a gzip-compressed file", UNPACK),
-    head(0, b"\xFD7zXZ\x00", "an xz-compressed file", UNPACK),
-    head(0, b"BZh", "a bzip2-compressed file", UNPACK),
-    head(0, b"\x28\xB5\x2F\xFD", "a zstd-compressed file", UNPACK),
-    head(0, b"\x04\x22\x4D\x18", "an lz4-compressed file", UNPACK),
-    head(0, b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
-    head(0, b"PK\x03\x04", "a zip archive or an AFF4 image", UNPACK),
-    head(257, b"ustar", "a tar archive", UNPACK),
-    head(0, b"LUKS\xBA\xBE", "a LUKS-encrypted volume", UNLOCK),
-    head(
+    at_head(0, b"EVF\x09\x0D\x0A\xFF\x00", "an EnCase image (E01)", EXPORT),
+    at_head(0, b"EVF2\x0D\x0A\x81\x00", "an EnCase image (Ex01)", EXPORT),
+    at_head(0, b"LVF\x09\x0D\x0A\xFF\x00", "an EnCase logical image (L01)", EXPORT),
+    at_head(0, b"AFF10", "an AFF image", EXPORT),
+    at_head(0, b"QFI\xFB", "a QCOW2 disk", CONVERT),
+    at_head(0, b"KDMV", "a VMDK disk", CONVERT),
+    at_head(0, b"COWD", "a VMDK disk", CONVERT),
+    at_head(0, b"# Disk DescriptorFile", "a VMDK descriptor", CONVERT),
+    at_head(0, b"vhdxfile", "a VHDX disk", CONVERT),
+    at_head(0, b"conectix", "a VHD disk", CONVERT),
+    at_head(0x40, b"\x7F\x10\xDA\xBE", "a VirtualBox disk (VDI)", CONVERT),
+    at_head(0, b"\x1F\x8B", "a gzip-compressed file", UNPACK),
+    at_head(0, b"\xFD7zXZ\x00", "an xz-compressed file", UNPACK),
+    at_head(0, b"BZh", "a bzip2-compressed file", UNPACK),
+    at_head(0, b"\x28\xB5\x2F\xFD", "a zstd-compressed file", UNPACK),
+    at_head(0, b"\x04\x22\x4D\x18", "an lz4-compressed file", UNPACK),
+    at_head(0, b"7z\xBC\xAF\x27\x1C", "a 7z archive", UNPACK),
+    at_head(0, b"PK\x03\x04", "a zip archive or an AFF4 image", UNPACK),
+    at_head(257, b"ustar", "a tar archive", UNPACK),
+    at_head(0, b"LUKS\xBA\xBE", "a LUKS-encrypted volume", UNLOCK),
+    at_head(
         3,
         b"-FVE-FS-",
         "a BitLocker-encrypted volume",
         "Unlock it read only (cryptsetup bitlkOpen --readonly) and open the mapped device",
     ),
-    head(0x200, b"LABELONE", "an LVM physical volume", ACTIVATE),
-    head(0, b"LABELONE", "an LVM physical volume", ACTIVATE),
-    head(0x1000, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
-    head(0, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
-    head(3, b"NTFS    ", "an NTFS volume", MOUNT),
-    head(3, b"EXFAT   ", "an exFAT volume", MOUNT),
-    head(3, b"ReFS\x00", "a ReFS volume", OTHER),
-    head(0, b"XFSB", "an XFS volume", MOUNT),
-    head(0x1_0040, b"_BHRfS_M", "a btrfs volume", MOUNT),
-    head(32, b"NXSB", "an APFS container", OTHER),
-    head(1024, b"H+", "an HFS+ volume", MOUNT),
-    head(1024, b"HX", "an HFSX volume", MOUNT),
-    head(1024, b"BD", "an HFS volume", MOUNT),
-    head(1024, b"\x10\x20\xF5\xF2", "an F2FS volume", MOUNT),
-    head(1024, b"\xE2\xE1\xF5\xE0", "an EROFS image", MOUNT),
-    head(0, b"hsqs", "a squashfs image", MOUNT),
-    head(0x8000, b"JFS1", "a JFS volume", MOUNT),
-    head(0x1_0034, b"ReIsEr", "a ReiserFS volume", MOUNT),
-    head(0x2000 + 0x55C, b"\x54\x19\x01\x00", "a UFS volume", MOUNT),
-    head(0x1_0000 + 0x55C, b"\x19\x01\x54\x19", "a UFS2 volume", MOUNT),
-    head(0xFF6, b"SWAPSPACE2", "a Linux swap area", OTHER),
-    head(0x8001, b"CD001", "an ISO 9660 image", MOUNT),
-    head(0x8001, b"BEA01", "a UDF volume", MOUNT),
-    head(82, b"FAT32   ", "a FAT32 volume", MOUNT),
-    head(54, b"FAT16   ", "a FAT16 volume", MOUNT),
-    head(54, b"FAT12   ", "a FAT12 volume", MOUNT),
-    head(54, b"FAT     ", "a FAT volume", MOUNT),
-    head(512, b"EFI PART", "a disk with a GPT partition table", PARTITION),
-    head(4096, b"EFI PART", "a disk with a GPT partition table", PARTITION),
-    head(512, b"PM\x00\x00", "a disk with an Apple partition map", PARTITION),
+    at_head(0x200, b"LABELONE", "an LVM physical volume", ACTIVATE),
+    at_head(0, b"LABELONE", "an LVM physical volume", ACTIVATE),
+    at_head(0x1000, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
+    at_head(0, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
+    at_head(3, b"NTFS    ", "an NTFS volume", MOUNT),
+    at_head(3, b"EXFAT   ", "an exFAT volume", MOUNT),
+    at_head(3, b"ReFS\x00", "a ReFS volume", OTHER),
+    at_head(0, b"XFSB", "an XFS volume", MOUNT),
+    at_head(0x1_0040, b"_BHRfS_M", "a btrfs volume", MOUNT),
+    at_head(32, b"NXSB", "an APFS container", OTHER),
+    at_head(1024, b"H+", "an HFS+ volume", MOUNT),
+    at_head(1024, b"HX", "an HFSX volume", MOUNT),
+    at_head(1024, b"BD", "an HFS volume", MOUNT),
+    at_head(1024, b"\x10\x20\xF5\xF2", "an F2FS volume", MOUNT),
+    at_head(1024, b"\xE2\xE1\xF5\xE0", "an EROFS image", MOUNT),
+    at_head(0, b"hsqs", "a squashfs image", MOUNT),
+    at_head(0x8000, b"JFS1", "a JFS volume", MOUNT),
+    at_head(0x1_0034, b"ReIsEr", "a ReiserFS volume", MOUNT),
+    at_head(0x2000 + 0x55C, b"\x54\x19\x01\x00", "a UFS volume", MOUNT),
+    at_head(0x1_0000 + 0x55C, b"\x19\x01\x54\x19", "a UFS2 volume", MOUNT),
+    at_head(0xFF6, b"SWAPSPACE2", "a Linux swap area", OTHER),
+    at_head(0x8001, b"CD001", "an ISO 9660 image", MOUNT),
+    at_head(0x8001, b"BEA01", "a UDF volume", MOUNT),
+    at_head(82, b"FAT32   ", "a FAT32 volume", MOUNT),
+    at_head(54, b"FAT16   ", "a FAT16 volume", MOUNT),
+    at_head(54, b"FAT12   ", "a FAT12 volume", MOUNT),
+    at_head(54, b"FAT     ", "a FAT volume", MOUNT),
+    at_head(512, b"EFI PART", "a disk with a GPT partition table", PARTITION),
+    at_head(4096, b"EFI PART", "a disk with a GPT partition table", PARTITION),
+    at_head(512, b"PM\x00\x00", "a disk with an Apple partition map", PARTITION),
     tail(b"conectix", "a VHD disk", CONVERT),
     tail(b"koly", "an Apple disk image (DMG)", OTHER),
-    head(510, b"\x55\xAA", MBR, PARTITION),
+    at_head(510, b"\x55\xAA", MBR, PARTITION),
 ];
 
 #[cfg(test)]

@@ -21,11 +21,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags, Statx};
-use scope::RawName;
 use scope::facts::{CaseRule, Kind};
 
 use crate::exact::{Content, EvidenceStream, Exact, StreamFault};
-use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkReport};
+use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 use beneath::{CONTENT, open_beneath, stat_fd};
 
 /// A mounted directory tree.
@@ -53,9 +52,10 @@ impl TreeSource {
             volume: "tree".to_owned(),
             file_system: file_system(u64::try_from(kind.f_type).unwrap_or(0)),
             case_rule: CaseRule::Sensitive,
-            locator_prefix: "tree".to_owned(),
             // The file system counts its own items, and this tree may be a part of it.
             about_items: None,
+            ids: Vec::new(),
+            limits: Vec::new(),
         };
         Ok(Self { root, stat, writable: !mount.f_flag.contains(StatVfsMountFlags::RDONLY), info })
     }
@@ -96,12 +96,12 @@ impl Source for TreeSource {
         &self.info
     }
 
-    fn walk_open(
+    fn walk_with(
         &self,
-        closed: &dyn Fn(&RawName) -> bool,
+        options: &WalkOptions<'_>,
         visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
     ) -> Result<WalkReport, SourceError> {
-        walker::walk(&self.root, &self.stat, closed, visit)
+        walker::walk(&self.root, &self.stat, options.closed, visit)
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {

@@ -24,26 +24,25 @@ pub trait Source: Send + Sync {
     ///
     /// Items come depth first, each directory's names in bytewise order. An
     /// item with several links comes after all others, with every name that was
-    /// found. `visit` ends the walk with `Break`; the report then says `complete: false`.
-    ///
-    /// A directory whose path is `closed` is an item, and is not entered: nothing below it is looked for.
+    /// found; deleted entries, where they are asked for, come last. `visit` ends
+    /// the walk with `Break`; the report then says `complete: false`.
     ///
     /// # Errors
     ///
     /// [`SourceError`] where the root itself cannot be read.
-    fn walk_open(
+    fn walk_with(
         &self,
-        closed: &dyn Fn(&RawName) -> bool,
+        options: &WalkOptions<'_>,
         visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
     ) -> Result<WalkReport, SourceError>;
 
-    /// As [`Source::walk_open`], with every directory open.
+    /// As [`Source::walk_with`], with [`WalkOptions::default`].
     ///
     /// # Errors
     ///
-    /// As [`Source::walk_open`].
+    /// As [`Source::walk_with`].
     fn walk(&self, visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>) -> Result<WalkReport, SourceError> {
-        self.walk_open(&|_| false, visit)
+        self.walk_with(&WalkOptions::default(), visit)
     }
 
     /// Opens the content of one item: its declared length, or an error.
@@ -55,6 +54,24 @@ pub trait Source: Send + Sync {
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError>;
 }
 
+/// What a walk is to find.
+#[derive(Clone, Copy)]
+pub struct WalkOptions<'a> {
+    /// A directory whose path is closed is an item, and is not entered: nothing below it is looked for.
+    pub closed: &'a dyn Fn(&RawName) -> bool,
+    /// Whether named streams are items of their own.
+    pub streams: bool,
+    /// Whether deleted entries are items.
+    pub deleted: bool,
+}
+
+impl Default for WalkOptions<'_> {
+    /// Every directory open, streams, no deleted entries.
+    fn default() -> Self {
+        Self { closed: &|_| false, streams: true, deleted: false }
+    }
+}
+
 /// What a source is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct SourceInfo {
@@ -64,10 +81,12 @@ pub struct SourceInfo {
     pub file_system: String,
     /// How names compare.
     pub case_rule: CaseRule,
-    /// How the source is reached: `image/ext4`, `tree`.
-    pub locator_prefix: String,
     /// About how many items a walk will find, where the file system counts them: for progress alone.
     pub about_items: Option<u64>,
+    /// Identifiers: kind (`fsuuid`) and value.
+    pub ids: Vec<(String, String)>,
+    /// What this reading does not cover or had to assume, in sentences without names.
+    pub limits: Vec<String>,
 }
 
 /// What a walk yields.
@@ -91,21 +110,36 @@ pub struct Entry {
     pub node: NodeId,
 }
 
-/// A source's own handle of an item: its inode number.
+/// A source's own handle of an item: its inode number, and what else a file system needs to find it.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct NodeId(u64);
+pub struct NodeId {
+    number: u64,
+    part: u64,
+}
 
 impl NodeId {
     /// A handle from an inode number.
     #[must_use]
     pub fn new(inode: u64) -> Self {
-        Self(inode)
+        Self { number: inode, part: 0 }
     }
 
-    /// The inode number.
+    /// A handle from two numbers: a record and an attribute of it, a subvolume's inode and the subvolume.
+    #[must_use]
+    pub fn with_part(number: u64, part: u64) -> Self {
+        Self { number, part }
+    }
+
+    /// The inode number, or what stands for it.
     #[must_use]
     pub fn number(self) -> u64 {
-        self.0
+        self.number
+    }
+
+    /// The second number, 0 where there is none.
+    #[must_use]
+    pub fn part(self) -> u64 {
+        self.part
     }
 }
 

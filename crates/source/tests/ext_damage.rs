@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use common::{Walked, content, image, noise, run, walk};
 use scope::facts::{Kind, TimeKind};
-use source::ext::ExtSource;
-use source::{Entry, OpenOptions, Source, SourceError, StreamFault, WalkEvent, open};
+
+use source::{Entry, OpenOptions, SourceError, StreamFault, WalkEvent, WalkOptions, open};
 
 /// An image with one file of each sort, and the folder that holds it.
 fn small(options: &[&str]) -> (tempfile::TempDir, PathBuf) {
@@ -134,8 +134,8 @@ fn a_damaged_journal_is_a_limit() {
     let mut bytes = fs::read(&image).unwrap();
     let at = bytes.windows(64).position(|window| window == &noise(1024, 98)[..64]).unwrap();
     bytes[at + 100] ^= 1;
-    let source = ExtSource::new(Arc::new(bytes)).unwrap();
-    let limits = source.limits().join("; ");
+    let source = source::file_system(Arc::new(bytes)).unwrap();
+    let limits = source.info().limits.join("; ");
     assert!(limits.contains("a block of the journal is damaged"), "{limits}");
     assert!(limits.contains("0 transactions, 0 blocks"), "{limits}");
 }
@@ -197,7 +197,7 @@ fn a_forged_link_count_hides_no_name() {
     let (mut names, mut issues) = (Vec::new(), 0);
     let closed = |path: &scope::RawName| path.bytes() == b"/dir";
     source
-        .walk_open(&closed, &mut |event| {
+        .walk_with(&WalkOptions { closed: &closed, ..WalkOptions::default() }, &mut |event| {
             match event {
                 WalkEvent::Item(entry) => names.extend(entry.facts.names.into_iter().map(|name| name.0)),
                 WalkEvent::Issue(_) => issues += 1,
@@ -280,8 +280,8 @@ fn a_hashed_directory_with_the_bytes_of_an_old_tail_is_whole() {
     // What the kernel leaves of a directory that outgrew its first block: the beginning of that block's tail.
     let tail = (root + 1) * 1024 - 12;
     bytes[tail..tail + 8].copy_from_slice(&[0, 0, 0, 0, 12, 0, 0, 0xDE]);
-    let source = ExtSource::new(Arc::new(bytes)).unwrap();
-    let walked = walk(&source);
+    let source = source::file_system(Arc::new(bytes)).unwrap();
+    let walked = walk(source.as_ref());
     assert_eq!(walked.issues, vec![]);
     assert!(walked.report.coverage.iter().all(|(_, walked, expected)| walked == expected));
 }
@@ -294,7 +294,7 @@ fn unknown_features_are_refused_by_name() {
         let field = 1024 + 0x60;
         let features = u32::from_le_bytes(bytes[field..field + 4].try_into().unwrap()) | bits;
         bytes[field..field + 4].copy_from_slice(&features.to_le_bytes());
-        let error = ExtSource::new(Arc::new(bytes)).err().unwrap().to_string();
+        let error = source::file_system(Arc::new(bytes)).err().unwrap().to_string();
         assert!(error.contains(words), "{error}");
     };
     check(0x1, "compression");
@@ -319,7 +319,7 @@ fn inline_content_shorter_than_its_size_is_an_error_and_not_zeros() {
 /// Walks and reads all that can be read. Every stream that ends well delivers its declared length.
 fn survive(bytes: Vec<u8>, what: &str) -> Option<(u64, u64, u64)> {
     let began = Instant::now();
-    let source = ExtSource::new(Arc::new(bytes)).ok()?;
+    let source = source::file_system(Arc::new(bytes)).ok()?;
     let mut entries = Vec::new();
     let report = source
         .walk(&mut |event| {
@@ -391,8 +391,8 @@ fn truncated_images_fail_aloud() {
     for keep in (0..original.len()).step_by(64 << 10).chain([1, 1024, 1500, 2047, 2048, 3000]) {
         let mut bytes = original.clone();
         bytes.truncate(keep);
-        if let Ok(source) = ExtSource::new(Arc::new(bytes.clone())) {
-            assert!(source.limits().join(";").contains("its file system claims"), "{keep}");
+        if let Ok(source) = source::file_system(Arc::new(bytes.clone())) {
+            assert!(source.info().limits.join(";").contains("its file system claims"), "{keep}");
         }
         survive(bytes, &format!("the first {keep} bytes"));
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 use common::{expected, populate, seen, walk};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use scope::facts::{Kind, TimeKind};
-use source::{OpenError, OpenOptions, Opened, SourceError, StreamFault, open};
+use source::{OpenError, OpenOptions, Opened, SourceError, StreamFault, WalkOptions, open};
 
 fn opened(path: &Path) -> Opened {
     open(path, &OpenOptions { writable_source: true }).unwrap()
@@ -237,7 +237,7 @@ fn a_closed_folder_is_an_item_and_nothing_below_it_is() {
         let mut names = Vec::new();
         let closed = |path: &scope::RawName| path.bytes() == b"/closed";
         opened.sources[0]
-            .walk_open(&closed, &mut |event| {
+            .walk_with(&WalkOptions { closed: &closed, ..WalkOptions::default() }, &mut |event| {
                 if let source::WalkEvent::Item(entry) = event {
                     names.push(entry.facts.names[0].to_string());
                 }

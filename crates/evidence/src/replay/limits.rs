@@ -5,7 +5,8 @@ use scope::{Policy, RawName};
 
 use super::{Finding, FindingKind};
 
-/// Items that nobody was to look for: below a closed folder, or a stream where streams are not read.
+/// Items that nobody was to look for: below a closed folder, a stream or a deleted entry where the policy does
+/// not have them read.
 pub(super) fn beyond_target(policy: &Policy, item: &str, facts: &Facts) -> Vec<Finding> {
     let about = |rule: &str, detail: &str| Finding {
         kind: FindingKind::Look,
@@ -19,6 +20,9 @@ pub(super) fn beyond_target(policy: &Policy, item: &str, facts: &Facts) -> Vec<F
     }
     if facts.kind == Kind::Stream && !policy.target().streams {
         findings.push(about("target.streams", "a named stream, and the policy does not have them read"));
+    }
+    if facts.kind == Kind::Deleted && !policy.target().deleted {
+        findings.push(about("target.deleted", "a deleted entry, and the policy does not have them listed"));
     }
     findings
 }

@@ -15,7 +15,7 @@ use crate::facts::Look;
 use crate::glob::Glob;
 use crate::policy::{
     Authority, Defaults, Hours, LeftRecord, Limits, MediaSpec, MediumIdKind, NotSearchable, PathCase,
-    Recipients, Record, Target, UnknownDefault,
+    Recipients, Record, Target, UnknownDefault, UnreadVolumes,
 };
 
 pub(super) fn version(doc: &mut Doc<'_>, root: &Section<'_>) -> u64 {
@@ -186,20 +186,37 @@ pub(super) fn target(doc: &mut Doc<'_>, root: &Section<'_>) -> Target {
     ];
     let containers = "containers are captured or left whole; leave the field out";
     let table = required(doc, root, "target", KNOWN, &[("containers", containers)]);
-    for key in ["deleted", "unallocated", "slack", "snapshots"] {
+    for key in ["unallocated", "slack", "snapshots"] {
         only(doc, &table, key, "never", &["catalogue", "hold"]);
     }
-    only(doc, &table, "unread_volumes", "name", &["preserve"]);
     Target {
         media: media(doc, &table),
         live: table.maybe_flag(doc, "live").unwrap_or(false),
         inspect: inspect(doc, &table),
         streams: table.maybe_flag(doc, "streams").unwrap_or(true),
+        deleted: deleted(doc, &table),
+        unread_volumes: unread_volumes(doc, &table),
         closed: globs(doc, &table, "closed", Glob::path),
     }
 }
 
-/// A field of which this version has one value alone.
+fn deleted(doc: &mut Doc<'_>, table: &Section<'_>) -> bool {
+    if table.maybe_text(doc, "deleted").as_deref() == Some("catalogue") {
+        return true;
+    }
+    only(doc, table, "deleted", "never", &["hold"]);
+    false
+}
+
+fn unread_volumes(doc: &mut Doc<'_>, table: &Section<'_>) -> UnreadVolumes {
+    if table.maybe_text(doc, "unread_volumes").as_deref() == Some("preserve") {
+        return UnreadVolumes::Preserve;
+    }
+    only(doc, table, "unread_volumes", "name", &[]);
+    UnreadVolumes::Name
+}
+
+/// A field of which this version has one value alone, beside those that the caller took.
 fn only(doc: &mut Doc<'_>, table: &Section<'_>, key: &str, value: &str, later: &[&str]) {
     let Some(found) = table.maybe_text(doc, key) else { return };
     let hint = Some(format!("write {key} = \"{value}\", or leave it out"));

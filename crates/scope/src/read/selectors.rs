@@ -12,7 +12,7 @@ use crate::magic;
 use crate::policy::{Condition, Field, ListItems, Selector, TimeCondition, TimeMode, Tree};
 
 /// Kinds and their words, as in facts.
-pub(crate) const KINDS: [(&str, Kind); 9] = [
+pub(crate) const KINDS: [(&str, Kind); 10] = [
     ("file", Kind::File),
     ("directory", Kind::Directory),
     ("symlink", Kind::Symlink),
@@ -21,6 +21,7 @@ pub(crate) const KINDS: [(&str, Kind); 9] = [
     ("char-device", Kind::CharDevice),
     ("block-device", Kind::BlockDevice),
     ("stream", Kind::Stream),
+    ("deleted", Kind::Deleted),
     ("other", Kind::Other),
 ];
 
@@ -102,10 +103,9 @@ fn extensions(doc: &mut Doc<'_>, table: &Section<'_>) -> Vec<String> {
 fn kinds(doc: &mut Doc<'_>, table: &Section<'_>) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for (span, word) in table.texts(doc, "kind") {
-        if ["member", "message", "deleted"].contains(&word) {
+        if ["member", "message"].contains(&word) {
             let message = format!("the kind `{word}` is not supported in this version");
-            let hint =
-                "containers and mailboxes are not opened, deleted entries not read; leave it out".to_owned();
+            let hint = "containers and mailboxes are not opened; leave it out".to_owned();
             doc.report(span, message, Some(hint));
         } else if let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == word) {
             kinds.push(*kind);

@@ -20,7 +20,7 @@ use crate::facts::Look;
 use crate::lint::lint;
 use crate::policy::{
     Effect, Hours, LeftRecord, ListItems, MediaSpec, MediumIdKind, NotSearchable, PathCase, Policy, Rule,
-    Selector, UnknownDefault,
+    Selector, UnknownDefault, UnreadVolumes,
 };
 use words::{code, conditions, count, join, look, moment, plain};
 
@@ -129,7 +129,12 @@ fn target(page: &mut Page, policy: &Policy) {
     } else {
         page.provision("A running system is not read: nothing changes the medium while it is read. The program cannot tell a read-only bind mount of a live file system from one at rest.", DUTY);
     }
-    page.provision("Deleted entries, unallocated space, slack space and snapshots are not read.", TOOL);
+    if target.deleted {
+        page.provision("Deleted entries of which the file system still has something are listed and decided like files, by name, size and times alone; their content is not read.", TOOL);
+        page.provision("Unallocated space, slack space and snapshots are not read.", TOOL);
+    } else {
+        page.provision("Deleted entries, unallocated space, slack space and snapshots are not read.", TOOL);
+    }
     page.provision(
         if target.streams {
             "Named streams of files are items like files."
@@ -142,7 +147,13 @@ fn target(page: &mut Page, policy: &Policy) {
         "Archives, mailboxes and disk images inside files are not opened; they are taken or left whole.",
         TOOL,
     );
-    page.provision("A volume that cannot be read is named in the record, and nothing of it is taken.", TOOL);
+    page.provision(
+        match target.unread_volumes {
+            UnreadVolumes::Name => "A volume that cannot be read is named in the record, and nothing of it is taken.",
+            UnreadVolumes::Preserve => "A volume that cannot be read is named in the record, and may be preserved whole, encrypted to the court alone.",
+        },
+        TOOL,
+    );
     for glob in &target.closed {
         let glob = code(glob.text());
         page.provision(

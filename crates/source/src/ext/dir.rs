@@ -12,29 +12,14 @@ use crate::ext::map::run;
 use crate::ext::superblock::corrupt;
 use crate::ext::volume::Volume;
 use crate::field::{byte, le16, le32};
-use crate::walk::SourceError;
-
-/// A name and the inode that it names.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Link {
-    pub(crate) name: Vec<u8>,
-    pub(crate) inode: u32,
-}
-
-/// What was read of a directory.
-#[derive(Debug, Default)]
-pub(crate) struct Listing {
-    /// Names without `.` and `..`, in bytewise order.
-    pub(crate) links: Vec<Link>,
-    /// What could not be read.
-    pub(crate) issues: Vec<String>,
-}
+use crate::walk::{NodeId, SourceError};
+use crate::walker::{Link, Listing};
 
 /// Reads a directory. Damage becomes issues; what can be read is given.
 ///
 /// At most `limit` names are kept; more are an issue.
 pub(crate) fn list(volume: &Arc<Volume>, inode: &Inode, limit: usize) -> Listing {
-    let mut listing = Listing::default();
+    let mut listing = Listing { nameless: inode.is_encrypted(), ..Listing::default() };
     let result = if inode.is_inline() {
         inline(volume, inode).map(|bytes| list_inline(volume, inode, &bytes, &mut listing))
     } else {
@@ -43,13 +28,6 @@ pub(crate) fn list(volume: &Arc<Volume>, inode: &Inode, limit: usize) -> Listing
     if let Err(error) = result {
         listing.issues.push(format!("a directory could not be read to its end: {error}"));
     }
-    if listing.links.len() > limit {
-        listing.links.truncate(limit);
-        listing
-            .issues
-            .push("a directory has more names than are kept at once; the others are not walked".into());
-    }
-    listing.links.sort();
     listing
 }
 
@@ -120,9 +98,9 @@ fn read_entries(volume: &Volume, mut rest: &[u8], listing: &mut Listing) -> Opti
                 .push("a directory entry contradicts itself; the rest of its block is not walked".into());
             return None;
         };
-        let is_tail = link.inode == 0 && byte(rest, 6) == Some(0) && byte(rest, 7) == Some(TAIL_KIND);
+        let is_tail = link.node.number() == 0 && byte(rest, 6) == Some(0) && byte(rest, 7) == Some(TAIL_KIND);
         tail = (is_tail && length == TAIL && rest.len() == TAIL).then_some(length);
-        if link.inode != 0 && link.name != b"." && link.name != b".." {
+        if link.node.number() != 0 && link.name != b"." && link.name != b".." {
             listing.links.push(link);
         }
         rest = rest.get(length..).unwrap_or_default();
@@ -151,7 +129,7 @@ fn entry(volume: &Volume, rest: &[u8]) -> Option<(Link, usize)> {
         return None;
     }
     let name = if named { rest.get(HEADER..name_end)?.to_vec() } else { Vec::new() };
-    Some((Link { name, inode }, length))
+    Some((Link { name, node: NodeId::new(inode.into()) }, length))
 }
 
 const HEADER: usize = 8;

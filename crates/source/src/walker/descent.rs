@@ -1,26 +1,20 @@
-//! The way down through the directories, and which inodes have several names.
+//! The way down through the directories, and which nodes have several names.
 //!
 //! The walk goes this way twice, by the same code: first for names alone, then
-//! for items. An inode's own link count is not believed: a count of 1 that is
+//! for items. A node's own link count is not believed: a count of 1 that is
 //! stale or forged would hide a further name, and a rule that excludes by it.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::vec::IntoIter;
 
 use scope::RawName;
-use scope::facts::Kind;
 
-use crate::ext::dir::{Link, Listing, list};
-use crate::ext::inode::Inode;
-use crate::ext::volume::Volume;
-
-/// Whether a directory is not entered, by its path.
-pub(crate) type Closed<'a> = &'a dyn Fn(&RawName) -> bool;
+use super::{Link, Listing, Volume};
+use crate::walk::NodeId;
 
 /// The directories from the root down to the one being walked, and the names in them that are still to come.
 #[derive(Default)]
-pub(crate) struct Descent {
+pub(super) struct Descent {
     levels: Vec<Level>,
     /// The path of the deepest directory, without a slash at the end. One for all levels: a path of its own for each
     /// would grow with the square of the depth.
@@ -33,14 +27,14 @@ pub(crate) struct Descent {
 struct Level {
     /// How much of [`Descent::path`] is this directory's; `None` where its path is not known.
     path: Option<usize>,
-    /// Whether its names are encrypted.
-    encrypted: bool,
+    /// Whether its names are not those that a person knows.
+    nameless: bool,
     links: IntoIter<Link>,
 }
 
 impl Descent {
     /// The next name, depth first, and its path where there is one.
-    pub(crate) fn next(&mut self) -> Option<(Link, Option<Vec<u8>>)> {
+    pub(super) fn next(&mut self) -> Option<(Link, Option<Vec<u8>>)> {
         loop {
             let level = self.levels.last_mut()?;
             let Some(link) = level.links.next() else {
@@ -48,7 +42,7 @@ impl Descent {
                 continue;
             };
             self.waiting = self.waiting.saturating_sub(1);
-            let parent = level.path.filter(|_| !level.encrypted && is_name(&link.name));
+            let parent = level.path.filter(|_| !level.nameless && is_name(&link.name));
             let path = parent.map(|length| {
                 self.path.truncate(length);
                 let mut path = self.path.clone();
@@ -61,29 +55,28 @@ impl Descent {
     }
 
     /// Whether names in the deepest directory have no path that is known.
-    pub(crate) fn is_nameless(&self) -> bool {
-        self.levels.last().is_some_and(|level| level.encrypted || level.path.is_none())
+    pub(super) fn is_nameless(&self) -> bool {
+        self.levels.last().is_some_and(|level| level.nameless || level.path.is_none())
     }
 
     /// Goes into a directory. Returns what could not be read of it.
-    pub(crate) fn enter(
-        &mut self,
-        volume: &Arc<Volume>,
-        inode: &Inode,
-        path: Option<Vec<u8>>,
-    ) -> Vec<String> {
+    pub(super) fn enter(&mut self, volume: &dyn Volume, id: NodeId, path: Option<Vec<u8>>) -> Vec<String> {
         if self.levels.len() >= MAX_DEPTH {
             return vec![format!("deeper than {MAX_DEPTH} directories; not entered")];
         }
         let room = MAX_WAITING.saturating_sub(self.waiting);
-        let Listing { links, mut issues } = list(volume, inode, room);
-        let encrypted = inode.is_encrypted();
-        if encrypted && !links.is_empty() {
+        let Listing { mut links, mut issues, nameless } = volume.list(id, room);
+        if links.len() > room {
+            links.truncate(room);
+            issues.push("a directory has more names than are kept at once; the others are not walked".into());
+        }
+        links.sort_unstable();
+        if nameless && !links.is_empty() {
             issues
                 .push("the names in this directory are encrypted; its items are walked without names".into());
         }
         self.waiting = self.waiting.saturating_add(links.len());
-        self.levels.push(Level { path: path.as_ref().map(Vec::len), encrypted, links: links.into_iter() });
+        self.levels.push(Level { path: path.as_ref().map(Vec::len), nameless, links: links.into_iter() });
         if let Some(path) = path {
             self.path = path;
         }
@@ -91,27 +84,26 @@ impl Descent {
     }
 }
 
-/// The inodes to which several names lead, by the directories alone. What is `closed` is not entered.
+/// The nodes to which several names lead, by the directories alone. What is `closed` is not entered.
 ///
-/// Memory is bounded by the inodes that the directories name: a few bytes each.
-pub(crate) fn several_names(volume: &Arc<Volume>, root: &Inode, closed: Closed) -> HashSet<u32> {
+/// Memory is bounded by the nodes that the directories name: a few bytes each.
+pub(super) fn several_names(volume: &dyn Volume, closed: &dyn Fn(&RawName) -> bool) -> HashSet<NodeId> {
     let mut descent = Descent::default();
-    let mut once = HashSet::from([root.number]);
+    let mut once = HashSet::from([volume.root()]);
     let mut several = HashSet::new();
-    descent.enter(volume, root, Some(Vec::new()));
+    descent.enter(volume, volume.root(), Some(Vec::new()));
     while let Some((link, path)) = descent.next() {
-        if !once.insert(link.inode) {
-            several.insert(link.inode);
+        if !once.insert(link.node) {
+            several.insert(link.node);
             continue;
         }
-        // The kind that a directory entry states may be forged like the count: the inode itself says what is entered.
-        let Ok(inode) = volume.inode(link.inode) else { continue };
-        if inode.kind() != Kind::Directory {
+        // The kind that a directory entry states may be forged like the count: the node itself says what is entered.
+        if !volume.is_directory(link.node) {
             continue;
         }
         let path = path.map(RawName);
         if !path.as_ref().is_some_and(closed) {
-            descent.enter(volume, &inode, path.map(|path| path.0));
+            descent.enter(volume, link.node, path.map(|path| path.0));
         }
     }
     several

@@ -1,0 +1,174 @@
+//! What the walker asks of an ext file system: nodes, directories, counters, content.
+
+use std::sync::Arc;
+
+use scope::RawName;
+use scope::facts::{CaseRule, Facts, Kind};
+
+use crate::exact::{EvidenceStream, Exact};
+use crate::ext::content::{InodeReader, read_small};
+use crate::ext::dir::list;
+use crate::ext::inode::Inode;
+use crate::ext::volume::Volume;
+use crate::ext::xattr;
+use crate::walk::{Entry, NodeId, SourceError, stated};
+use crate::walker::{self, Listing, Node, Seen};
+
+/// A volume, with the name under which facts and locators call it.
+pub(crate) struct Nodes {
+    volume: Arc<Volume>,
+    name: String,
+}
+
+impl Nodes {
+    /// The nodes of `volume`, which facts call `name`.
+    pub(crate) fn new(volume: Arc<Volume>, name: String) -> Self {
+        Self { volume, name }
+    }
+
+    fn inode(&self, id: NodeId) -> Result<Inode, SourceError> {
+        let number = u32::try_from(id.number())
+            .map_err(|_| SourceError::NoContent("an inode number of another kind of file system".into()))?;
+        match self.volume.inode(number)? {
+            inode if inode.mode != 0 => Ok(inode),
+            _ => Err(SourceError::Corrupt("the inode is not in use".into())),
+        }
+    }
+
+    /// Where the item `number` is. A generation that cannot be read is `-`.
+    fn locator(&self, number: u64, generation: Option<u32>) -> String {
+        format!("{}/{}", self.name, node_name(number, generation))
+    }
+
+    fn facts(&self, number: u64, generation: Option<u32>, kind: Kind) -> Facts {
+        crate::walk::bare_facts(&self.name, CaseRule::Sensitive, node_name(number, generation), kind)
+    }
+
+    fn target(&self, inode: &Inode) -> Result<Vec<u8>, SourceError> {
+        if inode.is_encrypted() {
+            return Err(SourceError::NoContent("encrypted (fscrypt)".into()));
+        }
+        if inode.is_fast_symlink() {
+            let length = usize::try_from(inode.size).unwrap_or(0);
+            return Ok(inode.blocks.get(..length).unwrap_or_default().to_vec());
+        }
+        read_small(&self.volume, inode, MAX_TARGET)
+    }
+}
+
+impl walker::Volume for Nodes {
+    fn root(&self) -> NodeId {
+        NodeId::new(ROOT)
+    }
+
+    fn node(&self, id: NodeId) -> Result<Node, SourceError> {
+        let inode = self.inode(id)?;
+        let kind = inode.kind();
+        let mut issues = Vec::new();
+        if !inode.checksum_fits {
+            issues.push("the inode's checksum does not fit its content".into());
+        }
+        let mut facts = self.facts(id.number(), Some(inode.generation), kind);
+        facts.links = Some(inode.links.into());
+        facts.size = inode.sound_size(&self.volume.sb).filter(|_| kind.has_content());
+        if kind.has_content() && facts.size.is_none() {
+            issues.push(
+                "the inode states a larger size than a file can have; no size is recorded, and the content cannot be read".into(),
+            );
+        }
+        facts.allocated = stated(inode.allocated);
+        if facts.allocated.is_none() {
+            issues.push(
+                "the inode counts more blocks than a record can state; no allocated size is recorded".into(),
+            );
+        }
+        facts.times.clone_from(&inode.times);
+        facts.uid = Some(inode.uid.into());
+        facts.gid = Some(inode.gid.into());
+        facts.mode = Some((inode.mode & 0o7777).into());
+        let mut uses = Vec::new();
+        match xattr::read(&self.volume, &inode) {
+            Ok(found) => {
+                facts.attributes = found.list;
+                uses.extend(found.value_inodes.into_iter().map(|inode| NodeId::new(inode.into())));
+            }
+            Err(error) => issues.push(format!("extended attributes could not be read: {error}")),
+        }
+        if kind == Kind::Symlink {
+            match self.target(&inode) {
+                Ok(target) => facts.link_target = Some(RawName(target)),
+                Err(error) => issues.push(format!("the link's target could not be read: {error}")),
+            }
+        }
+        if kind.has_content() && (inode.is_encrypted() || inode.is_compressed()) {
+            let how = if inode.is_encrypted() { "encrypted (fscrypt)" } else { "compressed (e2compr)" };
+            issues.push(format!("the content is {how} and cannot be read"));
+        }
+        let locator = self.locator(id.number(), Some(inode.generation));
+        Ok(Node { locator, facts, issues, streams: Vec::new(), uses })
+    }
+
+    fn unreadable(&self, id: NodeId) -> (String, Facts) {
+        let generation = self.inode(id).ok().map(|inode| inode.generation);
+        (self.locator(id.number(), generation), self.facts(id.number(), generation, Kind::Other))
+    }
+
+    fn is_directory(&self, id: NodeId) -> bool {
+        self.inode(id).is_ok_and(|inode| inode.kind() == Kind::Directory)
+    }
+
+    fn list(&self, id: NodeId, limit: usize) -> Listing {
+        match self.inode(id) {
+            Ok(inode) => list(&self.volume, &inode, limit),
+            Err(error) => Listing {
+                issues: vec![format!("the inode could not be read: {error}")],
+                ..Listing::default()
+            },
+        }
+    }
+
+    /// Compares what was walked with the file system's own counters.
+    fn coverage(&self, seen: &Seen) -> Vec<(String, u64, u64)> {
+        let first = u64::from(self.volume.sb.first_inode);
+        let named = seen.named.iter().map(|id| id.number());
+        let items = named.filter(|inode| *inode >= first || *inode == ROOT).count();
+        let values = seen.used.difference(&seen.named).count();
+        let walked = items.saturating_add(values) as u64;
+        let mut coverage = Vec::new();
+        if let Ok(expected) = self.volume.inodes_in_use() {
+            coverage.push(("inodes in use by the group descriptors".into(), walked, expected));
+        }
+        // Linux brings the superblock's counter up to date only when it unmounts.
+        if !self.volume.sb.needs_recovery() {
+            let expected = self.volume.inodes_in_use_by_superblock();
+            coverage.push(("inodes in use by the superblock".into(), walked, expected));
+        }
+        coverage
+    }
+
+    fn content(self: Arc<Self>, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        let inode = self.inode(entry.node)?;
+        if inode.kind() != Kind::File {
+            return Err(SourceError::NoContent("not a file".into()));
+        }
+        if self.locator(entry.node.number(), Some(inode.generation)) != entry.locator {
+            return Err(SourceError::Changed("the inode belongs to another item".into()));
+        }
+        let declared = inode.sound_size(&self.volume.sb).ok_or_else(|| {
+            SourceError::Corrupt("the inode states a larger size than a file can have".into())
+        })?;
+        let reader = InodeReader::new(Arc::clone(&self.volume), inode)?;
+        Ok(Box::new(Exact::new(reader, declared)))
+    }
+}
+
+fn node_name(number: u64, generation: Option<u32>) -> String {
+    match generation {
+        Some(generation) => format!("inode:{number}:{generation}"),
+        None => format!("inode:{number}:-"),
+    }
+}
+
+const ROOT: u64 = 2;
+/// Longest link target: Linux writes at most one block, and PATH_MAX is 4096.
+const MAX_TARGET: u64 = 1 << 16;
