@@ -147,6 +147,7 @@ fn look_at(
     let facts = Facts::from_list(&list).unwrap();
     let entry = Entry { locator: "fake/1".to_owned(), facts, node: NodeId::new(1) };
     let info = SourceInfo {
+        place: String::new(),
         volume: "fake".to_owned(),
         file_system: "fake".to_owned(),
         case_rule: CaseRule::Sensitive,

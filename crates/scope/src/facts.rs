@@ -135,10 +135,11 @@ pub struct Stamp {
 }
 
 /// How names compare on a volume.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaseRule {
     /// `A` and `a` are two names.
+    #[default]
     Sensitive,
     /// `A` and `a` are one name (`fold/1`).
     Insensitive,

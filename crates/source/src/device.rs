@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{major, minor};
 
-use crate::open::Medium;
+use crate::medium::Medium;
 
 /// The medium behind the device number `device`.
 pub(crate) fn describe(device: u64, size: u64) -> Medium {

@@ -40,6 +40,7 @@ pub(crate) use superblock::is_ext;
 pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Box<dyn Source>, SourceError> {
     let mut volume = volume::Volume::open(bytes)?;
     let info = SourceInfo {
+        place: String::new(),
         volume: format!("ext4:{}", volume.sb.uuid),
         file_system: volume.sb.kind().to_owned(),
         case_rule: CaseRule::Sensitive,

@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::bytes::{ByteSource, ReadFault};
 
 /// A disk's bytes, out of the files that hold them.
@@ -26,7 +28,8 @@ pub(crate) struct Image {
 }
 
 /// A digest that a container states for the bytes of its disk: a claim, until it was computed again.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct StoredDigest {
     /// `md5`, `sha1` or `sha256`.
     pub algorithm: String,

@@ -27,6 +27,7 @@ mod field;
 mod file_system;
 #[allow(dead_code)] // wired into `open` with the volumes
 mod image;
+mod medium;
 mod open;
 #[allow(dead_code)] // wired into `open` with the images
 mod volumes;
@@ -36,6 +37,7 @@ pub use bytes::{ByteSource, ReadFault};
 pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
 pub use image::{ImageError, StoredDigest};
-pub use open::{Medium, OpenError, OpenOptions, Opened, open};
+pub use medium::{Layer, LayerState, Medium, Opened, UnreadVolume};
+pub use open::{OpenError, OpenOptions, open};
 pub use volumes::{Partition, VolumeMap};
 pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};

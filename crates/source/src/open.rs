@@ -7,56 +7,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
-use scope::Digest;
 
-use crate::bytes::{ByteSource, RawFile, ReadFault, digest};
+use crate::bytes::{ByteSource, RawFile};
 use crate::device;
 use crate::ext;
+use crate::medium::{Medium, Opened};
 use crate::probe::{Probe, probe};
 use crate::tree::TreeSource;
-use crate::walk::{Source, SourceError};
+use crate::walk::SourceError;
 
 /// How to open a medium.
 #[derive(Clone, Debug, Default)]
 pub struct OpenOptions {
     /// Read a mounted tree although its mount is writable. The caller records why.
     pub writable_source: bool,
-}
-
-/// A medium and the sources found on it.
-pub struct Opened {
-    /// What was opened.
-    pub medium: Medium,
-    /// One source per file system or tree.
-    pub sources: Vec<Box<dyn Source>>,
-    /// The medium's own bytes, where it is an image or a device.
-    pub image: Option<Arc<dyn ByteSource>>,
-}
-
-impl Opened {
-    /// SHA-256 of the whole image; `None` for a mounted tree. Reads every byte.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadFault`] where the image cannot be read to its end.
-    pub fn image_sha256(&self) -> Result<Option<Digest>, ReadFault> {
-        self.image.as_deref().map(digest).transpose()
-    }
-}
-
-/// What was opened.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Medium {
-    /// `raw image`, `block device` or `mounted tree`.
-    pub form: String,
-    /// Length in bytes, where it is known.
-    pub size: Option<u64>,
-    /// Identifiers: kind (`fsuuid`, ...) and value.
-    pub ids: Vec<(String, String)>,
-    /// Whether the tree's mount, or the device, is writable. Always `false` for an image, which is opened for reading alone.
-    pub writable: bool,
-    /// What this reading of the medium does not cover or had to assume, in sentences without names.
-    pub limits: Vec<String>,
 }
 
 /// Why a medium is not opened. What it is, and what to do now.
@@ -173,7 +137,7 @@ fn open_image(path: &Path, mut medium: Medium, file: RawFile) -> Result<Opened, 
                 .limits
                 .extend(others.iter().map(|other| format!("the image also bears the signature of {other}")));
             medium.limits.extend(file_system.info().limits.iter().cloned());
-            Ok(Opened { medium, sources: vec![file_system], image: Some(image) })
+            Ok(Opened { medium, sources: vec![file_system], image: Some(image), unread: Vec::new() })
         }
     }
 }
@@ -187,7 +151,7 @@ fn open_tree(path: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     if medium.writable && !options.writable_source {
         return Err(OpenError::Writable { path: path.to_owned() });
     }
-    Ok(Opened { medium, sources: vec![Box::new(tree)], image: None })
+    Ok(Opened { medium, sources: vec![Box::new(tree)], image: None, unread: Vec::new() })
 }
 
 fn unsupported(path: &Path, what: &str, next: &str) -> OpenError {

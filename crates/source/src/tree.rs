@@ -49,6 +49,7 @@ impl TreeSource {
         let mount = rustix::fs::fstatvfs(&root).map_err(io("cannot examine the mount"))?;
         let kind = rustix::fs::fstatfs(&root).map_err(io("cannot examine the mount"))?;
         let info = SourceInfo {
+            place: String::new(),
             volume: "tree".to_owned(),
             file_system: file_system(u64::try_from(kind.f_type).unwrap_or(0)),
             case_rule: CaseRule::Sensitive,

@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 
 use scope::RawName;
 use scope::facts::{CaseRule, Facts, Kind, Look};
+use serde::{Deserialize, Serialize};
 
 use crate::bytes::ReadFault;
 use crate::exact::EvidenceStream;
@@ -73,8 +74,11 @@ impl Default for WalkOptions<'_> {
 }
 
 /// What a source is.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct SourceInfo {
+    /// Where on the medium it is, as its locators begin: `gpt:2`; empty where it is the whole medium.
+    pub place: String,
     /// The volume, as facts and reports name it: `ext4:<uuid>` or `tree`.
     pub volume: String,
     /// The file system's name: `ext4`, `tmpfs`.
@@ -144,7 +148,8 @@ impl NodeId {
 }
 
 /// Something that could not be read, in words that name nothing of the medium.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Issue {
     /// The item concerned, where it is known.
     pub locator: Option<String>,
@@ -153,7 +158,8 @@ pub struct Issue {
 }
 
 /// What a walk saw, to be compared with what the file system itself counts.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct WalkReport {
     /// Items yielded.
     pub items: u64,

@@ -1,0 +1,107 @@
+//! What a medium turned out to be: its layers, its identity, its limits.
+//!
+//! ```text
+//! ""         GPT partition table, 3 partitions
+//! gpt:1      FAT32 file system                   read
+//! gpt:2      LUKS-encrypted volume               not read: unlock it read only ...
+//! gap        1048576 bytes at 535822336          no partition covers it
+//! ```
+
+use std::sync::Arc;
+
+use scope::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::{ByteSource, ReadFault, digest};
+use crate::image::StoredDigest;
+use crate::walk::Source;
+
+/// A medium and the sources found on it.
+pub struct Opened {
+    /// What was opened.
+    pub medium: Medium,
+    /// One source per file system or tree.
+    pub sources: Vec<Box<dyn Source>>,
+    /// The medium's own bytes, where it is an image or a device.
+    pub image: Option<Arc<dyn ByteSource>>,
+    /// Volumes that are recognised and not read, or that cannot be read: their bytes, in the order of the layers.
+    pub unread: Vec<UnreadVolume>,
+}
+
+impl Opened {
+    /// SHA-256 of the whole image; `None` for a mounted tree. Reads every byte.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadFault`] where the image cannot be read to its end.
+    pub fn image_sha256(&self) -> Result<Option<Digest>, ReadFault> {
+        self.image.as_deref().map(digest).transpose()
+    }
+}
+
+/// A volume of which no file is read.
+#[derive(Clone)]
+pub struct UnreadVolume {
+    /// Where it is: the place of its layer.
+    pub place: String,
+    /// What it is, in words.
+    pub what: String,
+    /// Its bytes.
+    pub bytes: Arc<dyn ByteSource>,
+}
+
+/// What was opened.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Medium {
+    /// `raw image`, `block device`, `mounted tree`, or what the container calls itself: `E01 image of 3 segments`.
+    pub form: String,
+    /// Length in bytes, where it is known: of the disk, not of the container that holds it.
+    pub size: Option<u64>,
+    /// Identifiers: kind (`fsuuid`, ...) and value.
+    pub ids: Vec<(String, String)>,
+    /// Digests that the container states for the disk's bytes: claims, until they were computed again.
+    pub stored: Vec<StoredDigest>,
+    /// Whether the tree's mount, or the device, is writable. Always `false` for an image, which is opened for reading alone.
+    pub writable: bool,
+    /// What this reading of the medium does not cover or had to assume, in sentences without names.
+    pub limits: Vec<String>,
+    /// The layers, outermost first; empty for a mounted tree.
+    pub layers: Vec<Layer>,
+}
+
+/// One layer of a medium: a table, a partition, a volume, a gap.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// Where it is: empty for the medium itself, `gpt:2`, `mbr:5`, `lvm:<vg>:<lv>`, `md:<array>`; parts of parts after a slash.
+    pub place: String,
+    /// First byte, within the layer that holds it; `None` where it is put together from several places.
+    pub start: Option<u64>,
+    /// Length in bytes.
+    pub length: u64,
+    /// What the table that holds it says it is for; empty where no table does.
+    pub stated: String,
+    /// What it is.
+    pub what: String,
+    /// What became of it.
+    pub state: LayerState,
+}
+
+/// What becomes of a layer.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerState {
+    /// A file system whose items are read; the volume's name in facts.
+    Read(String),
+    /// A table or a member of something: what it holds are layers of their own.
+    Divided,
+    /// Recognised, and not read: why, or what to do.
+    Unread(String),
+    /// Zeros where signatures stand.
+    Blank,
+    /// Nothing that is known.
+    Unknown,
+    /// What no partition covers.
+    Gap,
+}
