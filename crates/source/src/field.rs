@@ -19,6 +19,11 @@ pub(crate) fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     take(bytes, at).map(u32::from_le_bytes)
 }
 
+/// A little-endian 64-bit field.
+pub(crate) fn le64(bytes: &[u8], at: usize) -> Option<u64> {
+    take(bytes, at).map(u64::from_le_bytes)
+}
+
 /// A big-endian 16-bit field.
 pub(crate) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     take(bytes, at).map(u16::from_be_bytes)

@@ -4,6 +4,11 @@
 //! holds; what it stores about that disk (digests, a serial number) is a claim
 //! of whoever made it until it was compared.
 
+mod ewf;
+mod split;
+#[cfg(test)]
+mod testing;
+
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
