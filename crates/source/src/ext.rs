@@ -12,7 +12,7 @@
 //! `dir`, `xattr`, `nodes` (what the walker asks).
 
 mod content;
-mod crc32c;
+pub(crate) mod crc32c;
 mod dir;
 mod inode;
 mod journal;

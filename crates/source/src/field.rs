@@ -34,6 +34,11 @@ pub(crate) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     take(bytes, at).map(u32::from_be_bytes)
 }
 
+/// A big-endian 64-bit field.
+pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
+    take(bytes, at).map(u64::from_be_bytes)
+}
+
 /// A 64-bit number in two halves.
 pub(crate) fn wide(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)

@@ -4,10 +4,19 @@
 //! holds; what it stores about that disk (digests, a serial number) is a claim
 //! of whoever made it until it was compared.
 
+pub(crate) mod qcow2;
+pub(crate) mod vhd;
+pub(crate) mod vhdx;
+pub(crate) mod vmdk;
+
+mod disk;
 mod ewf;
 mod split;
+mod table;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod virtual_disks;
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -76,4 +85,11 @@ pub enum ImageError {
     /// The container's structures contradict themselves.
     #[error("damaged: {0}")]
     Corrupt(String),
+}
+
+/// Length of the regular file `file`.
+pub(crate) fn file_length(file: &File) -> Result<u64, ReadFault> {
+    let metadata =
+        file.metadata().map_err(|error| ReadFault { offset: 0, length: 0, reason: error.to_string() })?;
+    Ok(metadata.len())
 }
