@@ -29,6 +29,8 @@ mod file_system;
 mod image;
 mod medium;
 mod open;
+#[allow(dead_code)] // wired into `open` with the volumes
+mod stack;
 #[allow(dead_code)] // wired into `open` with the images
 mod volumes;
 mod walker;
@@ -39,5 +41,5 @@ pub use file_system::file_system;
 pub use image::{ImageError, StoredDigest};
 pub use medium::{Layer, LayerState, Medium, Opened, UnreadVolume};
 pub use open::{OpenError, OpenOptions, open};
-pub use volumes::{Partition, VolumeMap};
+pub use volumes::{Partition, VolumeMap, volumes};
 pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};

@@ -1,6 +1,17 @@
 //! Volumes: the pieces into which a disk is divided, and the gaps between them.
 //!
-//! Implements `docs/spec/volumes.md`.
+//! Implements `docs/spec/volumes.md`, "Partitions".
+//!
+//! ```text
+//! gpt, 512 bytes a sector
+//!       0    1048576   gap: protective MBR, header, table
+//! 1048576   67108864   1  EFI system
+//! ```
+
+pub(crate) mod crc32;
+mod gpt;
+mod kinds;
+mod mbr;
 
 use std::sync::Arc;
 
@@ -37,6 +48,125 @@ pub struct Partition {
     /// The partition's own GUID, in a GPT.
     pub guid: Option<String>,
 }
+
+/// Reads how a disk is divided. Damage in a table is a warning; a disk without one is one gap.
+///
+/// Whoever calls this looks for a file system at the beginning first: a file system's boot sector may bear the same
+/// signature as an MBR, and the remains of an older table may lie around a file system.
+///
+/// # Errors
+///
+/// [`ReadFault`] where the first sector cannot be read and no GPT tells what is there.
+pub fn volumes(bytes: &dyn ByteSource) -> Result<VolumeMap, ReadFault> {
+    let mut notes = Notes::default();
+    let mut map =
+        VolumeMap { scheme: "none".into(), sector_size: bytes.sector_size(), ..VolumeMap::default() };
+    let mut first = [0; 512];
+    let boot = match bytes.read_exact_at(0, &mut first) {
+        _ if bytes.len() < 512 => Boot::Absent,
+        Ok(()) => mbr::boot(&first, bytes.len(), bytes.sector_size()),
+        Err(fault) => Boot::Unreadable(fault),
+    };
+    if let Boot::Table(entries) = boot {
+        map.scheme = "mbr".into();
+        map.partitions = mbr::partitions(bytes, &entries, &mut notes);
+        if gpt::is_marked(bytes) {
+            notes.add("a GPT header stands beside an MBR without a protective entry: the MBR is used");
+        }
+    } else {
+        let found = gpt::find(bytes, &boot, &mut notes);
+        match (found, boot) {
+            (Some(table), _) => {
+                map.scheme = "gpt".into();
+                map.sector_size = table.sector_size;
+                map.partitions = table.partitions(&mut notes);
+                map.guid = Some(table.guid);
+            }
+            (None, Boot::Protective { .. }) => {
+                map.scheme = "gpt".into();
+                notes.add("the MBR is a protective one, but no GPT can be read");
+            }
+            (None, Boot::Unreadable(fault)) => return Err(fault),
+            (None, Boot::Implausible(why)) => notes.add(format!(
+                "the first sector ends in a boot signature, but holds no partition table: {why}"
+            )),
+            (None, Boot::Absent | Boot::Blank | Boot::Table(_)) => {}
+        }
+    }
+    map.partitions.sort_by_key(|partition| (partition.start, partition.number));
+    map.gaps = gaps(bytes.len(), &map.partitions, &mut notes);
+    map.warnings = notes.done();
+    Ok(map)
+}
+
+/// What the first sector holds.
+enum Boot {
+    /// No boot signature, and not blank; or a disk of less than a sector.
+    Absent,
+    /// Zeros.
+    Blank,
+    /// A boot signature and nothing that can be a partition table; why.
+    Implausible(String),
+    /// An MBR that protects a GPT, with this many other entries.
+    Protective { others: usize },
+    /// A plausible MBR: its entries in use, with their numbers.
+    Table(Vec<mbr::Entry>),
+    /// The sector cannot be read.
+    Unreadable(ReadFault),
+}
+
+/// What no partition covers, ascending; partitions that overlap or leave the disk are noted. `partitions` are sorted.
+fn gaps(len: u64, partitions: &[Partition], notes: &mut Notes) -> Vec<(u64, u64)> {
+    let mut gaps = Vec::new();
+    let (mut covered, mut last) = (0_u64, 0);
+    for Partition { number, start, length, .. } in partitions {
+        let end = start.saturating_add(*length);
+        if end > len {
+            notes.add(format!("partition {number} ends at byte {end}, beyond the disk's {len}"));
+        }
+        if *start < covered {
+            notes.add(format!(
+                "partition {number} begins at byte {start}, before partition {last} ends at {covered}"
+            ));
+        } else if *start > covered && covered < len {
+            gaps.push((covered, start.min(&len).saturating_sub(covered)));
+        }
+        if end > covered {
+            (covered, last) = (end, *number);
+        }
+    }
+    if covered < len {
+        gaps.push((covered, len.saturating_sub(covered)));
+    }
+    gaps
+}
+
+/// Warnings, as many as somebody reads.
+#[derive(Default)]
+struct Notes {
+    texts: Vec<String>,
+    more: u64,
+}
+
+impl Notes {
+    fn add(&mut self, text: impl Into<String>) {
+        if self.texts.len() < MAX_WARNINGS {
+            self.texts.push(text.into());
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    fn done(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.texts.push(format!("{} more warnings of this kind are left out", self.more));
+        }
+        self.texts
+    }
+}
+
+/// Most warnings of one disk. A hostile table could give one for each of thousands of entries.
+const MAX_WARNINGS: usize = 64;
 
 /// A range of bytes as a source of its own: a partition.
 pub(crate) struct Window {

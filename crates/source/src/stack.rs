@@ -1,0 +1,133 @@
+//! Stacks: volumes that are put together from pieces of media, Linux software RAID and LVM2.
+//!
+//! Implements `docs/spec/volumes.md`, "Stacks".
+//!
+//! ```text
+//! pieces   two partitions
+//! level 1  md:5f1c2d3e-...            RAID 1 of 2 members, a physical volume of LVM
+//! level 2  lvm:jsRy1d-...:oIFfbe-...  a linear logical volume on it
+//! ```
+//!
+//! Nothing is activated and nothing is rebuilt. What is recognised and not read is named.
+
+mod joined;
+mod lvm;
+mod md;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::bytes::{ByteSource, ReadFault};
+
+/// A piece of a medium that may be a member of a stack: a partition, a whole disk, or a volume made by another stack.
+#[derive(Clone)]
+pub(crate) struct Piece {
+    /// Where it is, without names.
+    pub(crate) place: String,
+    /// Its bytes.
+    pub(crate) bytes: Arc<dyn ByteSource>,
+}
+
+/// A volume that was put together.
+#[derive(Clone)]
+pub(crate) struct Assembled {
+    /// `md:<array uuid>` or `lvm:<group uuid>:<volume uuid>`.
+    pub(crate) place: String,
+    /// What it is, in words: `RAID 1 of 2 members, 1 missing`.
+    pub(crate) what: String,
+    /// What people called it, for those who ask about a medium; content of the medium, never in a message.
+    pub(crate) name: Option<String>,
+    /// Its bytes.
+    pub(crate) bytes: Arc<dyn ByteSource>,
+    /// The places of the pieces that it is made of.
+    pub(crate) members: Vec<String>,
+    /// What this reading does not cover or had to assume, in sentences without names.
+    pub(crate) limits: Vec<String>,
+}
+
+/// Something recognised that cannot be put together.
+#[derive(Clone, Debug)]
+pub(crate) struct Unassembled {
+    /// As for what was put together; the piece's own place where no more is known.
+    pub(crate) place: String,
+    /// What it is, in words.
+    pub(crate) what: String,
+    /// What people called it, as in [`Assembled`].
+    pub(crate) name: Option<String>,
+    /// The places of the pieces that belong to it.
+    pub(crate) members: Vec<String>,
+    /// Why it is not put together, in a sentence without names.
+    pub(crate) why: String,
+}
+
+/// What some pieces make up.
+#[derive(Clone, Default)]
+pub(crate) struct Assembly {
+    /// What was put together.
+    pub(crate) volumes: Vec<Assembled>,
+    /// What was recognised and is not read.
+    pub(crate) unread: Vec<Unassembled>,
+}
+
+/// What the pieces make up: one level. A member of a RAID is not looked at as a physical volume of LVM.
+///
+/// A read error on one piece does not end the others: it becomes a limit, or makes something unread. To go on with LVM on
+/// RAID, ask again with the volumes found and all pieces that are no member, as [`assemble_all`] does.
+///
+/// # Errors
+///
+/// None in this version; [`ReadFault`] is kept for pieces without which nothing could be said.
+pub(crate) fn assemble(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
+    let mut assembly = Assembly::default();
+    let members = md::arrays(pieces, &mut assembly);
+    lvm::groups(pieces, &members, &mut assembly);
+    Ok(assembly)
+}
+
+/// What the pieces make up, and what that makes up, to [`MAX_LEVELS`]: LVM on RAID, RAID on RAID, groups over both.
+///
+/// A volume that is a member of another one is among the volumes too.
+///
+/// # Errors
+///
+/// As [`assemble`].
+pub(crate) fn assemble_all(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
+    let mut pieces = pieces.to_vec();
+    let mut volumes: BTreeMap<String, Assembled> = BTreeMap::new();
+    let mut unread: BTreeMap<(String, String), Unassembled> = BTreeMap::new();
+    for _ in 0..MAX_LEVELS {
+        let found = assemble(&pieces)?;
+        let known = volumes.len();
+        let mut used = BTreeSet::new();
+        for volume in found.volumes {
+            used.extend(volume.members.iter().filter(|_| volume.place.starts_with("md:")).cloned());
+            if !volumes.contains_key(&volume.place) {
+                pieces.push(Piece { place: volume.place.clone(), bytes: Arc::clone(&volume.bytes) });
+                volumes.insert(volume.place.clone(), volume);
+            }
+        }
+        // What could not be read with fewer pieces may be readable with more: the last word counts.
+        unread.retain(|_, other| other.place.starts_with("md:"));
+        unread
+            .extend(found.unread.into_iter().map(|other| ((other.place.clone(), other.what.clone()), other)));
+        // Members of an array are done with; those of a group stay, since it may span what the next level finds.
+        pieces.retain(|piece| !used.contains(&piece.place));
+        if volumes.len() == known {
+            break;
+        }
+    }
+    let unread = unread.into_values().filter(|other| !volumes.contains_key(&other.place)).collect();
+    Ok(Assembly { volumes: volumes.into_values().collect(), unread })
+}
+
+/// Most levels of stacks on each other. Two are common, three are known; more is a puzzle, not a server.
+const MAX_LEVELS: usize = 4;
+
+/// Bytes in the sectors that both formats count in, whatever the disk has.
+const SECTOR: u64 = 512;
+
+/// Longest volume: beyond it, offsets leave what the operating system can state.
+const MAX_LENGTH: u64 = 1 << 62;
+
+#[cfg(test)]
+mod tests;
