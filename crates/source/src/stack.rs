@@ -94,29 +94,29 @@ pub(crate) fn assemble(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
 pub(crate) fn assemble_all(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
     let mut pieces = pieces.to_vec();
     let mut volumes: BTreeMap<String, Assembled> = BTreeMap::new();
-    let mut unread: BTreeMap<(String, String), Unassembled> = BTreeMap::new();
+    let mut unread = Vec::new();
     for _ in 0..MAX_LEVELS {
         let found = assemble(&pieces)?;
+        // What could not be read with fewer pieces may be readable with more: the last word counts.
+        unread = found.unread;
         let known = volumes.len();
         let mut used = BTreeSet::new();
         for volume in found.volumes {
-            used.extend(volume.members.iter().filter(|_| volume.place.starts_with("md:")).cloned());
+            // Members of an array are done with; those of a group stay, since it may span what the next level finds.
+            if volume.place.starts_with("md:") {
+                used.extend(volume.members.iter().cloned());
+            }
             if !volumes.contains_key(&volume.place) {
                 pieces.push(Piece { place: volume.place.clone(), bytes: Arc::clone(&volume.bytes) });
                 volumes.insert(volume.place.clone(), volume);
             }
         }
-        // What could not be read with fewer pieces may be readable with more: the last word counts.
-        unread.retain(|_, other| other.place.starts_with("md:"));
-        unread
-            .extend(found.unread.into_iter().map(|other| ((other.place.clone(), other.what.clone()), other)));
-        // Members of an array are done with; those of a group stay, since it may span what the next level finds.
         pieces.retain(|piece| !used.contains(&piece.place));
         if volumes.len() == known {
             break;
         }
     }
-    let unread = unread.into_values().filter(|other| !volumes.contains_key(&other.place)).collect();
+    unread.retain(|other| !volumes.contains_key(&other.place));
     Ok(Assembly { volumes: volumes.into_values().collect(), unread })
 }
 

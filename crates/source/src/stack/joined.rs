@@ -116,17 +116,21 @@ impl Joined {
         if present.len() < 2 {
             return Err(ReadFault { offset: at, length: length(buf.len()), reason });
         }
-        let mut done = 0;
-        for unit in buf.chunks_mut(UNIT) {
+        // Sector by sector: a piece of two could fail on every member where each sector is readable on one.
+        let (mut rest, mut done) = (buf, 0_u64);
+        while !rest.is_empty() {
+            let offset = at.saturating_add(done);
+            let left = SECTOR.saturating_sub(offset % SECTOR);
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+            let Some((unit, later)) = rest.split_at_mut_checked(count) else { break };
             let mut tries =
                 present.iter().map(|(member, offset)| member.read(offset.saturating_add(done), unit));
             if !tries.any(|tried| tried.is_ok()) {
-                let offset = at.saturating_add(done);
-                self.note_bad(offset..offset.saturating_add(length(unit.len())));
+                self.note_bad(offset..offset.saturating_add(length(count)));
                 let reason = format!("on none of {} members: {reason}", present.len());
-                return Err(ReadFault { offset, length: length(unit.len()), reason });
+                return Err(ReadFault { offset, length: length(count), reason });
             }
-            done = done.saturating_add(length(unit.len()));
+            (rest, done) = (later, done.saturating_add(length(count)));
         }
         Ok(())
     }
@@ -227,9 +231,6 @@ impl Ten {
     }
 }
 
-/// What is tried on each member where larger reads failed on all.
-#[expect(clippy::cast_possible_truncation, reason = "512")]
-const UNIT: usize = SECTOR as usize;
 /// Most bytes of a mirror read at once: a bad sector then makes few others be read twice.
 const MIRRORED_READ: usize = 64 << 10;
 /// Most unreadable ranges remembered; a disk with more is remembered in part, and read no worse.

@@ -114,12 +114,13 @@ struct Volumes<'a> {
 impl Volumes<'_> {
     fn put_together(&self, assembly: &mut Assembly) {
         let before = (assembly.volumes.len(), assembly.unread.len());
+        let parts = self.group.parts();
         for volume in &self.group.logical {
             let what = if volume.store {
                 Err("it keeps the blocks of a snapshot, which is not read".to_owned())
             } else if volume.visible {
                 self.volume(volume)
-            } else if self.is_part(volume) {
+            } else if parts.contains(volume.name.as_str()) {
                 continue;
             } else {
                 Err("it is hidden, and no other volume uses it".to_owned())
@@ -143,13 +144,6 @@ impl Volumes<'_> {
                 why: "it has no logical volumes".into(),
             });
         }
-    }
-
-    /// Whether another volume's segments mention it.
-    fn is_part(&self, volume: &Logical) -> bool {
-        let name = &volume.name;
-        let mentioned = self.group.logical.iter().any(|other| other.id != volume.id && other.mentions(name));
-        mentioned && !self.group.physical.contains_key(name)
     }
 
     fn place(&self, volume: &Logical) -> String {
@@ -229,10 +223,11 @@ impl Volumes<'_> {
             start = start.checked_add(length).ok_or_else(overflow)?;
         }
         if volume.snapshots > 0 {
-            limits.push(format!("{} snapshots of this volume are not read", volume.snapshots));
+            limits.push(format!("snapshots of this volume are not read: {}", volume.snapshots));
         }
         let kind = if widest > 1 { "striped" } else { "linear" };
-        let what = format!("a {kind} LVM logical volume on {} physical volumes", members.len());
+        let many = if members.len() == 1 { "" } else { "s" };
+        let what = format!("a {kind} LVM logical volume on {} physical volume{many}", members.len());
         let joined = Joined::new(members, Layout::Stretches(stretches), start)
             .ok_or("it has no length that can be")?;
         let (place, name) = (self.place(volume), self.name(volume));

@@ -50,6 +50,19 @@ pub(super) struct Logical {
     pub(super) snapshots: usize,
 }
 
+impl Group {
+    /// The names of volumes that are mentioned by others' segments.
+    pub(super) fn parts(&self) -> BTreeSet<&str> {
+        let others =
+            |volume: &'_ Logical, name: &str| volume.name != name && !self.physical.contains_key(name);
+        let mentions = self
+            .logical
+            .iter()
+            .flat_map(|volume| volume.uses.iter().map(move |name| (volume, name.as_str())));
+        mentions.filter(|(volume, name)| others(volume, name)).map(|(_, name)| name).collect()
+    }
+}
+
 impl Logical {
     /// Whether one of its segments mentions `name`.
     pub(super) fn mentions(&self, name: &str) -> bool {

@@ -183,7 +183,10 @@ impl Superblock {
         }
         let sectors = u64::from(self.bad_size);
         let offset = i64::from(self.bad_offset).saturating_mul(512);
-        let at = self.at.checked_add_signed(offset).filter(|_| (1..=MAX_BAD_LIST).contains(&sectors));
+        let at = self
+            .at
+            .checked_add_signed(offset)
+            .filter(|_| offset != 0 && (1..=MAX_BAD_LIST).contains(&sectors));
         let at =
             at.ok_or_else(|| format!("its list of bad blocks has {sectors} sectors, {offset} bytes on"))?;
         let mut list = vec![0; usize::try_from(sectors.saturating_mul(SECTOR)).unwrap_or_default()];
