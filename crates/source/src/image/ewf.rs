@@ -137,9 +137,10 @@ impl Reading {
         let corrupt = |what: &str| {
             Err(ImageError::Corrupt(format!("segment {}, table {number}: {what}", segment.number)))
         };
-        let Some(first) = self.waiting.take() else {
-            return if second.is_some() { corrupt("a second copy without a first") } else { Ok(()) };
-        };
+        if self.waiting.is_none() && second.is_none() {
+            return Ok(());
+        }
+        let first = self.waiting.take().flatten();
         let Joined::Table(table, said) = Table::join(self.chunks, self.segments.len(), first, second) else {
             return corrupt("it does not tell how many chunks follow");
         };
@@ -157,26 +158,7 @@ impl Reading {
     fn note(&mut self, segment: &Segment, section: &Section) -> Result<(), ImageError> {
         let limit = |what: &str| format!("the E01 image's {what}, in segment {}", segment.number);
         match section.kind {
-            Kind::Volume => {
-                let content = section.content(segment, MAX_VOLUME)?.unwrap_or_default();
-                let geometry = Geometry::read(&content)?;
-                if self.geometry.replace(geometry.clone()).is_some_and(|known| known != geometry) {
-                    return Err(ImageError::Corrupt("two volume sections contradict each other".into()));
-                }
-            }
-            Kind::Data => {
-                let content = section.content(segment, MAX_VOLUME)?.unwrap_or_default();
-                match self.geometry.as_ref().map(|geometry| geometry.agrees(&content)) {
-                    Some(Some(true)) => {}
-                    Some(Some(false)) => {
-                        return Err(ImageError::Corrupt(format!(
-                            "segment {} is of another image: its chunks or its identifier are not those of segment 1",
-                            segment.number
-                        )));
-                    }
-                    _ => self.limit(limit("copy of the volume section is damaged and was not compared")),
-                }
-            }
+            Kind::Volume | Kind::Data => self.volume(segment, section)?,
             Kind::Header { wide } => {
                 self.headers = self.headers.saturating_add(1);
                 if self.headers <= MAX_HEADERS && self.serial.is_none() {
@@ -207,6 +189,36 @@ impl Reading {
         Ok(())
     }
 
+    /// Takes over the volume section, or compares a copy of it; a copy stands in for one that is damaged.
+    fn volume(&mut self, segment: &Segment, section: &Section) -> Result<(), ImageError> {
+        let content = section.content(segment, MAX_VOLUME)?.unwrap_or_default();
+        if section::checked(&content).is_none() {
+            let which =
+                if section.kind == Kind::Data { "copy of the volume section" } else { "volume section" };
+            self.limit(format!(
+                "the E01 image's {which} is damaged and was not used, in segment {}",
+                segment.number
+            ));
+            return Ok(());
+        }
+        match &self.geometry {
+            None => self.geometry = Some(Geometry::read(&content)?),
+            Some(known) if section.kind == Kind::Volume => {
+                if *known != Geometry::read(&content)? {
+                    return Err(ImageError::Corrupt("two volume sections contradict each other".into()));
+                }
+            }
+            Some(known) if known.agrees(&content) => {}
+            Some(_) => {
+                return Err(ImageError::Corrupt(format!(
+                    "segment {} is of another image: its chunks or its identifier are not those of the segments before",
+                    segment.number
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn digest(&mut self, digest: StoredDigest) {
         if self.stored.contains(&digest) {
             return;
@@ -226,7 +238,8 @@ impl Reading {
     }
 
     fn finish(mut self) -> Result<Image, ImageError> {
-        let geometry = self.geometry.take().ok_or_else(|| ImageError::Corrupt("no volume section".into()))?;
+        let whole = self.geometry.take();
+        let geometry = whole.ok_or_else(|| ImageError::Corrupt("no volume section that is whole".into()))?;
         if geometry.chunks != self.chunks {
             return Err(ImageError::Corrupt(format!(
                 "the tables lead to {} chunks, where the disk has {}: the acquisition did not end, or a part is missing",

@@ -31,8 +31,8 @@ impl Geometry {
         if ![SHORT, LONG].contains(&content.len()) {
             return Err(corrupt(&format!("{} bytes long, where {SHORT} or {LONG} are known", content.len())));
         }
-        let content = checked(content).ok_or_else(|| corrupt("its checksum does not fit"))?;
-        let long = content.len() > SHORT;
+        checked(content).ok_or_else(|| corrupt("its checksum does not fit"))?;
+        let long = content.len() == LONG;
         if long && byte(content, 0) == Some(LOGICAL) {
             return Err(ImageError::Unsupported(
                 "an EnCase logical image (L01), which holds files and not a disk".into(),
@@ -56,17 +56,23 @@ impl Geometry {
                 "{sectors} sectors of {sector} bytes do not make {chunks} chunks of {chunk} bytes"
             )));
         }
-        let set = if long { content.get(64..).and_then(|rest| rest.first_chunk().copied()) } else { None };
-        Ok(Self { chunks, chunk, sector, len, set: set.unwrap_or_default() })
+        Ok(Self { chunks, chunk, sector, len, set: Self::set(content) })
     }
 
-    /// Whether the copy of the volume section in another segment can be of the same image.
-    pub(super) fn agrees(&self, copy: &[u8]) -> Option<bool> {
-        let content = checked(copy).filter(|content| content.len() > SHORT)?;
-        let chunk = u64::from(le32(content, 8)?).saturating_mul(u64::from(le32(content, 12)?));
-        let set: [u8; 16] = content.get(64..)?.first_chunk().copied()?;
-        let sets = set == self.set || set == [0; 16] || self.set == [0; 16];
-        Some(chunk == self.chunk && sets)
+    /// Whether a copy of the volume section, in another segment, can be of the same image.
+    pub(super) fn agrees(&self, copy: &[u8]) -> bool {
+        let fields = (le32(copy, 8), le32(copy, 12));
+        let chunk = match fields {
+            (Some(sectors), Some(sector)) => u64::from(sectors).saturating_mul(sector.into()),
+            _ => 0,
+        };
+        let set = Self::set(copy);
+        chunk == self.chunk && (set == self.set || set == [0; 16] || self.set == [0; 16])
+    }
+
+    fn set(content: &[u8]) -> [u8; 16] {
+        let long = content.get(64..).filter(|_| content.len() == LONG);
+        long.and_then(|rest| rest.first_chunk().copied()).unwrap_or_default()
     }
 }
 

@@ -114,7 +114,7 @@ impl Table {
             }
             (true, false) if single => (table, None),
             (true, false) => (table, Some("its second copy is damaged, and the first is used")),
-            (false, true) => (second, Some("its first copy is damaged, and the second is used")),
+            (false, true) => (second, Some("its first copy is damaged or missing, and the second is used")),
             (false, false) if single => (table, Some(LOST)),
             (false, false) => (table.or(second), Some(LOST)),
         };

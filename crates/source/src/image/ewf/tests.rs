@@ -256,7 +256,8 @@ fn one_copy_of_a_table_is_enough() {
         return;
     }
     for at in [76, 84, 76 + 24 + 5, 76 + 24 + 28] {
-        for (kind, what) in [("table", "its first copy is damaged"), ("table2", "its second copy is damaged")]
+        for (kind, what) in
+            [("table", "its first copy is damaged or missing"), ("table2", "its second copy is damaged")]
         {
             let (folder, first, bytes) = small(&["-c", "best"]);
             let mut image = folder.read(&first);
@@ -267,6 +268,31 @@ fn one_copy_of_a_table_is_enough() {
             assert!(whole(&image, 10_000) == bytes);
             assert_eq!(image.limits.len(), 1);
             assert!(image.limits[0].contains(what), "{:?}", image.limits);
+        }
+    }
+}
+
+#[test]
+fn one_volume_section_or_its_copy_is_enough() {
+    if !has_ewfacquire() {
+        return;
+    }
+    let (folder, first, bytes) = small(&["-f", "encase6", "-c", "best"]);
+    let whole_image = folder.read(&first);
+    for (damaged, limits) in [(["volume", "volume"], 1), (["data", "data"], 1), (["volume", "data"], 0)] {
+        let mut image = whole_image.clone();
+        for (index, kind) in damaged.iter().enumerate() {
+            let place = section(&image, kind) + 76 + 16;
+            image[place] ^= if damaged[0] == damaged[1] { [1, 2][index] } else { 1 };
+        }
+        folder.write(&first, &image);
+        if limits == 0 {
+            assert!(refused(&folder, &first).contains("no volume section that is whole"));
+        } else {
+            let image = open_image(&folder, &first).unwrap();
+            assert_eq!(image.limits.len(), limits, "{:?}", image.limits);
+            assert!(image.limits[0].contains("is damaged and was not used"), "{:?}", image.limits);
+            assert!(whole(&image, 65_536) == bytes);
         }
     }
 }
@@ -332,6 +358,31 @@ fn an_entry_without_a_checksum_that_leads_to_another_chunk_fails() {
             );
         }
     }
+}
+
+#[test]
+fn several_read_at_once() {
+    if !has_ewfacquire() {
+        return;
+    }
+    let folder = Folder::new();
+    let bytes = disk(4_000_000 / 512 * 512);
+    let first = acquire(&folder, &bytes, &["-c", "fast", "-S", "1048576"]);
+    let image = open_image(&folder, &first).unwrap();
+    std::thread::scope(|scope| {
+        for seed in 1..=4 {
+            let (image, bytes) = (&image, &bytes);
+            scope.spawn(move || {
+                let mut random = Random(seed);
+                for _ in 0..300 {
+                    let at = random.next(bytes.len());
+                    let mut buf = vec![0; random.next(3 * CHUNK)];
+                    let count = image.bytes.read_at(at as u64, &mut buf).unwrap();
+                    assert!(buf[..count] == bytes[at..bytes.len().min(at + buf.len())], "at {at}");
+                }
+            });
+        }
+    });
 }
 
 #[test]
@@ -424,6 +475,12 @@ fn sectors_that_the_maker_could_not_read_are_known() {
     assert_eq!(image.bytes.bad_ranges(), [3 * 512..4 * 512, 9 * 512..11 * 512, 380 * 512..end]);
     assert!(whole(&image, 4_096) == bytes);
     assert_eq!(image.limits.len(), 4, "{:?}", image.limits);
+    // libewf reads the list alike.
+    let other = Command::new("ewfinfo").arg(folder.path(&first)).output().unwrap();
+    let other = String::from_utf8_lossy(&other.stdout).into_owned();
+    for expect in ["total number: 3", "at sector(s): 9 - 10 number: 2", "at sector(s): 3 - 3 number: 1"] {
+        assert!(other.contains(expect), "{other}");
+    }
     assert!(image.limits.iter().any(|limit| limit.contains("could not read 2 sectors at sector 9")));
     assert!(
         image.limits.iter().any(|limit| limit.contains("1 sections of the E01 image are of unknown kinds"))
