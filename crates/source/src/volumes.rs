@@ -82,9 +82,11 @@ pub fn volumes(bytes: &dyn ByteSource) -> Result<VolumeMap, ReadFault> {
                 map.partitions = table.partitions(&mut notes);
                 map.guid = Some(table.guid);
             }
-            (None, Boot::Protective { .. }) => {
+            (None, Boot::Protective { others }) => {
                 map.scheme = "gpt".into();
-                notes.add("the MBR is a protective one, but no GPT can be read");
+                let text =
+                    "the MBR is a protective one, but no GPT can be read; its other entries are not used:";
+                notes.add(format!("{text} {others}"));
             }
             (None, Boot::Unreadable(fault)) => return Err(fault),
             (None, Boot::Implausible(why)) => notes.add(format!(

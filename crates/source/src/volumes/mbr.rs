@@ -44,7 +44,7 @@ pub(super) fn boot(sector: &[u8; 512], len: u64, sector_size: u32) -> Boot {
     let all = entries(sector);
     let used: Vec<Entry> = all.iter().filter(|entry| entry.kind != 0).cloned().collect();
     let plain = all.iter().all(|entry| entry.status == 0x00 || entry.status == 0x80);
-    if plain && used.iter().any(|entry| entry.kind == PROTECTIVE && entry.first <= 1) {
+    if plain && used.iter().any(|entry| entry.kind == PROTECTIVE) {
         return Boot::Protective { others: used.iter().filter(|entry| entry.kind != PROTECTIVE).count() };
     }
     match implausible(&all, len / u64::from(sector_size.max(512))) {
@@ -56,8 +56,8 @@ pub(super) fn boot(sector: &[u8; 512], len: u64, sector_size: u32) -> Boot {
 /// Why four entries are no partition table, or `None`.
 ///
 /// A boot sector of FAT, NTFS or exFAT ends in the same signature, with code and messages in the entries' place, or zeros.
-/// Each entry's status must be 00 or 80. At least one must have a type; each that has one must have sectors, and begin after
-/// the table, inside the disk, and not inside another. An end beyond the disk is allowed: the image may be cut.
+/// Each entry's status must be 00 or 80. Each that has a type must have sectors, begin after the table, and overlap no other;
+/// one at least must begin inside the disk. The rest may lie beyond it: the image may be cut.
 fn implausible(all: &[Entry], sectors: u64) -> Option<String> {
     let mut before: Vec<&Entry> = Vec::new();
     for entry in all {
@@ -68,8 +68,8 @@ fn implausible(all: &[Entry], sectors: u64) -> Option<String> {
         if entry.kind == 0 {
             continue;
         }
-        if *count == 0 || *first == 0 || *first >= sectors {
-            return Some(format!("entry {number} has {count} sectors from {first}, on a disk of {sectors}"));
+        if *count == 0 || *first == 0 {
+            return Some(format!("entry {number} has {count} sectors from {first}"));
         }
         let ends = |entry: &Entry| entry.first.saturating_add(entry.count);
         if let Some(other) = before.iter().find(|other| *first < ends(other) && other.first < ends(entry)) {
@@ -77,7 +77,11 @@ fn implausible(all: &[Entry], sectors: u64) -> Option<String> {
         }
         before.push(entry);
     }
-    before.is_empty().then(|| "no entry is in use".to_owned())
+    if before.is_empty() {
+        return Some("no entry is in use".into());
+    }
+    let inside = before.iter().any(|entry| entry.first < sectors);
+    (!inside).then(|| format!("no entry begins inside the disk's {sectors} sectors"))
 }
 
 /// The partitions of a table: primaries, and logical ones in the order of their chain. An extended partition is not one.
@@ -220,8 +224,10 @@ mod tests {
         check(&[(0, 7, 63, 100), (0, 0x83, 163, 100)], "2 entries");
         check(&[(0, 7, 63, 101), (0, 0x83, 163, 100)], "entries 1 and 2 overlap");
         check(&[(0, 7, 63, 100), (0x20, 0, 0, 0)], "entry 2 has the status 0x20");
-        check(&[(0, 7, 1000, 10)], "entry 1 has 10 sectors from 1000, on a disk of 1000");
-        check(&[(0, 7, 0, 10)], "entry 1 has 10 sectors from 0, on a disk of 1000");
+        check(&[(0, 7, 1000, 10)], "no entry begins inside the disk's 1000 sectors");
+        check(&[(0, 7, 63, 10), (0, 7, 1000, 10)], "2 entries");
+        check(&[(0, 7, 63, 0)], "entry 1 has 0 sectors from 63");
+        check(&[(0, 7, 0, 10)], "entry 1 has 10 sectors from 0");
         check(&[(0, 0xEE, 1, 999)], "protective and 0");
         check(&[(0, 0xEE, 1, 62), (0x80, 7, 63, 100)], "protective and 1");
         check(&[(0x6E, 0x61, 1, 62)], "entry 1 has the status 0x6e");

@@ -89,17 +89,17 @@ fn look(bytes: &dyn ByteSource, at: u64) -> Result<Found, ReadFault> {
         return Ok(Found::Nothing);
     }
     Ok(match parse(&block, at) {
-        Ok(found) => Found::Good(Box::new(found)),
+        // Another piece's: one at the end of a disk's last partition also stands at the end of the disk.
+        Ok((_, own)) if own.checked_mul(SECTOR) != Some(at) => Found::Nothing,
+        Ok((found, _)) => Found::Good(Box::new(found)),
         Err(why) => Found::Damaged(why),
     })
 }
 
-fn parse(block: &[u8], at: u64) -> Result<Superblock, String> {
+/// A superblock, and the sector in which it says that it stands.
+fn parse(block: &[u8], at: u64) -> Result<(Superblock, u64), String> {
     let short = || "the superblock is cut off".to_owned();
     let own = le64(block, 144).ok_or_else(short)?;
-    if own.checked_mul(SECTOR) != Some(at) {
-        return Err(format!("the superblock at byte {at} says that it stands at sector {own}"));
-    }
     let most = le32(block, 220).ok_or_else(short)?;
     let end = usize::try_from(most).ok().and_then(|most| most.checked_mul(2)?.checked_add(ROLES));
     let covered =
@@ -133,7 +133,7 @@ fn parse(block: &[u8], at: u64) -> Result<Superblock, String> {
             roles: roles.chunks_exact(2).filter_map(|role| le16(role, 0)).collect(),
         })
     };
-    read().ok_or_else(short)
+    Ok((read().ok_or_else(short)?, own))
 }
 
 /// The sum of all 32-bit words, the last perhaps of 16 bits, with the checksum's own field as zero; the carry is added.
