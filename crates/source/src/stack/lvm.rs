@@ -156,8 +156,8 @@ impl Volumes<'_> {
 
     /// The pieces that a volume lies on, as far as they are there.
     fn members(&self, volume: &Logical) -> Vec<String> {
-        let mentioned = self.group.physical.iter().filter(|(name, _)| volume.mentions(name));
-        mentioned.filter_map(|(_, one)| Some(self.physical.get(&one.id)?.place.clone())).collect()
+        let mentioned = volume.uses.iter().filter_map(|name| self.group.physical.get(name));
+        mentioned.filter_map(|one| Some(self.physical.get(&one.id)?.place.clone())).collect()
     }
 
     fn unread(&self, volume: &Logical, why: String) -> Unassembled {

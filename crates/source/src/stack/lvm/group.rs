@@ -43,7 +43,7 @@ pub(super) struct Logical {
     /// Its segments in order, or why they are not read.
     pub(super) segments: Result<Vec<Segment>, String>,
     /// The names that its segments mention: physical volumes, and logical ones that are its parts.
-    uses: BTreeSet<String>,
+    pub(super) uses: BTreeSet<String>,
     /// It keeps the old blocks of a snapshot.
     pub(super) store: bool,
     /// How many snapshots were taken of it.
@@ -60,13 +60,6 @@ impl Group {
             .iter()
             .flat_map(|volume| volume.uses.iter().map(move |name| (volume, name.as_str())));
         mentions.filter(|(volume, name)| others(volume, name)).map(|(_, name)| name).collect()
-    }
-}
-
-impl Logical {
-    /// Whether one of its segments mentions `name`.
-    pub(super) fn mentions(&self, name: &str) -> bool {
-        self.uses.contains(name)
     }
 }
 
