@@ -331,7 +331,7 @@ fn what_is_not_read_is_named() {
     assert!(unread.why.starts_with("the superblock's checksum is"));
     // The end of a disk is the end of its last partition: what stands there is the partition's.
     let member = Array { minor: 0, size: 8, ..Array::default() }.member(0, &noise(8 * 512, 1));
-    assert_eq!(assemble(&pieces(&[member.clone()])).unwrap().volumes.len(), 1);
+    assert_eq!(assemble(&pieces(std::slice::from_ref(&member))).unwrap().volumes.len(), 1);
     let found = assemble(&pieces(&[[vec![0; 1 << 20], member].concat()])).unwrap();
     assert!(found.volumes.is_empty() && found.unread.is_empty());
 }
