@@ -12,7 +12,6 @@
 //! `dir`, `xattr`, `nodes` (what the walker asks).
 
 mod content;
-pub(crate) mod crc32c;
 mod dir;
 mod inode;
 mod journal;

@@ -36,5 +36,7 @@ pub(crate) fn recognise(head: &[u8]) -> Option<&'static Kind> {
 }
 
 /// INVARIANT: a mark that others may bear by chance comes after theirs.
-const KINDS: &[Kind] =
-    &[Kind { name: "an ext2, ext3 or ext4 file system", fits: crate::ext::is_ext, open: crate::ext::open }];
+const KINDS: &[Kind] = &[
+    Kind { name: "an ext2, ext3 or ext4 file system", fits: crate::ext::is_ext, open: crate::ext::open },
+    Kind { name: "a btrfs file system", fits: crate::btrfs::is_btrfs, open: crate::btrfs::open },
+];

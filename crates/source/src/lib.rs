@@ -15,6 +15,7 @@
 //! mounted directory), [`file_system()`] (what is read by our own code), [`exact`]
 //! (streams that deliver their declared length or an error).
 
+mod btrfs;
 pub mod bytes;
 pub mod exact;
 mod ext;
@@ -22,6 +23,7 @@ pub mod probe;
 pub mod tree;
 pub mod walk;
 
+mod crc32c;
 mod device;
 mod field;
 mod file_system;

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use crate::crc32c::crc32c;
 use crate::ext::content::inline;
-use crate::ext::crc32c::crc32c;
 use crate::ext::inode::Inode;
 use crate::ext::map::run;
 use crate::ext::superblock::corrupt;

@@ -2,7 +2,7 @@
 
 use scope::facts::{Kind, Stamp, TimeKind, Zone};
 
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::ext::superblock::Superblock;
 use crate::field::{le16, le32, wide};
 use crate::walk::stated;

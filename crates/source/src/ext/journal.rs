@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::ext::map::run;
 use crate::ext::volume::Volume;
 use crate::field::{be16, be32, wide};

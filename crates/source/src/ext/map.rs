@@ -1,7 +1,7 @@
 //! Where an inode's content stands: extents, or block numbers of one to three levels.
 
 use crate::bytes::length;
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::ext::inode::Inode;
 use crate::ext::superblock::corrupt;
 use crate::ext::volume::Volume;

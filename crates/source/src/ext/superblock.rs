@@ -1,6 +1,6 @@
 //! The superblock: what the file system says about itself.
 
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::field::{byte, le16, le32, wide};
 use crate::walk::SourceError;
 

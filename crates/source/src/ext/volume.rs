@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::bytes::{ByteSource, length};
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::ext::inode::Inode;
 use crate::ext::journal;
 use crate::ext::superblock::{LENGTH, OFFSET, Superblock, corrupt};

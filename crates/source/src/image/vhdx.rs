@@ -20,7 +20,7 @@ use super::disk::{Disk, Map, Place, Run};
 use super::table::{MAX_COMPARED, Pages, Taken, claimed_twice};
 use super::{Beside, Image, ImageError};
 use crate::bytes::{ByteSource, RawFile, ReadFault};
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 use crate::field::{le16, le32, le64};
 
 /// Opens a VHDX. Nothing beside its one file is read.

@@ -1,7 +1,7 @@
 //! What is refused by name, second copies, tables that lead astray, and logs.
 
 use super::*;
-use crate::ext::crc32c::crc32c;
+use crate::crc32c::crc32c;
 
 /// A disk of `length` bytes with `data` (offset, length, value) in it, made by QEMU, as bytes.
 fn disk(folder: &Path, options: &str, length: &str, data: &[&str]) -> (PathBuf, Vec<u8>) {
