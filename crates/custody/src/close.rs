@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use evidence::acquisition::{
-    Acquisition, Departure, Format, InventoryStatement, RunNumber, SetStatement, WalkStatement,
+    Acquisition, Departure, Extent, Format, InventoryStatement, LayerStatement, RunNumber, SetStatement,
+    WalkStatement,
 };
 use evidence::bag::{self, Info, Manifest, Oxum};
 use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
@@ -40,6 +41,10 @@ pub struct Ending {
     pub log: TreeHead,
     /// What limits the acquisition, in words without names.
     pub limits: Vec<String>,
+    /// The layers of the medium.
+    pub layers: Vec<LayerStatement>,
+    /// What of it was examined.
+    pub extent: Extent,
     /// One report per volume.
     pub walk: Vec<WalkStatement>,
     /// Departures from the order or the procedure.
@@ -133,6 +138,8 @@ impl Closed {
             sets,
             record_left: writer.record_left,
             limits: ending.limits,
+            layers: ending.layers,
+            extent: ending.extent,
             walk: ending.walk,
             departures: ending.departures,
             tier_counts: totals.tiers,

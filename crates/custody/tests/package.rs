@@ -14,7 +14,7 @@ use custody::{
     CaseFolder, Closed, Content, Disk, Ending, Item, Kept, NewCase, Options, PackageError, PackageWriter,
     SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
 };
-use evidence::acquisition::{Acquisition, MediumStatement, RecordLeft, SetName};
+use evidence::acquisition::{Acquisition, Extent, MediumStatement, RecordLeft, SetName};
 use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Note, Person, Tool};
 use evidence::gzip::GzipReader;
@@ -129,6 +129,8 @@ impl World {
             ended: when(),
             log: self.case.tree().unwrap(),
             limits: Vec::new(),
+            layers: Vec::new(),
+            extent: Extent::Files,
             walk: Vec::new(),
             departures: Vec::new(),
             policy_files: vec![("policy.toml".to_owned(), b"p".to_vec())],

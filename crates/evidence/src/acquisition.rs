@@ -39,6 +39,10 @@ pub struct Acquisition {
     pub package: RunNumber,
     /// The medium, as the examiner found it.
     pub medium: MediumStatement,
+    /// The layers of the medium, outermost first; empty for a mounted tree.
+    pub layers: Vec<LayerStatement>,
+    /// What of the medium was examined.
+    pub extent: Extent,
     /// The policy's id.
     pub policy: Digest,
     /// The run key, `ssh-ed25519 AAAA...`, no comment.
@@ -167,6 +171,34 @@ pub struct MediumId {
     pub kind: String,
     /// The identity itself: printable ASCII without a space.
     pub value: String,
+}
+
+/// One layer of a medium: a table, a partition, a volume, a gap.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerStatement {
+    /// Where it is: empty for the medium itself, `gpt:2`, `lvm:<group>:<volume>`...
+    pub place: String,
+    /// First byte within the layer that holds it; null where it is put together from several places.
+    #[serde(deserialize_with = "present")]
+    pub start: Option<u64>,
+    /// Length in bytes.
+    pub length: u64,
+    /// What it is.
+    pub what: String,
+    /// `read`, `divided`, `unread`, `blank`, `unknown` or `gap`.
+    pub state: String,
+}
+
+/// What of a medium was examined.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extent {
+    /// The items of every file system that is read.
+    #[default]
+    Files,
+    /// The volumes of which no file can be read, as ranges of bytes; no file was examined.
+    Volumes,
 }
 
 /// What the inventory must add up to.

@@ -22,7 +22,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 
-use scope::policy::{Effect, UnknownDefault};
+use scope::policy::{Effect, UNREAD_VOLUMES, UnknownDefault};
 use scope::{Digest, Outcome, Policy};
 use sha2::{Digest as _, Sha256};
 
@@ -380,7 +380,8 @@ impl<'a> SetCheck<'a> {
         };
         if rules.is_empty() {
             // No rule was certain: the policy's default holds the item.
-            return matches!(&policy.defaults().unknown, UnknownDefault::Hold(id) if *id == compartment.id);
+            return compartment.id == UNREAD_VOLUMES
+                || matches!(&policy.defaults().unknown, UnknownDefault::Hold(id) if *id == compartment.id);
         }
         let mut own = policy
             .rules()

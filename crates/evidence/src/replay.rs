@@ -245,7 +245,7 @@ impl<'a> Replay<'a> {
             self.kept = self.kept.saturating_add(object.size);
             self.object_part(item, &object.part);
         }
-        self.findings.extend(limits::beyond_target(self.policy, item, facts));
+        self.findings.extend(limits::beyond_target(self.policy, self.acquisition.extent, item, facts));
         let looks_differ = self.decide_again(item, parts);
         for detail in examined::unsound(facts, &self.keyword_lists) {
             self.raise(FindingKind::Fact, item, &[], detail);

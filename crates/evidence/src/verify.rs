@@ -274,6 +274,12 @@ impl Context<'_> {
             self.summary.medium = acquisition.medium.label.clone();
             self.summary.counts =
                 acquisition.inventory.counts.iter().map(|(outcome, n)| (outcome.to_string(), *n)).collect();
+            if acquisition.extent == crate::acquisition::Extent::Volumes {
+                self.limits.push(
+                    "the package holds volumes preserved whole; no file of the medium was examined"
+                        .to_owned(),
+                );
+            }
             self.limits.extend(acquisition.limits.iter().cloned());
             for walk in &acquisition.walk {
                 for coverage in walk.coverage.iter().filter(|c| c.counted != c.expected) {

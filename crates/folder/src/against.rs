@@ -2,9 +2,9 @@
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::PathBuf;
 
-use evidence::acquisition::Acquisition;
+use evidence::acquisition::{Acquisition, Extent, LayerStatement};
 use evidence::files::{self, Files};
 use evidence::replay::{Objects, Reexamination};
 use evidence::report::{Answer, Report};
@@ -12,7 +12,7 @@ use evidence::verify::{VerifyOptions, audit, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::policy::LeftRecord;
-use source::{Entry, OpenOptions, Opened, Source, WalkReport};
+use source::{Entry, LayerState, OpenOptions, Opened, Source, WalkReport};
 
 const ACQUISITION: &str = "meta/acquisition.json";
 
@@ -32,7 +32,7 @@ pub fn audit_against(
     files: &dyn Files,
     trust: &[u8],
     options: &VerifyOptions,
-    medium: &Path,
+    medium: &[PathBuf],
     open: &OpenOptions,
 ) -> Result<Report, String> {
     let mut reexamination = Reexamination::new();
@@ -47,7 +47,7 @@ pub fn audit_against(
     let stated =
         files::read(files, ACQUISITION, MAX_ACQUISITION).map_err(|e| format!("{ACQUISITION}: {e}"))?;
     let stated = Acquisition::from_bytes(&stated).map_err(|error| format!("{ACQUISITION}: {error}"))?;
-    let opened = source::open(medium, open).map_err(|error| format!("{}: {error}", medium.display()))?;
+    let opened = source::open_set(medium, open).map_err(|error| error.to_string())?;
     let mut limits = opened.medium.limits.clone();
     compare_medium(&mut reexamination, &stated, &opened, &mut limits);
     let extras =
@@ -55,7 +55,13 @@ pub fn audit_against(
     let examiner = Examiner::new(&policy, extras);
     let counts = policy.record().left == LeftRecord::Counts;
     let mut whole = true;
-    for source in &opened.sources {
+    reexamination.layers(&stated.layers, &layers(&opened));
+    let volumes = opened.unread_sources();
+    let sources = match stated.extent {
+        Extent::Files => &opened.sources,
+        Extent::Volumes => &volumes,
+    };
+    for source in sources {
         let walk = every_item(&examiner, source.as_ref(), &mut |event| {
             if let Event::Item(entry, examined) = event {
                 // Of what is left, such a record keeps nothing that could be compared.
@@ -68,7 +74,7 @@ pub fn audit_against(
             }
             ControlFlow::Continue(())
         })
-        .map_err(|error| format!("{}: {error}", medium.display()))?;
+        .map_err(|error| format!("volume {}: {error}", source.info().volume))?;
         whole &= walk.complete;
         limits.extend(shortcomings(&walk));
     }
@@ -86,6 +92,27 @@ pub fn audit_against(
     };
     report.findings.extend(findings.into_iter().map(Into::into));
     Ok(report)
+}
+
+/// The layers of a medium, as a record states them.
+#[must_use]
+pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
+    let state = |state: &LayerState| match state {
+        LayerState::Read(_) => "read",
+        LayerState::Divided => "divided",
+        LayerState::Unread(_) => "unread",
+        LayerState::Blank => "blank",
+        LayerState::Unknown => "unknown",
+        LayerState::Gap => "gap",
+    };
+    let layers = opened.medium.layers.iter().map(|layer| LayerStatement {
+        place: layer.place.clone(),
+        start: layer.start,
+        length: layer.length,
+        what: layer.what.clone(),
+        state: state(&layer.state).to_owned(),
+    });
+    layers.collect()
 }
 
 /// Compares size and identities of the medium; its digest, where the acquisition states one.

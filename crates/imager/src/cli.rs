@@ -39,6 +39,11 @@ pub enum Command {
     Plan(PlanArgs),
     /// Examine a medium under an approved policy and keep what it allows, in a sealed package.
     Capture(CaptureArgs),
+    /// Preserve volumes of which no file can be read (encrypted, damaged), whole, in a package that the court alone opens.
+    Image(ImageArgs),
+    /// Look at a medium: its layers, and what is on them.
+    #[command(subcommand)]
+    Medium(MediumCommand),
     /// Add a seal signature to a package whose quorum is not met yet.
     Sign(SignArgs),
     /// Check one set of a package against its inventory, then lay its objects out in a new folder.
@@ -206,9 +211,10 @@ pub struct ExamineArgs {
     /// The policy folder, or its policy.toml.
     #[arg(long, value_name = "POLICY")]
     pub policy: PathBuf,
-    /// The medium: a raw ext2/3/4 image, or the folder where a medium is mounted read-only.
-    #[arg(long, value_name = "MEDIUM")]
-    pub medium: PathBuf,
+    /// The medium: an image (raw, split, E01, virtual disk), a device, or the folder where a medium is mounted
+    /// read-only. Given several times: the drives of one set, in their order.
+    #[arg(long, value_name = "MEDIUM", required = true)]
+    pub medium: Vec<PathBuf>,
     /// Examine a mounted medium that can be written to. Goes on the record as a departure.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     pub writable_source: Option<String>,
@@ -281,6 +287,70 @@ pub struct CaptureArgs {
     /// Make, model and serial of the write blocker, for the record.
     #[arg(long, value_name = "TEXT")]
     pub write_blocker: Option<String>,
+}
+
+/// `ambit image`.
+#[derive(Args, Debug)]
+pub struct ImageArgs {
+    /// Who alone will be able to open it.
+    #[arg(long, value_name = "WHOM")]
+    pub to: Addressee,
+    /// The rest is as for a capture.
+    #[command(flatten)]
+    pub capture: CaptureArgs,
+}
+
+/// For whom volumes are preserved.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum Addressee {
+    /// The recipients `court` of the policy.
+    Court,
+}
+
+/// `ambit medium`.
+#[derive(Debug, Subcommand)]
+pub enum MediumCommand {
+    /// Print layers, volumes, gaps, counters, and what cannot be read. Shows no name of a file.
+    Info(MediumInfoArgs),
+    /// Print every item as a line of JSON. Shows names.
+    List(MediumListArgs),
+}
+
+/// `ambit medium info`.
+#[derive(Args, Debug)]
+pub struct MediumInfoArgs {
+    /// The medium; several are the drives of one set.
+    #[arg(required = true)]
+    pub medium: Vec<PathBuf>,
+    /// Compute the digests of the whole medium, and compare them with those that an image states.
+    #[arg(long)]
+    pub digest: bool,
+}
+
+/// `ambit medium list`.
+#[derive(Args, Debug)]
+pub struct MediumListArgs {
+    /// The medium; several are the drives of one set.
+    #[arg(required = true)]
+    pub medium: Vec<PathBuf>,
+    /// Names of files will be shown: say that you may see them.
+    #[arg(long)]
+    pub i_may_see_names: bool,
+    /// Only the volume at PLACE, as `ambit medium info` prints it; `.` is the medium itself.
+    #[arg(long, value_name = "PLACE")]
+    pub volume: Option<String>,
+    /// Read all content and print its SHA-256.
+    #[arg(long)]
+    pub digest: bool,
+    /// List deleted entries too.
+    #[arg(long)]
+    pub deleted: bool,
+    /// Which case: its log says that names were looked at. Where no case folder is found, no log does.
+    #[command(flatten)]
+    pub case: CaseArg,
+    /// Who signs the event.
+    #[command(flatten)]
+    pub signing: SigningArgs,
 }
 
 /// `ambit sign`.

@@ -113,6 +113,16 @@ impl<'a> Console<'a> {
         written.and_then(|()| self.out.flush()).context("standard output")
     }
 
+    /// A line of a result that is too long to wait for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::result`].
+    pub(crate) fn line(&mut self, value: &impl Serialize) -> Result<(), Failure> {
+        let json = serde_json::to_string(value).context("result")?;
+        writeln!(self.out, "{json}").context("standard output")
+    }
+
     pub(crate) fn failure(&mut self, failure: &Failure) {
         if self.json {
             let value = serde_json::json!({ "error": failure.message, "hint": failure.hint });

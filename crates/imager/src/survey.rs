@@ -8,7 +8,7 @@ use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::facts::Look;
 use scope::{Outcome, Policy};
 use serde::Serialize;
-use source::{Entry, Opened, Source};
+use source::{Entry, Source};
 
 use crate::console::{Context as _, Failure};
 use crate::progress::Progress;
@@ -83,7 +83,7 @@ pub(crate) type Kept = Option<u64>;
 /// What the caller does with an item: from its source, the item as it was walked, and what was found and decided.
 type Each<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> Result<Kept, Failure> + 'e;
 
-/// Walks every source of `opened`, decides each item, and hands it to `each`.
+/// Walks every source, decides each item, and hands it to `each`.
 ///
 /// `each` returns how many bytes of the item were preserved, `None` for an item without an object.
 ///
@@ -93,15 +93,15 @@ type Each<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> Result<Kept, Failure
 pub(crate) fn survey(
     phase: &'static str,
     policy: &Policy,
-    opened: &Opened,
+    sources: &[Box<dyn Source>],
     options: &Options,
     each: &mut Each<'_>,
 ) -> Result<Tally, Failure> {
     let mut tally = Tally::default();
     let examiner = Examiner::new(policy, *options);
-    let about: Option<u64> = opened.sources.iter().map(|source| source.info().about_items).sum();
+    let about: Option<u64> = sources.iter().map(|source| source.info().about_items).sum();
     let mut progress = Progress::start(phase, about);
-    for source in &opened.sources {
+    for source in sources {
         let source = source.as_ref();
         let mut failed = None;
         let before = tally.issues;
@@ -139,7 +139,7 @@ pub(crate) fn survey(
         }
         let coverage = report.coverage.into_iter();
         tally.walks.push(WalkStatement {
-            volume: source.info().volume.clone(),
+            volume: at_place(&source.info().place, &source.info().volume),
             items: report.items,
             names: report.names,
             issues: tally.issues - before,
@@ -153,6 +153,11 @@ pub(crate) fn survey(
     }
     progress.finish();
     Ok(tally)
+}
+
+/// A volume as the record names it: two partitions can hold copies of one file system.
+fn at_place(place: &str, volume: &str) -> String {
+    if place.is_empty() || place == volume { volume.to_owned() } else { format!("{place}/{volume}") }
 }
 
 /// Why an item cannot be kept any more, where keeping it would exceed the policy's limit of bytes.

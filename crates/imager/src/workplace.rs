@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, Signer};
-use evidence::acquisition::{MediumId, MediumStatement, OTHER_MEDIUM};
+use evidence::acquisition::{LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Moment, Override, Tool};
@@ -133,13 +133,16 @@ pub(crate) fn ready(
         };
         overrides.push(Override { what: late, reason: reason.clone() });
     }
-    let options = OpenOptions { writable_source: args.writable_source.is_some() };
-    let opened = source::open(&args.medium, &options).context("medium").map_err(|failure| {
-        match failure.message.contains("writable") {
-            true => failure.hint("mount it read-only, or give --writable-source REASON; nothing was read"),
-            false => failure,
-        }
-    })?;
+    let options = OpenOptions { writable_source: args.writable_source.is_some(), ..OpenOptions::default() };
+    let opened =
+        source::open_set(&args.medium, &options).context("medium").map_err(|failure| {
+            match failure.message.contains("writable") {
+                true => {
+                    failure.hint("mount it read-only, or give --writable-source REASON; nothing was read")
+                }
+                false => failure,
+            }
+        })?;
     let medium = statement_of(&opened, label, args)?;
     let mut on_a_tag = false;
     match (is_target(loaded, label, &medium), &args.other_medium) {
@@ -227,26 +230,36 @@ fn past_deadline(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Option<St
         .then(|| format!("the order was to be executed by {}; it is {now}", deadline.to_rfc3339()))
 }
 
+/// The layers of a medium, as the record states them.
+pub(crate) fn layers(opened: &Opened) -> Vec<LayerStatement> {
+    folder::layers(opened)
+}
+
+/// What a medium shows of itself, for the log.
+pub(crate) fn bare_statement(opened: &Opened, label: &str) -> MediumStatement {
+    let ids = opened.medium.ids.iter();
+    let mut ids: Vec<MediumId> =
+        ids.map(|(kind, value)| MediumId { kind: kind.clone(), value: value.clone() }).collect();
+    ids.sort();
+    ids.dedup();
+    let form = opened.medium.form.clone();
+    MediumStatement { label: label.to_owned(), form, size: opened.medium.size, ids }
+}
+
 /// What is said of the medium in the record: what it showed of itself, and what a person read off it.
 fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs) -> Result<MediumStatement, Failure> {
-    let mut ids: Vec<MediumId> = opened
-        .medium
-        .ids
-        .iter()
-        .map(|(kind, value)| MediumId { kind: kind.clone(), value: value.clone() })
-        .collect();
+    let mut statement = bare_statement(opened, label);
     if let Some(tag) = &args.asset_tag {
-        ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });
+        statement.ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });
     }
     if args.digest_medium
         && let Some(digest) = opened.image_sha256().context("digest of the medium")?
     {
-        ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
+        statement.ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
     }
-    ids.sort();
-    ids.dedup();
-    let form = opened.medium.form.clone();
-    Ok(MediumStatement { label: label.to_owned(), form, size: opened.medium.size, ids })
+    statement.ids.sort();
+    statement.ids.dedup();
+    Ok(statement)
 }
 
 /// Whether the medium shows an identity that the policy names for this label, and none that contradicts it: `true` where
@@ -259,14 +272,21 @@ fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Re
     };
     let mut shown = None;
     for (kind, wanted) in &spec.ids {
-        for found in medium.ids.iter().filter(|id| id.kind == kind.word()) {
-            if found.value != *wanted {
-                let kind = kind.word();
-                return Err(format!("the policy's medium has {kind} {wanted}; this one has {}", found.value));
-            }
-            let by_itself = *kind != MediumIdKind::AssetTag;
-            shown = Some(shown.unwrap_or(false) || by_itself);
+        // A disk with several file systems shows several of a kind.
+        let found: Vec<&str> =
+            medium.ids.iter().filter(|id| id.kind == kind.word()).map(|id| id.value.as_str()).collect();
+        if found.is_empty() {
+            continue;
         }
+        if !found.contains(&wanted.as_str()) {
+            let kind = kind.word();
+            return Err(format!(
+                "the policy's medium has {kind} {wanted}; this one has {}",
+                found.join(", ")
+            ));
+        }
+        let by_itself = *kind != MediumIdKind::AssetTag;
+        shown = Some(shown.unwrap_or(false) || by_itself);
     }
     if let Some(by_itself) = shown {
         return Ok(by_itself);

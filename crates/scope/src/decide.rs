@@ -13,7 +13,7 @@ use crate::atom::{Name, value};
 use crate::compile::{Compiled, CompiledRule, RuleTier};
 use crate::facts::{Facts, Kind, Look};
 use crate::outcome::{Decision, Outcome, Step, Tier};
-use crate::policy::{Atom, Policy, UnknownDefault};
+use crate::policy::{Atom, Policy, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes};
 use crate::trit::Trit;
 
 /// A replay needs a look that the record does not have.
@@ -30,6 +30,14 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Step {
         return Step::Look(Look::Metadata);
     }
     let board = Board::of(&policy.compiled, facts);
+    if facts.kind == Kind::Volume {
+        // No rule is about what cannot be read: the order says of all such volumes whether they may be preserved.
+        let (outcome, tier) = match policy.target().unread_volumes {
+            UnreadVolumes::Preserve => (Outcome::Held(UNREAD_VOLUMES.to_owned()), Tier::Held),
+            UnreadVolumes::Name => (Outcome::Left, Tier::OutOfScope),
+        };
+        return Step::Decided(board.decision(policy, facts, outcome, tier));
+    }
     if let Some((outcome, tier)) = board.outcome(policy) {
         return Step::Decided(board.decision(policy, facts, outcome, tier));
     }

@@ -73,6 +73,8 @@ pub enum Kind {
     Stream,
     /// A deleted entry of which the file system still has something. Its content is not read: what it was is not certain.
     Deleted,
+    /// A range of a volume of which no file can be read, preserved raw.
+    Volume,
     /// An object of a kind that this version does not know.
     Other,
 }
@@ -87,7 +89,7 @@ impl Kind {
     /// Whether items of this kind have bytes that can be read.
     #[must_use]
     pub fn has_content(self) -> bool {
-        matches!(self, Self::File | Self::Stream)
+        matches!(self, Self::File | Self::Stream | Self::Volume)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::{Condition, Effect, ListItems, Policy, Rule};
+use crate::policy::{Condition, Effect, ListItems, Policy, Rule, UNREAD_VOLUMES};
 
 /// Something in a policy that a person should look at; not an error.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -75,7 +75,8 @@ fn unused(policy: &Policy, lints: &mut Vec<Lint>) {
     let windows = ids("window", policy.windows().iter().map(|own| &own.id).collect(), windows);
     let custodians = ids("custodian", policy.custodians().iter().map(|own| &own.id).collect(), custodians);
     let lists = ids("list", policy.lists().iter().map(|own| &own.id).collect(), lists);
-    let held = held.into_iter().chain(unknown).collect();
+    let unread = UNREAD_VOLUMES.to_owned();
+    let held = held.into_iter().chain(unknown).chain([&unread]).collect();
     let compartments = ids("compartment", policy.compartments().iter().map(|own| &own.id).collect(), held);
     for about in windows.into_iter().chain(custodians).chain(lists).chain(compartments) {
         remark(lints, "unused", about, "nothing refers to it");

@@ -288,6 +288,9 @@ pub struct Target {
     pub closed: Vec<Glob>,
 }
 
+/// The compartment, after all those of the file, to which unread volumes go where they are preserved. The court opens it.
+pub const UNREAD_VOLUMES: &str = "unread-volumes";
+
 /// `target.unread_volumes`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum UnreadVolumes {

@@ -4,19 +4,20 @@
 //! holds; what it stores about that disk (digests, a serial number) is a claim
 //! of whoever made it until it was compared.
 
-pub(crate) mod qcow2;
-pub(crate) mod vhd;
-pub(crate) mod vhdx;
-pub(crate) mod vmdk;
+pub(crate) mod container;
 
 mod disk;
 mod ewf;
+mod qcow2;
 mod split;
 mod table;
 #[cfg(test)]
 mod testing;
+mod vhd;
+mod vhdx;
 #[cfg(test)]
 mod virtual_disks;
+mod vmdk;
 
 use std::ffi::OsStr;
 use std::fs::File;

@@ -25,23 +25,25 @@ pub mod walk;
 
 mod crc32c;
 mod device;
+mod digests;
 mod field;
 mod file_system;
-#[allow(dead_code)] // wired into `open` with the volumes
 mod image;
 mod medium;
 mod open;
-#[allow(dead_code)] // wired into `open` with the volumes
+#[allow(dead_code)] // names of volumes are for people
 mod stack;
-#[allow(dead_code)] // wired into `open` with the images
+mod survey;
+mod unread;
 mod volumes;
 mod walker;
 
 pub use bytes::{ByteSource, ReadFault};
+pub use digests::{MediumDigests, digests};
 pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
 pub use image::{ImageError, StoredDigest};
 pub use medium::{Layer, LayerState, Medium, Opened, UnreadVolume};
-pub use open::{OpenError, OpenOptions, open};
+pub use open::{OpenError, OpenOptions, open, open_set};
 pub use volumes::{Partition, VolumeMap, volumes};
 pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};

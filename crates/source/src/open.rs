@@ -10,9 +10,9 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::bytes::{ByteSource, RawFile};
 use crate::device;
-use crate::ext;
-use crate::medium::{Medium, Opened};
-use crate::probe::{Probe, probe};
+use crate::image::{ImageError, container};
+use crate::medium::{LayerState, Medium, Opened};
+use crate::survey::survey;
 use crate::tree::TreeSource;
 use crate::walk::SourceError;
 
@@ -21,6 +21,8 @@ use crate::walk::SourceError;
 pub struct OpenOptions {
     /// Read a mounted tree although its mount is writable. The caller records why.
     pub writable_source: bool,
+    /// Open a medium of which no file can be read, too: for its layers, and for its volumes as they are.
+    pub bare: bool,
 }
 
 /// Why a medium is not opened. What it is, and what to do now.
@@ -64,6 +66,23 @@ pub enum OpenError {
         /// The path as given.
         path: PathBuf,
     },
+    /// The container of an image cannot be read.
+    #[error("cannot read the image {}: {error}", path.display())]
+    Image {
+        /// The path as given.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: ImageError,
+    },
+    /// A divided medium of which nothing can be read.
+    #[error("nothing on {} can be read: {}", path.display(), found.join("; "))]
+    Nothing {
+        /// The path as given.
+        path: PathBuf,
+        /// What was found, and why it is not read.
+        found: Vec<String>,
+    },
     /// The file system cannot be read.
     #[error("cannot read the file system on {}: {error}", path.display())]
     Source {
@@ -75,34 +94,90 @@ pub enum OpenError {
     },
 }
 
-/// Opens a medium: a mounted directory, a raw image of a file system, or a block device that holds one.
+/// Opens a medium: a mounted directory, an image in any container that is read, or a block device.
 ///
 /// # Errors
 ///
-/// [`OpenError`]; whatever is recognised but not read is refused by name.
+/// [`OpenError`]; a medium on which nothing can be read is refused by name, unless the options ask for it bare.
 pub fn open(path: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
+    open_set(&[path.to_owned()], options)
+}
+
+/// As [`open`], for the drives of one set, in their order: volumes may be put together from all of them.
+///
+/// # Errors
+///
+/// As [`open`]. A directory is never part of a set.
+pub fn open_set(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, OpenError> {
+    let Some(first) = paths.first() else {
+        return Err(unsupported(
+            Path::new("-"),
+            "no medium at all",
+            "Give a directory, an image or a block device",
+        ));
+    };
+    if is_directory(first)? {
+        return match paths {
+            [only] => open_tree(only, options),
+            _ => Err(unsupported(first, "a directory among the drives of a set", "Give it alone")),
+        };
+    }
+    let mut medium = Medium::default();
+    let mut disks = Vec::new();
+    for path in paths {
+        let (disk, found) = open_disk(path, options)?;
+        add_disk(&mut medium, found, paths.len());
+        disks.push(disk);
+    }
+    let mut survey = survey(&disks);
+    survey.describe(&mut medium);
+    if survey.sources.is_empty() && !options.bare {
+        return Err(nothing_read(first, &medium));
+    }
+    let image = match disks.as_slice() {
+        [only] => Some(Arc::clone(only)),
+        _ => None,
+    };
+    Ok(Opened { medium, sources: survey.sources, image, unread: survey.unread })
+}
+
+fn is_directory(path: &Path) -> Result<bool, OpenError> {
+    let io = |error| OpenError::Io { path: path.to_owned(), error };
+    Ok(std::fs::metadata(path).map_err(io)?.file_type().is_dir())
+}
+
+/// One disk: its bytes, and what is known of it from outside.
+fn open_disk(path: &Path, options: &OpenOptions) -> Result<(Arc<dyn ByteSource>, Medium), OpenError> {
     let io = |error| OpenError::Io { path: path.to_owned(), error };
     let kind = std::fs::metadata(path).map_err(io)?.file_type();
-    if kind.is_dir() {
-        return open_tree(path, options);
-    }
     if !kind.is_file() && !kind.is_block_device() {
-        let what = if kind.is_fifo() {
+        let what = if kind.is_dir() {
+            "a directory among the drives of a set"
+        } else if kind.is_fifo() {
             "a named pipe"
         } else if kind.is_socket() {
             "a socket"
         } else {
             "a character device"
         };
-        return Err(unsupported(path, what, "Give a directory, a raw image or a block device"));
+        return Err(unsupported(path, what, "Give a directory, an image or a block device"));
     }
     // O_NONBLOCK: should the path have become a pipe since, the open does not wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io(error.into()))?);
     let metadata = file.metadata().map_err(io)?;
     if metadata.is_file() {
-        let medium = Medium { form: "raw image".into(), size: Some(metadata.len()), ..Medium::default() };
-        return open_image(path, medium, RawFile::new(file, metadata.len()));
+        let image =
+            container::open(path, file).map_err(|error| OpenError::Image { path: path.to_owned(), error })?;
+        let medium = Medium {
+            form: image.form,
+            size: Some(image.bytes.len()),
+            ids: image.ids,
+            stored: image.stored,
+            limits: image.limits,
+            ..Medium::default()
+        };
+        return Ok((image.bytes, medium));
     }
     if !metadata.file_type().is_block_device() {
         return Err(unsupported(path, "not what it was a moment ago", "Try again"));
@@ -112,32 +187,42 @@ pub fn open(path: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     if medium.writable && !options.writable_source {
         return Err(OpenError::WritableDevice { path: path.to_owned() });
     }
-    open_image(path, medium, RawFile::new(file, size))
+    Ok((Arc::new(RawFile::new(file, size)), medium))
 }
 
-fn open_image(path: &Path, mut medium: Medium, file: RawFile) -> Result<Opened, OpenError> {
-    let source = |error| OpenError::Source { path: path.to_owned(), error };
-    let image: Arc<dyn ByteSource> = Arc::new(file);
-    match probe(image.as_ref()).map_err(|fault| source(fault.into()))? {
-        Probe::Known(what, next) => Err(unsupported(path, what, next)),
-        Probe::Blank => Err(unsupported(
-            path,
-            "blank where a file system would begin",
-            "Check that this is the image meant",
-        )),
-        Probe::Unknown => Err(unsupported(
-            path,
+/// Adds what is known of one disk to the description of the medium.
+fn add_disk(medium: &mut Medium, disk: Medium, disks: usize) {
+    medium.form = match disks {
+        1 => disk.form,
+        count => format!("set of {count} drives"),
+    };
+    medium.size = match (medium.size, disk.size) {
+        (Some(sum), Some(size)) => Some(sum.saturating_add(size)),
+        (None, size) => size,
+        (size, None) => size,
+    };
+    medium.ids.extend(disk.ids);
+    medium.stored.extend(disk.stored);
+    medium.limits.extend(disk.limits);
+    medium.writable |= disk.writable;
+}
+
+/// Why a medium on which nothing can be read is refused: by what was found, the first thing first.
+fn nothing_read(path: &Path, medium: &Medium) -> OpenError {
+    let mut found = medium.layers.iter().filter_map(|layer| match &layer.state {
+        LayerState::Unread(next) => Some((layer.what.as_str(), next.as_str())),
+        LayerState::Blank => Some(("blank where a file system would begin", "Check that this is the image meant")),
+        LayerState::Unknown => Some((
             "of a kind with no signature that is known",
-            "Check that this is a raw image of one ext2, ext3 or ext4 file system, or give a mounted directory",
+            "Check that this is an image of a disk or a file system that is read, or give a mounted directory",
         )),
-        Probe::Ext(others) => {
-            let file_system = ext::open(Arc::clone(&image)).map_err(source)?;
-            medium.ids.extend(file_system.info().ids.iter().cloned());
-            medium
-                .limits
-                .extend(others.iter().map(|other| format!("the image also bears the signature of {other}")));
-            medium.limits.extend(file_system.info().limits.iter().cloned());
-            Ok(Opened { medium, sources: vec![file_system], image: Some(image), unread: Vec::new() })
+        LayerState::Read(_) | LayerState::Divided | LayerState::Gap => None,
+    });
+    match (found.next(), medium.layers.len()) {
+        (Some((what, next)), 1) => unsupported(path, what, next),
+        (Some(_), _) => OpenError::Nothing { path: path.to_owned(), found: medium.limits.clone() },
+        (None, _) => {
+            unsupported(path, "a disk without a partition in it", "Check that this is the disk meant")
         }
     }
 }

@@ -1,17 +1,14 @@
 //! What some bytes are: file systems, partition tables, containers, by their signatures.
 //!
-//! A medium that this version does not read is refused by name, with a next
-//! step. Reading it as something else would be worse than not reading it.
+//! What is recognised and not read is named, with a next step. Reading it as
+//! something else would be worse than not reading it.
 
 use crate::bytes::{ByteSource, ReadFault};
-use crate::ext::is_ext;
 
 /// What a medium seems to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Probe {
-    /// An ext2, ext3 or ext4 file system; and other signatures that are also there.
-    Ext(Vec<&'static str>),
-    /// Something known that this version does not read: its name, and what to do now.
+    /// Something known: its name, and what to do now where it is not read.
     Known(&'static str, &'static str),
     /// Nothing but zeros where signatures stand.
     Blank,
@@ -28,11 +25,6 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
     let head = head(bytes)?;
     let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
     let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
-    if is_ext(&head) {
-        // A boot sector's mark and a container's mark at the end say nothing against a file system.
-        let others = known.filter(|signature| signature.name != MBR).map(|signature| signature.name);
-        return Ok(Probe::Ext(others.collect()));
-    }
     Ok(match known.next() {
         Some(signature) => Probe::Known(signature.name, signature.next),
         None if head.iter().chain(&tail).all(|byte| *byte == 0) => Probe::Blank,
@@ -47,6 +39,20 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
 /// [`ReadFault`] where they cannot be read.
 pub(crate) fn head(bytes: &dyn ByteSource) -> Result<Vec<u8>, ReadFault> {
     read(bytes, 0, HEAD)
+}
+
+/// Whether what [`probe`] named is a member of something larger: a RAID array, a volume group.
+pub(crate) fn is_member(name: &str) -> bool {
+    [LVM, RAID].contains(&name)
+}
+
+/// Whether a signature's name and a file system's are of one thing.
+pub(crate) fn is_name_of(signature: &str, file_system: &str) -> bool {
+    // A boot sector's mark says nothing against a file system.
+    let core = signature.trim_start_matches("an ").trim_start_matches("a ");
+    let core = core.trim_end_matches(" volume").trim_end_matches(" image");
+    let core = if core.starts_with("FAT") { "FAT" } else { core };
+    signature == MBR || file_system.contains(core)
 }
 
 fn read(bytes: &dyn ByteSource, at: u64, length: u64) -> Result<Vec<u8>, ReadFault> {
@@ -82,6 +88,8 @@ const HEAD: u64 = 68 << 10;
 /// Containers that end in their header end in 512 bytes.
 const TAIL: u64 = 512;
 
+const LVM: &str = "an LVM physical volume";
+const RAID: &str = "a member of a Linux RAID";
 const MBR: &str = "a disk with an MBR partition table";
 
 const MOUNT: &str = "Mount it read only and open the mounted directory";
@@ -129,10 +137,10 @@ const SIGNATURES: &[Signature] = &[
         "a BitLocker-encrypted volume",
         "Unlock it read only (cryptsetup bitlkOpen --readonly) and open the mapped device",
     ),
-    at_head(0x200, b"LABELONE", "an LVM physical volume", ACTIVATE),
-    at_head(0, b"LABELONE", "an LVM physical volume", ACTIVATE),
-    at_head(0x1000, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
-    at_head(0, b"\xFC\x4E\x2B\xA9", "a member of a Linux RAID", ACTIVATE),
+    at_head(0x200, b"LABELONE", LVM, ACTIVATE),
+    at_head(0, b"LABELONE", LVM, ACTIVATE),
+    at_head(0x1000, b"\xFC\x4E\x2B\xA9", RAID, ACTIVATE),
+    at_head(0, b"\xFC\x4E\x2B\xA9", RAID, ACTIVATE),
     at_head(3, b"NTFS    ", "an NTFS volume", MOUNT),
     at_head(3, b"EXFAT   ", "an exFAT volume", MOUNT),
     at_head(3, b"ReFS\x00", "a ReFS volume", OTHER),

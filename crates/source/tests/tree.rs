@@ -16,7 +16,7 @@ use scope::facts::{Kind, TimeKind};
 use source::{OpenError, OpenOptions, Opened, SourceError, StreamFault, WalkOptions, open};
 
 fn opened(path: &Path) -> Opened {
-    open(path, &OpenOptions { writable_source: true }).unwrap()
+    open(path, &OpenOptions { writable_source: true, ..OpenOptions::default() }).unwrap()
 }
 
 #[test]

@@ -45,10 +45,10 @@ pub(crate) fn audit(args: &AuditArgs, err: &mut dyn Write) -> Result<Report, Fai
             .hint("give --identity FILE, the auditor's or the court's"));
     }
     let (files, trust, options) = prepare(&args.check, err)?;
-    match &args.against {
-        None => Ok(replay(&files, &trust, &options, |_| ())),
-        Some(medium) => {
-            let open = OpenOptions { writable_source: args.writable_source };
+    match args.against.as_slice() {
+        [] => Ok(replay(&files, &trust, &options, |_| ())),
+        medium => {
+            let open = OpenOptions { writable_source: args.writable_source, bare: true };
             audit_against(&files, &trust, &options, medium, &open).map_err(Failure::new)
         }
     }

@@ -74,9 +74,10 @@ pub struct AuditArgs {
     /// What every check needs.
     #[command(flatten)]
     pub check: CheckArgs,
-    /// Examine the original again, and compare it with the record.
+    /// Examine the original again, and compare it with the record. Given several times: the drives of one set, in
+    /// the order of the capture.
     #[arg(long, value_name = "MEDIUM")]
-    pub against: Option<PathBuf>,
+    pub against: Vec<PathBuf>,
     /// Read a mounted original although its mount is writable.
     #[arg(long, requires = "against")]
     pub writable_source: bool,

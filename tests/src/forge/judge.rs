@@ -24,7 +24,7 @@ impl Sealed {
     pub fn audit_against(&self, medium: &Medium) -> Report {
         let options = options(&self.keys, &["auditor"]);
         let open = source::OpenOptions::default();
-        folder::audit_against(&self.memory(), self.trust.as_bytes(), &options, &medium.path(), &open)
+        folder::audit_against(&self.memory(), self.trust.as_bytes(), &options, &[medium.path()], &open)
             .expect("the medium can be walked")
     }
 }

@@ -3,11 +3,13 @@
 use scope::facts::{Facts, Kind};
 use scope::{Policy, RawName};
 
+use crate::acquisition::Extent;
+
 use super::{Finding, FindingKind};
 
 /// Items that nobody was to look for: below a closed folder, a stream or a deleted entry where the policy does
 /// not have them read.
-pub(super) fn beyond_target(policy: &Policy, item: &str, facts: &Facts) -> Vec<Finding> {
+pub(super) fn beyond_target(policy: &Policy, extent: Extent, item: &str, facts: &Facts) -> Vec<Finding> {
     let about = |rule: &str, detail: &str| Finding {
         kind: FindingKind::Look,
         item: item.to_owned(),
@@ -17,6 +19,12 @@ pub(super) fn beyond_target(policy: &Policy, item: &str, facts: &Facts) -> Vec<F
     let mut findings = Vec::new();
     if facts.names.iter().any(|name| is_below_closed(policy, name, facts)) {
         findings.push(about("target.closed", "an item below a folder that the policy closes"));
+    }
+    if (facts.kind == Kind::Volume) != (extent == Extent::Volumes) {
+        findings.push(about(
+            "target.unread_volumes",
+            "a file and a whole volume in one package, or the other of the two than it states",
+        ));
     }
     if facts.kind == Kind::Stream && !policy.target().streams {
         findings.push(about("target.streams", "a named stream, and the policy does not have them read"));

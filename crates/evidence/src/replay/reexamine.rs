@@ -19,7 +19,7 @@ use scope::facts::{Fact, Facts, Look, Stamp, TimeKind};
 
 use super::finding::{Finding, FindingKind, called, shown};
 use super::short_digest;
-use crate::acquisition::MediumStatement;
+use crate::acquisition::{LayerStatement, MediumStatement};
 use crate::item::{ObjectValue, Record, RecordError};
 use content::Preserved;
 
@@ -149,6 +149,18 @@ impl Reexamination {
         compared
     }
 
+    /// Compares the layers of the medium with those that the acquisition states: where each is, how long, what it is.
+    pub fn layers(&mut self, stated: &[LayerStatement], found: &[LayerStatement]) {
+        for layer in found.iter().filter(|layer| !stated.contains(layer)) {
+            let detail = format!("the medium has, and the acquisition does not state, {}", told(layer));
+            self.raise(FindingKind::Fact, String::new(), detail);
+        }
+        for layer in stated.iter().filter(|layer| !found.contains(layer)) {
+            let detail = format!("the acquisition states, and the medium does not have, {}", told(layer));
+            self.raise(FindingKind::Fact, String::new(), detail);
+        }
+    }
+
     /// Whether the ledger has an object of the item, which [`Reexamination::object`] compares.
     #[must_use]
     pub fn has_object(&self, locator: &str) -> bool {
@@ -269,6 +281,13 @@ impl Reexamination {
     fn raise(&mut self, kind: FindingKind, item: String, detail: String) {
         self.findings.push(Finding { kind, item, rule: String::new(), detail });
     }
+}
+
+/// A layer, as a finding names it.
+fn told(layer: &LayerStatement) -> String {
+    let (place, what, state) = (shown(&layer.place), shown(&layer.what), shown(&layer.state));
+    let place = if place.is_empty() { "the medium".to_owned() } else { place };
+    format!("{place}: {what} ({state}), {} bytes", layer.length)
 }
 
 /// Compares all records with a whole re-examined medium, given as locators and facts.

@@ -15,8 +15,8 @@ use scope::policy::LeftRecord;
 use scope::{Bundle, Decision, Digest, Outcome, Policy, RawName, Step, decide, visible_names};
 
 use crate::acquisition::{
-    Acquisition, Format, InventoryStatement, MediumStatement, PartStatement, RecordLeft, RunNumber, SetName,
-    SetStatement,
+    Acquisition, Extent, Format, InventoryStatement, MediumStatement, PartStatement, RecordLeft, RunNumber,
+    SetName, SetStatement,
 };
 use crate::commit::{self, BatchKey, Opening};
 use crate::event::{Moment, Tool, TreeHead};
@@ -302,6 +302,8 @@ impl Case {
                 size: None,
                 ids: Vec::new(),
             },
+            layers: Vec::new(),
+            extent: Extent::Files,
             policy: self.policy.id(),
             run_key: public.to_string(),
             tool: Tool { name: "test".to_owned(), version: "0".to_owned(), digest: Digest::of(b"") },

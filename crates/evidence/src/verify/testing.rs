@@ -8,8 +8,8 @@ use ed25519_dalek::{Signer, SigningKey};
 use scope::{Bundle, Digest, Outcome, Policy};
 
 use crate::acquisition::{
-    self, Acquisition, InventoryStatement, MediumId, MediumStatement, PartStatement, RecordLeft, RunNumber,
-    SetName, SetStatement, WalkStatement,
+    self, Acquisition, Extent, InventoryStatement, MediumId, MediumStatement, PartStatement, RecordLeft,
+    RunNumber, SetName, SetStatement, WalkStatement,
 };
 use crate::approval::Approval;
 use crate::bag::{Info, Oxum};
@@ -396,6 +396,8 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
         origin: ORIGIN.into(),
         package,
         medium,
+        layers: vec![],
+        extent: Extent::Files,
         policy: policy.id(),
         run_key: key_line("run"),
         tool: tool(),

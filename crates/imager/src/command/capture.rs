@@ -15,28 +15,42 @@ use custody::{
     Content, Disk, Ending, Item, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
     Unsealed,
 };
-use evidence::acquisition::{Departure, RecordLeft};
+use evidence::acquisition::{Departure, Extent, RecordLeft};
 use evidence::event::{AcquisitionStart, Action, Note, PackageSeal};
 use evidence::item::ReadState;
 use evidence::trust::Step;
 use examine::Examined;
-use scope::policy::LeftRecord;
+use scope::policy::{LeftRecord, UnreadVolumes};
 use scope::{Digest, Policy, visible_names};
 use serde_json::{Value, json};
 use source::{Entry, Source};
 
 use super::plan::{summary, summary_value};
-use crate::cli::CaptureArgs;
+use crate::cli::{Addressee, CaptureArgs, ImageArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::load;
 use crate::load::Passphrases;
 use crate::survey::{self, Tally};
 use crate::workplace::{self, Ready};
 
+/// `ambit capture`: the files of a medium.
 pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    acquire(args, Extent::Files, console)
+}
+
+/// `ambit image --to court`: the volumes of a medium of which no file can be read, whole, for the court alone.
+pub(super) fn image(args: &ImageArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let Addressee::Court = args.to;
+    acquire(&args.capture, Extent::Volumes, console)
+}
+
+fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let loaded = load::policy(&args.examine.policy)?;
     let policy = &loaded.policy;
     refuse_what_this_version_lacks(policy)?;
+    if extent == Extent::Volumes {
+        may_preserve_volumes(policy)?;
+    }
     let (mut case, case_trust) = workplace::open_case(&args.case, &loaded.folder)?;
     let (trust, _) = load::trust(&args.trust)?;
     if trust.digest() != case_trust.digest() {
@@ -48,6 +62,14 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
     let ready = workplace::ready(&args.examine, &loaded, &case, &trust, console)?;
+    let volumes = ready.opened.unread_sources();
+    let sources = match extent {
+        Extent::Files => ready.opened.sources.as_slice(),
+        Extent::Volumes => volumes.as_slice(),
+    };
+    if sources.is_empty() {
+        return Err(nothing_to_take(extent));
+    }
     let tool = workplace::tool()?;
     let disk = Disk::new();
     can_be_made(&args.out)?;
@@ -88,10 +110,9 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
         .context(format_args!("package {}", args.out.display()))?;
     let options = examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() };
     let mut changed = 0;
-    let walked =
-        survey::survey("capture", policy, &ready.opened, &options, &mut |source, entry, examined| {
-            keep(&mut writer, policy, source, entry, &examined, &mut changed)
-        });
+    let walked = survey::survey("capture", policy, sources, &options, &mut |source, entry, examined| {
+        keep(&mut writer, policy, source, entry, &examined, &mut changed)
+    });
     let tally = match walked {
         Ok(tally) => tally,
         Err(failure) => {
@@ -119,7 +140,9 @@ pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<E
         began,
         ended,
         log,
-        limits: limits(&ready, &tally, policy, changed),
+        limits: limits(&ready, &tally, policy, extent, changed),
+        layers: workplace::layers(&ready.opened),
+        extent,
         walk: tally.walks.clone(),
         departures: departures(&ready),
         policy_files: policy_files(&loaded, &case, &ready)?,
@@ -270,7 +293,27 @@ fn refuse_what_this_version_lacks(policy: &Policy) -> Result<(), Failure> {
     }
 }
 
-fn limits(ready: &Ready, tally: &Tally, policy: &Policy, changed: u64) -> Vec<String> {
+fn nothing_to_take(extent: Extent) -> Failure {
+    match extent {
+        Extent::Files => Failure::new("no file system on this medium can be read")
+            .hint("`ambit medium info` says what is on it; `ambit image --to court` preserves such volumes where the policy allows it"),
+        Extent::Volumes => Failure::new("every volume of this medium can be read: there is none to preserve whole")
+            .hint("`ambit capture` takes the files that the policy allows"),
+    }
+}
+
+/// Fails unless the order lets volumes of which no file can be read be preserved.
+fn may_preserve_volumes(policy: &Policy) -> Result<(), Failure> {
+    match policy.target().unread_volumes {
+        UnreadVolumes::Preserve => Ok(()),
+        UnreadVolumes::Name => {
+            Err(Failure::no("the policy lets a volume that cannot be read be named, and not taken")
+                .hint("it takes `unread_volumes = \"preserve\"` in [target], approved by the authority; nothing was read"))
+        }
+    }
+}
+
+fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed: u64) -> Vec<String> {
     let mut limits = ready.opened.medium.limits.clone();
     if tally.issues > 0 {
         limits.push(format!("{} places of the medium could not be walked", tally.issues));
@@ -278,8 +321,9 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, changed: u64) -> Vec<St
     if tally.failed_looks > 0 {
         limits.push(format!("{} looks could not be taken to their end", tally.failed_looks));
     }
-    for rule in tally.idle_rules(policy) {
-        limits.push(format!("rule {rule} determined no item on this medium"));
+    if extent == Extent::Files {
+        let idle = tally.idle_rules(policy).into_iter();
+        limits.extend(idle.map(|rule| format!("rule {rule} determined no item on this medium")));
     }
     if !policy.target().closed.is_empty() {
         limits.push(

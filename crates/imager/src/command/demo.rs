@@ -173,7 +173,7 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
         ],
     );
     let identities = load::identities(&stage.path("keys/auditor.age"), None, console)?;
-    let medium = stage.path("medium.img");
+    let medium = [stage.path("medium.img")];
     let mut audit_options = options();
     audit_options.identities = identities;
     let audited =

@@ -4,6 +4,7 @@ mod capture;
 mod case;
 mod demo;
 mod key;
+mod medium;
 mod open;
 mod plan;
 mod policy;
@@ -11,7 +12,7 @@ mod sign;
 
 mod trust;
 
-use crate::cli::{CaseCommand, Command, KeyCommand, PolicyCommand, TrustCommand};
+use crate::cli::{CaseCommand, Command, KeyCommand, MediumCommand, PolicyCommand, TrustCommand};
 use crate::console::{Console, Exit, Failure};
 
 pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Failure> {
@@ -26,6 +27,9 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Policy(PolicyCommand::Approve(args)) => policy::approve(&args, console),
         Command::Plan(args) => plan::plan(&args, console),
         Command::Capture(args) => capture::capture(&args, console),
+        Command::Image(args) => capture::image(&args, console),
+        Command::Medium(MediumCommand::Info(args)) => medium::info(&args, console),
+        Command::Medium(MediumCommand::List(args)) => medium::list(&args, console),
         Command::Sign(args) => sign::sign(&args, console),
         Command::Open(args) => open::open(&args, console),
         Command::Demo(args) => demo::demo(&args, console),

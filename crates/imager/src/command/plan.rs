@@ -36,10 +36,11 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     let event =
         case.append(workplace::statement(action, &reason, &tool), &signed_by).context("custody log")?;
     let options = examine::Options::default();
-    let tally = survey::survey("plan", &loaded.policy, &ready.opened, &options, &mut |_, _, examined| {
-        let bytes = examined.facts.size.unwrap_or(0);
-        Ok(examined.decision.outcome.is_kept().then_some(bytes))
-    })?;
+    let tally =
+        survey::survey("plan", &loaded.policy, &ready.opened.sources, &options, &mut |_, _, examined| {
+            let bytes = examined.facts.size.unwrap_or(0);
+            Ok(examined.decision.outcome.is_kept().then_some(bytes))
+        })?;
     let mut text = summary(&tally, &loaded.policy);
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
     let mut value = summary_value(&tally, &loaded.policy);

@@ -8,7 +8,7 @@ use super::head::{age_recipients, check_hex_digest, owned};
 use super::{array, check_id, named};
 use crate::bundle::Bundle;
 use crate::digest::Digest;
-use crate::policy::{Compartment, Custodian, List, ListItems, Tree, Window};
+use crate::policy::{Compartment, Custodian, List, ListItems, Tree, UNREAD_VOLUMES, Window};
 
 /// Longest keyword in bytes: a search keeps this much of the text before each chunk.
 const MAX_KEYWORD: usize = 256;
@@ -253,6 +253,15 @@ pub(super) fn compartments(doc: &mut Doc<'_>, root: &Section<'_>) -> Vec<Compart
         let id = table.text(doc, "id", "give the compartment an id");
         if !id.is_empty() {
             check_id(doc, table.span_of("id"), &id, "compartment");
+            if id == UNREAD_VOLUMES {
+                let hint = "target.unread_volumes = \"preserve\" makes that compartment; choose another id"
+                    .to_owned();
+                doc.report(
+                    table.span_of("id"),
+                    format!("`{UNREAD_VOLUMES}` is the program's own"),
+                    Some(hint),
+                );
+            }
             if !ids.insert(id.clone()) {
                 doc.report(
                     table.span_of("id"),

@@ -16,7 +16,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use crate::bundle::Bundle;
-use crate::policy::Tree;
+use crate::policy::{Compartment, Tree, UNREAD_VOLUMES, UnreadVolumes};
 use crate::problem::PolicyProblems;
 use doc::{Doc, did_you_mean};
 use fields::{Section, Value, describe, shown};
@@ -113,6 +113,15 @@ fn tree(doc: &mut Doc<'_>, bundle: &Bundle, table: &DeTable<'_>) -> Tree {
         selectors: selectors::selectors(doc, &root, &ids),
         rules: rules::rules(doc, &root, &ids),
     };
+    let mut tree = tree;
+    if tree.target.unread_volumes == UnreadVolumes::Preserve {
+        tree.compartments.push(Compartment {
+            id: UNREAD_VOLUMES.to_owned(),
+            label: "Volumes of which no file can be read, preserved whole for the court".to_owned(),
+            recipients: tree.recipients.court.clone(),
+            release: "a further order of the court".to_owned(),
+        });
+    }
     selectors::check_lists(doc, &root, &tree);
     lists::check_files(doc, bundle, &tree);
     tree

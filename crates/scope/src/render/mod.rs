@@ -150,7 +150,7 @@ fn target(page: &mut Page, policy: &Policy) {
     page.provision(
         match target.unread_volumes {
             UnreadVolumes::Name => "A volume that cannot be read is named in the record, and nothing of it is taken.",
-            UnreadVolumes::Preserve => "A volume that cannot be read is named in the record, and may be preserved whole, encrypted to the court alone.",
+            UnreadVolumes::Preserve => "A volume of which no file can be read (encrypted, damaged, of an unknown kind) is named in the record, and may be preserved whole, whatever is on it, encrypted to the court alone: the last compartment below.",
         },
         TOOL,
     );
