@@ -123,8 +123,6 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Section {
     pub(super) kind: Kind,
-    /// Offset of its descriptor.
-    pub(super) at: u64,
     /// Its content in the segment.
     pub(super) data: Range<u64>,
 }
@@ -149,7 +147,7 @@ impl Section {
         let name = bytes.get(..16).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
         let kind = kind(name);
         if matches!(kind, Kind::Next | Kind::Done) {
-            return Ok(Self { kind, at, data: start..start });
+            return Ok(Self { kind, data: start..start });
         }
         let end = le64(&bytes, 16).unwrap_or_default();
         if end < start || end > segment.len() {
@@ -158,7 +156,7 @@ impl Section {
                 segment.len()
             )));
         }
-        Ok(Self { kind, at, data: start..end })
+        Ok(Self { kind, data: start..end })
     }
 
     /// The section's content, if it is not longer than `most`.
