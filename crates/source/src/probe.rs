@@ -41,11 +41,6 @@ pub(crate) fn head(bytes: &dyn ByteSource) -> Result<Vec<u8>, ReadFault> {
     read(bytes, 0, HEAD)
 }
 
-/// Whether what [`probe`] named is a member of something larger: a RAID array, a volume group.
-pub(crate) fn is_member(name: &str) -> bool {
-    [LVM, RAID].contains(&name)
-}
-
 /// Whether a signature's name and a file system's are of one thing.
 pub(crate) fn is_name_of(signature: &str, file_system: &str) -> bool {
     // A boot sector's mark says nothing against a file system.

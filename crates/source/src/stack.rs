@@ -69,6 +69,13 @@ pub(crate) struct Assembly {
     pub(crate) unread: Vec<Unassembled>,
 }
 
+/// Whether a piece is a member of a stack: by a sound superblock or label; by any mark of one where nothing else is there.
+///
+/// A member of a mirror with its metadata at the end looks like a bare file system: it must not be read as that.
+pub(crate) fn is_member(bytes: &dyn ByteSource, is_file_system: bool) -> bool {
+    md::is_member(bytes, is_file_system) || !is_file_system && lvm::is_member(bytes)
+}
+
 /// What the pieces make up: one level. A member of a RAID is not looked at as a physical volume of LVM.
 ///
 /// A read error on one piece does not end the others: it becomes a limit, or makes something unread. To go on with LVM on

@@ -116,14 +116,12 @@ impl Survey {
     fn try_look(&mut self, found: &Found) -> Result<(), SourceError> {
         let head = probe::head(found.bytes.as_ref())?;
         let known = probe::probe(found.bytes.as_ref())?;
-        if let Probe::Known(what, _) = known
-            && probe::is_member(what)
-        {
-            self.layer(found, what, LayerState::Divided);
+        let file_system = recognise(&head);
+        if stack::is_member(found.bytes.as_ref(), file_system.is_some()) {
+            self.layer(found, "a member of a RAID array or a volume group", LayerState::Divided);
             self.members.push(Piece { place: found.place.clone(), bytes: Arc::clone(&found.bytes) });
             return Ok(());
         }
-        let file_system = recognise(&head);
         let table = volumes(found.bytes.as_ref())?;
         if let Some(kind) = file_system {
             match (kind.open)(Arc::clone(&found.bytes)) {

@@ -19,6 +19,8 @@ use super::{Assembled, Assembly, Piece, SECTOR, Unassembled};
 use group::{Group, Logical, group};
 use label::Label;
 
+use crate::bytes::ByteSource;
+
 /// Puts logical volumes together from the pieces that are not in `members`.
 pub(super) fn groups(pieces: &[Piece], members: &BTreeSet<String>, assembly: &mut Assembly) {
     let mut found = Found::default();
@@ -42,6 +44,11 @@ pub(super) fn groups(pieces: &[Piece], members: &BTreeSet<String>, assembly: &mu
             damage.get(&id).map_or("no metadata that is there describes its volume group", String::as_str);
         assembly.unread.push(alone(&piece, why.to_owned()));
     }
+}
+
+/// Whether the label of a physical volume is on it.
+pub(super) fn is_member(bytes: &dyn ByteSource) -> bool {
+    matches!(label::find(bytes), Ok(Some(_)))
 }
 
 fn alone(piece: &Piece, why: String) -> Unassembled {

@@ -12,7 +12,7 @@ mod superblock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::bytes::length;
+use crate::bytes::{ByteSource, length};
 
 use super::joined::{Joined, Layout, Member, Stretch, Ten};
 use super::{Assembled, Assembly, Piece, SECTOR, Unassembled};
@@ -56,6 +56,15 @@ pub(super) fn arrays(pieces: &[Piece], assembly: &mut Assembly) -> BTreeSet<Stri
         array(claims, assembly);
     }
     members
+}
+
+/// Whether a superblock is on it; a sound one of version 1 where a file system is there too.
+pub(super) fn is_member(bytes: &dyn ByteSource, is_file_system: bool) -> bool {
+    match find(bytes) {
+        Ok(Found::Good(_)) => true,
+        Ok(Found::Old(..) | Found::Damaged(_)) => !is_file_system,
+        Ok(Found::Nothing) | Err(_) => false,
+    }
 }
 
 /// A piece, and the superblock found on it.
