@@ -36,6 +36,14 @@ pub(super) fn replay(
     }
     let mut ring = vec![0; usize::try_from(header.log_length).unwrap_or(0)];
     file.read_exact_at(header.log_start, &mut ring)?;
+    let own =
+        |sector: &[u8; SECTOR]| sector.starts_with(b"loge") && guid(sector, 32) == Some(header.log_guid);
+    if !ring.as_chunks::<SECTOR>().0.iter().any(own) {
+        limits.push(
+            "the VHDX was not closed, and its log holds no entry: its tables are read as they are".into(),
+        );
+        return Ok(file);
+    }
     let Some(entries) = active(&ring, header.log_guid) else {
         return corrupt(
             "a VHDX that was not closed, and whose log holds no complete sequence of entries".into(),

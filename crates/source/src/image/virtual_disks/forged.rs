@@ -232,36 +232,41 @@ fn tables_that_lead_astray_are_errors() {
     }
 }
 
-/// A log entry of one sector: `data` for `to`, or zeros.
-fn entry(log: [u8; 16], sequence: u64, tail: u32, size: u64, to: u64, data: Option<&[u8]>) -> Vec<u8> {
-    let mut bytes = vec![0; if data.is_some() { 8192 } else { 4096 }];
-    let length = bytes.len() as u32;
+/// A log entry that puts `changes` where they belong: sectors of data, or zeros.
+fn entry(log: [u8; 16], sequence: u64, tail: u32, size: u64, changes: &[(u64, Option<&[u8]>)]) -> Vec<u8> {
+    let mut bytes = vec![0; 4096];
     let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
     put(0, b"loge");
-    put(8, &length.to_le_bytes());
     put(12, &tail.to_le_bytes());
     put(16, &sequence.to_le_bytes());
-    put(24, &1_u32.to_le_bytes());
+    put(24, &u32::try_from(changes.len()).unwrap().to_le_bytes());
     put(32, &log);
     put(48, &size.to_le_bytes());
     put(56, &size.to_le_bytes());
-    put(80, &to.to_le_bytes());
-    put(88, &sequence.to_le_bytes());
-    match data {
-        None => {
-            put(64, b"zero");
-            put(72, &4096_u64.to_le_bytes());
-        }
-        Some(data) => {
-            put(64, b"desc");
-            put(68, &data[4092..]);
-            put(72, &data[..8]);
-            put(4096, b"data");
-            put(4100, &u32::try_from(sequence >> 32).unwrap().to_le_bytes());
-            put(4104, &data[8..4092]);
-            put(8188, &(sequence as u32).to_le_bytes());
+    for (index, (to, data)) in changes.iter().enumerate() {
+        let at = 64 + 32 * index;
+        put(at + 16, &to.to_le_bytes());
+        put(at + 24, &sequence.to_le_bytes());
+        match data {
+            None => {
+                put(at, b"zero");
+                put(at + 8, &4096_u64.to_le_bytes());
+            }
+            Some(data) => {
+                put(at, b"desc");
+                put(at + 4, &data[4092..]);
+                put(at + 8, &data[..8]);
+            }
         }
     }
+    for data in changes.iter().filter_map(|(_, data)| *data) {
+        bytes.extend(b"data");
+        bytes.extend(u32::try_from(sequence >> 32).unwrap().to_le_bytes());
+        bytes.extend(&data[8..4092]);
+        bytes.extend((sequence as u32).to_le_bytes());
+    }
+    let length = bytes.len() as u32;
+    bytes[8..12].copy_from_slice(&length.to_le_bytes());
     seal(&mut bytes);
     bytes
 }
@@ -296,19 +301,27 @@ fn a_vhdx_log_is_applied_in_memory() {
         dirty[header + 48..header + 64].copy_from_slice(&id);
         seal(&mut dirty[header..header + 4096]);
     }
-    dirty[table..table + 4096].fill(0xEE);
+    // Two sectors: the table's beginning, and a block's, which a log may hold too.
+    let block = (field(table) & !0xF_FFFF) + 8192;
     let size = whole.len() as u64;
+    let [good, also] = [table, block].map(|at| whole[at..at + 4096].to_vec());
+    let [table, block] = [table, block].map(|at| {
+        dirty[at..at + 4096].fill(0xEE);
+        at as u64
+    });
     let last = ring - 8192;
     let sequence = (1 << 40) + 7;
-    let good = &whole[table..table + 4096];
     let entries = [
         // Of an older sequence, which must not be applied.
-        (40960, entry(id, 3, 40960, size, table as u64, Some(&[7; 4096]))),
-        // Its tail leads to the entry at the ring's end.
-        (last, entry(id, sequence, last as u32, size, table as u64, None)),
-        (last + 4096, entry(id, sequence + 1, last as u32, size, table as u64, Some(good))),
+        (40960, entry(id, 3, 40960, size, &[(table, Some(&[7; 4096]))])),
+        // Its tail leads to the entry before it, near the ring's end.
+        (last, entry(id, sequence, last as u32, size, &[(table, None)])),
+        (
+            last + 4096,
+            entry(id, sequence + 1, last as u32, size, &[(block, Some(&also)), (table, Some(&good))]),
+        ),
         // Of another log.
-        (81920, entry([9; 16], sequence + 2, 81920, size, table as u64, Some(&[8; 4096]))),
+        (81920, entry([9; 16], sequence + 2, 81920, size, &[(table, Some(&[8; 4096]))])),
     ];
     for (at, bytes) in &entries {
         for (index, byte) in bytes.iter().enumerate() {
@@ -316,7 +329,7 @@ fn a_vhdx_log_is_applied_in_memory() {
         }
     }
     fs::write(&path, &dirty).unwrap();
-    limited(&path, &truth, "2 entries of its log were applied");
+    limited(&path, &truth, "2 entries of its log were applied in memory, 2 sectors");
     assert_eq!(fs::read(&path).unwrap(), dirty, "the file itself is as it was");
 
     // QEMU applies it to a copy, and comes to the same.
@@ -331,9 +344,14 @@ fn a_vhdx_log_is_applied_in_memory() {
     broken[log + last + 4096 + 100] ^= 1;
     fs::write(&path, &broken).unwrap();
     assert_ne!(content(&open(&path).unwrap(), 1 << 20).ok(), Some(truth.clone()));
-    broken[log..log + ring].fill(0);
+    broken[log + last + 100] ^= 1;
+    broken[log + 40960 + 100] ^= 1;
     fs::write(&path, &broken).unwrap();
     refused(&path, "no complete sequence");
+    let mut empty = whole.clone();
+    empty[65536..200_000].copy_from_slice(&dirty[65536..200_000]);
+    fs::write(&path, &empty).unwrap();
+    limited(&path, &truth, "log holds no entry");
     // A file that has lost its end since.
     fs::write(&path, &dirty[..dirty.len() - 4096]).unwrap();
     refused(&path, "whose log was written when it had");

@@ -116,6 +116,11 @@ impl Sparse {
             let at =
                 file.len().checked_sub(2 * SECTOR).ok_or_else(|| corrupt("a VMDK without its footer"))?;
             file.read_exact_at(at, &mut bytes)?;
+            if !bytes.starts_with(b"KDMV") {
+                return Err(corrupt(
+                    "a VMDK without the footer that tells where its grains are: the file was cut",
+                ));
+            }
             header = Header { descriptor: header.descriptor, ..Header::parse(&bytes)? };
             own.push((at, 2 * SECTOR));
         }
