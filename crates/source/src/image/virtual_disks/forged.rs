@@ -271,7 +271,7 @@ fn entry(log: [u8; 16], sequence: u64, tail: u32, size: u64, changes: &[(u64, Op
     bytes
 }
 
-fn seal(bytes: &mut [u8]) {
+pub(super) fn seal(bytes: &mut [u8]) {
     bytes[4..8].fill(0);
     let crc = !crc32c(u32::MAX, bytes);
     bytes[4..8].copy_from_slice(&crc.to_le_bytes());

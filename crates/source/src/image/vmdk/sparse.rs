@@ -97,7 +97,7 @@ impl Header {
 
     /// Entries of the directory.
     fn tables(&self) -> u64 {
-        self.size.div_ceil(self.grain).div_ceil(self.per_table)
+        self.size.div_ceil(self.grain.max(1)).div_ceil(self.per_table.max(1))
     }
 }
 
