@@ -163,7 +163,8 @@ impl Clusters {
         ];
         own.extend(seconds.iter().chain(&counts).map(|start| extent(*start, cluster)));
         let width = header.width();
-        let slots = seconds.iter().flat_map(|table| (0..cluster / width).map(move |slot| (*table, slot)));
+        let held = seconds.iter().filter(|table| **table < pages.file().len());
+        let slots = held.flat_map(|table| (0..cluster / width).map(move |slot| (*table, slot)));
         let mut starts = Vec::new();
         for (count, (table, slot)) in slots.enumerate() {
             if length(count) >= MAX_COMPARED {

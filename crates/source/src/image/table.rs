@@ -67,7 +67,7 @@ impl Pages {
         if let Some(bytes) = self.recent.get(page).as_deref().and_then(|bytes| field(bytes)) {
             return Ok(bytes);
         }
-        let mut buf = vec![0; usize::try_from(PAGE).unwrap_or(0)];
+        let mut buf = vec![0; usize::try_from(PAGE.min(self.file.len().saturating_sub(page))).unwrap_or(0)];
         if let Ok(count) = self.file.read_at(page, &mut buf) {
             buf.truncate(count);
             if let Some(bytes) = field(&buf) {

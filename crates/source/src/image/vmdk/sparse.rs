@@ -9,6 +9,7 @@
 //! 27      table        00000080 00000000 ...   stored at 128; zeros
 //! ```
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::{MAX_DESCRIPTOR, SECTOR, corrupt};
@@ -79,7 +80,7 @@ impl Header {
         if !self.grain.is_power_of_two() || !(SECTOR..=MAX_GRAIN).contains(&self.grain) {
             return Err(corrupt(format!("VMDK grains of {} bytes", self.grain)));
         }
-        if self.per_table == 0 || self.per_table > MAX_PER_TABLE || self.tables() > MAX_TABLES {
+        if !PER_TABLE.contains(&self.per_table) || self.tables() > MAX_TABLES {
             return Err(corrupt(format!("{} tables of {} VMDK grains", self.tables(), self.per_table)));
         }
         if self.packs() && self.packing != 1 {
@@ -162,7 +163,8 @@ impl Sparse {
         while !self.header.packs() && index < size.div_ceil(grain) {
             // What cannot be read is told where its grains are asked for; a table that is nowhere places none.
             let table = self.pages.le32(self.header.directory, index / per_table).unwrap_or(0);
-            if table == 0 {
+            let start = u64::from(table).saturating_mul(SECTOR);
+            if table == 0 || start >= self.pages.file().len() {
                 index = (index / per_table).saturating_add(1).saturating_mul(per_table);
                 continue;
             }
@@ -170,8 +172,7 @@ impl Sparse {
                 limits.push(format!("grains of VMDK extent {number} beyond the first {MAX_COMPARED} were not compared with each other"));
                 break;
             }
-            let sector =
-                self.pages.le32(u64::from(table).saturating_mul(SECTOR), index % per_table).unwrap_or(0);
+            let sector = self.pages.le32(start, index % per_table).unwrap_or(0);
             if sector > 1 {
                 starts.push(u64::from(sector).saturating_mul(SECTOR));
             }
@@ -283,7 +284,7 @@ const PACKED: u32 = 1 << 16;
 const AT_END: u64 = u64::MAX;
 /// Largest grain: 16 times the usual 64 KiB.
 const MAX_GRAIN: u64 = 1 << 20;
-/// Most grains of a table: 512 is usual.
-const MAX_PER_TABLE: u64 = 1 << 16;
+/// Grains of a table: 512 is what every writer uses. Fewer would make a walk over the tables slow, more their copies long.
+const PER_TABLE: RangeInclusive<u64> = 128..=4096;
 /// Most tables: 16 TiB in the usual grains and tables.
 const MAX_TABLES: u64 = 1 << 19;
