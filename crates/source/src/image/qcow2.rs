@@ -11,8 +11,11 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Read as _;
 use std::ops::Range;
 use std::sync::Arc;
+
+use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::disk::{Disk, Map, Place, Run, in_file};
 use super::table::{MAX_COMPARED, Pages, Taken, claimed_twice, inflate};
@@ -49,6 +52,8 @@ struct Header {
     first: (u64, u64),
     /// Clusters of the table of reference counts, and where it is.
     counts: (u64, u64),
+    /// Whether clusters are packed by zstd, not by deflate.
+    zstd: bool,
     /// Whether each entry of a second table tells of 32 parts of its cluster.
     parts: bool,
 }
@@ -88,7 +93,6 @@ impl Header {
                 features & !(DIRTY | DAMAGED | EXTERNAL | PACKING | PARTS) != 0,
                 "a QCOW2 disk with unknown features",
             ),
-            (features & PACKING != 0 && packing == 1, "a QCOW2 disk compressed with zstd"),
             (features & PACKING != 0 && packing > 1, "a QCOW2 disk compressed in an unknown way"),
         ];
         if let Some((_, what)) = refused.iter().find(|(found, _)| *found) {
@@ -100,6 +104,7 @@ impl Header {
             size: eight(24),
             first: (four(36).into(), eight(40)),
             counts: (four(56).into(), eight(48)),
+            zstd: features & PACKING != 0 && packing == 1,
             parts: features & PARTS != 0,
         };
         header.check()?;
@@ -279,7 +284,7 @@ impl Map for Clusters {
         let mut packed = vec![0; usize::try_from(length).unwrap_or(0)];
         file.read_exact_at(range.start, &mut packed).map_err(in_file)?;
         let size = usize::try_from(self.header.cluster()).unwrap_or(0);
-        let unpacked = inflate(&packed, false, size)?;
+        let unpacked = if self.header.zstd { unzstd(&packed, size)? } else { inflate(&packed, false, size)? };
         if unpacked.len() != size {
             return Err(format!(
                 "a packed cluster of the QCOW2 disk unpacks to {} of {size} bytes",
@@ -288,6 +293,20 @@ impl Map for Clusters {
         }
         Ok(unpacked)
     }
+}
+
+/// Unpacks one zstd frame to `size` bytes or fewer.
+fn unzstd(packed: &[u8], size: usize) -> Result<Vec<u8>, String> {
+    let damaged = || "compressed data is damaged".to_owned();
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(MAX_WINDOW);
+    let stream = StreamingDecoder::new_with_decoder(packed, decoder).map_err(|_| damaged())?;
+    let mut unpacked = Vec::with_capacity(size);
+    stream.take(length(size).saturating_add(1)).read_to_end(&mut unpacked).map_err(|_| damaged())?;
+    if unpacked.len() > size {
+        return Err(format!("compressed data does not end after {size} bytes"));
+    }
+    Ok(unpacked)
 }
 
 /// Whether part `index` of a cluster is in the file, and how many from it on are alike.
@@ -342,5 +361,7 @@ const ZEROS: u64 = 1;
 const FIRST_RESERVED: u64 = !(OFFSET | COPIED);
 /// Longest first table, 8 MiB: 512 TiB of disk in the usual clusters, 2 TiB in clusters of 4 KiB.
 const MAX_FIRST: u64 = (8 << 20) / 8;
+/// Farthest that a zstd frame refers back, which is memory: four times the largest cluster.
+const MAX_WINDOW: u64 = 8 << 20;
 /// Longest table of reference counts, 8 MiB: what QEMU itself allows.
 const MAX_COUNTS: u64 = 8 << 20;

@@ -39,6 +39,7 @@ const FORMATS: &[&str] = &[
     "-O vhdx -o block_size=1M",
     "-O qcow2",
     "-O qcow2 -c -o cluster_size=4k",
+    "-O qcow2 -c -o compression_type=zstd",
     "-O qcow2 -o extended_l2=on,cluster_size=16k",
 ];
 

@@ -40,7 +40,6 @@ fn what_is_not_read_is_refused_by_name() {
     let (base, disk) = (folder.path().join("base"), folder.path().join("disk"));
     for (create, words) in [
         ("qemu-img create -q -f qcow2 -F qcow2 -b {} {}", "backing file"),
-        ("qemu-img create -q -f qcow2 -o compression_type=zstd {} 1M", "zstd"),
         ("qemu-img create -q -f qcow2 -o data_file=data {} 1M", "another file"),
         (
             "qemu-img create -q --object secret,id=s,data=abc -f qcow2 -o encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10 {} 1M",

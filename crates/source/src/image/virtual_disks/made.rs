@@ -56,6 +56,9 @@ converted! {
     qcow2_packed_version_2: "-O qcow2 -c -o compat=0.10", "QCOW2 disk, version 2";
     qcow2_packed_4k: "-O qcow2 -c -o cluster_size=4k", "QCOW2 disk, version 3";
     qcow2_packed_2m: "-O qcow2 -c -o cluster_size=2M", "QCOW2 disk, version 3";
+    qcow2_packed_by_zstd: "-O qcow2 -c -o compression_type=zstd", "QCOW2 disk, version 3";
+    qcow2_packed_by_zstd_4k: "-O qcow2 -c -o compression_type=zstd,cluster_size=4k", "QCOW2 disk, version 3";
+    qcow2_packed_by_zstd_2m: "-O qcow2 -c -o compression_type=zstd,cluster_size=2M", "QCOW2 disk, version 3";
     qcow2_parts: "-O qcow2 -o extended_l2=on,cluster_size=128k", "QCOW2 disk, version 3";
     qcow2_parts_packed: "-O qcow2 -c -o extended_l2=on,cluster_size=16k", "QCOW2 disk, version 3";
     qcow2_metadata_first: "-O qcow2 -o preallocation=metadata", "QCOW2 disk, version 3";
