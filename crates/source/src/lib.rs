@@ -30,6 +30,7 @@ mod field;
 mod file_system;
 mod image;
 mod medium;
+mod ntfs;
 mod open;
 #[allow(dead_code)] // names of volumes are for people
 mod stack;
