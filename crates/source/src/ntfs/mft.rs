@@ -81,17 +81,13 @@ impl Mft {
         }
         let offset = number.saturating_mul(length(self.record));
         let (at, skip) = (offset - offset % PIECE, usize::try_from(offset % PIECE).unwrap_or(0));
-        let piece = match self.cache().get(at) {
-            Some(piece) => piece,
-            None => match self.piece(disk, at) {
-                Ok(piece) => piece,
-                // Something else in the piece cannot be read: the record alone may be.
-                Err(_) => {
-                    let mut raw = vec![0; self.record];
-                    self.data.fill(disk, offset, &mut raw)?;
-                    return Ok(take(&raw));
-                }
-            },
+        // The lock is let go before anything is read.
+        let held = self.cache().get(at);
+        let Ok(piece) = held.map_or_else(|| self.piece(disk, at), Ok) else {
+            // Something else in the piece cannot be read: the record alone may be.
+            let mut raw = vec![0; self.record];
+            self.data.fill(disk, offset, &mut raw)?;
+            return Ok(take(&raw));
         };
         let raw = skip.checked_add(self.record).and_then(|end| piece.get(skip..end));
         raw.map(take).ok_or_else(|| corrupt("an MFT record is cut short"))
