@@ -56,6 +56,7 @@ pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Box<dyn Source>, Source
     let mut volume = volume::Volume::open(bytes)?;
     let serial = format!("{:016X}", volume.disk.boot.serial);
     let info = SourceInfo {
+        place: String::new(),
         volume: format!("ntfs:{serial}"),
         file_system: "ntfs".into(),
         case_rule: CaseRule::Insensitive,

@@ -111,7 +111,7 @@ mod tests {
         raw[3..11].copy_from_slice(b"NTFS    ");
         raw[0x0B..0x0D].copy_from_slice(&512_u16.to_le_bytes());
         raw[0x0D] = 8;
-        raw[0x28..0x30].copy_from_slice(&8000_u64.to_le_bytes());
+        raw[0x28..0x30].copy_from_slice(&(1_u64 << 20).to_le_bytes());
         raw[0x30] = 4;
         raw[0x38] = 5;
         raw[0x40] = 0xF6;
@@ -128,7 +128,7 @@ mod tests {
         check(|raw| raw[0x0D] = 3, None);
         check(|raw| raw[0x0B] = 1, None);
         check(|raw| raw[0x40] = 0x80, None);
-        check(|raw| raw[0x30..0x38].copy_from_slice(&1000_u64.to_le_bytes()), None);
+        check(|raw| raw[0x30..0x38].copy_from_slice(&(1_u64 << 17).to_le_bytes()), None);
         check(|raw| raw[0x2F] = 0xFF, None);
         check(|raw| raw[3] = b'X', None);
     }
