@@ -61,7 +61,8 @@ impl Boot {
             return None;
         }
         let cluster = sector.checked_mul(match byte(raw, 0x0D)? {
-            count @ 1..=0x80 => u64::from(count),
+            0 => return None,
+            count @ ..=0x80 => u64::from(count),
             // Above 128 sectors it is the negative of an exponent.
             exponent => 1_u64.checked_shl(exponent.cast_signed().unsigned_abs().into())?,
         })?;
