@@ -16,7 +16,7 @@ use evidence::acquisition::{
 };
 use evidence::bag::{self, Info, Manifest, Oxum};
 use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
-use scope::Outcome;
+use scope::{Digest, Outcome};
 
 use crate::durable::Disk;
 use crate::package::{PackageError, PackageWriter, Totals, WORK};
@@ -84,9 +84,9 @@ impl Closed {
         &self.inventory
     }
 
-    /// The fields of acquisition.end.
+    /// The fields of acquisition.end. `medium_sha256` is of the whole medium, after the last item.
     #[must_use]
-    pub fn end(&self, issues: u64, interrupted: bool) -> AcquisitionEnd {
+    pub fn end(&self, issues: u64, interrupted: bool, medium_sha256: Option<Digest>) -> AcquisitionEnd {
         let totals = &self.writer.totals;
         let sum = |which: fn(&Outcome) -> bool| {
             let of = totals.outcomes.iter().filter(|(outcome, _)| which(outcome));
@@ -103,6 +103,7 @@ impl Closed {
             unreadable: totals.unreadable,
             issues,
             interrupted,
+            medium_sha256,
         }
     }
 

@@ -14,7 +14,7 @@
 //! writer.record(&Item { .. })?;                                     // listed or left
 //! let closed = writer.close()?;
 //!
-//! case.append(statement(Action::AcquisitionEnd(closed.end(issues, interrupted))), &[&examiner])?;
+//! case.append(statement(Action::AcquisitionEnd(closed.end(issues, interrupted, None))), &[&examiner])?;
 //! let unsealed = closed.finish(Ending { log: case.tree(), policy_files: case.policy_files()?, .. })?;
 //! let (log_key, _) = case.log_key(&mut ask)?;
 //! unsealed.seal(&mut case, statement(..), &[&examiner, &witness], &log_key)?;   // OUT.partial becomes OUT

@@ -140,7 +140,7 @@ impl World {
     /// Appends acquisition.end and writes the rest.
     fn finish(&mut self, closed: Closed) -> custody::Unsealed {
         let mut end = statement();
-        end.action = Action::AcquisitionEnd(closed.end(0, false));
+        end.action = Action::AcquisitionEnd(closed.end(0, false, None));
         self.case.append(end, &[&self.examiner]).unwrap();
         closed.finish(self.ending()).unwrap()
     }

@@ -247,6 +247,9 @@ pub struct AcquisitionEnd {
     pub issues: u64,
     /// Whether the run was ended before the walk was.
     pub interrupted: bool,
+    /// SHA-256 of the whole medium after the last item; null where it was not computed.
+    #[serde(deserialize_with = "present")]
+    pub medium_sha256: Option<Digest>,
 }
 
 /// The fields of `package.seal`.

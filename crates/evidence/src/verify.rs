@@ -34,6 +34,7 @@ use chrono::{DateTime, FixedOffset};
 pub use audit::audit;
 
 use crate::acquisition::Acquisition;
+use crate::event::AcquisitionEnd;
 use crate::files::Files;
 use crate::inventory::Inventory;
 use crate::report::{Answer, CHECKS, Check, Intact, Report, Status, Summary};
@@ -298,6 +299,7 @@ impl Context<'_> {
                 self.departures
                     .push(format!("the run was ended before the walk was, at {}", logged.event.when));
             }
+            self.departures.extend(changed_medium(&self.package, end));
             if end.unreadable > 0 {
                 self.limits.push(format!("some content of {} items could not be read", end.unreadable));
             }
@@ -311,6 +313,19 @@ impl Context<'_> {
             sentences.retain(|sentence| told.insert(sentence.clone()));
         }
     }
+}
+
+/// Says that the medium had other bytes after the acquisition than before, where both digests were computed.
+fn changed_medium(package: &Package, end: &AcquisitionEnd) -> Option<String> {
+    let acquisition = package.acquisition.as_ref().ok()?;
+    let before = acquisition.medium.ids.iter().find(|id| id.kind == "image_sha256")?;
+    let after = end.medium_sha256?.hex();
+    (before.value != after).then(|| {
+        format!(
+            "the medium changed while it was examined: its SHA-256 was {} before, and {after} after",
+            before.value
+        )
+    })
 }
 
 /// Turns problems into a failure that tells the first few, or passes with `detail`.

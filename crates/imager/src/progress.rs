@@ -73,3 +73,51 @@ impl Progress {
         let _ = if self.terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
     }
 }
+
+/// Tells how much of a medium was read, for a digest of all of it.
+pub(crate) struct ByteProgress {
+    phase: &'static str,
+    began: Instant,
+    told: Instant,
+    terminal: bool,
+    all: u64,
+}
+
+impl Progress {
+    /// Starts counting bytes, of `all`.
+    pub(crate) fn of_bytes(phase: &'static str, all: u64) -> ByteProgress {
+        let now = Instant::now();
+        ByteProgress { phase, began: now, told: now, terminal: std::io::stderr().is_terminal(), all }
+    }
+}
+
+impl ByteProgress {
+    /// So many bytes were read.
+    pub(crate) fn bytes(&mut self, read: u64) {
+        let every = if self.terminal { TERMINAL } else { PLAIN };
+        if self.told.elapsed() < every {
+            return;
+        }
+        self.told = Instant::now();
+        let seconds = self.began.elapsed().as_secs_f64().max(0.001);
+        let rate = read as f64 / seconds;
+        let left = Duration::from_secs_f64(self.all.saturating_sub(read) as f64 / rate.max(1.0));
+        let text = format!(
+            "{}: {} of {}, {}/s, about {} left",
+            self.phase,
+            HumanBytes(read),
+            HumanBytes(self.all),
+            HumanBytes(rate as u64),
+            indicatif::HumanDuration(left)
+        );
+        let mut err = std::io::stderr();
+        let _ = if self.terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
+    }
+
+    /// Ends the line on a terminal.
+    pub(crate) fn finish(self) {
+        if self.terminal {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

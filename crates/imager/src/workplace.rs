@@ -12,11 +12,12 @@ use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
 use scope::Digest;
 use scope::policy::MediumIdKind;
-use source::{OpenOptions, Opened};
+use source::{ByteSource, MediumDigests, OpenOptions, Opened, StoredDigest};
 
 use crate::cli::{CaseArg, ExamineArgs};
 use crate::console::{Console, Context as _, Failure};
 use crate::load::{self, LoadedPolicy};
+use crate::progress::Progress;
 
 /// The case's own copy of the trust file: it says who the signers are. No verifier reads it.
 pub(crate) const TRUST: &str = "trust.toml";
@@ -107,12 +108,13 @@ impl Ready {
     }
 }
 
-/// Checks authority first, then opens the medium and compares its identity.
+/// Checks authority first, then opens the medium and compares its identity. `bare`: also one of which no file is read.
 pub(crate) fn ready(
     args: &ExamineArgs,
     loaded: &LoadedPolicy,
     case: &CaseFolder,
     trust: &Trust,
+    bare: bool,
     console: &mut Console<'_>,
 ) -> Result<Ready, Failure> {
     let label = &case.file().medium_label;
@@ -133,17 +135,21 @@ pub(crate) fn ready(
         };
         overrides.push(Override { what: late, reason: reason.clone() });
     }
-    let options = OpenOptions { writable_source: args.writable_source.is_some(), ..OpenOptions::default() };
-    let opened =
-        source::open_set(&args.medium, &options).context("medium").map_err(|failure| {
-            match failure.message.contains("writable") {
-                true => {
-                    failure.hint("mount it read-only, or give --writable-source REASON; nothing was read")
-                }
-                false => failure,
-            }
-        })?;
-    let medium = statement_of(&opened, label, args)?;
+    // Where the order permits a running source, that it can be written to departs from nothing, and is a limit.
+    let live = loaded.policy.target().live;
+    let options = OpenOptions { writable_source: live || args.writable_source.is_some(), bare };
+    let mut opened = source::open_set(&args.medium, &options).context("medium").map_err(|failure| {
+        match failure.message.contains("writable") {
+            true => failure.hint("mount it read-only, or give --writable-source REASON; nothing was read"),
+            false => failure,
+        }
+    })?;
+    let digest = match args.digest_medium {
+        true => digest_of(&mut opened, console)?,
+        false => None,
+    };
+    told_if_claimed(&mut opened, args.digest_medium);
+    let medium = statement_of(&opened, label, args, digest);
     let mut on_a_tag = false;
     match (is_target(loaded, label, &medium), &args.other_medium) {
         (Ok(by_itself), _) => on_a_tag = !by_itself,
@@ -161,6 +167,12 @@ pub(crate) fn ready(
             .say("note: that this is the policy's medium rests on the tag that a person read: a departure");
     }
     let writable_source = args.writable_source.clone().filter(|_| opened.medium.writable);
+    if live && opened.medium.writable && writable_source.is_none() {
+        opened.medium.limits.push(
+            "the source could be written to while it was read, as target.live permits: it need not be of one moment"
+                .to_owned(),
+        );
+    }
     for limit in &opened.medium.limits {
         console.say(format_args!("note: {limit}"));
     }
@@ -230,6 +242,57 @@ fn past_deadline(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Option<St
         .then(|| format!("the order was to be executed by {}; it is {now}", deadline.to_rfc3339()))
 }
 
+/// SHA-256 of the whole medium; what an image states of itself is compared, and a difference becomes a limit.
+fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Digest>, Failure> {
+    let Some(image) = &opened.image else {
+        opened
+            .medium
+            .limits
+            .push("a digest of the whole medium is of one disk alone; none was computed".to_owned());
+        return Ok(None);
+    };
+    let found = whole_digest(image.as_ref(), &opened.medium.stored)?;
+    let mut wrong = Vec::new();
+    for (stated, computed) in &found.stated {
+        let computed = computed.as_deref().unwrap_or("not of a kind that is computed");
+        match computed == stated.hex {
+            true => console.say(format_args!("the image's stored {} is that of its bytes", stated.algorithm)),
+            false => wrong.push(format!(
+                "the image states the {} {}, and its bytes have {computed}: it is not as it was made",
+                stated.algorithm, stated.hex
+            )),
+        }
+    }
+    opened.medium.limits.extend(wrong);
+    Ok(Some(found.sha256))
+}
+
+/// Reads the whole medium once, with progress.
+pub(crate) fn whole_digest(
+    image: &dyn ByteSource,
+    stated: &[StoredDigest],
+) -> Result<MediumDigests, Failure> {
+    let mut progress = Progress::of_bytes("digest", image.len());
+    let found =
+        source::digests(image, stated, &mut |read| progress.bytes(read)).context("digest of the medium")?;
+    progress.finish();
+    Ok(found)
+}
+
+/// A digest that an image states and nobody computed again is a claim, and the record says so.
+fn told_if_claimed(opened: &mut Opened, computed: bool) {
+    if computed && opened.image.is_some() {
+        return;
+    }
+    let claims = opened.medium.stored.iter();
+    let claims: Vec<String> = claims
+        .map(|digest| {
+            format!("the image states the {} {}, which was not computed again", digest.algorithm, digest.hex)
+        })
+        .collect();
+    opened.medium.limits.extend(claims);
+}
+
 /// The layers of a medium, as the record states them.
 pub(crate) fn layers(opened: &Opened) -> Vec<LayerStatement> {
     folder::layers(opened)
@@ -247,19 +310,17 @@ pub(crate) fn bare_statement(opened: &Opened, label: &str) -> MediumStatement {
 }
 
 /// What is said of the medium in the record: what it showed of itself, and what a person read off it.
-fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs) -> Result<MediumStatement, Failure> {
+fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs, digest: Option<Digest>) -> MediumStatement {
     let mut statement = bare_statement(opened, label);
     if let Some(tag) = &args.asset_tag {
         statement.ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });
     }
-    if args.digest_medium
-        && let Some(digest) = opened.image_sha256().context("digest of the medium")?
-    {
+    if let Some(digest) = digest {
         statement.ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
     }
     statement.ids.sort();
     statement.ids.dedup();
-    Ok(statement)
+    statement
 }
 
 /// Whether the medium shows an identity that the policy names for this label, and none that contradicts it: `true` where

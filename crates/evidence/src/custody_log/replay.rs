@@ -280,6 +280,7 @@ mod tests {
                 unreadable: 0,
                 issues: 0,
                 interrupted: false,
+                medium_sha256: None,
             }),
             "seal" => {
                 Action::PackageSeal(PackageSeal { package, tagmanifest: Digest([0; 32]), signatures: vec![] })

@@ -367,6 +367,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
             unreadable: 0,
             issues: 0,
             interrupted: false,
+            medium_sha256: None,
         }),
     );
 

@@ -61,7 +61,7 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     let signed_by: Vec<&Signer> = signers.iter().collect();
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
-    let ready = workplace::ready(&args.examine, &loaded, &case, &trust, console)?;
+    let ready = workplace::ready(&args.examine, &loaded, &case, &trust, extent == Extent::Volumes, console)?;
     let volumes = ready.opened.unread_sources();
     let sources = match extent {
         Extent::Files => ready.opened.sources.as_slice(),
@@ -129,7 +129,16 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
 
     let closed = writer.close().context("package")?;
     let ended = workplace::now();
-    let end = closed.end(tally.issues, tally.interrupted.is_some());
+    let after = match (&ready.opened.image, args.examine.digest_medium) {
+        (Some(image), true) => Some(workplace::whole_digest(image.as_ref(), &[])?.sha256),
+        _ => None,
+    };
+    let before = ready.medium.ids.iter().find(|id| id.kind == "image_sha256");
+    let altered = matches!((before, after), (Some(before), Some(after)) if before.value != after.hex());
+    if altered {
+        console.say("warning: the medium has another SHA-256 than before; the record says so");
+    }
+    let end = closed.end(tally.issues, tally.interrupted.is_some(), after);
     let unreadable = end.unreadable;
     case.append(workplace::statement(Action::AcquisitionEnd(end), "", &tool), &signed_by)
         .context("custody log")?;
@@ -185,7 +194,7 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
         fields.insert("unreadable".to_owned(), json!(unreadable));
     }
     console.result(&value, text)?;
-    let departs = ready.departs() || tally.interrupted.is_some() || !sealed;
+    let departs = ready.departs() || altered || tally.interrupted.is_some() || !sealed;
     Ok(if departs { Exit::Departures } else { Exit::Done })
 }
 

@@ -12,9 +12,7 @@ use scope::facts::{Kind, Stamp};
 use scope::{Digest, RawName};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use source::{
-    Entry, Layer, LayerState, MediumDigests, OpenOptions, Opened, Source, WalkEvent, WalkOptions, digests,
-};
+use source::{Entry, Layer, LayerState, MediumDigests, OpenOptions, Opened, Source, WalkEvent, WalkOptions};
 
 use crate::cli::{MediumInfoArgs, MediumListArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
@@ -24,10 +22,7 @@ use crate::{load, workplace};
 pub(super) fn info(args: &MediumInfoArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let opened = open(&args.medium)?;
     let digests = match (&opened.image, args.digest) {
-        (Some(image), true) => {
-            let stored = &opened.medium.stored;
-            Some(digests(image.as_ref(), stored, &mut |_| {}).context("digest of the medium")?)
-        }
+        (Some(image), true) => Some(workplace::whole_digest(image.as_ref(), &opened.medium.stored)?),
         _ => None,
     };
     let wrong = digests.as_ref().is_some_and(|found| found.differing().next().is_some());

@@ -119,6 +119,7 @@ fn another_package_of_the_medium_is_no_departure() {
         unreadable: 0,
         issues: 0,
         interrupted: false,
+        medium_sha256: None,
     };
     let seal = |package| {
         let signatures =
