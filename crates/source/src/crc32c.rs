@@ -1,6 +1,6 @@
-//! CRC-32C (Castagnoli), as ext4, its journal, btrfs and VHDX use it: seeded, not inverted at the end.
+//! CRC-32C (Castagnoli), as ext4, its journal, btrfs, XFS and VHDX use it: seeded, not inverted at the end.
 
-/// Continues `crc` over `bytes`. Every user begins with all ones; btrfs and VHDX invert the last value.
+/// Continues `crc` over `bytes`. Every user begins with all ones; btrfs, XFS and VHDX invert the last value.
 pub(crate) fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(crc, |crc, byte| {
         let [low, ..] = crc.to_le_bytes();

@@ -43,3 +43,16 @@ pub(crate) fn be64(bytes: &[u8], at: usize) -> Option<u64> {
 pub(crate) fn wide(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
+
+/// A UUID as Linux writes it.
+pub(crate) fn uuid(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(36);
+    for (index, byte) in bytes.iter().enumerate() {
+        if matches!(index, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
+    }
+    text
+}

@@ -37,6 +37,7 @@ pub(crate) fn recognise(head: &[u8]) -> Option<&'static Kind> {
 
 /// INVARIANT: a mark that others may bear by chance comes after theirs.
 const KINDS: &[Kind] = &[
+    Kind { name: "an XFS file system", fits: crate::xfs::is_xfs, open: crate::xfs::open },
     Kind { name: "an ext2, ext3 or ext4 file system", fits: crate::ext::is_ext, open: crate::ext::open },
     Kind { name: "a btrfs file system", fits: crate::btrfs::is_btrfs, open: crate::btrfs::open },
     Kind { name: "an NTFS volume", fits: crate::ntfs::is_ntfs, open: crate::ntfs::open },

@@ -38,6 +38,7 @@ mod survey;
 mod unread;
 mod volumes;
 mod walker;
+mod xfs;
 
 pub use bytes::{ByteSource, ReadFault};
 pub use digests::{MediumDigests, digests};

@@ -129,7 +129,7 @@ impl Superblock {
             inode_size: if revision == 0 { 128 } else { le16(raw, 0x58)? },
             first_inode: if revision == 0 { 11 } else { le32(raw, 0x54)? },
             desc_size: if wide_blocks { le16(raw, 0xFE)? } else { 32 },
-            uuid: uuid_text(uuid),
+            uuid: crate::field::uuid(uuid),
             journal_inode: Some(le32(raw, 0xE0)?)
                 .filter(|inode| compat & COMPAT_HAS_JOURNAL != 0 && *inode != 0),
             last_orphan: le32(raw, 0xE8)?,
@@ -318,19 +318,6 @@ impl Superblock {
 /// Groups count clusters of at most this many blocks (bigalloc: 256 MiB clusters of 1 KiB blocks would be more; none are made).
 const MAX_CLUSTER_RATIO: u32 = 1 << 10;
 const CREATOR_HURD: u32 = 1;
-
-/// A UUID as Linux writes it.
-fn uuid_text(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        let _ = write!(text, "{byte:02x}"); // writing to a String cannot fail
-    }
-    text
-}
 
 pub(crate) fn corrupt(what: &str) -> SourceError {
     SourceError::Corrupt(what.to_owned())

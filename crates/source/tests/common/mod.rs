@@ -18,7 +18,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scope::facts::{Kind, TimeKind};
+use scope::facts::{Attribute, Kind, TimeKind};
 use source::{Entry, Issue, Source, WalkEvent, WalkReport};
 
 /// What is compared of one item.
@@ -105,11 +105,13 @@ pub fn expected(root: &Path) -> BTreeMap<Vec<u8>, Seen> {
         let relative = path.strip_prefix(root).unwrap().as_os_str().as_bytes();
         let mut attributes = Vec::new();
         if kind == Kind::File || kind == Kind::Directory {
-            let mut names = vec![0; 4096];
+            let mut names = vec![0; 1 << 16];
             let count = rustix::fs::llistxattr(&path, names.as_mut_slice()).unwrap();
             for name in names[..count].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
-                let mut value = vec![0; 4096];
-                let count = rustix::fs::lgetxattr(&path, name, value.as_mut_slice()).unwrap();
+                let mut value = vec![0; 1 << 16];
+                let count = rustix::fs::lgetxattr(&path, name, value.as_mut_slice())
+                    .unwrap()
+                    .min(Attribute::MAX_VALUE);
                 attributes.push((name.to_vec(), value[..count].to_vec()));
             }
             attributes.sort();
