@@ -308,6 +308,41 @@ fn a_damaged_superblock_has_copies() {
     }
 }
 
+/// Version 4 has no checksums: bits of an inode can be set as if its file system had.
+#[test]
+fn blocks_never_written_realtime_content_and_counts_that_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(image) = small(folder.path(), &["-m", "crc=0"], false) else { return };
+    let original = Altered::new(&image);
+    let is_content = |(_, sector): &&(u64, Vec<u8>)| {
+        sector.starts_with(b"IN\x81") && sector[56..64] == 20_000_u64.to_be_bytes()
+    };
+    let used = used(&image);
+    let (inode, _) = used.iter().find(is_content).unwrap();
+    let contents = |bytes: Altered| {
+        let source = file_system(Arc::new(bytes)).unwrap();
+        let walked = common::walk(source.as_ref());
+        let files = walked.entries.iter().filter(|entry| entry.facts.size == Some(20_000));
+        files.map(|entry| common::content(source.as_ref(), entry)).collect::<Vec<_>>()
+    };
+    let (noise, zeros) = (noise(20_000, 3), vec![0; 20_000]);
+    assert!(contents(original.clone()).iter().all(|content| *content == noise));
+    // The first bit of an extent: its blocks were never written, whatever they hold.
+    let found = contents(original.with(inode + 100, 0x80));
+    assert_eq!(found.len(), 5);
+    assert_eq!(found.iter().filter(|content| **content == noise).count(), 4);
+    assert_eq!(found.iter().filter(|content| **content == zeros).count(), 1);
+    for (at, flip, issue) in [
+        (91, 1, "the content stands on the realtime device"),
+        (71, 1, "the inode counts other blocks than its extents hold"),
+        (79, 1, "the inode counts other blocks than its extents hold"),
+    ] {
+        let outcome = survive(original.with(inode + at, flip), issue).unwrap();
+        let told = (&outcome.issues, &outcome.failed);
+        assert!(told.0.len() == 1 && told.0[0].starts_with(issue) && told.1.len() == 1, "{at}: {told:?}");
+    }
+}
+
 #[test]
 fn features_that_are_not_read_are_named() {
     let folder = tempfile::tempdir().unwrap();
