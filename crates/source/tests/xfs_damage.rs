@@ -343,6 +343,26 @@ fn blocks_never_written_realtime_content_and_counts_that_do_not_fit() {
     }
 }
 
+/// A superblock can claim groups without number; those that are not there are not looked at one by one.
+#[test]
+fn a_forged_count_of_groups_keeps_nobody_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(image) = small(folder.path(), &["-m", "crc=0"], false) else { return };
+    let original = Altered::new(&image);
+    let mut raw = [0; 512];
+    original.read_at(0, &mut raw).unwrap();
+    let groups = u32::MAX;
+    let blocks = u64::from(groups) * u64::from(u32::from_be_bytes(raw[84..88].try_into().unwrap()));
+    let mut forged = original.clone();
+    for (at, byte) in (8..).zip(blocks.to_be_bytes()).chain((88..).zip(groups.to_be_bytes())) {
+        forged.changes.push((at, raw[at as usize] ^ byte));
+    }
+    let began = Instant::now();
+    let outcome = survive(forged, "groups").unwrap();
+    assert!(outcome.limits.contains("its file system claims"), "{}", outcome.limits);
+    assert!(began.elapsed() < Duration::from_secs(5), "took {:?}", began.elapsed());
+}
+
 #[test]
 fn features_that_are_not_read_are_named() {
     let folder = tempfile::tempdir().unwrap();

@@ -21,8 +21,10 @@ pub(crate) struct InUse {
 
 /// Counts inodes in use, group by group. What cannot be read is counted, too.
 pub(crate) fn in_use(volume: &Volume) -> InUse {
-    let mut all = InUse::default();
-    for group in 0..volume.sb.groups {
+    let there = volume.groups_there();
+    let missing = volume.sb.groups.saturating_sub(there).into();
+    let mut all = InUse { unread: missing, ..InUse::default() };
+    for group in 0..there {
         let Ok(header) = Header::read(volume, group) else {
             all.unread = all.unread.saturating_add(1);
             continue;
@@ -38,7 +40,8 @@ pub(crate) fn in_use(volume: &Volume) -> InUse {
 
 /// Whether some group lists inodes that were deleted while open, or made without a name.
 pub(crate) fn has_unlinked(volume: &Volume) -> bool {
-    (0..volume.sb.groups).any(|group| Header::read(volume, group).is_ok_and(|header| header.has_unlinked))
+    (0..volume.groups_there())
+        .any(|group| Header::read(volume, group).is_ok_and(|header| header.has_unlinked))
 }
 
 /// The header of a group's inodes (`AGI`).

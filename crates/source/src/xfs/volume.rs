@@ -67,6 +67,13 @@ impl Volume {
         (group < self.sb.groups.into() && inner < self.sb.group_blocks.into()).then_some((group, inner))
     }
 
+    /// How many groups begin inside the bytes that there are: a forged superblock can count thousands of millions.
+    pub(crate) fn groups_there(&self) -> u32 {
+        let size = u64::from(self.sb.group_blocks).saturating_mul(self.sb.block_size.into());
+        let there = self.bytes.len().div_ceil(size.max(1));
+        u32::try_from(there).unwrap_or(u32::MAX).min(self.sb.groups)
+    }
+
     /// The number of the block `inner` of group `group`.
     pub(crate) fn block_of(&self, group: u32, inner: u32) -> u64 {
         u64::from(group).checked_shl(self.sb.group_log.into()).unwrap_or(u64::MAX) | u64::from(inner)
