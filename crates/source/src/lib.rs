@@ -23,9 +23,11 @@ pub mod probe;
 pub mod tree;
 pub mod walk;
 
+mod calendar;
 mod crc32c;
 mod device;
 mod digests;
+mod fat;
 mod field;
 mod file_system;
 mod image;
@@ -38,6 +40,7 @@ mod survey;
 mod unread;
 mod volumes;
 mod walker;
+mod wtf8;
 mod xfs;
 
 pub use bytes::{ByteSource, ReadFault};
