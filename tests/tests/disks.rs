@@ -1,0 +1,178 @@
+//! A partitioned disk, from the first look to the re-examination: what is read, what is named, what the court alone gets.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
+)]
+
+use std::fs::{self, File};
+use std::io::{Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use scenarios::reading::acquisition;
+use scenarios::story::Desk;
+use serde_json::Value;
+
+const GUID: &str = "4b433037-2011-4316-8000-00000000c0de";
+const MIB: u64 = 1 << 20;
+
+/// Runs a program of others; `false` where it is not here, which CI does not excuse.
+fn made_by(program: &str, words: &[&str]) -> bool {
+    match Command::new(program).args(words).stdin(Stdio::null()).output() {
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{program} {words:?}: {said}");
+            true
+        }
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "`{program}` is absent in CI: {error}");
+            println!("did not run: `{program}` is not here");
+            false
+        }
+    }
+}
+
+/// A disk with a GPT: an ext4 file system with a tenant's site, and an encrypted volume of 3 MiB.
+fn disk(folder: &Path) -> Option<()> {
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("opt/panel")).unwrap();
+    fs::create_dir_all(tree.join("home/other/Maildir")).unwrap();
+    fs::write(tree.join("opt/panel/gate.php"), "<?php // the panel\n").unwrap();
+    fs::write(tree.join("home/other/Maildir/1"), "a letter of somebody else\n").unwrap();
+    let disk = folder.join("disk.img");
+    let image = File::create(&disk).unwrap();
+    image.set_len(16 * MIB).unwrap();
+    let place = disk.to_str().unwrap();
+    made_by("sgdisk", &["-U", GUID, "-n1:2048:+8M", "-n2:0:+3M", place]).then_some(())?;
+    let ext = folder.join("ext.img");
+    made_by("mke2fs", &["-q", "-t", "ext4", "-d", tree.to_str().unwrap(), ext.to_str().unwrap(), "8M"])
+        .then_some(())?;
+    let mut image = File::options().write(true).open(&disk).unwrap();
+    image.seek(SeekFrom::Start(MIB)).unwrap();
+    image.write_all(&fs::read(&ext).unwrap()).unwrap();
+    image.seek(SeekFrom::Start(9 * MIB)).unwrap();
+    let mut volume = b"LUKS\xba\xbe\x00\x02".to_vec();
+    volume
+        .extend((0..3 * MIB - 8).map(|at| u8::try_from(at.wrapping_mul(2_654_435_761) >> 7 & 0xFF).unwrap()));
+    image.write_all(&volume).unwrap();
+    fs::write(folder.join("luks.img"), &volume).unwrap();
+    Some(())
+}
+
+/// A desk with that disk, and a policy for it that was approved.
+fn desk(unread: &str) -> Option<Desk> {
+    let desk = Desk::with_open_case();
+    let target = format!("unread_volumes = \"{unread}\"\nmedia = [{{ label = \"KC07\", gpt = \"{GUID}\" }}]");
+    desk.policy_with(&[("media ", &target)]);
+    disk(&desk.path(""))?;
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    Some(desk)
+}
+
+const DISK: &str = "--policy {dir}/policy --medium {dir}/disk.img --case {case} --trust {trust} {both}";
+
+#[test]
+fn a_disk_is_described_without_names() {
+    let Some(desk) = desk("name") else { return };
+    let ran = desk.run("ambit medium info {dir}/disk.img --digest").exits(0);
+    for words in [
+        "GPT partition table, 2 partitions",
+        "gpt:1               1048576         8388608  an ext2, ext3 or ext4 file system",
+        "gpt:2               9437184         3145728  a LUKS-encrypted volume",
+        "no partition covers it",
+        GUID,
+    ] {
+        assert!(ran.out.contains(words), "`{words}`: {ran}");
+    }
+    assert!(!ran.to_string().contains("panel"), "{ran}");
+    let value = desk.run("ambit medium info --json {dir}/disk.img").exits(0).json();
+    assert_eq!(value["volumes"][0]["place"], "gpt:1");
+    assert_eq!(value["sha256"], Value::Null);
+    let before = desk.run("ambit medium list {dir}/disk.img").exits(1);
+    assert!(before.says("--i-may-see-names").out.is_empty());
+}
+
+#[test]
+fn a_listing_shows_names_and_leaves_an_event() {
+    let Some(desk) = desk("name") else { return };
+    let list = "ambit medium list {dir}/disk.img --i-may-see-names --digest --case {case}";
+    // Without a signer nothing is shown: the look could not be put on the log.
+    assert!(desk.run(list).exits(1).out.is_empty());
+    let ran = desk.run(&format!("{list} {{examiner}}")).exits(0);
+    let lines: Vec<Value> = ran.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let gate = lines.iter().find(|line| line["paths"][0] == "/opt/panel/gate.php").expect("the panel");
+    assert!(gate["locator"].as_str().unwrap().starts_with("gpt:1/ext4:"), "{gate}");
+    assert_eq!(gate["sha256"], scope_digest(b"<?php // the panel\n"));
+    assert_eq!(gate["deleted"], false);
+    let events: Vec<String> = scenarios::reading::files_below(&desk.path("case/custody"))
+        .into_iter()
+        .filter(|(name, _)| name.ends_with("event.json"))
+        .map(|(_, bytes)| String::from_utf8(bytes).unwrap())
+        .collect();
+    assert!(events.iter().any(|event| event.contains("\"purpose\": \"list\"")), "{events:?}");
+}
+
+fn scope_digest(bytes: &[u8]) -> String {
+    scope::Digest::of(bytes).to_string()
+}
+
+#[test]
+fn files_are_captured_and_the_encrypted_volume_is_the_courts() {
+    let Some(desk) = desk("preserve") else { return };
+    let ran = desk.run(&format!("ambit capture --digest-medium {DISK} --out {{dir}}/files.ambit")).exits(0);
+    ran.says("gpt:2: a LUKS-encrypted volume, not read");
+    let files = acquisition(&desk.path("files.ambit"));
+    assert!(
+        files.limits.iter().any(|limit| limit.starts_with("gpt:2: a LUKS-encrypted volume")),
+        "{files:?}"
+    );
+    let states: Vec<&str> = files.layers.iter().map(|layer| layer.state.as_str()).collect();
+    assert_eq!(states, ["divided", "gap", "gap", "read", "unread"], "{:?}", files.layers);
+
+    desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit")).exits(0);
+    let volumes = acquisition(&desk.path("volumes.ambit"));
+    let counts: Vec<String> = volumes.inventory.counts.keys().map(ToString::to_string).collect();
+    assert_eq!(counts, ["held:unread-volumes"]);
+
+    for package in ["files", "volumes"] {
+        let audit = format!(
+            "ambit-verify audit {{dir}}/{package}.ambit --trust {{trust}} --identity {{keys}}/auditor.age \
+             --against {{dir}}/disk.img"
+        );
+        let ran = desk.run(&audit).exits(0);
+        assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+    }
+
+    // The court opens it; the case team cannot.
+    let open = |who: &str, to: &str| {
+        desk.run(&format!(
+            "ambit open {{dir}}/volumes.ambit --trust {{trust}} --identity {{keys}}/{who}.age \
+             --set held:unread-volumes --out {{dir}}/{to}"
+        ))
+    };
+    assert_ne!(open("case-team", "no").exit, 0);
+    open("court", "court").exits(0);
+    let wanted = fs::read(desk.path("luks.img")).unwrap();
+    let found = scenarios::reading::files_below(&desk.path("court"));
+    assert!(found.values().any(|bytes| *bytes == wanted), "{:?}", found.keys());
+
+    // Another disk of the same kind does not match.
+    let mut image = File::options().write(true).open(desk.path("disk.img")).unwrap();
+    image.seek(SeekFrom::Start(9 * MIB + 4096)).unwrap();
+    image.write_all(b"x").unwrap();
+    let audit = "ambit-verify audit {dir}/volumes.ambit --trust {trust} --identity {keys}/auditor.age --against {dir}/disk.img";
+    assert!(desk.run(audit).exits(2).out.contains("NOT MATCHED"));
+}
+
+#[test]
+fn a_volume_is_not_taken_where_the_order_does_not_say_so() {
+    let Some(desk) = desk("name") else { return };
+    let ran = desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit"));
+    ran.exits(2).says("lets a volume that cannot be read be named, and not taken");
+    assert!(!desk.path("volumes.ambit").exists());
+}
