@@ -1,5 +1,6 @@
 //! What the walker asks of an ext file system: nodes, directories, counters, content.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use scope::RawName;
@@ -146,6 +147,38 @@ impl walker::Volume for Nodes {
         coverage
     }
 
+    /// Inodes that are free and not blank: what they were, without a name, since nothing certain leads to them.
+    fn deleted(&self, each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {
+        let mut issues = Vec::new();
+        for group in 0..self.volume.groups() {
+            let free = match self.volume.free_inodes(group) {
+                Ok(free) => free,
+                Err(error) if issues.len() < MAX_ISSUES => {
+                    issues.push(format!("deleted inodes of group {group} could not be looked for: {error}"));
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            for number in free {
+                let Ok(inode) = self.volume.inode(number) else { continue };
+                if inode.mode == 0 && inode.times.iter().all(|stamp| stamp.ns == 0) {
+                    continue;
+                }
+                let mut facts = self.facts(number.into(), Some(inode.generation), Kind::Deleted);
+                facts.size = inode.sound_size(&self.volume.sb).filter(|_| inode.kind().has_content());
+                facts.times.clone_from(&inode.times);
+                facts.uid = Some(inode.uid.into());
+                facts.gid = Some(inode.gid.into());
+                facts.mode = Some((inode.mode & 0o7777).into());
+                let locator = self.locator(number.into(), Some(inode.generation));
+                if each(Entry { locator, facts, node: NodeId::new(number.into()) }).is_break() {
+                    return issues;
+                }
+            }
+        }
+        issues
+    }
+
     fn content(self: Arc<Self>, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
         let inode = self.inode(entry.node)?;
         if inode.kind() != Kind::File {
@@ -170,5 +203,7 @@ fn node_name(number: u64, generation: Option<u32>) -> String {
 }
 
 const ROOT: u64 = 2;
+/// Groups of which a damaged bitmap is told, one by one.
+const MAX_ISSUES: usize = 100;
 /// Longest link target: Linux writes at most one block, and PATH_MAX is 4096.
 const MAX_TARGET: u64 = 1 << 16;

@@ -52,6 +52,7 @@ mod incompat {
 mod ro_compat {
     pub(super) const SPARSE_SUPER: u32 = 0x1;
     pub(super) const HUGE_FILE: u32 = 0x8;
+    pub(super) const GROUP_CSUM: u32 = 0x10;
     pub(super) const METADATA_CSUM: u32 = 0x400;
     pub(super) const KNOWN: u32 = 0x1_FFFF;
 }
@@ -268,6 +269,11 @@ impl Superblock {
     /// Whether the file system has a journal, inside it or elsewhere.
     pub(crate) fn has_journal(&self) -> bool {
         self.compat & COMPAT_HAS_JOURNAL != 0
+    }
+
+    /// Whether group descriptors have checksums, and with them counts of inodes never used.
+    pub(crate) fn has_group_checksums(&self) -> bool {
+        self.ro_compat & (ro_compat::GROUP_CSUM | ro_compat::METADATA_CSUM) != 0
     }
 
     /// Whether directory entries carry the kind of what they name; without, the byte is the upper half of the length.

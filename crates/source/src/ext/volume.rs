@@ -20,8 +20,14 @@ pub(crate) struct Volume {
     pub(crate) limits: Vec<String>,
 }
 
+/// Flag of a group descriptor: its inode table was never written to.
+const INODES_UNUSED: u16 = 0x1;
+
 /// What a group descriptor says that matters here.
 struct Group {
+    inode_bitmap: u64,
+    /// Inodes at the end of the group's table that were never in use, or all of them.
+    never_used: u32,
     inode_table: u64,
     free_inodes: u32,
 }
@@ -136,12 +142,45 @@ impl Volume {
         let fields = || {
             let high32 = |at| if raw.len() >= 64 { le32(&raw, at) } else { Some(0) };
             let high16 = |at| if raw.len() >= 64 { le16(&raw, at) } else { Some(0) };
+            let all = le16(&raw, 0x12)? & INODES_UNUSED != 0 && self.sb.has_group_checksums();
+            let unused = match self.sb.has_group_checksums() {
+                true => u32::from(high16(0x32)?) << 16 | u32::from(le16(&raw, 0x1C)?),
+                false => 0,
+            };
             Some(Group {
+                inode_bitmap: wide(le32(&raw, 0x4)?, high32(0x24)?),
+                never_used: if all { self.sb.inodes_per_group } else { unused },
                 inode_table: wide(le32(&raw, 0x8)?, high32(0x28)?),
                 free_inodes: u32::from(high16(0x2E)?) << 16 | u32::from(le16(&raw, 0xE)?),
             })
         };
         fields().ok_or_else(|| corrupt("a group descriptor is cut short"))
+    }
+
+    /// How many groups of inodes there are.
+    pub(crate) fn groups(&self) -> u64 {
+        self.sb.groups()
+    }
+
+    /// The inodes of a group that its bitmap says are free, and that may have been in use.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the descriptor or the bitmap cannot be read.
+    pub(crate) fn free_inodes(&self, number: u64) -> Result<Vec<u32>, SourceError> {
+        let group = self.group(number)?;
+        let bitmap = self.block(group.inode_bitmap)?;
+        let first =
+            u32::try_from(number).ok().and_then(|number| number.checked_mul(self.sb.inodes_per_group));
+        let first = first.ok_or_else(|| corrupt("a group beyond the end of the file system"))?;
+        let used = self.sb.inodes_per_group.saturating_sub(group.never_used);
+        let is_free = |slot: u32| {
+            let byte = usize::try_from(slot / 8).ok().and_then(|at| bitmap.get(at));
+            byte.is_some_and(|byte| byte >> (slot % 8) & 1 == 0)
+        };
+        let slots = (0..used).filter(|slot| is_free(*slot));
+        let numbers = slots.filter_map(|slot| first.checked_add(slot)?.checked_add(1));
+        Ok(numbers.filter(|inode| (self.sb.first_inode..=self.sb.inodes_count).contains(inode)).collect())
     }
 
     /// Inodes in use by the group descriptors' counters, without the reserved ones but with the root.
