@@ -24,6 +24,10 @@ pub enum Probe {
 pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
     let head = head(bytes)?;
     let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
+    let far = read(bytes, FAR, VMFS.len() as u64)?;
+    if far == VMFS {
+        return Ok(Probe::Known("a VMFS volume", OTHER));
+    }
     let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
     Ok(match known.next() {
         Some(signature) => Probe::Known(signature.name, signature.next),
@@ -83,6 +87,10 @@ const HEAD: u64 = 68 << 10;
 /// Containers that end in their header end in 512 bytes.
 const TAIL: u64 = 512;
 
+/// Where VMFS has its mark, far behind all others.
+const FAR: u64 = 1 << 20;
+const VMFS: &[u8] = b"\x0D\xD0\x01\xC0";
+
 const LVM: &str = "an LVM physical volume";
 const RAID: &str = "a member of a Linux RAID";
 const MBR: &str = "a disk with an MBR partition table";
@@ -136,6 +144,8 @@ const SIGNATURES: &[Signature] = &[
     at_head(0, b"LABELONE", LVM, ACTIVATE),
     at_head(0x1000, b"\xFC\x4E\x2B\xA9", RAID, ACTIVATE),
     at_head(0, b"\xFC\x4E\x2B\xA9", RAID, ACTIVATE),
+    // The first pair of a ZFS label's list, which stands 16 KiB into the device.
+    at_head(0x4018, b"version\0", "a ZFS member", OTHER),
     at_head(3, b"NTFS    ", "an NTFS volume", MOUNT),
     at_head(3, b"EXFAT   ", "an exFAT volume", MOUNT),
     at_head(3, b"ReFS\x00", "a ReFS volume", OTHER),
@@ -182,6 +192,13 @@ mod tests {
             image[at..at + signature.magic.len()].copy_from_slice(signature.magic);
             assert_eq!(probe(&image).unwrap(), Probe::Known(signature.name, signature.next));
         }
+    }
+
+    #[test]
+    fn a_mark_far_behind_the_others_is_found() {
+        let mut image = vec![0; 2 << 20];
+        image[1 << 20..][..4].copy_from_slice(VMFS);
+        assert_eq!(probe(&image).unwrap(), Probe::Known("a VMFS volume", OTHER));
     }
 
     #[test]
