@@ -50,7 +50,12 @@ pub fn every_item(
     let volume = source.info().case_rule;
     let closed = |path: &RawName| examiner.policy().is_closed(path, volume);
     let target = examiner.policy().target();
-    let options = WalkOptions { closed: &closed, streams: target.streams, deleted: target.deleted };
+    let options = WalkOptions {
+        closed: &closed,
+        closes: !target.closed.is_empty(),
+        streams: target.streams,
+        deleted: target.deleted,
+    };
     let report = source.walk_with(&options, &mut |event| match event {
         WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
         WalkEvent::Item(entry) => match examiner.examine(&entry, source) {

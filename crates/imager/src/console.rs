@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::Write;
 
 use serde::Serialize;
+use source::Reader;
 
 /// How a command ended; the number is the process's exit code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -86,11 +87,17 @@ pub(crate) struct Console<'a> {
     out: &'a mut dyn Write,
     err: &'a mut dyn Write,
     json: bool,
+    reader: Reader,
 }
 
 impl<'a> Console<'a> {
-    pub(crate) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, json: bool) -> Self {
-        Self { out, err, json }
+    pub(crate) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, json: bool, reader: Reader) -> Self {
+        Self { out, err, json, reader }
+    }
+
+    /// Where media are parsed: in this process or in one of its own.
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// Words to the person at the keyboard. A closed terminal stops nothing.

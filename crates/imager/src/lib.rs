@@ -17,18 +17,33 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use source::Reader;
 
 pub use console::{Exit, Failure};
 
-/// Runs one command.
+/// Runs one command: the whole of the program `ambit`.
 ///
-/// Results are written to `out`, words to the person at the keyboard to `err`.
+/// Results are written to `out`, words to the person at the keyboard to `err`. Images and devices are parsed by this
+/// program again, in processes that do nothing else.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    ExitCode::from(run_to_exit(args, out, err) as u8)
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = source::guard::serve_if_asked(&args) {
+        return ExitCode::from(code);
+    }
+    ExitCode::from(run_with(Reader::this_program(), args, out, err) as u8)
 }
 
-/// As [`run`], for callers in the same process.
+/// As [`run`], for callers in the same process, where media are parsed too.
 pub fn run_to_exit(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    run_with(Reader::Here, args, out, err)
+}
+
+pub(crate) fn run_with(
+    reader: Reader,
     args: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -37,7 +52,7 @@ pub fn run_to_exit(
         Ok(cli) => cli,
         Err(error) => return console::usage(&error, out, err),
     };
-    let mut console = console::Console::new(out, err, cli.json);
+    let mut console = console::Console::new(out, err, cli.json, reader);
     match command::run(cli.command, &mut console) {
         Ok(exit) => exit,
         Err(failure) => {

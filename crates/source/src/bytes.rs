@@ -94,6 +94,7 @@ impl ByteSource for RawFile {
         let fault = |reason: String| ReadFault { offset, length: asked, reason };
         let left = self.len.saturating_sub(offset);
         let want = usize::try_from(left.min(asked)).map_err(|_| fault("longer than memory".into()))?;
+        let _reading = crate::guard::reading();
         let mut done = 0;
         while done < want {
             let at = offset.checked_add(length(done)).ok_or_else(|| fault("offset overflows".into()))?;

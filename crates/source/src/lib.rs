@@ -12,13 +12,14 @@
 //!
 //! Start with [`open()`]. The cast: [`bytes`] (an image as bytes), [`mod@probe`]
 //! (what those bytes are), [`walk`] (what every source offers), [`tree`] (a
-//! mounted directory), [`file_system()`] (what is read by our own code), [`exact`]
+//! mounted directory), [`guard`] (the process that parses), [`file_system()`] (what is read by our own code), [`exact`]
 //! (streams that deliver their declared length or an error).
 
 mod btrfs;
 pub mod bytes;
 pub mod exact;
 mod ext;
+pub mod guard;
 pub mod probe;
 pub mod tree;
 pub mod walk;
@@ -47,6 +48,7 @@ pub use bytes::{ByteSource, ReadFault};
 pub use digests::{MediumDigests, digests};
 pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
+pub use guard::Reader;
 pub use image::{ImageError, StoredDigest};
 pub use medium::{Layer, LayerState, Medium, Opened, UnreadVolume};
 pub use open::{OpenError, OpenOptions, open, open_set};

@@ -10,6 +10,7 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::bytes::{ByteSource, RawFile};
 use crate::device;
+use crate::guard::Reader;
 use crate::image::{ImageError, container};
 use crate::medium::{LayerState, Medium, Opened};
 use crate::survey::survey;
@@ -23,6 +24,8 @@ pub struct OpenOptions {
     pub writable_source: bool,
     /// Open a medium of which no file can be read, too: for its layers, and for its volumes as they are.
     pub bare: bool,
+    /// Where an image or a device is parsed: in this process, or in one of its own.
+    pub reader: Reader,
 }
 
 /// Why a medium is not opened. What it is, and what to do now.
@@ -92,6 +95,12 @@ pub enum OpenError {
         #[source]
         error: SourceError,
     },
+    /// The process that was to read the medium ended, or refused in words of its own.
+    #[error("{what}")]
+    Apart {
+        /// What happened, with the path.
+        what: String,
+    },
 }
 
 /// Opens a medium: a mounted directory, an image in any container that is read, or a block device.
@@ -121,6 +130,9 @@ pub fn open_set(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, Open
             [only] => open_tree(only, options),
             _ => Err(unsupported(first, "a directory among the drives of a set", "Give it alone")),
         };
+    }
+    if let Reader::Process(apart) = &options.reader {
+        return crate::guard::open(paths, apart, options);
     }
     let mut medium = Medium::default();
     let mut disks = Vec::new();

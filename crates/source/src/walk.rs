@@ -60,6 +60,8 @@ pub trait Source: Send + Sync {
 pub struct WalkOptions<'a> {
     /// A directory whose path is closed is an item, and is not entered: nothing below it is looked for.
     pub closed: &'a dyn Fn(&RawName) -> bool,
+    /// Whether `closed` says yes to anything. Where it does not, a source may leave it unasked.
+    pub closes: bool,
     /// Whether named streams are items of their own.
     pub streams: bool,
     /// Whether deleted entries are items.
@@ -69,7 +71,7 @@ pub struct WalkOptions<'a> {
 impl Default for WalkOptions<'_> {
     /// Every directory open, streams, no deleted entries.
     fn default() -> Self {
-        Self { closed: &|_| false, streams: true, deleted: false }
+        Self { closed: &|_| false, closes: true, streams: true, deleted: false }
     }
 }
 

@@ -10,7 +10,7 @@ use evidence::report::{Report, escape};
 use evidence::trust::{MAX_TRUST, Trust};
 use evidence::verify::{VerifyOptions, audit as replay, verify as check};
 use folder::{Folder, audit_against, read_keys};
-use source::OpenOptions;
+use source::{OpenOptions, Reader};
 use zeroize::Zeroizing;
 
 use crate::Failure;
@@ -39,7 +39,7 @@ pub(crate) fn trust(args: &TrustArgs) -> Result<String, Failure> {
 }
 
 /// `ambit-verify audit PKG`.
-pub(crate) fn audit(args: &AuditArgs, err: &mut dyn Write) -> Result<Report, Failure> {
+pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Result<Report, Failure> {
     if args.check.identities.is_empty() {
         return Err(Failure::new("an audit opens the ledger, and no key was given")
             .hint("give --identity FILE, the auditor's or the court's"));
@@ -48,7 +48,7 @@ pub(crate) fn audit(args: &AuditArgs, err: &mut dyn Write) -> Result<Report, Fai
     match args.against.as_slice() {
         [] => Ok(replay(&files, &trust, &options, |_| ())),
         medium => {
-            let open = OpenOptions { writable_source: args.writable_source, bare: true };
+            let open = OpenOptions { writable_source: args.writable_source, bare: true, reader };
             audit_against(&files, &trust, &options, medium, &open).map_err(Failure::new)
         }
     }

@@ -12,14 +12,30 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use source::Reader;
 
-/// Runs one check. The report is written to `out`, errors to `err`.
+/// Runs one check: the whole of the program `ambit-verify`. The report is written to `out`, errors to `err`.
+///
+/// Images and devices are parsed by this program again, in processes that do nothing else.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    ExitCode::from(run_to_code(args, out, err))
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(code) = source::guard::serve_if_asked(&args) {
+        return ExitCode::from(code);
+    }
+    ExitCode::from(run_with(Reader::this_program(), args, out, err))
 }
 
-/// As [`run`], for callers in the same process: 0, 1, 2 or 3.
+/// As [`run`], for callers in the same process, where media are parsed too: 0, 1, 2 or 3.
 pub fn run_to_code(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    run_with(Reader::Here, args, out, err)
+}
+
+fn run_with(
+    reader: Reader,
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
     let cli = match cli::Cli::try_parse_from(args) {
         Ok(cli) => cli,
         // clap's own exit code for a usage error is 2, which here means "the answer is no".
@@ -50,7 +66,7 @@ pub fn run_to_code(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write
         _ => false,
     };
     let outcome = match (&cli.command, &cli.verify) {
-        (Some(cli::Command::Audit(args)), _) => check::audit(args, err),
+        (Some(cli::Command::Audit(args)), _) => check::audit(args, reader, err),
         (None, Some(args)) => check::verify(args, err),
         _ => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),
     };

@@ -176,9 +176,9 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
     let medium = [stage.path("medium.img")];
     let mut audit_options = options();
     audit_options.identities = identities;
+    let open = source::OpenOptions { reader: console.reader().clone(), ..source::OpenOptions::default() };
     let audited =
-        folder::audit_against(&files, &trust_bytes, &audit_options, &medium, &source::OpenOptions::default())
-            .map_err(Failure::new)?;
+        folder::audit_against(&files, &trust_bytes, &audit_options, &medium, &open).map_err(Failure::new)?;
     stage.show_report(console, &audited);
 
     stage.heading(console, "The case team opens what was captured");
@@ -248,7 +248,8 @@ impl Stage {
         self.print_command(console, "", words);
         let args = std::iter::once("ambit".to_owned()).chain(words.iter().map(|word| self.fill(word)));
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let exit = crate::run_to_exit(args.map(OsString::from), &mut out, &mut err);
+        let reader = console.reader().clone();
+        let exit = crate::run_with(reader, args.map(OsString::from), &mut out, &mut err);
         for text in [&err, &out] {
             for line in String::from_utf8_lossy(text).lines() {
                 console.say(format_args!("  {line}"));

@@ -20,7 +20,7 @@ use crate::{load, workplace};
 
 /// `ambit medium info`: layers, volumes, gaps, counters. No name of a file, and no event: nothing was looked into.
 pub(super) fn info(args: &MediumInfoArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let opened = open(&args.medium)?;
+    let opened = open(&args.medium, console)?;
     let digests = match (&opened.image, args.digest) {
         (Some(image), true) => Some(workplace::whole_digest(image.as_ref(), &opened.medium.stored)?),
         _ => None,
@@ -39,7 +39,7 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
         )
         .hint("give --i-may-see-names if you may; `ambit medium info` shows none"));
     }
-    let opened = open(&args.medium)?;
+    let opened = open(&args.medium, console)?;
     let sources: Vec<&dyn Source> = opened
         .sources
         .iter()
@@ -86,9 +86,9 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
     Ok(Exit::Done)
 }
 
-fn open(paths: &[PathBuf]) -> Result<Opened, Failure> {
+fn open(paths: &[PathBuf], console: &Console<'_>) -> Result<Opened, Failure> {
     // Layers and counters are read without a write blocker's proof: nothing is taken.
-    let options = OpenOptions { writable_source: true, bare: true };
+    let options = OpenOptions { writable_source: true, bare: true, reader: console.reader().clone() };
     source::open_set(paths, &options).context("medium")
 }
 

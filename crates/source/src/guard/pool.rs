@@ -1,0 +1,176 @@
+//! The processes that read one medium, and what is done when one ends.
+
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::{io, mem};
+
+use scope::RawName;
+
+use super::Apart;
+use super::frame::{VERSION, ask, tell};
+use super::process::{Ended, Process};
+use super::words::{Begin, Refusal, Survey};
+use crate::open::{OpenError, OpenOptions};
+use crate::walk::SourceError;
+
+/// The processes that read one medium. Each has opened all of it; one that is idle takes what is asked next.
+pub(super) struct Pool {
+    /// The medium's paths, as they were given.
+    paths: Vec<PathBuf>,
+    apart: Apart,
+    /// What each process is told first.
+    begin: Vec<u8>,
+    /// What the medium was when it was opened: each process must find the same.
+    identity: String,
+    idle: Mutex<Vec<Process>>,
+}
+
+impl Pool {
+    /// Starts the first process, and has it open the medium.
+    pub(super) fn open(
+        paths: &[PathBuf],
+        apart: &Apart,
+        options: &OpenOptions,
+    ) -> Result<(Self, Survey), OpenError> {
+        let absolute = |path: &PathBuf| {
+            let path =
+                std::path::absolute(path).map_err(|error| OpenError::Io { path: path.clone(), error })?;
+            Ok(RawName(path.into_os_string().into_vec()))
+        };
+        let begin = Begin {
+            version: VERSION,
+            paths: paths.iter().map(absolute).collect::<Result<_, OpenError>>()?,
+            writable_source: options.writable_source,
+            bare: options.bare,
+            memory: apart.limits.memory,
+        };
+        let begin =
+            serde_json::to_vec(&begin).map_err(|error| OpenError::Apart { what: error.to_string() })?;
+        let mut pool = Self {
+            paths: paths.to_vec(),
+            apart: apart.clone(),
+            begin,
+            identity: String::new(),
+            idle: Mutex::default(),
+        };
+        let first = paths.first().cloned().unwrap_or_default();
+        let ended = |ended: Ended| OpenError::Apart {
+            what: format!("cannot read {}: the process that was to read it {ended}", first.display()),
+        };
+        let (process, survey) = pool.start().map_err(ended)?;
+        let survey = survey.map_err(|refusal| refusal.error(paths))?;
+        pool.identity = survey.identity();
+        pool.give(process);
+        Ok((pool, survey))
+    }
+
+    /// A process with the medium open, which does nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where none can be had, or the medium is not what it was.
+    pub(super) fn take(&self) -> Result<Process, SourceError> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(mut process) = idle else { break };
+            if process.is_alive() && settled(&mut process).is_ok() {
+                return Ok(process);
+            }
+        }
+        let (mut process, survey) = self.start().map_err(source_error)?;
+        match survey {
+            Ok(survey) if survey.identity() == self.identity => Ok(process),
+            Ok(_) => Err(SourceError::Changed(
+                process.broke("the medium is not what it was when it was opened").what,
+            )),
+            Err(refusal) => {
+                let refusal = refusal.error(&self.paths);
+                Err(SourceError::Io("opening the medium again", io::Error::other(refusal.to_string())))
+            }
+        }
+    }
+
+    /// Takes back a process that has answered all it was asked, or was asked to stop.
+    pub(super) fn give(&self, process: Process) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE {
+            idle.push(process);
+        }
+    }
+
+    fn start(&self) -> Result<(Process, Result<Survey, Refusal>), Ended> {
+        let mut process = Process::start(&self.apart)?;
+        process.ask(ask::BEGIN, &self.begin)?;
+        let (kind, holds) = process.frame()?;
+        let survey = match kind {
+            tell::SURVEY => serde_json::from_slice(&holds).map(Ok),
+            tell::REFUSED => serde_json::from_slice(&holds).map(Err),
+            _ => return Err(process.broke("it does not say what the medium is")),
+        };
+        let survey = survey.map_err(|_| process.broke("what it says of the medium is no survey"))?;
+        Ok((process, survey))
+    }
+}
+
+/// Takes what was still on its way when the process was asked to stop.
+fn settled(process: &mut Process) -> Result<(), Ended> {
+    let mut frames = 0_u32;
+    while mem::take(&mut process.stopping) {
+        let (kind, holds) = process.frame()?;
+        process.stopping = kind != tell::CANCELLED;
+        frames = frames.saturating_add(1);
+        if frames > MAX_LATE || (kind == tell::CANCELLED && !holds.is_empty()) {
+            return Err(process.broke("it does not stop"));
+        }
+    }
+    Ok(())
+}
+
+/// The end of a process as the error of what it was asked.
+pub(super) fn source_error(ended: Ended) -> SourceError {
+    SourceError::Io("the process that reads this volume", io::Error::other(ended))
+}
+
+/// How often a source's processes ended.
+#[derive(Default)]
+pub(super) struct Deaths {
+    ended: AtomicU32,
+    timed_out: AtomicU32,
+}
+
+impl Deaths {
+    /// Notes an end.
+    pub(super) fn note(&self, ended: &Ended) {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        if ended.timed_out {
+            self.timed_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether another process is worth its start.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where there were too many.
+    pub(super) fn allow(&self) -> Result<(), SourceError> {
+        let (ended, timed_out) = (self.ended.load(Ordering::Relaxed), self.timed_out.load(Ordering::Relaxed));
+        if ended < MAX_ENDED && timed_out < MAX_TIMED_OUT {
+            return Ok(());
+        }
+        let what =
+            format!("ended {ended} times, {timed_out} of them at a time limit; it is not started again");
+        Err(source_error(Ended { what, timed_out: false }))
+    }
+}
+
+/// Most processes that wait for work: a walk's, a stream's, and a few where a program reads several at once.
+const MAX_IDLE: usize = 4;
+/// Most frames that can be on their way to a program that has asked to stop: what a pipe and a buffer hold.
+const MAX_LATE: u32 = 1 << 20;
+/// Most ends of a source's processes. A start takes milliseconds, so that a thousand damaged files do not cost the next;
+/// a medium made to end every reader is given up after seconds.
+const MAX_ENDED: u32 = 1000;
+/// Most ends at a time limit: each may have cost a minute or more.
+const MAX_TIMED_OUT: u32 = 20;
