@@ -18,11 +18,13 @@ fn program() -> PathBuf {
     let program = test.parent().unwrap().parent().unwrap().join("examples/misbehave");
     static BUILT: std::sync::Once = std::sync::Once::new();
     BUILT.call_once(|| {
-        // `cargo test --test guard` alone does not build examples.
-        if !program.exists() {
-            let arguments = ["build", "-q", "--offline", "-p", "source", "--example", "misbehave"];
-            assert!(std::process::Command::new(env!("CARGO")).args(arguments).status().unwrap().success());
+        // `cargo test --test guard` alone does not build examples, and would start an old one.
+        let mut build = std::process::Command::new(env!("CARGO"));
+        build.args(["build", "-q", "--offline", "-p", "source", "--example", "misbehave"]);
+        if program.components().any(|part| part.as_os_str() == "release") {
+            build.arg("--release");
         }
+        assert!(build.status().unwrap().success());
     });
     program
 }
