@@ -307,7 +307,7 @@ fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
     }
 
     let closed = writer.close().unwrap();
-    let end = closed.end(0, false);
+    let end = closed.end(0, false, None);
     assert_eq!((end.items, end.captured, end.held, end.listed, end.left), (10, 5, 1, 2, 2));
     assert_eq!(end.unreadable, 2);
     let unsealed = world.finish(closed);
