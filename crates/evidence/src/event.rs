@@ -247,8 +247,8 @@ pub struct AcquisitionEnd {
     pub issues: u64,
     /// Whether the run was ended before the walk was.
     pub interrupted: bool,
-    /// SHA-256 of the whole medium after the last item; null where it was not computed.
-    #[serde(deserialize_with = "present")]
+    /// SHA-256 of the whole medium after the last item; absent where it was not computed.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub medium_sha256: Option<Digest>,
 }
 
@@ -452,6 +452,15 @@ where
     T: Deserialize<'de>,
 {
     Option::deserialize(deserializer)
+}
+
+/// Reads a field that may be absent, and is never null.
+fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Pretty-printed JSON and a line feed.

@@ -16,16 +16,8 @@ use source::{
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().parent().unwrap().join("examples/misbehave");
-    static BUILT: std::sync::Once = std::sync::Once::new();
-    BUILT.call_once(|| {
-        // `cargo test --test guard` alone does not build examples, and would start an old one.
-        let mut build = std::process::Command::new(env!("CARGO"));
-        build.args(["build", "-q", "--offline", "-p", "source", "--example", "misbehave"]);
-        if program.components().any(|part| part.as_os_str() == "release") {
-            build.arg("--release");
-        }
-        assert!(build.status().unwrap().success());
-    });
+    // `cargo test --test guard` alone does not build examples, and would start an old one or none.
+    assert!(program.exists(), "cargo build -p source --example misbehave makes {}", program.display());
     program
 }
 
