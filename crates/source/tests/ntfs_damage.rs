@@ -1,5 +1,5 @@
 //! Damaged and hostile NTFS volumes, and what is not read as content: an error or an issue, never a panic, a hang or a silent
-//! short read. And Debian's sample of a real volume.
+//! short read. And Debian's sample of a volume.
 
 #![allow(
     clippy::unwrap_used,
@@ -330,9 +330,9 @@ fn mutants_and_cut_images_are_read_to_an_end() {
     }
 }
 
-/// Debian's package `forensics-samples-ntfs`: a volume that Windows wrote to, with deleted files.
+/// Debian's package `forensics-samples-ntfs`: a volume that others made, with deleted files.
 #[test]
-fn a_real_volume_is_as_the_sleuth_kit_has_it() {
+fn a_volume_of_others_is_as_the_sleuth_kit_has_it() {
     let sample = Path::new("/usr/share/forensics-samples/fs.ntfs.xz");
     let ready = sample.exists() && has("fls");
     assert!(ready || std::env::var_os("CI").is_none(), "the sample or The Sleuth Kit is missing");
