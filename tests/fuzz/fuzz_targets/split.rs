@@ -1,0 +1,4 @@
+//! Changed files of split: opened, walked, read.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::disks(input, |_| ()));
