@@ -129,4 +129,38 @@ mod tests {
         check(Method::Zlib, ZLIB, 131_073, Err("13 bytes are said to unpack to 131073"));
         check(Method::Zstd, ZLIB, 30, Err("the Zstandard frame has no sound header"));
     }
+
+    /// Sixty lines, by zstd 1.5.
+    const ZSTD: &str = "\
+        28b52ffd603c076d0800e6532c14b0271d004853c48168a8b2dc3bc99492d44bd2952d00240022007bcdabafb3c78ddb\
+        66365b29bf94c97b227dae9a800d44310cc5101481c338140311202486c010181b03435108b5ced4742e4597c222213c\
+        f9493cf184cc22952e26678f331eee35b365554876e247240564e34d1c92df9a5d2eab7d32966f9ef9c623ad6a7ba5f5\
+        8e14f772d4cd9db533760f809977bee216f96da1324bba9e8853a2af68aa292c7908798e6688431bb3ec298b6bc876a8\
+        11909ccefbbf01d01b190e11246c8122c27ffeaf62ef8d784ef4e43823e9872fe239d153a37e1279d92e09ac8cccf9f0\
+        580d1e7327da942b5cec4e993b66ae30329f4e7c3a52de908a057f190431125c10c60e6000a40a\
+    ";
+
+    #[test]
+    fn nothing_that_is_packed_brings_it_down() {
+        let content: String =
+            (1..=60).map(|line| format!("line {line} and what is said in it {}\n", line * line)).collect();
+        let digit = |digit: u8| (digit as char).to_digit(16).unwrap() as u8;
+        let frame: Vec<u8> =
+            ZSTD.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect();
+        check(Method::Zstd, &frame, content.len(), Ok(content.as_bytes()));
+        let padded = [frame.clone(), vec![0; 900]].concat();
+        check(Method::Zstd, &padded, content.len(), Ok(content.as_bytes()));
+        for at in 0..frame.len() {
+            assert!(Method::Zstd.unpack(&frame[..at], content.len(), 4096).is_err(), "cut at {at}");
+            for change in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
+                let mut forged = frame.clone();
+                forged[at] ^= change;
+                let found = Method::Zstd.unpack(&forged, content.len(), 4096);
+                assert!(found.is_err() || found.is_ok_and(|bytes| bytes.len() == content.len()));
+            }
+        }
+        for at in 0..ZLIB.len() {
+            assert!(Method::Zlib.unpack(&ZLIB[..at], 30, 4096).is_err(), "cut at {at}");
+        }
+    }
 }

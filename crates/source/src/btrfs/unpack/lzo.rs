@@ -175,5 +175,26 @@ mod tests {
         check(&piece(&[18, b'z', 0x04, 0]), 6, None); // farther back than the beginning
         check(&[17 + 5, b'a', b'b', b'c', b'd', b'e'], 5, None); // no end
         check(&[], 5, None);
+        // Three bytes from farther back, after many literals: 2,100 of them, of which 18, 255 times 8, and 42 are counted.
+        let many: Vec<u8> = (0..2100_u32).map(|index| (index % 251) as u8).collect();
+        let far = [&[0; 9][..], &[42], &many, &[0, 0]].concat();
+        check(&piece(&far), 2103, Some(&[&many, &many[51..54]].concat()));
+    }
+
+    #[test]
+    fn nothing_that_is_packed_brings_it_down() {
+        let mut state = 1_u64;
+        for length in (0..64).cycle().take(20_000) {
+            let packed = std::iter::repeat_with(|| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8 & if state & 1 == 0 { 0xFF } else { 0x1F }
+            });
+            let packed: Vec<u8> = packed.take(length).collect();
+            assert!(unpack_piece(&packed, 500).is_none_or(|bytes| bytes.len() <= 500));
+            let total = [&u32::try_from(length).unwrap().to_le_bytes(), packed.as_slice()].concat();
+            assert!(unpack(&total, 500, 4096).map_or(0, |bytes| bytes.len()) <= 500);
+        }
     }
 }
