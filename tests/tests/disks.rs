@@ -125,7 +125,7 @@ fn scope_digest(bytes: &[u8]) -> String {
 fn files_are_captured_and_the_encrypted_volume_is_the_courts() {
     let Some(desk) = desk("preserve") else { return };
     let ran = desk.run(&format!("ambit capture --digest-medium {DISK} --out {{dir}}/files.ambit")).exits(0);
-    ran.says("gpt:2: a LUKS-encrypted volume, not read");
+    ran.says("gpt:2: a LUKS-encrypted volume, of which no file is read").prints("ambit image --to court");
     let files = acquisition(&desk.path("files.ambit"));
     assert!(
         files.limits.iter().any(|limit| limit.starts_with("gpt:2: a LUKS-encrypted volume")),

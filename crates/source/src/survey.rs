@@ -139,7 +139,10 @@ impl Survey {
             self.divide(found, table, file_system.is_some());
         } else if file_system.is_none() {
             match known {
-                Probe::Known(what, next) => self.unread(found, what, next.to_owned()),
+                Probe::Known(what, next) => {
+                    self.limits.push(format!("{}: {what}, of which no file is read", shown(&found.place)));
+                    self.not_read(found, what, next.to_owned());
+                }
                 Probe::Blank => self.layer(found, "blank where signatures stand", LayerState::Blank),
                 Probe::Unknown => {
                     self.layer(found, "nothing with a signature that is known", LayerState::Unknown)
@@ -261,6 +264,11 @@ impl Survey {
 
     fn unread(&mut self, found: &Found, what: &str, why: String) {
         self.limits.push(format!("{}: {what}, not read: {why}", shown(&found.place)));
+        self.not_read(found, what, why);
+    }
+
+    /// A volume of which no file is read: why, or what to do now.
+    fn not_read(&mut self, found: &Found, what: &str, why: String) {
         self.layer(found, what, LayerState::Unread(why));
         self.unread.push(UnreadVolume {
             place: found.place.clone(),

@@ -25,7 +25,7 @@ use scope::{Digest, Policy, visible_names};
 use serde_json::{Value, json};
 use source::{Entry, Source};
 
-use super::plan::{summary, summary_value};
+use super::plan::{outcomes, summary, summary_value};
 use crate::cli::{Addressee, CaptureArgs, ImageArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::load;
@@ -158,7 +158,10 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     };
     let unsealed = closed.finish(ending).context("package")?;
     let tagmanifest = unsealed.tagmanifest();
-    let mut text = summary(&tally, policy);
+    let mut text = match extent {
+        Extent::Files => summary(&tally, policy),
+        Extent::Volumes => outcomes(&tally),
+    };
     let by = if args.yes || confirm(&text, tagmanifest, inventory.root, console) {
         signers.as_slice()
     } else {
@@ -182,6 +185,12 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     if unreadable > 0 {
         text += &format!(
             "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
+        );
+    }
+    let unread = ready.opened.unread.len();
+    if extent == Extent::Files && unread > 0 && policy.target().unread_volumes == UnreadVolumes::Preserve {
+        text += &format!(
+            "\nnote: {unread} volumes of this medium cannot be read; `ambit image --to court` preserves them whole"
         );
     }
     let mut value = summary_value(&tally, policy);

@@ -51,8 +51,8 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     Ok(if ready.departs() { Exit::Departures } else { Exit::Done })
 }
 
-/// The counts as a table for people.
-pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
+/// The counts per outcome as a table for people: all there is to say of volumes, about which no rule is.
+pub(super) fn outcomes(tally: &Tally) -> String {
     let mut text = String::from("outcome                     items            bytes\n");
     let mut row = |name: &str, amount: Amount| {
         text += &format!("{name:<22} {:>10} {:>16}\n", amount.items, amount.bytes);
@@ -61,6 +61,12 @@ pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
         row(&outcome.to_string(), *amount);
     }
     row("all", tally.total(|_| true));
+    text
+}
+
+/// The counts as a table for people.
+pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
+    let mut text = outcomes(tally);
     text += "\nrule                        items            bytes   (an item under every rule that determined it)\n";
     for rule in policy.rules() {
         let amount = tally.rules.get(&rule.id).copied().unwrap_or_default();
