@@ -32,6 +32,7 @@ mod fat;
 mod field;
 mod file_system;
 mod image;
+mod iso;
 mod medium;
 mod ntfs;
 mod open;
