@@ -23,7 +23,7 @@ use scope::facts::{CaseRule, Kind, TimeKind, Zone};
 use source::{Source, file_system};
 
 /// 300 files, sizes around a sector, odd and long names, a deep tree, and links where `links` says so.
-fn tree(root: &Path, links: bool) {
+fn tree(root: &Path, links: bool, component: usize) {
     let write = |name: &str, bytes: &[u8]| {
         let path = root.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -42,7 +42,7 @@ fn tree(root: &Path, links: bool) {
     if links {
         write(&format!("odd/{}", "x".repeat(240)), b"long");
         write("odd/new\nline;1", b"odd");
-        let far = format!("{}/y", "z".repeat(250)).repeat(3);
+        let far = format!("{}/y", "z".repeat(component)).repeat(3);
         for (index, target) in ["UPPER.TXT", "/usr/bin", "../../up/./x", "/", far.as_str()].iter().enumerate()
         {
             symlink(target, root.join(format!("odd/link{index}"))).unwrap();
@@ -75,7 +75,8 @@ fn check(program: &str, options: &[&str], rock: bool, limit: Option<&str>, moved
     }
     let folder = tempfile::tempdir().unwrap();
     let source_tree = folder.path().join("tree");
-    tree(&source_tree, rock);
+    // genisoimage writes broken entries for longer parts of a link's target.
+    tree(&source_tree, rock, if program == "xorriso" { 250 } else { 200 });
     let image = image(folder.path(), &source_tree, program, options);
     let source = open(&image);
     let info = source.info();
@@ -220,7 +221,7 @@ fn plain_names_and_forms_of_content() {
         assert_eq!(media::survives(source.as_ref(), &entry), opens && change.0 != first + 5);
     }
     // A directory that contains itself.
-    let sub = find(b"SUB");
+    let sub = find(b"\x03SUB") + 1;
     let root = bytes[16 * 2048 + 158];
     let (_, walked) = changed(&[(sub + 2, root), (sub + 9, root)]);
     assert!(walked.issues.iter().any(|issue| issue.what.contains("further name")), "{:?}", walked.issues);
