@@ -75,8 +75,8 @@ fn check(program: &str, options: &[&str], rock: bool, limit: Option<&str>, moved
     }
     let folder = tempfile::tempdir().unwrap();
     let source_tree = folder.path().join("tree");
-    // genisoimage writes broken entries for longer parts of a link's target.
-    tree(&source_tree, rock, if program == "xorriso" { 250 } else { 200 });
+    // genisoimage writes broken entries where a part of a link's target is split; isoinfo cannot read them either.
+    tree(&source_tree, rock, if program == "xorriso" { 250 } else { 20 });
     let image = image(folder.path(), &source_tree, program, options);
     let source = open(&image);
     let info = source.info();
