@@ -26,7 +26,7 @@ struct Ranges {
 
 impl Opened {
     /// The volumes of which no file is read, each as a source whose items are ranges of its bytes, in order, without
-    /// gaps, of at most [`RANGE`] bytes.
+    /// gaps, of at most 1 GiB.
     #[must_use]
     pub fn unread_sources(&self) -> Vec<Box<dyn Source>> {
         self.unread.iter().map(|volume| Box::new(Ranges::new(volume)) as Box<dyn Source>).collect()
