@@ -336,9 +336,15 @@ impl Walker<'_> {
 
     fn deleted(&mut self) -> ControlFlow<()> {
         let closed = self.options.closed;
-        let (visit, report) = (&mut *self.visit, &mut self.report);
+        let (visit, report, seen) = (&mut *self.visit, &mut self.report, &self.seen);
         let mut flow = ControlFlow::Continue(());
+        let mut alive = Vec::new();
         let issues = self.volume.deleted(&mut |entry| {
+            // INVARIANT: an item is yielded once. One with a name was, whatever else is said of it.
+            if seen.named.contains(&entry.node) {
+                alive.push(entry.locator);
+                return ControlFlow::Continue(());
+            }
             // What lies below a closed folder is not looked for, deleted or not.
             if entry.facts.names.iter().any(|name| is_below(name, closed)) {
                 return ControlFlow::Continue(());
@@ -348,6 +354,12 @@ impl Walker<'_> {
             flow
         });
         flow?;
+        for locator in alive {
+            self.issue(
+                Some(&locator),
+                "a name leads to the item, and the file system counts it as free".into(),
+            )?;
+        }
         for what in issues {
             self.issue(None, what)?;
         }

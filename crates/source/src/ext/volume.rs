@@ -157,9 +157,16 @@ impl Volume {
         fields().ok_or_else(|| corrupt("a group descriptor is cut short"))
     }
 
-    /// How many groups of inodes there are.
+    /// How many groups of inodes there can be: those with inodes, whose descriptors the bytes have room for.
     pub(crate) fn groups(&self) -> u64 {
-        self.sb.groups()
+        let with_inodes = self.sb.inodes_count.div_ceil(self.sb.inodes_per_group.max(1));
+        let described = self.bytes.len().div_ceil(u64::from(self.sb.desc_size).max(1));
+        self.sb.groups().min(with_inodes.into()).min(described)
+    }
+
+    /// How many inodes the bytes have room for.
+    pub(crate) fn room_for_inodes(&self) -> u64 {
+        self.bytes.len().div_ceil(u64::from(self.sb.inode_size).max(1))
     }
 
     /// The inodes of a group that its bitmap says are free, and that may have been in use.
