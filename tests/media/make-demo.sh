@@ -1,33 +1,78 @@
 #!/bin/sh
-# Builds the demo medium: a small ext4 image of a shared hosting server, all of it invented.
+# Builds the demo medium: an E01 image of a small disk of a shared hosting server, all of it invented.
 #
-#   sudo tests/media/make-demo.sh            writes crates/imager/demo/{medium.img.gz,expected.txt}
+#   sudo tests/media/make-demo.sh            writes crates/imager/demo/{medium.E01,expected.txt}
 #
-# demo_tree.py says what is on the medium, and what the demo policy makes of it. The image's UUID,
-# hash seed and times are fixed, so that a second run gives the same files. Needs root (owners, device
-# nodes), e2fsprogs, python3, zip, gzip, and a tmpfs, whose directory order is that of creation.
+# The disk has a GPT and three partitions: the server's ext4 file system (demo_tree.py says what is on it, and what the
+# demo policy makes of it), an NTFS volume with the customers' backup share (demo_share.py), and one that begins as LUKS
+# does and that nobody can read. Identifiers and times are fixed, so that a second run gives the same disk, and the same
+# E01. Needs root (owners, device nodes, FUSE), e2fsprogs, ntfs-3g, gdisk, ewf-tools, faketime, python3, and a tmpfs,
+# whose directory order is that of creation.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 demo=$(cd "$here/../../crates/imager/demo" && pwd)
 work=$(mktemp -d /dev/shm/demo-medium.XXXXXX)
-trap 'rm -rf "$work"' EXIT
+trap 'umount "$work/share" 2> /dev/null || true; rm -rf "$work"' EXIT
 
 uuid=4b433037-2011-4316-8000-000000004417
 seed=4b433037-2011-4316-8000-00000000fade
+disk=4b433037-2011-4316-8000-00000000d15c
 export E2FSPROGS_FAKE_TIME=1300276800 # 2011-03-16 12:00 UTC
 export TZ=UTC LC_ALL=C
 
-python3 "$here/demo_tree.py" build "$work/tree" "$work/fixes" "$demo/policy/policy.toml" > "$demo/expected.txt"
+# The clock of one program stands still.
+at_noon() {
+    env LD_PRELOAD="$(find /usr/lib -name libfaketime.so.1 | head -n 1)" DONT_FAKE_MONOTONIC=1 FAKETIME="2011-03-16 12:00:00" "$@"
+}
 
-truncate -s 16M "$work/medium.img"
+# --- the first partition: ext4
+
+python3 "$here/demo_tree.py" build "$work/tree" "$work/fixes" "$demo/policy/policy.toml" gpt:1 > "$work/expected"
+truncate -s 16M "$work/ext4"
 mke2fs -q -t ext4 -b 1024 -N 1024 -U "$uuid" -L kc07 -m 0 -O ^has_journal,^metadata_csum_seed,^orphan_file \
-    -E "hash_seed=$seed,lazy_itable_init=0,nodiscard" -d "$work/tree" "$work/medium.img"
-python3 "$here/demo_tree.py" times "$work/medium.img" > "$work/times"
-debugfs -w -f "$work/times" "$work/medium.img" > /dev/null 2>&1
-debugfs -w -f "$work/fixes" "$work/medium.img" > /dev/null 2>&1
-e2fsck -fn "$work/medium.img" > "$work/check" 2>&1 || { cat "$work/check"; exit 1; }
+    -E "hash_seed=$seed,lazy_itable_init=0,nodiscard" -d "$work/tree" "$work/ext4"
+python3 "$here/demo_tree.py" times "$work/ext4" > "$work/times"
+debugfs -w -f "$work/times" "$work/ext4" > /dev/null 2>&1
+debugfs -w -f "$work/fixes" "$work/ext4" > /dev/null 2>&1
+e2fsck -fn "$work/ext4" > "$work/check" 2>&1 || { cat "$work/check"; exit 1; }
 
-gzip -9n < "$work/medium.img" > "$demo/medium.img.gz"
-ls -l "$demo/medium.img.gz" "$demo/expected.txt"
-sha256sum "$work/medium.img"
+# --- the second: NTFS, filled through ntfs-3g; user N has the security identifier that ends in 10000 + 2 N
+
+truncate -s 8M "$work/ntfs"
+at_noon mkntfs -q -F -f -c 4096 -s 512 -p 0 -H 0 -S 0 -L share "$work/ntfs" > "$work/check" 2>&1 || { cat "$work/check"; exit 1; }
+echo "::S-1-5-21-2011031644-1107004417-2010060100-10000" > "$work/users"
+mkdir "$work/share"
+at_noon ntfs-3g -o "no_detach,compression,streams_interface=windows,usermapping=$work/users" "$work/ntfs" "$work/share" &
+until mountpoint -q "$work/share"; do sleep 0.1; done
+python3 "$here/demo_share.py" fill "$work/share"
+umount "$work/share"
+wait # ntfs-3g writes its last after it has let go
+# The serial number, in the boot sector and in its copy in the last sector.
+for sector in 0 16383; do
+    printf '\026\003\021\040\067\060\103\113' | dd of="$work/ntfs" bs=1 seek=$((sector * 512 + 72)) conv=notrunc status=none
+done
+python3 "$here/demo_share.py" expected gpt:2 >> "$work/expected"
+
+# --- the third, and the disk
+
+python3 "$here/demo_share.py" locked > "$work/luks"
+truncate -s 26M "$work/disk"
+sgdisk --disk-guid="$disk" \
+    --new=1:2048:+16M --typecode=1:8300 --partition-guid="1:${disk%c}1" \
+    --new=2:34816:+8M --typecode=2:0700 --partition-guid="2:${disk%c}2" \
+    --new=3:51200:+128K --typecode=3:8309 --partition-guid="3:${disk%c}3" "$work/disk" > "$work/check" || { cat "$work/check"; exit 1; }
+dd if="$work/ext4" of="$work/disk" bs=1M seek=1 conv=notrunc,sparse status=none
+dd if="$work/ntfs" of="$work/disk" bs=1M seek=17 conv=notrunc,sparse status=none
+dd if="$work/luks" of="$work/disk" bs=1M seek=25 conv=notrunc status=none
+at_noon ewfacquire -q -u -f encase6 -c deflate:best -d sha1 -C KC07 -E "drive 1 of 1" -e "Ada Berg" -m fixed -M physical \
+    -D "Leased server KC-07, invented for a demonstration" -N "none" -t "$work/medium" "$work/disk" > "$work/check" 2>&1 || { cat "$work/check"; exit 1; }
+ewfverify -q "$work/medium.E01" > "$work/check" 2>&1 || { cat "$work/check"; exit 1; }
+
+{
+    echo "# Generated by tests/media/make-demo.sh: place, outcome, rules, looks, marker, names."
+    cat "$work/expected"
+} > "$demo/expected.txt"
+cp "$work/medium.E01" "$demo/medium.E01"
+ls -l "$demo/medium.E01" "$demo/expected.txt"
+sha256sum "$work/disk" "$demo/medium.E01"

@@ -16,7 +16,7 @@ use evidence::zip_strict::ZipReader;
 use folder::{Folder, read_identities};
 use scope::RawName;
 use scope::facts::Facts;
-use source::{OpenOptions, WalkEvent};
+use source::{OpenOptions, WalkEvent, WalkOptions};
 
 /// An item as it is on the medium.
 #[derive(Clone, Debug)]
@@ -29,13 +29,17 @@ pub struct Found {
     pub content: Option<Vec<u8>>,
 }
 
-/// Every item of a medium, read through the crate `source` alone, by its names.
+/// Where an item is: the place of its volume, and its names.
+pub type Place = (String, Vec<RawName>);
+
+/// Every item of a medium, deleted entries too, read through the crate `source` alone, by its place.
 #[must_use]
-pub fn medium(path: &Path) -> BTreeMap<Vec<RawName>, Found> {
+pub fn medium(path: &Path) -> BTreeMap<Place, Found> {
     let opened = source::open(path, &OpenOptions::default()).expect("the demo's medium opens");
     let mut items = BTreeMap::new();
     for source in &opened.sources {
-        let report = source.walk(&mut |event| {
+        let options = WalkOptions { deleted: true, ..WalkOptions::default() };
+        let report = source.walk_with(&options, &mut |event| {
             let WalkEvent::Item(entry) = event else { panic!("the demo's medium is sound: {event:?}") };
             let content = entry.facts.kind.has_content().then(|| {
                 let mut content = Vec::new();
@@ -43,8 +47,8 @@ pub fn medium(path: &Path) -> BTreeMap<Vec<RawName>, Found> {
                 stream.read_to_end(&mut content).expect("an item is read to its end");
                 content
             });
-            let names = entry.facts.names.clone();
-            items.insert(names, Found { locator: entry.locator, facts: entry.facts, content });
+            let place = (source.info().place.clone(), entry.facts.names.clone());
+            items.insert(place, Found { locator: entry.locator, facts: entry.facts, content });
             ControlFlow::Continue(())
         });
         report.expect("the demo's medium is walked to its end");
@@ -59,8 +63,18 @@ pub struct Expected {
     pub outcome: String,
     /// Words in the item's content that stand in no other, if it has any.
     pub marker: Option<String>,
+    /// Its volume's place on the medium.
+    pub volume: String,
     /// Every name.
     pub names: Vec<RawName>,
+}
+
+impl Expected {
+    /// Where the item is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        (self.volume.clone(), self.names.clone())
+    }
 }
 
 /// The list that was made with the medium.
@@ -72,11 +86,12 @@ pub fn expected() -> Vec<Expected> {
     let items: Vec<_> = lines
         .map(|line| {
             let mut fields = line.split('\t');
+            let volume = fields.next().expect("a place").to_owned();
             let outcome = fields.next().expect("an outcome").to_owned();
             let marker = fields.nth(2).filter(|marker| *marker != "-").map(str::to_owned);
             let mut names: Vec<RawName> = fields.map(|name| name.parse().expect("an escaped name")).collect();
             names.sort();
-            Expected { outcome, marker, names }
+            Expected { outcome, marker, volume, names }
         })
         .collect();
     assert!(items.len() > 400, "the list was not understood: {} items", items.len());

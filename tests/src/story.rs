@@ -199,7 +199,7 @@ impl Desk {
             ("{keys}", self.demo.path("keys")),
             ("{trust}", self.demo.path("trust.toml")),
             ("{policy}", self.demo.path("policy")),
-            ("{medium}", self.demo.path("medium.img")),
+            ("{medium}", self.demo.path("KC07.E01")),
             ("{package}", self.demo.path("KC07.ambit")),
         ];
         places.iter().fold(word.to_owned(), |word, (place, path)| word.replace(place, &text(path)))

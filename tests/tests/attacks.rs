@@ -27,7 +27,7 @@ const EVERYBODY: [&str; 5] = ["case-team", "neutral", "victim-data", "auditor", 
 fn an_honest_forgery_is_a_package() {
     let sealed = Forge::honest().assemble().seal();
     check(&sealed, &[], "", "INTACT: the package is as it was when Ada Berg");
-    let report = check(&sealed, &EVERYBODY, "", "425 records, signed by the run key");
+    let report = check(&sealed, &EVERYBODY, "", "475 records, signed by the run key");
     assert_eq!(statuses(&report, Status::NotChecked), "consistency cosignatures time");
     let report = sealed.audit(&["court"]);
     assert_eq!(report.exit_code(), 0, "{}", report.text());

@@ -56,7 +56,7 @@ const LEFT_UNSEEN: &str = "/home/bakery/Maildir/cur/9001.kc07"; // its metadata 
 #[test]
 fn an_honest_forgery_is_followed_and_matched() {
     check(Forge::honest().assemble(), "", "");
-    let report = Forge::honest().assemble().seal().audit_against(&Medium::unpacked());
+    let report = Forge::honest().assemble().seal().audit_against(&Medium::copied());
     assert_eq!((report.matched, report.exit_code()), (Answer::Yes, 0), "{}", report.text());
 }
 
@@ -240,7 +240,7 @@ fn an_object_that_is_not_the_one_that_was_read() {
 
 #[test]
 fn what_only_the_original_can_tell() {
-    let medium = Medium::unpacked();
+    let medium = Medium::copied();
     let against = |package: Package, expected: &str, item: &str, why: &str| {
         let report = package.seal().audit_against(&medium);
         assert_eq!(statuses(&report, Status::Fail), "", "{}", report.text());

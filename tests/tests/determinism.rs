@@ -59,7 +59,8 @@ fn two_captures_of_one_medium_decide_alike() {
         ("part size 1 byte", "--part-size 1 --md5 --sha1"),
     ] {
         let package = name.replace(' ', "-");
-        desk.run(&format!("ambit capture {{what}} {{both}} {words} --out {{dir}}/{package}")).exits(0);
+        desk.run(&format!("ambit capture {{what}} {{both}} --digest-medium {words} --out {{dir}}/{package}"))
+            .exits(0);
         desk.run(&format!("ambit-verify {{dir}}/{package} --trust {{trust}}")).exits(0);
         let audit = "--trust {trust} --identity {keys}/auditor.age --against {medium}";
         desk.run(&format!("ambit-verify audit {{dir}}/{package} {audit}")).exits(0);

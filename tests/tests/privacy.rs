@@ -176,11 +176,11 @@ struct World {
 impl World {
     fn new() -> Self {
         let desk = Desk::with_case();
-        let mut on_medium = medium(&desk.demo.path("medium.img"));
+        let mut on_medium = medium(&desk.demo.path("KC07.E01"));
         let items: Vec<_> = expected()
             .into_iter()
             .map(|item| {
-                let found = on_medium.remove(&item.names).unwrap();
+                let found = on_medium.remove(&item.place()).unwrap();
                 (item, found)
             })
             .collect();

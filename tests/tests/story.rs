@@ -53,7 +53,7 @@ fn the_examiner_captures_what_the_policy_allows() {
         (&json!(true), &json!(0), &json!(0))
     );
     for left_behind in
-        ["medium.img", "policy/policy.toml", "trust.toml", "KC07.ambit/bagit.txt", "case/case.json"]
+        ["KC07.E01", "policy/policy.toml", "trust.toml", "KC07.ambit/bagit.txt", "case/case.json"]
     {
         assert!(demo.path(left_behind).is_file(), "{left_behind}");
     }
@@ -115,7 +115,7 @@ fn the_commands_that_the_demo_prints_can_be_repeated_as_printed() {
             repeated += 1;
         }
     }
-    assert_eq!(repeated, 3, "policy check, verify and audit");
+    assert_eq!(repeated, 4, "medium info, policy check, verify and audit");
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn each_holder_opens_its_set_and_no_other() {
 #[test]
 fn what_is_opened_is_what_lies_on_the_medium() {
     let desk = Desk::new();
-    let on_medium = medium(&desk.demo.path("medium.img"));
+    let on_medium = medium(&desk.demo.path("KC07.E01"));
     for (holder, set) in HOLDERS {
         let out = set.replace(':', "-");
         let ran = desk.run(&format!(
@@ -251,7 +251,7 @@ fn what_is_opened_is_what_lies_on_the_medium() {
 
         let mut objects = 0;
         for item in &in_set {
-            let found = &on_medium[&item.names];
+            let found = &on_medium[&item.place()];
             let row = named[item.names[0].to_string().as_str()];
             assert_eq!(row[1], item.outcome);
             let object = desk.path(&out).join("objects").join(row[0]);
@@ -430,7 +430,7 @@ fn a_departure_from_the_order_is_done_and_told() {
     other.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
     let another = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";
     let refused = other.run(&format!("ambit capture {another} {{both}} --out {{dir}}/KC07.ambit")).exits(2);
-    refused.says("the policy's medium has fsuuid 5b433037-").says("this one has 4b433037-");
+    refused.says("the policy's medium has fsuuid 5b433037-").says("this one has 4B43303720110316, 4b433037-");
     departs(&other, &format!("{another} --other-medium copy-by-the-provider"), "fsuuid 5b433037-");
 
     // A folder of this machine stands for a mounted tree, whose mount is writable.

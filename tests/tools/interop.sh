@@ -4,9 +4,10 @@
 #     tests/tools/interop.sh DIR         DIR as `ambit demo --dir DIR` leaves it
 #
 # sha256sum and bagit.py check the bag; ssh-keygen every signature; age, unzip,
-# 7z, Python's zipfile and gzip open every part; sleuthkit and e2fsprogs compare
-# the medium with what the package says of it; recompute.py, written from the
-# specification, makes every commitment again. Each check prints a line. All are
+# 7z, Python's zipfile and gzip open every part; libewf, sfdisk, sleuthkit,
+# e2fsprogs and ntfs-3g compare the medium, its partitions and its volumes with
+# what the package says of them; recompute.py, written from the specification,
+# makes every commitment again. Each check prints a line. All are
 # run; the failed ones are listed at the end, and the exit code is then 1.
 #
 # Parts are decrypted into a temporary folder, which is removed. That is for
@@ -18,11 +19,12 @@ export LC_ALL=C # names on the medium are bytes
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 demo=$(cd "$1" && pwd)
 package=$demo/KC07.ambit
-medium=$demo/medium.img
-for needed in age bagit.py debugfs dumpe2fs fls gzip icat jq openssl python3 sha256sum ssh-keygen unzip 7z; do
+medium=$demo/KC07.E01
+for needed in age bagit.py debugfs dumpe2fs ewfexport ewfverify fls fsstat gzip icat istat jq ntfscat openssl python3 sfdisk sha256sum \
+    ssh-keygen unzip 7z; do
     command -v "$needed" >/dev/null || { echo "error: \`$needed\` is not installed; \`.ci/run\` lists the packages" >&2; exit 1; }
 done
-[ -d "$package" ] && [ -f "$medium" ] || { echo "error: no KC07.ambit and medium.img in $demo" >&2; exit 1; }
+[ -d "$package" ] && [ -f "$medium" ] || { echo "error: no KC07.ambit and KC07.E01 in $demo" >&2; exit 1; }
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 passed=0
@@ -35,6 +37,7 @@ main() {
     parts
     ledger_signatures
     run "recompute.py: every commitment made again" with_log_key "$tools/recompute.py" "$package" "$scratch"/ledger-*.jsonl "$scratch"/*.manifest.jsonl
+    medium
     objects
     items
     verdict
@@ -206,26 +209,68 @@ ledger_signatures() {
     done
 }
 
+# ------------------------------------------------------------------- medium
+
+# The disk in the E01, by libewf, and its partitions, by sfdisk: a file for each, and what the package says of them.
+medium() {
+    local number start size
+    accepts "ewfverify: the digests that the image states" ewfverify -q "$medium"
+    accepts "ewfexport: the disk in the image" ewfexport -q -u -f raw -t "$scratch/disk" "$medium"
+    same "the disk's sha256, by ewfexport and sha256sum, against the one stated" "$(digest <"$scratch/disk.raw")" \
+        "$(jq -r '.medium.ids[] | select(.kind == "image_sha256") | .value' "$acquisition")"
+    same "the disk's GPT identifier, by sfdisk, against the one stated" \
+        "$(sfdisk --json "$scratch/disk.raw" | jq -r '.partitiontable.id | ascii_downcase')" \
+        "$(jq -r '.medium.ids[] | select(.kind == "gpt") | .value' "$acquisition")"
+    sfdisk --json "$scratch/disk.raw" | jq -r '.partitiontable.partitions | to_entries[] | [.key + 1, .value.start, .value.size] | @tsv' >"$scratch/partitions"
+    while IFS=$'\t' read -r number start size; do
+        dd if="$scratch/disk.raw" of="$scratch/volume-$number" skip="$start" count="$size" status=none
+    done <"$scratch/partitions"
+    uuid=$(dumpe2fs -h "$scratch/volume-1" 2>/dev/null | awk '/^Filesystem UUID:/ { print $3 }')
+    serial=$(fsstat "$scratch/volume-2" | awk '/^Volume Serial Number:/ { print $4 }')
+    same "every locator is of one of the two volumes, by dumpe2fs and fsstat" \
+        "$(jq -r 'select(.locator) | .locator | split("/")[0:2] | join("/")' "$scratch"/ledger-*.jsonl | sort -u | tr '\n' ' ')" \
+        "gpt:1/ext4:$uuid gpt:2/ntfs:$serial "
+}
+
 # ------------------------------------------------------------------ objects
+
+# by_sleuthkit PLACE ADDRESS and by_another PLACE ADDRESS: a file's content, as two programs read it. An address is the
+# inode, or the record and, of a named stream, the instance of its attribute.
+by_sleuthkit() {
+    local record=${2%%:*} instance
+    instance=${2#"$record"}
+    icat "$scratch/volume-$1" "$record${instance:+-128-${instance#:}}"
+}
+by_another() {
+    local record=${2%%:*} instance name
+    instance=${2#"$record"}
+    if [ "$1" = 1 ]; then
+        debugfs -R "cat <$record>" "$scratch/volume-1" 2>/dev/null
+    elif [ -z "$instance" ]; then
+        ntfscat -f -q -i "$record" "$scratch/volume-2"
+    else
+        name=$(istat "$scratch/volume-2" "$record" | sed -n "s/^Type: \$DATA (128-${instance#:}) *Name: \([^ ]*\) .*/\1/p")
+        ntfscat -f -q -i "$record" -n "$name" "$scratch/volume-2"
+    fi
+}
 
 # Every object: the bytes in the zip, the digest in the manifest, and the file as two other programs read it from the medium.
 objects() {
-    local uuid manifest zip control locator stated size inode rows count=0 wrong=0
-    uuid=$(dumpe2fs -h "$medium" 2>/dev/null | awk '/^Filesystem UUID:/ { print $3 }')
+    local manifest zip control locator stated size place address rows count=0 streams=0 wrong=0
     for manifest in "$scratch"/*.manifest.jsonl; do
         zip=${manifest%.manifest.jsonl}.zip
         while IFS=$'\t' read -r control locator stated size; do
             count=$((count + 1))
             case $locator in
-                "ext4:$uuid/inode:"*) ;;
+                "gpt:1/ext4:$uuid/inode:"*) place=1 address=$(cut -d: -f4 <<<"$locator") ;;
+                "gpt:2/ntfs:$serial/record:"*) place=2 address=$(cut -d: -f4,6- <<<"$locator") ;;
                 *) bad "$control: locator of another volume: $locator"; continue ;;
             esac
-            inode=${locator#*/inode:}
-            inode=${inode%%:*}
+            [ "$address" = "${address%:*}" ] || streams=$((streams + 1))
             if [ "sha256:$(unzip -p "$zip" "objects/$control" | digest)" != "$stated" ]; then bad "$control: object as stated"; wrong=$((wrong + 1)); fi
             if [ "$(unzip -p "$zip" "objects/$control" | wc -c)" != "$size" ]; then bad "$control: size as stated"; wrong=$((wrong + 1)); fi
-            if [ "sha256:$(icat "$medium" "$inode" | digest)" != "$stated" ]; then bad "$control: file on the medium, by icat"; wrong=$((wrong + 1)); fi
-            if [ "sha256:$(debugfs -R "cat <$inode>" "$medium" 2>/dev/null | digest)" != "$stated" ]; then bad "$control: file on the medium, by debugfs"; wrong=$((wrong + 1)); fi
+            if [ "sha256:$(by_sleuthkit "$place" "$address" | digest)" != "$stated" ]; then bad "$control: file on the medium, by icat"; wrong=$((wrong + 1)); fi
+            if [ "sha256:$(by_another "$place" "$address" | digest)" != "$stated" ]; then bad "$control: file on the medium, by debugfs or ntfscat"; wrong=$((wrong + 1)); fi
         done < <(jq -r 'select(.object) | .object | select(.opening.object.value != "-") | (.opening.object.value | fromjson) as $o
                         | [.control, .opening.locator.value, $o.sha256, $o.size] | @tsv' "$manifest")
     done
@@ -233,37 +278,65 @@ objects() {
     rows=$(cat "$scratch"/*.manifest.jsonl | jq -c 'select(.object)' | wc -l)
     same "items kept ($((rows - count)) of them of a kind without content), against captured and held in the statement" "$rows" \
         "$(jq '[.inventory.counts | to_entries[] | select(.key == "captured" or (.key | startswith("held:"))) | .value] | add' "$acquisition")"
-    if [ "$count" -gt 0 ]; then ok "objects compared: $count"; else bad "objects compared: none"; fi
+    if [ "$count" -gt 0 ] && [ "$streams" -gt 0 ]; then ok "objects compared: $count, $streams of them named streams"; else bad "objects compared: $count, $streams of them named streams"; fi
 }
 
 digest() { sha256sum | cut -c1-64; }
 
 # -------------------------------------------------------------------- items
 
-# The items of the medium, counted three ways: by fls (directory entries, so a file with two names twice, and without the
-# root; `V/V` lines are inodes that fls invents), by the superblock's counters, and by the ledger.
+# What is on the medium, and what the ledger has. Of ext4, counted three ways: by fls (directory entries, so a file with two
+# names twice, and without the root; `V/V` lines are inodes that fls invents), by the superblock's counters, and by the
+# ledger. Of NTFS, by fls and the ledger: a line of fls is an attribute.
 items() {
-    fls -r -u -p "$medium" >"$scratch/fls"
-    grep -aE '^[a-zA-Z-]/[a-zA-Z-] ' "$scratch/fls" | grep -avE '^V/V ' | sed -E 's/^[^ ]+ ([0-9]+).*/\1/' >"$scratch/entries"
-    { echo 2; cat "$scratch/entries"; } | sort -un >"$scratch/inodes.fls"
-    jq -r 'select(.locator) | .locator | capture("/inode:(?<n>[0-9]+):").n' "$scratch"/ledger-*.jsonl | sort -n >"$scratch/inodes.ledger"
+    fls -r -u -p "$scratch/volume-1" >"$scratch/fls.1"
+    grep -aE '^[a-zA-Z-]/[a-zA-Z-] ' "$scratch/fls.1" | grep -avE '^V/V ' | sed -E 's/^[^ ]+ ([0-9]+).*/\1/' >"$scratch/entries"
+    { echo 2; cat "$scratch/entries"; } | sort -u >"$scratch/items.1"
+    { echo "5 /"; fls -r -u -p "$scratch/volume-2" | grep -avE '^V/V ' | ntfs_entries; } | sort -u >"$scratch/names.2"
+    cut -d' ' -f1 "$scratch/names.2" | sort -u >"$scratch/items.2"
+    fls -r -d -p "$scratch/volume-2" | grep -av 'OrphanFiles/' | sed -E 's/^[^*]*\* ([0-9]+).*/\1/' | sort -u >"$scratch/deleted.2"
+    ledger_items 'gpt:1/ext4:[^/]*/inode:(?<n>[0-9]+):' false >"$scratch/ledger.1"
+    ledger_items 'gpt:2/ntfs:[^/]*/record:(?<n>[0-9]+):[0-9]+(?<stream>:[0-9]+)?$' false >"$scratch/ledger.2"
+    ledger_items 'gpt:2/ntfs:[^/]*/record:(?<n>[0-9]+):' true >"$scratch/ledger.deleted"
 
-    local lines records names
+    local lines names
     lines=$(wc -l <"$package/meta/inventory.txt")
-    records=$(wc -l <"$scratch/inodes.ledger")
-    same "items: lines of the inventory, against inodes by fls and the root" "$lines" "$(wc -l <"$scratch/inodes.fls")"
-    same "items: lines of the inventory, against the superblock's inodes in use less those of the file system itself" "$lines" "$(superblock_items)"
+    same "items of ext4: by fls and the root, against the superblock's inodes in use less those of the file system itself" \
+        "$(wc -l <"$scratch/items.1")" "$(superblock_items)"
+    same "items: lines of the inventory, against those of the two volumes by fls, and deleted ones that have a name" \
+        "$lines" "$(cat "$scratch"/items.[12] "$scratch/deleted.2" | wc -l)"
     if [ "$(jq -r .record_left "$acquisition")" = facts ]; then
-        same "items: records of the ledger" "$records" "$lines"
-        accepts "items: the same inodes in the ledger and by fls" diff "$scratch/inodes.fls" "$scratch/inodes.ledger"
+        accepts "items of ext4: the same inodes in the ledger and by fls" diff "$scratch/items.1" "$scratch/ledger.1"
+        accepts "items of NTFS: the same records and streams in the ledger and by fls" diff "$scratch/items.2" "$scratch/ledger.2"
+        accepts "deleted items of NTFS: the same records in the ledger and by fls" diff "$scratch/deleted.2" "$scratch/ledger.deleted"
         names=$(jq -r 'select(.facts) | .facts[] | fromjson | select(has("name")) | 1' "$scratch"/ledger-*.jsonl | wc -l)
-        same "names: in the ledger, against directory entries by fls and the root" "$names" "$(($(wc -l <"$scratch/entries") + 1))"
+        same "names: in the ledger, against directory entries by fls and the roots" "$names" \
+            "$(($(wc -l <"$scratch/entries") + 1 + $(cat "$scratch/names.2" "$scratch/deleted.2" | wc -l)))"
     fi
+}
+
+# Lines of fls as the item's address (a record, or a record and a stream's attribute) and its name. Attributes other than
+# content and an entry's own index belong to the item itself; so does the map of bad clusters, which is no content.
+ntfs_entries() {
+    sed -E 's/^[^ ]+ ([0-9]+)-([0-9]+)-([0-9]+):\t/\1 \2 \3 /' | while read -r record type instance name; do
+        case $type:${name##*/} in
+            128:'$BadClus:$Bad') continue ;;
+            128:*:*) printf '%s:%s %s\n' "$record" "$instance" "$name" ;;
+            *) printf '%s %s\n' "$record" "${name%%:*}" ;;
+        esac
+    done
+}
+
+# ledger_items LOCATOR DELETED: the numbers in the locators that fit, of items that are deleted or are not.
+ledger_items() {
+    jq -r --arg locator "$1" --argjson deleted "$2" 'select(.locator)
+        | select(any(.facts[] | fromjson; .kind == "deleted") == $deleted)
+        | .locator | capture($locator) | .n + (.stream // "")' "$scratch"/ledger-*.jsonl | sort -u
 }
 
 # Inodes 1 to 10 are the file system's own, but 2 is the root, an item; so is the orphan file, which has no name.
 superblock_items() {
-    dumpe2fs -h "$medium" 2>/dev/null | awk '
+    dumpe2fs -h "$scratch/volume-1" 2>/dev/null | awk '
         /^Inode count:/ { all = $3 }  /^Free inodes:/ { free = $3 }  /^Orphan file inode:/ { orphan = 1 }
         END { print all - free - 9 - orphan }'
 }

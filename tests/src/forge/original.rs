@@ -84,29 +84,26 @@ impl Keys {
     }
 }
 
-/// The bundled medium, unpacked.
+/// The bundled medium, as a file that may be changed.
 #[derive(Debug)]
 pub struct Medium {
     dir: TempDir,
 }
 
 impl Medium {
-    /// Unpacks the medium into a folder of its own.
+    /// Copies the medium into a folder of its own.
     #[must_use]
-    pub fn unpacked() -> Self {
-        let packed = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/imager/demo/medium.img.gz");
-        let mut bytes = Vec::new();
-        let file = fs::File::open(packed).expect("medium");
-        flate2::read::GzDecoder::new(file).read_to_end(&mut bytes).expect("medium");
+    pub fn copied() -> Self {
+        let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/imager/demo/medium.E01");
         let medium = Self { dir: tempfile::tempdir().expect("folder") };
-        fs::write(medium.path(), bytes).expect("medium");
+        fs::copy(bundled, medium.path()).expect("medium");
         medium
     }
 
     /// Where it lies.
     #[must_use]
     pub fn path(&self) -> std::path::PathBuf {
-        self.dir.path().join("medium.img")
+        self.dir.path().join("KC07.E01")
     }
 }
 

@@ -188,8 +188,9 @@ impl Package {
         let stated = &mut self.acquisition.inventory;
         stated.lines = u64::try_from(self.lines.len()).expect("a number");
         stated.root = tree::root(&self.lines);
-        if let [walk] = self.acquisition.walk.as_mut_slice() {
-            walk.items = stated.lines;
+        // What was taken away or put in is of the first volume.
+        if let [walk, others @ ..] = self.acquisition.walk.as_mut_slice() {
+            walk.items = stated.lines - others.iter().map(|walk| walk.items).sum::<u64>();
         }
         stated.counts.clear();
         for line in &self.lines {

@@ -5,15 +5,14 @@
 //! folder is all that is needed to repeat any step by hand.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use chrono::{Duration, SecondsFormat, Utc};
 use custody::durable::Disk;
 use evidence::report::Report;
 use evidence::verify::{VerifyOptions, verify};
-use flate2::read::GzDecoder;
 use folder::Folder;
 use serde_json::json;
 
@@ -21,13 +20,10 @@ use crate::cli::DemoArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::load;
 
-/// The medium: an ext4 image of a hosting server, made by `tests/media/make-demo.sh`.
-const MEDIUM: &[u8] = include_bytes!("../../demo/medium.img.gz");
+/// The medium: an E01 image of a hosting server's disk, made by `tests/media/make-demo.sh`.
+const MEDIUM: &[u8] = include_bytes!("../../demo/medium.E01");
 /// The policy, with placeholders for the keys and dates of this run.
 const POLICY: &str = include_str!("../../demo/policy/policy.toml");
-
-/// Most bytes that the bundled medium unpacks to.
-const MAX_MEDIUM: u64 = 256 << 20;
 
 /// The log's origin in the demo.
 const ORIGIN: &str = "demo.example/kc07";
@@ -53,8 +49,14 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
         stage.dir.display()
     ));
 
-    stage.heading(console, "The medium: a small image of a shared hosting server (label KC07)");
-    unpack(&stage.path("medium.img"))?;
+    stage.heading(console, "The medium: an E01 image of the disk of a shared hosting server (label KC07)");
+    put_medium(&stage.path("KC07.E01"))?;
+    stage.shows(console, "the digests that the image states of its disk are computed again, and compared");
+    stage.shows(
+        console,
+        "its partitions: two volumes are read, ext4 and NTFS; one is encrypted, and named as not read",
+    );
+    stage.ambit(console, &["medium", "info", "{medium}", "--digest"])?;
 
     stage.heading(
         console,
@@ -102,6 +104,10 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
         ],
     )?;
     stage.heading(console, "The examiner counts what the policy would take");
+    stage.shows(
+        console,
+        "one policy decides on both volumes; streams and a deleted entry are items of their own",
+    );
     stage.ambit(
         console,
         &[
@@ -117,6 +123,10 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
         ],
     )?;
     stage.heading(console, "Examiner and witness capture and seal");
+    stage.shows(
+        console,
+        "the disk is hashed for the record; counts are shown, and no name of an item left or held",
+    );
     stage.ambit(
         console,
         &[
@@ -135,6 +145,7 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
             "witness={keys}/witness",
             "--out",
             "{package}",
+            "--digest-medium",
         ],
     )?;
 
@@ -173,7 +184,7 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
         ],
     );
     let identities = load::identities(&stage.path("keys/auditor.age"), None, console)?;
-    let medium = [stage.path("medium.img")];
+    let medium = [stage.path("KC07.E01")];
     let mut audit_options = options();
     audit_options.identities = identities;
     let open = source::OpenOptions { reader: console.reader().clone(), ..source::OpenOptions::default() };
@@ -221,6 +232,11 @@ impl Stage {
         console.say(format_args!("\n== {text}"));
     }
 
+    /// What to look for in the lines that follow.
+    fn shows(&self, console: &mut Console<'_>, text: &str) {
+        console.say(format_args!("   {text}"));
+    }
+
     /// Puts the paths of this folder in place of `{keys}` and its like.
     fn fill(&self, word: &str) -> String {
         let places = [
@@ -228,7 +244,7 @@ impl Stage {
             ("{trust}", "trust.toml"),
             ("{case}", "case"),
             ("{policy}", "policy"),
-            ("{medium}", "medium.img"),
+            ("{medium}", "KC07.E01"),
             ("{package}", "KC07.ambit"),
             ("{opened}", "opened"),
         ];
@@ -329,7 +345,7 @@ fn finish(
     }
     text += &format!("\nThe trust file's words: {words}\n\nIn {}:\n", stage.dir.display());
     for (name, what) in [
-        ("medium.img", "the medium, a raw ext4 image"),
+        ("KC07.E01", "the medium: a disk with ext4, NTFS and a locked partition"),
         ("policy/", "the policy that was approved"),
         ("trust.toml", "whom the checks believe"),
         ("keys/", "signing keys NAME, and age identities NAME.age; no passphrases"),
@@ -376,29 +392,12 @@ fn fresh_folder(named: Option<&Path>) -> Result<PathBuf, Failure> {
     Err(Failure::new("no free name for the demonstration's folder").hint("give --dir DIR"))
 }
 
-/// Unpacks the bundled medium; runs of zeros become holes.
-fn unpack(path: &Path) -> Result<(), Failure> {
-    let mut from = GzDecoder::new(MEDIUM).take(MAX_MEDIUM);
-    let mut to = File::create_new(path).context(path.display())?;
-    let mut block = vec![0; 64 << 10];
-    let mut length: u64 = 0;
-    loop {
-        let count = from.read(&mut block).context("bundled medium")?;
-        let Some(bytes) = block.get(..count).filter(|bytes| !bytes.is_empty()) else {
-            break;
-        };
-        length += bytes.len() as u64;
-        if bytes.iter().all(|byte| *byte == 0) {
-            to.seek(SeekFrom::Start(length)).context(path.display())?;
-        } else {
-            to.write_all(bytes).context(path.display())?;
-        }
-    }
-    to.set_len(length).context(path.display())?;
-    let mut permissions = to.metadata().context(path.display())?.permissions();
+/// Puts the bundled medium down, not to be written to.
+fn put_medium(path: &Path) -> Result<(), Failure> {
+    Disk::new().write_new(path, MEDIUM).context(path.display())?;
+    let mut permissions = fs::metadata(path).context(path.display())?.permissions();
     permissions.set_readonly(true);
-    to.set_permissions(permissions).context(path.display())?;
-    to.sync_all().context(path.display())
+    fs::set_permissions(path, permissions).context(path.display())
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
