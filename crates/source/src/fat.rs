@@ -14,14 +14,14 @@
 //! slots), `entry` (a slot's fields), `long` (long names), `nodes` (what the
 //! walker asks), `deleted`.
 
-mod boot;
-mod deleted;
-mod entry;
+pub(crate) mod boot;
+pub(crate) mod deleted;
+pub(crate) mod entry;
 pub(crate) mod heap;
 mod long;
-mod nodes;
+pub(crate) mod nodes;
 pub(crate) mod table;
-mod volume;
+pub(crate) mod volume;
 
 use std::sync::Arc;
 

@@ -41,6 +41,7 @@ const KINDS: &[Kind] = &[
     Kind { name: "an ext2, ext3 or ext4 file system", fits: crate::ext::is_ext, open: crate::ext::open },
     Kind { name: "a btrfs file system", fits: crate::btrfs::is_btrfs, open: crate::btrfs::open },
     Kind { name: "an NTFS volume", fits: crate::ntfs::is_ntfs, open: crate::ntfs::open },
+    Kind { name: "an exFAT file system", fits: crate::exfat::is_exfat, open: crate::exfat::open },
     Kind { name: "an ISO 9660 file system", fits: crate::iso::is_iso, open: crate::iso::open },
     Kind { name: "a FAT volume", fits: crate::fat::is_fat, open: crate::fat::open },
 ];

@@ -28,6 +28,7 @@ mod calendar;
 mod crc32c;
 mod device;
 mod digests;
+mod exfat;
 mod fat;
 mod field;
 mod file_system;

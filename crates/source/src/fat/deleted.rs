@@ -27,16 +27,22 @@ struct Waiting {
 }
 
 /// Paths of directories, each as the one above and a name: paths in full would grow with the square of the depth.
-#[derive(Default)]
-struct Paths(Vec<(Option<usize>, Vec<u8>)>);
+pub(crate) struct Paths(Vec<(Option<usize>, Vec<u8>)>);
 
 impl Paths {
-    fn add(&mut self, above: usize, name: Vec<u8>) -> usize {
+    /// The path of the root directory, as number 0.
+    pub(crate) fn new() -> Self {
+        Self(vec![(None, Vec::new())])
+    }
+
+    /// The directory `name` in `above`: its number.
+    pub(crate) fn add(&mut self, above: usize, name: Vec<u8>) -> usize {
         self.0.push((Some(above), name));
         self.0.len().saturating_sub(1)
     }
 
-    fn full(&self, above: usize, name: &[u8]) -> Vec<u8> {
+    /// The path of `name` in `above`.
+    pub(crate) fn full(&self, above: usize, name: &[u8]) -> Vec<u8> {
         let mut names = vec![name];
         let mut at = Some(above);
         while let Some((above, name)) = at.and_then(|at| self.0.get(at)) {
@@ -56,7 +62,7 @@ impl Paths {
 
 /// Yields the deleted entries of all directories that can be reached. Returns what could not be read.
 pub(crate) fn find(nodes: &Nodes, each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {
-    let mut paths = Paths(vec![(None, Vec::new())]);
+    let mut paths = Paths::new();
     let root = nodes.volume.boot.root_cluster;
     let mut waiting = vec![Waiting { first: root, path: Some(0), depth: 0, gone: false }];
     let mut visited = HashSet::from([root]);
@@ -227,7 +233,8 @@ fn left_of_name(short: Short<'_>) -> Vec<u8> {
     Short(&slot).name()
 }
 
-fn is_name(name: &[u8]) -> bool {
+/// Whether a path can hold `name`.
+pub(crate) fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && !name.contains(&b'/') && !name.contains(&0)
 }
 
@@ -236,4 +243,4 @@ const DELETED_NAME: &str = "fat.deleted-name";
 /// The second number of the node of a deleted entry.
 const PLACE_OF_DELETED: u64 = 2;
 /// Deepest nesting looked at, as in the walk.
-const MAX_DEPTH: usize = 4096;
+pub(crate) const MAX_DEPTH: usize = 4096;

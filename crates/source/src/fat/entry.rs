@@ -127,9 +127,7 @@ impl<'a> Short<'a> {
 
     /// The attributes that are set, as letters.
     pub(crate) fn attributes(self) -> Option<Attribute> {
-        let set = attribute::LETTERS.iter().filter(|(bit, _)| self.one(11) & bit != 0);
-        let letters: Vec<u8> = set.map(|(_, letter)| *letter).collect();
-        (!letters.is_empty()).then(|| fact("fat.attributes", letters))
+        letters("fat.attributes", self.one(11))
     }
 
     /// The times, and whether one of them is in no calendar. They are local, of a zone that is not on the medium.
@@ -150,6 +148,13 @@ impl<'a> Short<'a> {
         }
         (times, wrong)
     }
+}
+
+/// The attribute fact `name` with the letters of the attributes in `bits`, where any is set.
+pub(crate) fn letters(name: &str, bits: u8) -> Option<Attribute> {
+    let set = attribute::LETTERS.iter().filter(|(bit, _)| bits & bit != 0);
+    let letters: Vec<u8> = set.map(|(_, letter)| *letter).collect();
+    (!letters.is_empty()).then(|| fact(name, letters))
 }
 
 /// An attribute fact of this file system.

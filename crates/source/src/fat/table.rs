@@ -26,7 +26,6 @@ pub(crate) enum Width {
     /// 28 bits; the upper four are kept for others.
     ThirtyTwo,
     /// 32 bits, as in exFAT.
-    #[allow(dead_code)] // of the exFAT reader
     Whole,
 }
 
