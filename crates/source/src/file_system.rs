@@ -7,7 +7,6 @@ use crate::walk::{Source, SourceError};
 use crate::walker::OpenFileSystem;
 
 /// A kind of file system.
-#[allow(dead_code)] // its name is for `medium info`
 pub(crate) struct Kind {
     /// What it is called in messages.
     pub(crate) name: &'static str,

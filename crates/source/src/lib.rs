@@ -1,4 +1,4 @@
-//! Reading media: mounted trees and raw images, read only.
+//! Reading media without mounting them: images, partitions, RAID, LVM, file systems; and mounted trees. Read only.
 //!
 //! Implements `docs/spec/sources.md`. Nothing here writes to a medium, follows
 //! a link or opens a device, pipe or socket found on one.
@@ -10,10 +10,12 @@
 //! }
 //! ```
 //!
-//! Start with [`open()`]. The cast: [`bytes`] (an image as bytes), [`mod@probe`]
-//! (what those bytes are), [`walk`] (what every source offers), [`tree`] (a
-//! mounted directory), [`guard`] (the process that parses), [`file_system()`] (what is read by our own code), [`exact`]
-//! (streams that deliver their declared length or an error).
+//! Start with [`open()`]. In story order: `open`; `image` (a container as the
+//! disk in it); `survey` (what is on the disk: [`mod@probe`], `volumes`, `stack`,
+//! [`file_system()`]); [`walk`] (what every source offers) and `walker` (how every
+//! file system is walked); `unread` (volumes of which no file is read); [`tree`] (a
+//! mounted directory); [`bytes`], [`exact`] (streams that deliver their declared
+//! length or an error); [`guard`] (the process of its own in which all this runs).
 
 mod btrfs;
 pub mod bytes;
@@ -37,7 +39,7 @@ mod iso;
 mod medium;
 mod ntfs;
 mod open;
-#[allow(dead_code)] // names of volumes are for people
+#[allow(dead_code)] // what people called a volume is read, and shown nowhere yet
 mod stack;
 mod survey;
 mod unread;
