@@ -23,7 +23,8 @@ use scope::facts::Kind;
 
 use crate::common::{noise, run};
 
-/// Whether volumes can be made and mounted here. Must be where `CI` is set.
+/// Whether volumes can be made and mounted here. Where `CI` is set the programs must be there; what the kernel lets us
+/// do is the machine's, and said.
 pub fn is_ready() -> bool {
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
     let has = |program: &str| std::env::split_paths(&path).any(|folder| folder.join(program).exists());
@@ -31,7 +32,7 @@ pub fn is_ready() -> bool {
         ["mkntfs", "ntfs-3g", "istat"].into_iter().filter(|program| !has(program)).collect();
     let fuse = fs::OpenOptions::new().read(true).write(true).open("/dev/fuse").is_ok();
     let ready = missing.is_empty() && fuse;
-    assert!(ready || std::env::var_os("CI").is_none(), "missing: {missing:?}; /dev/fuse: {fuse}");
+    assert!(missing.is_empty() || std::env::var_os("CI").is_none(), "missing: {missing:?}");
     if !ready {
         eprintln!("missing: {missing:?}; /dev/fuse: {fuse}: this comparison was NOT made");
     }
