@@ -69,19 +69,21 @@ PYTHON
 }
 
 ext4() {
-    mke2fs -q -F -t ext4 -N $((small + 20000)) -d "$work/tree" "$work/image" "${mib}M"
+    quietly mke2fs -q -F -t ext4 -N $((small + 20000)) -d "$work/tree" "$work/image" "${mib}M"
     measure "ext4, $1"
 }
 
 ntfs() {
     truncate -s "${mib}M" "$work/image"
-    mkntfs -q -F -f -p 0 -H 0 -S 0 -s 512 "$work/image"
+    quietly mkntfs -q -F -f -p 0 -H 0 -S 0 -s 512 "$work/image"
     ntfs-3g "$work/image" "$work/mount"
     cp -r "$work/tree/." "$work/mount/"
     umount "$work/mount"
     while pgrep -f "ntfs-3g $work/image" >/dev/null; do sleep 0.1; done # it writes until it ends
     measure "NTFS, $1"
 }
+
+quietly() { "$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }; }
 
 # A median of three, with the most memory of any.
 measure() {

@@ -97,6 +97,8 @@ matrix! {
     ntfs: "NTFS", true;
     fat16: "FAT16", false;
     fat32: "FAT32", false;
+    exfat: "exFAT", false;
+    iso: "ISO 9660", false;
     xfs: "XFS", false;
     btrfs: "btrfs", false;
 }

@@ -163,6 +163,8 @@ mutants! {
     ntfs: "NTFS";
     fat16: "FAT16";
     fat32: "FAT32";
+    exfat: "exFAT";
+    iso: "ISO 9660";
     xfs: "XFS";
     btrfs: "btrfs";
 }

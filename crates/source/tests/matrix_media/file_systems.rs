@@ -1,14 +1,16 @@
 //! File systems made by their own tools, and what is true of them.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use source::Entry;
 
 use super::trees::{self, Can, FILLERS, Names, fill};
 use super::truth::{self, Items};
-use super::{Extent, need};
+use super::{Extent, LoopDevice, need};
 use crate::common::{noise, run};
 use crate::ntfs_volumes;
 
@@ -23,7 +25,8 @@ pub struct Made {
 }
 
 /// The file systems, by the names that [`make`] takes.
-pub const ALL: [&str; 8] = ["ext2", "ext3", "ext4", "NTFS", "FAT16", "FAT32", "XFS", "btrfs"];
+pub const ALL: [&str; 10] =
+    ["ext2", "ext3", "ext4", "NTFS", "FAT16", "FAT32", "exFAT", "ISO 9660", "XFS", "btrfs"];
 
 const POSIX: Can = Can { hard_links: true, symlinks: true, names: Names::Bytes };
 const WINDOWS: Can = Can { hard_links: false, symlinks: false, names: Names::Windows };
@@ -36,6 +39,8 @@ pub fn make(name: &str, folder: &Path, extent: Extent) -> Option<Made> {
         "NTFS" => ntfs(folder, extent),
         "FAT16" => fat(folder, "16", extent),
         "FAT32" => fat(folder, "32", extent),
+        "exFAT" => exfat(folder, extent),
+        "ISO 9660" => iso(folder, extent),
         "XFS" => xfs(folder, extent),
         "btrfs" => btrfs(folder, extent),
         other => panic!("{other}"),
@@ -168,6 +173,66 @@ fn mtools(program: &str, image: &str, arguments: &[&str]) {
         .output()
         .unwrap();
     assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Filled and read through exfat-fuse.
+fn exfat(folder: &Path, extent: Extent) -> Option<Made> {
+    if !need(&["mkfs.exfat", "mount.exfat-fuse"]) {
+        return None;
+    }
+    let (image, point) = begin(folder, if extent == Extent::Full { 128 } else { 24 });
+    run("mkfs.exfat", &["-c", "4096", image.to_str().unwrap()]);
+    // exfat-fuse mounts block devices alone.
+    let attached = LoopDevice::new(&image)?;
+    through_exfat_fuse(&attached.0, &point, |root| {
+        trees::filler(root);
+        refill(root);
+        fill(root, WINDOWS, extent);
+        trees::pieces(root);
+    });
+    let mut truth = Items::new();
+    through_exfat_fuse(&attached.0, &point, |root| truth = truth::tree(root, false));
+    // The mount numbers its items anew each time they are met; no item has two names.
+    truth.values_mut().for_each(|item| item.names = 1);
+    Some(Made { image, truth, by: "the mount by exfat-fuse", is_system: root_alone })
+}
+
+fn through_exfat_fuse(device: &str, point: &Path, work: impl FnOnce(&Path)) {
+    let outside = fs::metadata(point).unwrap().dev();
+    // With -d it stays in the foreground, and its end is the end of its writing.
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    let mut daemon = Command::new("mount.exfat-fuse")
+        .arg("-d")
+        .arg(device)
+        .arg(point)
+        .env("PATH", path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while fs::metadata(point).is_ok_and(|metadata| metadata.dev() == outside) {
+        assert!(began.elapsed() < Duration::from_secs(20), "exfat-fuse did not mount");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    work(point);
+    run("umount", &[point.to_str().unwrap()]);
+    daemon.wait().unwrap();
+}
+
+fn iso(folder: &Path, extent: Extent) -> Option<Made> {
+    if !need(&["xorriso"]) {
+        return None;
+    }
+    let (image, tree) = begin(folder, 0);
+    fill(&tree, Can { hard_links: false, ..POSIX }, extent);
+    trees::sparse(&tree);
+    let (path, source) = (image.to_str().unwrap(), tree.to_str().unwrap());
+    run("xorriso", &["-as", "mkisofs", "-quiet", "-R", "-V", "LABEL", "-o", path, source]);
+    let is_system = |entry: &Entry| {
+        root_alone(entry) || entry.facts.names.iter().any(|name| name.bytes() == b"/rr_moved")
+    };
+    Some(Made { truth: truth::tree(&tree, false), image, by: "the tree that xorriso took", is_system })
 }
 
 /// A mount by the kernel, through a loop device; unmounted when dropped.

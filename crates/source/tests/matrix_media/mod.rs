@@ -19,6 +19,9 @@ use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::process::Command;
+
+use crate::common::run;
 
 /// How much is made and compared.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -52,6 +55,32 @@ pub fn need(programs: &[&str]) -> bool {
         }
     }
     true
+}
+
+/// A file as a block device, until it is dropped.
+pub struct LoopDevice(pub String);
+
+impl LoopDevice {
+    /// `None`, and words, where there are no loop devices.
+    pub fn new(file: &Path) -> Option<Self> {
+        let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+        let result = Command::new("losetup").args(["--find", "--show"]).arg(file).env("PATH", path).output();
+        match result {
+            Ok(output) if output.status.success() => {
+                Some(Self(String::from_utf8(output.stdout).unwrap().trim().to_owned()))
+            }
+            _ => {
+                eprintln!("no loop device: what needs one was NOT tested");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        run("losetup", &["-d", &self.0]);
+    }
 }
 
 /// Writes the bytes of `from` at `offset` of `to`, leaving holes where they are zero.

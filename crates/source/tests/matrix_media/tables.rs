@@ -3,9 +3,8 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use super::{copy_at, length, need};
+use super::{LoopDevice, copy_at, length, need};
 use crate::common::run;
 
 /// The tables, by the names that [`put`] takes.
@@ -64,33 +63,23 @@ fn linear(image: &Path, disk: &Path) -> Option<Vec<PathBuf>> {
     let extents = length(image).div_ceil(EXTENT);
     let file = File::create(disk).unwrap();
     file.set_len((extents + 4) * EXTENT).unwrap();
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
-    let attached =
-        Command::new("losetup").args(["--find", "--show"]).arg(disk).env("PATH", &path).output().unwrap();
-    if !attached.status.success() {
-        eprintln!("no loop device: LVM2 was NOT tested here");
-        return None;
-    }
-    let device = String::from_utf8(attached.stdout).unwrap().trim().to_owned();
+    let attached = LoopDevice::new(disk)?;
+    let device = attached.0.as_str();
     let config = format!(
         "devices {{ use_devicesfile=0 scan_lvs=0 filter=[\"a|^{device}$|\", \"r|.*|\"] }} \
          backup {{ backup=0 archive=0 }} activation {{ udev_sync=0 udev_rules=0 }}"
     );
     let group = format!("matrix{}", std::process::id());
     let commands: [&[&str]; 3] = [
-        &["pvcreate", "-ff", "-y", "--dataalignment", "1m", &device],
-        &["vgcreate", "--physicalextentsize", "1m", &group, &device],
+        &["pvcreate", "-ff", "-y", "--dataalignment", "1m", device],
+        &["vgcreate", "--physicalextentsize", "1m", &group, device],
         &["lvcreate", "-an", "-Wn", "-Zn", "-l", &extents.to_string(), "-n", "volume", &group],
     ];
     let common = ["--driverloaded", "n", "--config", &config];
-    let calls = commands.map(|command| {
-        let arguments = [&command[..1], &common, &command[1..]].concat();
-        Command::new("lvm").args(arguments).env("PATH", &path).output().unwrap()
-    });
-    run("losetup", &["-d", &device]);
-    for call in calls {
-        assert!(call.status.success(), "{}", String::from_utf8_lossy(&call.stderr));
+    for command in commands {
+        run("lvm", &[&command[..1], &common, &command[1..]].concat());
     }
+    drop(attached);
     copy_at(image, &file, EXTENT);
     Some(vec![disk.to_owned()])
 }

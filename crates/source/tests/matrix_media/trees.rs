@@ -83,7 +83,7 @@ pub fn fill(root: &Path, can: Can, extent: Extent) {
     if can.symlinks {
         fs::create_dir_all(root.join("links")).unwrap();
         symlink("one", root.join("links/short")).unwrap();
-        symlink("../".repeat(40), root.join("links/long")).unwrap();
+        symlink("../".repeat(40) + "end", root.join("links/long")).unwrap();
     }
 }
 
