@@ -67,14 +67,12 @@ impl Reader {
         Self::Process(Apart { program: program.into(), arguments, limits: Limits::default() })
     }
 
-    /// In processes that this program becomes when it is started with [`READ_MEDIUM`]. In this one where the program's
-    /// file is not known.
+    /// In processes that this program becomes when it is started with [`READ_MEDIUM`].
     #[must_use]
     pub fn this_program() -> Self {
-        match std::env::current_exe() {
-            Ok(program) => Self::process(program, [READ_MEDIUM.into()]),
-            Err(_) => Self::Here,
-        }
+        // Where its file is not known, the kernel's own link leads to it; never is a medium parsed here instead.
+        let program = std::env::current_exe().unwrap_or_else(|_| "/proc/self/exe".into());
+        Self::process(program, [READ_MEDIUM.into()])
     }
 }
 
