@@ -126,6 +126,12 @@ impl Survey {
         if let Some(kind) = file_system {
             match (kind.open)(Arc::clone(&found.bytes)) {
                 Ok(source) => self.source(found, kind.name, source, &known),
+                // What the table divides is read part by part: the whole is not a volume of which no file can be read.
+                Err(error) if !table.partitions.is_empty() => self.limits.push(format!(
+                    "{} also bears the mark of {}, which cannot be read: {error}",
+                    shown(&found.place),
+                    kind.name
+                )),
                 Err(error) => self.unread(found, kind.name, format!("it cannot be read: {error}")),
             }
         }
@@ -227,6 +233,8 @@ impl Survey {
                 return;
             }
         };
+        let used: BTreeSet<String> =
+            assembly.volumes.iter().flat_map(|volume| volume.members.iter().cloned()).collect();
         for volume in assembly.volumes {
             if !self.assembled.insert(volume.place.clone()) {
                 continue;
@@ -251,7 +259,9 @@ impl Survey {
             });
             // Its members' bytes are what there is to preserve.
             for member in pieces.iter().filter(|piece| volume.members.contains(&piece.place)) {
-                if !self.unread.iter().any(|known| known.place == member.place) {
+                // A member that also carries what is read is not preserved whole: files of others are on it.
+                let known = self.unread.iter().any(|known| known.place == member.place);
+                if !known && !used.contains(&member.place) {
                     self.unread.push(UnreadVolume {
                         place: member.place.clone(),
                         what: "a member of something that cannot be put together".to_owned(),
