@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_b2sum_program() {
+    fn values_of_python_s_hashlib() {
         check(b"", "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
         check(b"abc", "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
         check(&[7; 128], "332f1f712b03a6a6f6c28db7d96c62f170744119ab0f831b9e0d80f800e3aad7");

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_xxhsum_program() {
+    fn values_known_of_it() {
         check(b"", 0xEF46_DB37_51D8_E999);
         check(b"a", 0xD24E_C4F1_A98C_6E5B);
         check(b"abc", 0x44BC_2CF5_AD77_0999);
