@@ -23,6 +23,11 @@ impl Class {
         Self { negated, ranges: merged }
     }
 
+    /// The ranges of its members, or of all that are not.
+    pub(super) fn ranges(&self) -> &[(Symbol, Symbol)] {
+        &self.ranges
+    }
+
     pub(super) fn contains(&self, symbol: Symbol) -> bool {
         let after = self.ranges.partition_point(|range| range.0 <= symbol);
         let range = after.checked_sub(1).and_then(|at| self.ranges.get(at));

@@ -10,14 +10,18 @@
 //!
 //! A glob is a list of segments, and a segment is a list of tokens; each token
 //! but `Token::Many` reads exactly one symbol. That is an automaton in all
-//! but name: relations between two globs walk both lists at once.
+//! but name: the relations between globs ([`subset`], [`disjoint`], [`covered`])
+//! walk several lists at once, and are exact.
 
 mod class;
+pub(crate) mod language;
 mod parse;
+mod relation;
 
 use crate::fold::{Symbol, fold};
 
 pub(crate) use class::Class;
+pub use relation::{Answer, MAX_STATES, covered, disjoint, subset};
 
 /// One glob, as written and as it matches.
 #[derive(Clone, Debug)]
