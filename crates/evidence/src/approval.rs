@@ -9,7 +9,7 @@
 //! medium-id serial WD-WCC4N5PF96JD
 //! policy sha256:9f86d081...
 //! rendering sha256:60303ae2...
-//! renderer ambit-render/1
+//! renderer ambit-render/2/en
 //! ```
 
 use scope::Digest;
@@ -30,7 +30,7 @@ pub struct Approval {
     pub policy: Digest,
     /// SHA-256 of the rendering.
     pub rendering: Digest,
-    /// What rendered it: `ambit-render/1`.
+    /// What rendered it, which names the language: `ambit-render/2/en`.
     pub renderer: String,
     /// SHA-256 of the order, where an officer attests one.
     pub instrument: Option<Digest>,
@@ -167,7 +167,7 @@ mod tests {
         medium-id serial WD-WCC4N5PF96JD\n\
         policy sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\n\
         rendering sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752\n\
-        renderer ambit-render/1\n";
+        renderer ambit-render/2/en\n";
 
     fn check(text: &str, expected: &str) {
         let found = match Approval::parse(text.as_bytes()) {
@@ -195,7 +195,7 @@ mod tests {
         check(&EXAMPLE.replace("origin example.org", "origin example org"), "line 2: not an origin");
         check(&EXAMPLE.replace("sha256:9f", "sha256:9F"), "line 6: not a digest");
         check(&EXAMPLE.replace('\n', "\r\n"), "line 1: expected");
-        check(&EXAMPLE.replace("renderer ambit-render/1\n", ""), "line 8: expected `renderer`");
+        check(&EXAMPLE.replace("renderer ambit-render/2/en\n", ""), "line 8: expected `renderer`");
         check(&EXAMPLE.replace("ambit/approval/v1\n", "ambit/approval/v1 \n"), "not written as");
     }
 }

@@ -178,6 +178,25 @@ pub enum PolicyCommand {
     Approve(ApproveArgs),
 }
 
+/// A language of the plain-language form.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// German.
+    De,
+}
+
+impl From<Lang> for scope::Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::English,
+            Lang::De => Self::German,
+        }
+    }
+}
+
 /// `ambit policy approve`.
 #[derive(Args, Debug)]
 pub struct ApproveArgs {
@@ -192,6 +211,9 @@ pub struct ApproveArgs {
     /// The order is on paper: FILE is its scan, recorded by digest and attested by the signer.
     #[arg(long, value_name = "FILE")]
     pub instrument: Option<PathBuf>,
+    /// The language in which the policy was read, and is signed.
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
+    pub lang: Lang,
     /// The principal who attests the paper order; must be among the signers.
     #[arg(long, value_name = "NAME", requires = "instrument")]
     pub attested_by: Option<String>,

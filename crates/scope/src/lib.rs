@@ -44,4 +44,4 @@ pub use name::RawName;
 pub use outcome::{Decision, Outcome, Step, Tier};
 pub use policy::Policy;
 pub use problem::{PolicyProblems, Problem};
-pub use render::{RENDERER, render};
+pub use render::{Language, render, render_in};

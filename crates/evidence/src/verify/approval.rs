@@ -1,6 +1,6 @@
 //! Check `approval`: who approved which policy for which medium, and that it was read as it is rendered.
 
-use scope::{Digest, Policy};
+use scope::{Digest, Language, Policy};
 
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::MediumId;
@@ -16,13 +16,19 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     let id = policy.id();
     // The rendering is made again even where nobody approved it: people may still read it.
     let rendering = context.package.rendering.as_ref().map_err(Clone::clone)?;
-    let again = scope::render(policy);
-    if again.as_bytes() != rendering.as_slice() {
-        problems.push(format!(
-            "meta/policy/rendering.md: expected {} (rendered again), found {}",
-            Digest::of(again.as_bytes()),
-            Digest::of(rendering)
-        ));
+    match language(context) {
+        Ok(language) => {
+            let again = scope::render_in(policy, language);
+            if again.as_bytes() != rendering.as_slice() {
+                problems.push(format!(
+                    "meta/policy/rendering.md: expected {} (rendered again by {}), found {}",
+                    Digest::of(again.as_bytes()),
+                    language.renderer(),
+                    Digest::of(rendering)
+                ));
+            }
+        }
+        Err(unknown) => problems.push(unknown),
     }
     let start =
         context.package.start_event().map(|(logged, start)| (logged.event.when.clone(), start.clone()));
@@ -82,6 +88,16 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     none_or_fail(&problems, || format!("policy {id}, approved {who} for medium {}", approval.medium))
 }
 
+/// The language in which the policy was approved; English where nobody approved it.
+fn language(context: &Context<'_>) -> Result<Language, String> {
+    let Some(Ok(bytes)) = &context.package.approval else { return Ok(Language::English) };
+    let Ok(approval) = Approval::parse(bytes) else { return Ok(Language::English) };
+    Language::of_renderer(&approval.renderer).ok_or_else(|| {
+        let known = Language::ALL.map(Language::renderer).join(" or ");
+        format!("approval.txt: renderer: expected {known}, found {}", approval.renderer)
+    })
+}
+
 fn content_problems(
     approval: &Approval,
     policy: &Policy,
@@ -99,7 +115,6 @@ fn content_problems(
     expect("origin", trust.origin(), &approval.origin);
     expect("policy", &id.to_string(), &approval.policy.to_string());
     expect("rendering", &rendering.to_string(), &approval.rendering.to_string());
-    expect("renderer", scope::RENDERER, &approval.renderer);
     if let Ok(acquisition) = &context.package.acquisition {
         expect("medium", &acquisition.medium.label, &approval.medium);
     }

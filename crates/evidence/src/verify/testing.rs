@@ -303,7 +303,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
             medium_ids: vec![MediumId { kind: "serial".into(), value: "WD-1".into() }],
             policy: policy.id(),
             rendering: Digest::of(rendering.as_bytes()),
-            renderer: scope::RENDERER.into(),
+            renderer: scope::Language::English.renderer().into(),
             instrument: None,
         };
         (plan.approval)(&mut approval);

@@ -7,6 +7,7 @@ use std::io;
 use super::testing::{Plan, build, identity, trust, with_ledger};
 use super::{VerifyOptions, audit, verify};
 use crate::acquisition::{Departure, MediumId, OTHER_MEDIUM};
+use crate::approval::Approval;
 use crate::event::{AcquisitionStart, Action};
 use crate::files::{Files, MemoryFiles, ReadSeek};
 use crate::report::{Answer, Intact, Report, Status};
@@ -54,6 +55,22 @@ fn start(change: impl Fn(&mut AcquisitionStart) + 'static) -> Plan {
             }
         });
     })
+}
+
+#[test]
+fn an_approval_names_the_language_that_was_read() {
+    let german = |_: String| {
+        let mut bundle = scope::Bundle::new();
+        bundle.insert("policy.toml", Plan::default().policy.into_bytes()).unwrap();
+        scope::render_in(&scope::Policy::parse(&bundle).unwrap(), scope::Language::German)
+    };
+    let named = |approval: &mut Approval| approval.renderer = scope::Language::German.renderer().into();
+    check(&plan(|p| (p.rendering, p.approval) = (Box::new(german), Box::new(named))), "", "approved by");
+    check(&plan(|p| p.rendering = Box::new(german)), "approval", "rendered again by ambit-render/2/en");
+    check(&plan(|p| p.approval = Box::new(named)), "approval", "rendered again by ambit-render/2/de");
+    // Where nobody approved it, the rendering is English.
+    let unapproved = plan(|p| (p.rendering, p.with_approval) = (Box::new(german), false));
+    check(&unapproved, "approval", "rendered again by ambit-render/2/en");
 }
 
 #[test]

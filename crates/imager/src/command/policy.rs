@@ -72,14 +72,14 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
     };
     let ids =
         spec.ids.iter().map(|(kind, value)| MediumId { kind: kind.word().into(), value: value.clone() });
-    let rendering = scope::render(policy);
+    let rendering = scope::render_in(policy, args.lang.into());
     let approval = Approval {
         origin: trust.origin().to_owned(),
         medium: label.clone(),
         medium_ids: ids.collect(),
         policy: policy.id(),
         rendering: Digest::of(rendering.as_bytes()),
-        renderer: scope::RENDERER.to_owned(),
+        renderer: scope::Language::from(args.lang).renderer().to_owned(),
         instrument,
     };
     let bytes = approval.to_bytes();

@@ -84,7 +84,7 @@ fn snippet(line: &str, column: usize, marked: usize) -> String {
 /// Whether a character can be seen and leaves its neighbours where they are.
 ///
 /// Control characters are not, nor are the invisible ones that reorder or hide text.
-pub(crate) fn is_visible(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     let hidden = matches!(c,
         '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
         | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}'

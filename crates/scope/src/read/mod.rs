@@ -21,7 +21,7 @@ use crate::problem::PolicyProblems;
 use doc::{Doc, did_you_mean};
 use fields::{Section, Value, describe, shown};
 
-pub(crate) use doc::is_visible;
+pub use doc::is_visible;
 pub(crate) use selectors::{KINDS, TIMES};
 
 /// The one schema of this version.

@@ -1,0 +1,423 @@
+//! The rendering in German.
+
+use chrono::{DateTime, FixedOffset};
+
+use super::document::{Mark, Text, code, given, strong, text};
+use super::language::{grouped, moment as parts};
+use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape, Undetermined};
+use crate::facts::{Kind, Look, TimeKind};
+use crate::lint::Lint;
+use crate::policy::{Effect, Hours, MediumIdKind, PathCase};
+
+/// A sentence in German.
+pub(super) fn say(sentence: &Sentence<'_>) -> Text {
+    match sentence {
+        Sentence::Version { id, version } => text!["Richtlinie zum Umfang der Sicherung ", code(id), ", Fassung ", number(version), "."],
+        Sentence::PolicyId => "Kennung der Richtlinie".into(),
+        Sentence::Supersedes => "Tritt an die Stelle der Richtlinie".into(),
+        Sentence::RenderedBy => "Form dieser Wiedergabe".into(),
+        Sentence::WhatBinds => text!["Genehmigt ist diejenige Wiedergabe, deren Form und SHA-256-Prüfsumme in ", code("approval.txt"), " genannt sind. Dieselbe Richtlinie ergibt in jeder Sprache stets dieselben Bytes. Texte der Anordnung sind im Wortlaut wiedergegeben und nicht übersetzt."],
+        Sentence::MarksFollow => "Bei jeder Bestimmung ist vermerkt, wer für ihre Einhaltung sorgt:".into(),
+        Sentence::MarkMeans(mark) => match mark {
+            Mark::Tool => "Das Programm setzt die Bestimmung um; das Protokoll weist es nach.",
+            Mark::Duty => "Die Einhaltung ist Sache der handelnden Personen; das Programm weist auf die Bestimmung hin, kann ihre Einhaltung aber nicht feststellen.",
+            Mark::Unchecked => "Es handelt sich um eine Angabe, die das Protokoll weder bestätigt noch widerlegt.",
+        }
+        .into(),
+        Sentence::Part(part) => self::part(*part).into(),
+
+        Sentence::Court(court) => text!["Angeordnet durch: ", given(court), "."],
+        Sentence::Docket(docket) => text!["Aktenzeichen: ", given(docket), "."],
+        Sentence::Instrument(instrument) => text!["Art der Anordnung: ", given(instrument), "."],
+        Sentence::LegalBasis(basis) => text!["Rechtsgrundlage: ", given(basis), "."],
+        Sentence::Particular(particular) => text!["Gegenstand der Anordnung: ", given(particular), "."],
+        Sentence::Issued(time) => text!["Erlassen am ", moment(*time), "."],
+        Sentence::ExecuteBy(time) => text!["Durchsuchung und Sicherung vor Ort bis zum ", moment(*time), ". Maßgeblich ist die Uhr des Rechners. Ein späterer Beginn wird verweigert oder als Abweichung von der Anordnung protokolliert; ein späteres Ende wird bei der Überprüfung des Sicherungspakets als Abweichung festgestellt."],
+        Sentence::Hours(Hours::Any) => "Arbeiten vor Ort zu jeder Tages- und Nachtzeit.".into(),
+        Sentence::Hours(Hours::Daily { from, until, offset }) => text![format!("Arbeiten vor Ort nur von {:02}:{:02} bis {:02}:{:02} Uhr (Ortszeit, UTC{offset}). Das Programm prüft die Uhrzeit nicht.", from / 60, from % 60, until / 60, until % 60)],
+        Sentence::ReviewBy(time) => text!["Durchsicht im Labor bis zum ", moment(*time), "."],
+
+        Sentence::MediumShows { label, ids } => text![given(label), ": ", identities(ids), "; wird mit den eigenen Angaben des Datenträgers abgeglichen."],
+        Sentence::MediumTagged { label, ids } => text![given(label), ": ", identities(ids), "; wird am Datenträger abgelesen und von einer Person angegeben."],
+        Sentence::OtherMediaRefused { tagged: false } => "Ein Datenträger, der diesen Angaben widerspricht oder keine von ihnen aufweist, wird abgewiesen, es sei denn, jemand setzt sich darüber hinweg; dies wird protokolliert.".into(),
+        Sentence::OtherMediaRefused { tagged: true } => "Ein Datenträger, der diesen Angaben widerspricht, wird abgewiesen, ebenso einer, der keine von ihnen aufweist und dessen Asservatenkennzeichen niemand angibt, es sei denn, jemand setzt sich darüber hinweg; dies wird protokolliert.".into(),
+        Sentence::WritableRefused => "Ein Gerät oder ein eingehängtes Dateisystem, auf das geschrieben werden könnte, wird abgewiesen, es sei denn, jemand setzt sich darüber hinweg; dies wird protokolliert.".into(),
+        Sentence::Live(true) => "Ein laufendes System oder dessen Momentaufnahme (Snapshot) darf gelesen werden.".into(),
+        Sentence::Live(false) => "Ein laufendes System wird nicht gelesen: Während des Lesens verändert nichts den Datenträger. Ob ein nur lesbar eingehängtes Dateisystem andernorts noch in Betrieb ist, kann das Programm nicht erkennen.".into(),
+        Sentence::DeletedCatalogued => "Gelöschte Einträge, von denen das Dateisystem noch Angaben enthält, werden erfasst und wie Dateien beurteilt, jedoch allein nach Name, Größe und Zeitangaben; ihr Inhalt wird nicht gelesen.".into(),
+        Sentence::FreeSpaceNotRead => "Nicht belegter Speicherplatz, Schlupfspeicher (Slack) und Momentaufnahmen (Snapshots) werden nicht gelesen.".into(),
+        Sentence::DeletedNotRead => "Gelöschte Einträge, nicht belegter Speicherplatz, Schlupfspeicher (Slack) und Momentaufnahmen (Snapshots) werden nicht gelesen.".into(),
+        Sentence::Streams(true) => "Benannte Datenströme von Dateien werden wie Dateien behandelt.".into(),
+        Sentence::Streams(false) => "Benannte Datenströme von Dateien werden nicht gelesen.".into(),
+        Sentence::ContainersNotOpened => "Archive, Postfachdateien und in Dateien enthaltene Datenträgerabbilder werden nicht geöffnet; sie werden nur als Ganzes gesichert oder belassen.".into(),
+        Sentence::UnreadNamed => "Ein Datenbereich (Volume), der nicht gelesen werden kann, wird im Protokoll benannt; aus ihm wird nichts gesichert.".into(),
+        Sentence::UnreadPreserved => "Ein Datenbereich (Volume), aus dem keine Datei gelesen werden kann (verschlüsselt, beschädigt oder unbekannter Art), wird im Protokoll benannt und darf ohne Rücksicht auf seinen Inhalt als Ganzes gesichert werden, verschlüsselt allein für das Gericht; siehe den letzten Sonderbestand unten.".into(),
+        Sentence::Closed(glob) => text!["Ordner nach dem Muster ", code(glob), " werden nicht betreten. Was sich darin befindet, wird überhaupt nicht erfasst; bei der Nachprüfung wird kontrolliert, dass kein erfasstes Objekt dort liegt."],
+        Sentence::MostItems(items) => text!["Die Sicherung endet nach ", number(items), " Objekten; das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
+        Sentence::MostBytes(bytes) => text!["Die Sicherung endet vor dem Objekt, mit dem die gesicherte Menge ", number(bytes), " Bytes überstiege; das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
+
+        Sentence::LooksFollow => "Ein Objekt (Datei, Ordner, Verknüpfung oder Datenstrom) wird nur so tief durchgesehen, wie es die Entscheidung darüber erfordert. Zulässig sind diese Stufen der Durchsicht:".into(),
+        Sentence::LookAllowed(look) => text![self::look(*look), "."],
+        Sentence::KeptIsRead => "Eine Datei, die gesichert wird, wird vollständig gelesen, um sie zu kopieren und ihre Prüfsumme zu bilden; auf die Entscheidung hat dies keinen Einfluss.".into(),
+        Sentence::LookRefused(look) => text!["Unzulässig: ", self::look(*look), "."],
+
+        Sentence::DefaultDeny => "Was keine Regel einbezieht, bleibt außer Betracht. Die Reihenfolge der Regeln ist ohne Bedeutung. Zuerst steht jeweils der Wortlaut der Anordnung, darunter, was das Programm tut.".into(),
+        Sentence::RuleHeading { id, effect, to: None } => text!["Regel ", given(id), ": ", title(*effect)],
+        Sentence::RuleHeading { id, effect, to: Some(to) } => text!["Regel ", given(id), ": ", title(*effect), " für ", code(to)],
+        Sentence::Basis(basis) => text!["Grundlage: ", given(basis), "."],
+        Sentence::Ground(ground) => text!["Grund: ", given(ground), "."],
+        Sentence::RuleMeans { effect, to, shape } => text!["Das Programm verfährt so: ", self::effect(*effect, *to), ", ", when(*shape)],
+        Sentence::Joined(join) => match join {
+            Join::Any => "Mindestens eine dieser Voraussetzungen:".into(),
+            Join::All => "Jede dieser Voraussetzungen:".into(),
+            Join::Unless => text![strong("Ausgenommen"), ", wenn eine dieser Voraussetzungen vorliegt:"],
+        },
+        Sentence::SelectorIs { selector, phrase } => text![named(*selector), ": Das Objekt ", self::phrase(phrase), "."],
+        Sentence::SelectorAll(selector) => text![named(*selector), ": Es muss alles Folgende zutreffen:"],
+        Sentence::ItemIs(phrase) => text!["Das Objekt ", self::phrase(phrase), "."],
+
+        Sentence::ExcludeWins => text!["Was eine Regel ausschließt (", code("exclude"), "), wird belassen, gleich welche andere Regel zutrifft."],
+        Sentence::NotIncludedIsLeft => text!["Was keine Regel einbezieht (", code("include"), "), wird belassen."],
+        Sentence::Held(order) => text!["Was gesondert zu verwahren ist (", code("hold"), "), gelangt allein in den dafür bestimmten Sonderbestand; treffen mehrere Regeln zu, gilt diese Reihenfolge: ", Text::joined(order.iter().map(code), "und dann"), "."],
+        Sentence::Withheld { holds: false } => text!["Was zurückzustellen ist (", code("withhold"), "), wird nicht gesichert, aber im Verzeichnis der zurückgestellten Objekte benannt."],
+        Sentence::Withheld { holds: true } => text!["Was zurückzustellen ist (", code("withhold"), "), wird nicht gesichert, aber im Verzeichnis der zurückgestellten Objekte benannt; wäre es zugleich gesondert zu verwahren (", code("hold"), "), wird es allein gegenüber dem Inhaber dieses Sonderbestands benannt."],
+        Sentence::RestIsCaptured => "Was danach verbleibt, wird für die Ermittlungsgruppe gesichert.".into(),
+        Sentence::HardLinks => "Eine Datei mit mehreren Namen (Hardlinks) wird unter jedem ihrer Namen beurteilt: Jeder Name kann sie einbeziehen, jeder kann sie ausschließen. Wer Einsicht nimmt, sieht nur diejenigen Namen, die selbst in den Umfang der Sicherung fallen.".into(),
+        Sentence::LinksNotFollowed => "Verknüpfungen werden erfasst, ihnen wird aber nie gefolgt.".into(),
+        Sentence::PathCase(case) => match case {
+            PathCase::AsVolume => "Groß- und Kleinschreibung wird in Namen unterschieden, soweit das Dateisystem sie unterscheidet.",
+            PathCase::Sensitive => "Groß- und Kleinschreibung wird in Namen unterschieden.",
+            PathCase::Insensitive => "Groß- und Kleinschreibung wird in Namen nicht unterschieden.",
+        }
+        .into(),
+        Sentence::Globs => text!["In Pfaden und Namen steht ", code("*"), " für beliebige Zeichen innerhalb eines Ordner- oder Dateinamens, ", code("?"), " für ein einzelnes Zeichen, ", code("[...]"), " für eines von mehreren und ", code("**"), " für beliebig viele ganze Ordner, auch für keinen: ", code("/a/**"), " bezeichnet den Ordner ", code("/a"), " und alles, was darunter liegt."],
+
+        Sentence::Unknown(outcome) => {
+            let outcome = match outcome {
+                Undetermined::Left => "wird belassen".into(),
+                Undetermined::Held(id) => text!["gelangt in den Sonderbestand ", code(id)],
+            };
+            text!["Ein Objekt, über das ohne eine nicht zu erlangende Tatsache nicht entschieden werden kann (unlesbar, verschlüsselt oder ohne durchsuchbaren Text), ", outcome, "; ist es zurückzustellen (", code("withhold"), "), wird es belassen. Es wird niemals für die Ermittlungsgruppe gesichert und niemals benannt."]
+        }
+        Sentence::UnknownDespiteHold(Undetermined::Left) => text!["Ein Objekt, bei dem sich nicht feststellen lässt, ob es in den Umfang der Sicherung fällt, wird daher auch dann belassen, wenn eine Regel ", code("hold"), " zutrifft; es gelangt in keinen Sonderbestand."],
+        Sentence::UnknownDespiteHold(Undetermined::Held(id)) => text!["Ein Objekt, bei dem sich nicht feststellen lässt, ob es in den Umfang der Sicherung fällt, gelangt daher auch dann in den Sonderbestand ", code(id), ", wenn eine Regel ", code("hold"), " für einen anderen Sonderbestand zutrifft; in den anderen gelangt es nicht."],
+        Sentence::NotSearchable { no_hit: true } => "Eine Datei, deren Typ keinen Text enthält, etwa ein Bild, gilt als Datei ohne Suchbegriffe.".into(),
+        Sentence::NotSearchable { no_hit: false } => "Bei einer Datei, deren Typ keinen Text enthält, etwa einem Bild, gilt als ungeklärt, ob sie einen Suchbegriff enthält.".into(),
+        Sentence::Zoneless(Some(offset)) => text!["Zeitangaben ohne Zeitzone gelten als Ortszeit mit der Abweichung UTC", offset.to_string(), "."],
+        Sentence::Zoneless(None) => "Aufgrund von Zeitangaben ohne Zeitzone wird nichts entschieden.".into(),
+
+        Sentence::Column(column) => self::column(*column).into(),
+        Sentence::Moment(time) => moment(*time),
+        Sentence::Accounts { uid, sid } => {
+            let uids = uid.iter().map(|uid| text!["Benutzerkennung ", uid.to_string()]);
+            let sids = sid.iter().map(|sid| text!["Sicherheits-ID (SID) ", code(sid)]);
+            Text::joined(uids.chain(sids), "oder")
+        }
+        Sentence::AccountsAreTheirs => "Dass diese Konten den genannten Personen zuzuordnen sind, hat die anordnende Stelle festgestellt.".into(),
+        Sentence::ListSize { keywords, count } => {
+            let noun = match (keywords, count) {
+                (true, 1) => " Suchbegriff",
+                (true, _) => " Suchbegriffe",
+                (false, 1) => " SHA-256-Prüfsumme",
+                (false, _) => " SHA-256-Prüfsummen",
+            };
+            text![number(count), noun]
+        }
+        Sentence::ListDigest { digest, file, restricted } => {
+            let mut text = text![code(digest)];
+            if let Some(file) = file {
+                text.add(text![", Datei ", code(file)]);
+            }
+            if *restricted {
+                text.add(", nicht öffentlich: Die Einträge werden nicht bekannt gegeben");
+            }
+            text
+        }
+        Sentence::ListTerms(terms) => Text::joined(terms.iter().map(code), "und"),
+
+        Sentence::RecipientsFollow => "Alles Gesicherte wird für die Inhaber dieser öffentlichen Schlüssel verschlüsselt. Wem die Schlüssel gehören, hat die anordnende Stelle festgestellt.".into(),
+        Sentence::Holder(holder) => match holder {
+            Holder::Case => "Ermittlungsgruppe",
+            Holder::Further => "Weitere Inhaber (etwa die Verteidigung)",
+            Holder::Auditor => "Prüfer",
+            Holder::Court => "Gericht",
+        }
+        .into(),
+        Sentence::Opens(Holder::Case | Holder::Further) => "die gesicherten Objekte und das Verzeichnis der zurückgestellten Objekte".into(),
+        Sentence::Opens(Holder::Auditor | Holder::Court) => "das Protokoll über jedes Objekt".into(),
+        Sentence::CompartmentHeading { at, id } => text!["Sonderbestand ", at.to_string(), ": ", code(id)],
+        Sentence::CompartmentHolder(label) => text!["Inhaber und Zweck: ", given(label), "."],
+        Sentence::CompartmentOfUnread => "Inhaber und Zweck: Datenbereiche (Volumes), aus denen keine Datei gelesen werden kann, als Ganzes für das Gericht gesichert.".into(),
+        Sentence::CompartmentKey(key) => text!["Nur der Inhaber dieses Schlüssels kann öffnen, was hier verwahrt wird: ", code(key), "."],
+        Sentence::Release(release) => text!["Freigabe nur aufgrund von: ", given(release), "."],
+        Sentence::ReleaseOfUnread => "Freigabe nur aufgrund von: weiterer Beschluss des Gerichts.".into(),
+        Sentence::HeldRow => "Von einem gesondert verwahrten Objekt erfährt die Ermittlungsgruppe die laufende Nummer, die maßgeblichen Regeln und eine Größenklasse, sonst nichts.".into(),
+
+        Sentence::LeftFacts => "Es wird ein verschlüsseltes Verzeichnis sämtlicher Dateinamen des Datenträgers mit Größen, Zeitangaben und Eigentümern angelegt und aufbewahrt, auch soweit sie Dritte betreffen. Prüfer und Gericht können es öffnen, die Ermittlungsgruppe nicht.".into(),
+        Sentence::LeftCounts => "Von belassenen Objekten wird nichts aufbewahrt als ihre Zahl und je eine Zeile, die nichts über sie verrät.".into(),
+        Sentence::KeptBy(holder) => text!["Aufbewahrt durch: ", given(holder), "."],
+        Sentence::KeptOn(basis) => text!["Grundlage: ", given(basis), "."],
+        Sentence::KeptUntil(until) => text!["Dauer der Aufbewahrung: ", given(until), "."],
+        Sentence::Replayable => "Anhand dieses Verzeichnisses lässt sich jede Entscheidung nachvollziehen.".into(),
+        Sentence::NotReplayable => text![strong("Die Entscheidungen, Objekte zu belassen, lassen sich nicht nachvollziehen"), "; ob sie zutrafen, kann nur am Datenträger selbst überprüft werden."],
+        Sentence::Inventory => "Ein öffentliches Bestandsverzeichnis enthält zu jedem Objekt eine Zeile, aus der sich nichts als das Ergebnis der Entscheidung ablesen lässt.".into(),
+
+        Sentence::Condition(condition) => text![given(condition), "."],
+        Sentence::NoConditions => "Die Richtlinie enthält keine weiteren Auflagen.".into(),
+        Sentence::Remark(lint) => remark(lint),
+        Sentence::NoRemarks => "Keine.".into(),
+        Sentence::End(id) => text!["Ende der Richtlinie ", code(id), "."],
+    }
+}
+
+fn part(part: Part) -> &'static str {
+    match part {
+        Part::Authority => "Anordnung",
+        Part::Media => "Datenträger",
+        Part::Looks => "Was durchgesehen werden darf, und wie tief",
+        Part::Rules => "Regeln",
+        Part::Combination => "Zusammenwirken der Regeln",
+        Part::Unknown => "Was sich nicht feststellen lässt",
+        Part::Periods => "Zeiträume",
+        Part::Custodians => "Betroffene Personen und Konten",
+        Part::Lists => "Listen",
+        Part::Recipients => "Wer was öffnen kann",
+        Part::Record => "Was über belassene Objekte aufbewahrt wird",
+        Part::Duties => "Auflagen",
+        Part::Remarks => "Hinweise des Programms zu dieser Richtlinie",
+    }
+}
+
+fn column(column: Column) -> &'static str {
+    match column {
+        Column::Id => "Bezeichnung in den Regeln",
+        Column::From => "ab dem",
+        Column::Until => "vor dem",
+        Column::Label => "Bedeutung",
+        Column::Accounts => "Konten",
+        Column::Size => "Umfang",
+        Column::Digest => "Prüfsumme",
+        Column::Holder => "Wer",
+        Column::Opens => "kann öffnen",
+        Column::Key => "öffentlicher Schlüssel",
+    }
+}
+
+fn look(look: Look) -> Text {
+    let (name, words) = match look {
+        Look::Metadata => (
+            "Metadaten",
+            ": Name, Art, Größe, Zeitangaben und Eigentümer, wie sie das Dateisystem verzeichnet",
+        ),
+        Look::Type => (
+            "Dateityp",
+            ": die ersten Bytes einer Datei, um ihren Typ und eine etwaige Verschlüsselung zu erkennen",
+        ),
+        Look::Hash => (
+            "Prüfsumme",
+            ": eine Datei wird vollständig gelesen, um ihre Prüfsumme zu bilden und mit Listen abzugleichen; niemand nimmt Einsicht in sie",
+        ),
+        Look::Content => (
+            "Inhalt",
+            ": der Text einer Datei wird nach den Suchbegriffen der unten aufgeführten Listen durchsucht",
+        ),
+    };
+    text![strong(name), words]
+}
+
+fn title(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Include => "Einbeziehen",
+        Effect::Exclude => "Ausschließen",
+        Effect::Withhold => "Zurückstellen",
+        Effect::Hold => "Gesondert verwahren",
+    }
+}
+
+fn effect(effect: Effect, to: Option<Named<'_>>) -> Text {
+    match (effect, to) {
+        (Effect::Include, _) => "Ein Objekt fällt in den Umfang der Sicherung".into(),
+        (Effect::Exclude, _) => "Ein Objekt wird belassen und nicht benannt".into(),
+        (Effect::Withhold, _) => "Ein Objekt, das in den Umfang der Sicherung fällt, wird nicht gesichert, aber im Verzeichnis der zurückgestellten Objekte benannt".into(),
+        (Effect::Hold, None) => "Ein Objekt, das in den Umfang der Sicherung fällt, wird allein für einen Sonderbestand verwahrt".into(),
+        (Effect::Hold, Some(to)) => text!["Ein Objekt, das in den Umfang der Sicherung fällt, wird allein für den Sonderbestand ", code(to.id), " verwahrt (", given(to.label), ")"],
+    }
+}
+
+fn when(shape: Shape) -> &'static str {
+    match (shape.any, shape.all, shape.unless) {
+        (true, false, false) => "wenn mindestens eine der folgenden Voraussetzungen vorliegt.",
+        (false, true, false) => "wenn alle folgenden Voraussetzungen vorliegen.",
+        (true, false, true) => {
+            "wenn mindestens eine der folgenden Voraussetzungen vorliegt und keine Ausnahme eingreift."
+        }
+        (false, true, true) => "wenn alle folgenden Voraussetzungen vorliegen und keine Ausnahme eingreift.",
+        (true, true, false) => {
+            "wenn mindestens eine Voraussetzung der ersten Gruppe und alle der zweiten vorliegen."
+        }
+        (true, true, true) => {
+            "wenn mindestens eine Voraussetzung der ersten Gruppe und alle der zweiten vorliegen und keine Ausnahme eingreift."
+        }
+        // INVARIANT: reading refuses a rule with neither `any` nor `all`.
+        (false, false, _) => "ohne weitere Voraussetzung.",
+    }
+}
+
+fn phrase(phrase: &Phrase<'_>) -> Text {
+    match phrase {
+        Phrase::Path(globs) => {
+            text!["hat einen Pfad nach dem Muster ", Text::joined(globs.iter().map(code), "oder")]
+        }
+        Phrase::Name(globs) => {
+            text!["hat einen Namen nach dem Muster ", Text::joined(globs.iter().map(code), "oder")]
+        }
+        Phrase::Ext(exts) => text!["hat die Dateiendung ", Text::joined(exts.iter().map(code), "oder")],
+        Phrase::Kind(kinds) => text!["ist ", Text::joined(kinds.iter().map(|own| kind(*own)), "oder")],
+        Phrase::Type(types) => {
+            text!["ist nach seinen ersten Bytes vom Typ ", Text::joined(types.iter().map(code), "oder")]
+        }
+        Phrase::TypeMismatch(true) => "trägt eine Dateiendung, die zu anderen Dateitypen gehört".into(),
+        Phrase::TypeMismatch(false) => "trägt keine Dateiendung, die zu anderen Dateitypen gehört".into(),
+        Phrase::Size { min: Some(min), max: Some(max) } => {
+            text!["ist ", number(min), " bis ", number(max), " Bytes groß"]
+        }
+        Phrase::Size { min: Some(min), max: None } => text!["ist mindestens ", number(min), " Bytes groß"],
+        Phrase::Size { min: None, max: Some(max) } => text!["ist höchstens ", number(max), " Bytes groß"],
+        Phrase::Size { min: None, max: None } => "hat eine Größe".into(),
+        Phrase::Time { of, each, within } => {
+            let times = |word| Text::joined(of.iter().map(|own| time(*own)), word);
+            let within = match within {
+                Some((from, until)) => text![" ab dem ", moment(*from), " und vor dem ", moment(*until)],
+                None => Text::default(),
+            };
+            if *each {
+                text!["wurde", within, " sowohl ", times("als auch")]
+            } else {
+                text!["wurde", within, " ", times("oder")]
+            }
+        }
+        Phrase::Owner(owners) => text!["gehört ", Text::joined(owners.iter().map(|own| named(*own)), "oder")],
+        Phrase::HashIn(lists) => text![
+            "hat eine Prüfsumme auf der Liste ",
+            Text::joined(lists.iter().map(|own| named(*own)), "oder")
+        ],
+        Phrase::Encrypted(true) => "ist verschlüsselt".into(),
+        Phrase::Encrypted(false) => "ist nicht verschlüsselt".into(),
+        Phrase::Keywords { list, at_least: 1 } => {
+            text!["enthält mindestens einen Begriff der Liste ", named(*list)]
+        }
+        Phrase::Keywords { list, at_least } => {
+            text!["enthält mindestens ", number(at_least), " verschiedene Begriffe der Liste ", named(*list)]
+        }
+        Phrase::Volume(volumes) => {
+            text!["liegt auf dem Datenbereich (Volume) ", Text::joined(volumes.iter().map(code), "oder")]
+        }
+    }
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::File => "eine Datei",
+        Kind::Directory => "ein Ordner",
+        Kind::Symlink => "eine symbolische Verknüpfung",
+        Kind::Fifo => "eine benannte Pipe",
+        Kind::Socket => "ein Socket",
+        Kind::CharDevice => "ein zeichenorientiertes Gerät",
+        Kind::BlockDevice => "ein blockorientiertes Gerät",
+        Kind::Stream => "ein Datenstrom",
+        Kind::Deleted => "ein gelöschter Eintrag",
+        Kind::Volume => "ein Datenbereich (Volume)",
+        Kind::Other => "ein Objekt anderer Art",
+    }
+}
+
+fn time(kind: TimeKind) -> &'static str {
+    match kind {
+        TimeKind::Modified => "zuletzt inhaltlich geändert",
+        TimeKind::Accessed => "zuletzt gelesen",
+        TimeKind::Changed => "zuletzt in seinen Verwaltungsdaten geändert",
+        TimeKind::Created => "angelegt",
+        TimeKind::MessageDate => "als Nachricht datiert",
+    }
+}
+
+fn named(own: Named<'_>) -> Text {
+    text!["„", given(own.label), "“ (", code(own.id), ")"]
+}
+
+fn identities(ids: &[&(MediumIdKind, String)]) -> Text {
+    let word = |kind| match kind {
+        MediumIdKind::Serial => "Seriennummer ",
+        MediumIdKind::Wwn => "World Wide Name ",
+        MediumIdKind::Gpt => "GUID der Partitionstabelle ",
+        MediumIdKind::Fsuuid => "UUID eines Dateisystems ",
+        MediumIdKind::AssetTag => "Asservatenkennzeichen ",
+        MediumIdKind::ImageSha256 => "SHA-256-Prüfsumme des Abbilds ",
+    };
+    Text::joined(ids.iter().map(|(kind, id)| text![word(*kind), code(id)]), "und")
+}
+
+/// A remark, by its kind; what stands in backticks in the English remark are names of the policy.
+fn remark(lint: &Lint) -> Text {
+    let mut names = lint.message.split('`').skip(1).step_by(2).map(code);
+    let mut name = || names.next().map_or_else(Text::default, Text::from);
+    let message = match lint.id {
+        "unused" => "Keine Regel und keine Auswahl nimmt darauf Bezug.".into(),
+        "nothing-included" => "Keine Regel bezieht etwas ein; jedes Objekt wird belassen.".into(),
+        "unlimited" => "Die Regel kann ein Objekt einbeziehen, ohne nach Ort, Zeitraum, Eigentümer oder Prüfsumme zu begrenzen.".into(),
+        "any-folder" => text![name(), " beginnt mit ", code("/**"), " und trifft daher in jedem Ordner des Datenträgers zu."],
+        "short-name" => text![name(), " sieht wie ein Kurzname (8.3) aus; verglichen werden nur lange Namen."],
+        "unseen" => text!["Die Bedingung ", name(), " setzt die Stufe ", name(), " der Durchsicht voraus, die nicht zugelassen ist; bei Dateien bleibt sie stets ungeklärt."],
+        "short-keyword" => {
+            // "3 of its terms have fewer than ..."
+            let count = lint.message.split(' ').next().unwrap_or_default().to_owned();
+            text![count, " der Begriffe haben weniger als vier Zeichen und treffen leicht zufällig zu."]
+        }
+        "shared-key" if lint.about == "recipients" => "Die Ermittlungsgruppe hat einen Schlüssel des Prüfers; die Namen der belassenen Objekte stehen ihr offen.".into(),
+        "shared-key" => "Die Ermittlungsgruppe hat einen Schlüssel dieses Sonderbestands; was darin verwahrt wird, steht ihr offen.".into(),
+        _ => text!["(auf Englisch) ", given(&lint.message), "."],
+    };
+    text![about(&lint.about), ": ", message]
+}
+
+/// `rule I-1` in German.
+fn about(about: &str) -> Text {
+    let (what, id) = about.split_once(' ').map_or((about, None), |(what, id)| (what, Some(id)));
+    let word = match what {
+        "rule" => "Regel",
+        "rules" => "Regeln",
+        "selector" => "Auswahl",
+        "window" => "Zeitraum",
+        "custodian" => "Person",
+        "list" => "Liste",
+        "compartment" => "Sonderbestand",
+        "recipients" => "Empfänger",
+        _ => return given(about).into(),
+    };
+    id.map_or_else(|| word.into(), |id| text![word, " ", given(id)])
+}
+
+/// `9. März 2011, 18:00 Uhr (UTC-06:00)`.
+fn moment(time: DateTime<FixedOffset>) -> Text {
+    let (day, month, year, clock, zone) = parts(time);
+    let months = [
+        "Januar",
+        "Februar",
+        "März",
+        "April",
+        "Mai",
+        "Juni",
+        "Juli",
+        "August",
+        "September",
+        "Oktober",
+        "November",
+        "Dezember",
+    ];
+    let month = usize::try_from(month).ok().and_then(|month| months.get(month.checked_sub(1)?));
+    format!("{day}. {} {year}, {clock} Uhr ({zone})", month.unwrap_or(&"")).into()
+}
+
+fn number(number: impl std::fmt::Display) -> String {
+    grouped(number, '.')
+}
