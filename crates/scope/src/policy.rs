@@ -14,6 +14,7 @@ use crate::digest::Digest;
 use crate::facts::Look;
 use crate::glob::Glob;
 use crate::problem::PolicyProblems;
+use crate::read::Places;
 
 pub use crate::selector::{Atom, Condition, Effect, Field, Rule, Selector, TimeCondition, TimeMode};
 
@@ -44,6 +45,7 @@ pub(crate) struct Tree {
     pub(crate) compartments: Vec<Compartment>,
     pub(crate) selectors: Vec<Selector>,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) places: Places,
 }
 
 impl Policy {

@@ -47,6 +47,13 @@ impl fmt::Display for PolicyProblems {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "error: {}", self.message)?;
+        self.fmt_place(f)
+    }
+}
+
+impl Problem {
+    /// The place, the line with its caret, and the hint.
+    pub(crate) fn fmt_place(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.line == 0 {
             writeln!(f, "  --> {}", self.file)?;
         } else {
@@ -62,9 +69,7 @@ impl fmt::Display for Problem {
         }
         self.fmt_hint(f)
     }
-}
 
-impl Problem {
     fn fmt_hint(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.hint.iter().try_for_each(|hint| writeln!(f, "hint: {hint}"))
     }

@@ -7,7 +7,7 @@ use evidence::acquisition::MediumId;
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
 use evidence::trust::{Step, Trust};
-use scope::{Digest, lint};
+use scope::{Digest, Lint, lint};
 use serde_json::json;
 
 use crate::cli::ApproveArgs;
@@ -30,10 +30,9 @@ pub(super) fn check(path: &Path, deny_warnings: bool, console: &mut Console<'_>)
         policy.compartments().len()
     );
     for lint in &lints {
-        text += &format!("warning: {}: {} [{}]\n", lint.about, lint.message, lint.id);
+        text += &format!("\n{lint}");
     }
-    let warnings: Vec<_> =
-        lints.iter().map(|l| json!({ "id": l.id, "about": l.about, "message": l.message })).collect();
+    let warnings: Vec<_> = lints.iter().map(warning).collect();
     let value = json!({
         "policy": policy.id(),
         "id": policy.schema_id(),
@@ -42,6 +41,20 @@ pub(super) fn check(path: &Path, deny_warnings: bool, console: &mut Console<'_>)
     });
     console.result(&value, text)?;
     Ok(if deny_warnings && !lints.is_empty() { Exit::No } else { Exit::Done })
+}
+
+/// A remark as JSON: the line and column are 0 where it is about the whole file.
+fn warning(lint: &Lint) -> serde_json::Value {
+    let place = &lint.problem;
+    json!({
+        "id": lint.id,
+        "about": lint.about,
+        "message": lint.message,
+        "remedy": place.hint,
+        "file": place.file,
+        "line": place.line,
+        "column": place.column,
+    })
 }
 
 pub(super) fn render(path: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {

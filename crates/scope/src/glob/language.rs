@@ -49,6 +49,19 @@ enum Place {
     Deep(Vec<usize>),
 }
 
+/// How much walking may still be done: places that are looked at, over all walks that share it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget(pub(crate) u64);
+
+impl Budget {
+    /// Takes `work` off; `None` where there is less.
+    pub(crate) fn spend(&mut self, work: usize) -> Option<()> {
+        let rest = self.0.checked_sub(work as u64);
+        self.0 = rest.unwrap_or(0);
+        rest.map(|_| ())
+    }
+}
+
 /// Where the automata of several languages can be after some symbols. Sorted, none twice.
 pub(crate) type State = Box<[usize]>;
 
@@ -68,22 +81,30 @@ pub(crate) struct Walk {
 }
 
 impl Walk {
-    pub(crate) fn new(languages: &[Language], folded: bool) -> Self {
+    /// Lays the languages out; `None` where that alone is beyond the budget.
+    pub(crate) fn new(languages: &[Language], folded: bool, budget: &mut Budget) -> Option<Self> {
         let mut walk = Self {
             places: Vec::new(),
             owner: Vec::new(),
             accepts: Vec::new(),
             takes_all: Vec::new(),
-            groups: groups(languages, folded),
+            groups: groups(languages, folded, budget)?,
             start: Box::default(),
             roots: languages.iter().map(|language| language.root).collect(),
         };
         let mut start = BTreeSet::new();
+        budget.spend(
+            languages
+                .iter()
+                .map(|language| language.segments.len().saturating_add(1))
+                .sum::<usize>()
+                .saturating_mul(16),
+        )?;
         for (at, language) in languages.iter().enumerate() {
             start.extend(walk.add(at, &language.segments));
         }
         walk.start = start.into_iter().collect();
-        walk
+        Some(walk)
     }
 
     /// Lays out one language from its last segment to its first; what a path's first segment can begin at.
@@ -178,10 +199,11 @@ impl Walk {
     /// Visits each state that a path can end in, with the languages that accept there; the root's path first.
     ///
     /// `enter` says whether to go on below a state, `visit` whether to go on at all. Returns the number of
-    /// states, and `None` where there are more than `limit`.
+    /// states, and `None` where there are more than `limit`, or the budget is spent.
     pub(crate) fn explore(
         &self,
         limit: usize,
+        budget: &mut Budget,
         mut enter: impl FnMut(&Self, &[usize]) -> bool,
         mut visit: impl FnMut(&[bool]) -> bool,
     ) -> Option<usize> {
@@ -194,6 +216,9 @@ impl Walk {
         let mut from = vec![self.start.clone()];
         loop {
             for state in from.drain(..) {
+                budget.spend(
+                    state.len().saturating_add(1).saturating_mul(self.groups.len().saturating_add(1)),
+                )?;
                 for symbol in self.groups.iter().copied().chain([SLASH]) {
                     let next = self.step(&state, symbol);
                     if seen.contains(&next) {
@@ -220,7 +245,7 @@ impl Walk {
 }
 
 /// One symbol of each group: two symbols are of one group where every token reads both or neither.
-fn groups(languages: &[Language], folded: bool) -> Vec<Symbol> {
+fn groups(languages: &[Language], folded: bool, budget: &mut Budget) -> Option<Vec<Symbol>> {
     let mut classes: Vec<&Class> = Vec::new();
     let mut literals: BTreeSet<Symbol> = BTreeSet::new();
     let tokens = languages.iter().flat_map(|language| &language.segments).flat_map(|segment| match segment {
@@ -232,7 +257,12 @@ fn groups(languages: &[Language], folded: bool) -> Vec<Symbol> {
             Token::Symbol(symbol) => {
                 literals.insert(*symbol);
             }
-            Token::Class(class) if !classes.contains(&class) => classes.push(class),
+            Token::Class(class) => {
+                budget.spend(classes.len())?;
+                if !classes.contains(&class) {
+                    classes.push(class);
+                }
+            }
             _ => {}
         }
     }
@@ -242,6 +272,7 @@ fn groups(languages: &[Language], folded: bool) -> Vec<Symbol> {
         bounds.extend([*first, last.saturating_add(1)]);
     }
     let bounds: Vec<Symbol> = bounds.into_iter().filter(|bound| *bound <= LAST).collect();
+    budget.spend(bounds.len().saturating_mul(classes.len().saturating_add(1)))?;
     let mut found: BTreeMap<(Option<Symbol>, Vec<bool>), Symbol> = BTreeMap::new();
     for (at, &first) in bounds.iter().enumerate() {
         let until = bounds.get(at.saturating_add(1)).copied().unwrap_or(LAST + 1);
@@ -254,7 +285,7 @@ fn groups(languages: &[Language], folded: bool) -> Vec<Symbol> {
             found.insert(key, symbol);
         }
     }
-    found.into_values().collect()
+    Some(found.into_values().collect())
 }
 
 /// Whether names have this symbol: a character that NFC keeps, or a byte; folded, where names are.

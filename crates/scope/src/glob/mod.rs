@@ -22,6 +22,7 @@ use crate::fold::{Symbol, fold};
 
 pub(crate) use class::Class;
 pub use relation::{Answer, MAX_STATES, covered, disjoint, subset};
+pub(crate) use relation::{covered_in, disjoint_in};
 
 /// One glob, as written and as it matches.
 #[derive(Clone, Debug)]

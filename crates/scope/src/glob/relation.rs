@@ -12,7 +12,7 @@
 //! ```
 
 use super::Glob;
-use super::language::{Language, Walk};
+use super::language::{Budget, Language, Walk};
 
 /// What is known of a relation.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +21,7 @@ pub enum Answer {
     Yes,
     /// It does not: some path is against it.
     No,
-    /// The automaton has more than [`MAX_STATES`] states, so nothing was found out.
+    /// The automaton has more than [`MAX_STATES`] states, or is larger than can be walked; nothing was found out.
     Unknown,
 }
 
@@ -34,6 +34,9 @@ impl Answer {
 /// Most states that are visited for one answer. Two globs of a real policy have less than a hundred; only
 /// globs made for it, such as `*a???????????????`, have more than these.
 pub const MAX_STATES: usize = 10_000;
+
+/// Most places that are looked at for one answer, a few tenths of a second: globs may be written by an enemy.
+pub(crate) const MAX_WORK: u64 = 50_000_000;
 
 /// Whether every path that `a` matches is matched by `b`, where names compare folded or not.
 ///
@@ -62,7 +65,7 @@ pub fn subset(a: &Glob, b: &Glob, folded: bool) -> Answer {
 /// ```
 #[must_use]
 pub fn disjoint(a: &Glob, b: &Glob, folded: bool) -> Answer {
-    disjoint_in(a, b, folded).0
+    disjoint_in(a, b, folded, &mut Budget(MAX_WORK)).0
 }
 
 /// Whether every path that `a` matches is matched by one of `others`.
@@ -78,23 +81,28 @@ pub fn disjoint(a: &Glob, b: &Glob, folded: bool) -> Answer {
 /// ```
 #[must_use]
 pub fn covered(a: &Glob, others: &[&Glob], folded: bool) -> Answer {
-    covered_in(a, others, folded).0
+    covered_in(a, others, folded, &mut Budget(MAX_WORK)).0
 }
 
 /// The answer, and how many states it took.
-fn covered_in(a: &Glob, others: &[&Glob], folded: bool) -> (Answer, usize) {
+pub(crate) fn covered_in(a: &Glob, others: &[&Glob], folded: bool, budget: &mut Budget) -> (Answer, usize) {
     let languages = std::iter::once(a).chain(others.iter().copied());
     let languages: Vec<Language> = languages.map(|glob| Language::of(glob, folded)).collect();
     explore(
-        &Walk::new(&languages, folded),
+        &languages,
+        folded,
+        budget,
         |walk, state| walk.alive(state, 0) && !walk.takes_all(state, 1),
         |accepted| !matches!(accepted, [true, others @ ..] if !others.contains(&true)),
     )
 }
 
-fn disjoint_in(a: &Glob, b: &Glob, folded: bool) -> (Answer, usize) {
+/// The answer, and how many states it took.
+pub(crate) fn disjoint_in(a: &Glob, b: &Glob, folded: bool, budget: &mut Budget) -> (Answer, usize) {
     explore(
-        &Walk::new(&[Language::of(a, folded), Language::of(b, folded)], folded),
+        &[Language::of(a, folded), Language::of(b, folded)],
+        folded,
+        budget,
         |walk, state| walk.alive(state, 0) && walk.alive(state, 1),
         |accepted| accepted != [true, true],
     )
@@ -102,14 +110,18 @@ fn disjoint_in(a: &Glob, b: &Glob, folded: bool) -> (Answer, usize) {
 
 /// Looks for a path that `holds` denies.
 fn explore(
-    walk: &Walk,
+    languages: &[Language],
+    folded: bool,
+    budget: &mut Budget,
     enter: impl FnMut(&Walk, &[usize]) -> bool,
     holds: impl Fn(&[bool]) -> bool,
 ) -> (Answer, usize) {
     let mut all = true;
-    let states = walk.explore(MAX_STATES, enter, |accepted| {
-        all = holds(accepted);
-        all
+    let states = Walk::new(languages, folded, budget).and_then(|walk| {
+        walk.explore(MAX_STATES, budget, enter, |accepted| {
+            all = holds(accepted);
+            all
+        })
     });
     match states {
         Some(states) => (Answer::known(all), states),

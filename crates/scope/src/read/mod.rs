@@ -8,6 +8,7 @@ mod doc;
 mod fields;
 mod head;
 mod lists;
+mod places;
 mod rules;
 mod selectors;
 
@@ -22,6 +23,7 @@ use doc::{Doc, did_you_mean};
 use fields::{Section, Value, describe, shown};
 
 pub use doc::is_visible;
+pub(crate) use places::Places;
 pub(crate) use selectors::{KINDS, TIMES};
 
 /// The one schema of this version.
@@ -71,7 +73,8 @@ pub(crate) fn read(bundle: &Bundle) -> Result<Tree, PolicyProblems> {
         doc.faulty = true;
         doc.report(error.span().unwrap_or(0..0), format!("not TOML: {}", error.message()), None);
     }
-    let tree = tree(&mut doc, bundle, parsed.get_ref());
+    let mut tree = tree(&mut doc, bundle, parsed.get_ref());
+    tree.places = Places::of(Bundle::POLICY, text, parsed.get_ref());
     if doc.problems.is_empty() { Ok(tree) } else { Err(problems(doc)) }
 }
 
@@ -112,6 +115,7 @@ fn tree(doc: &mut Doc<'_>, bundle: &Bundle, table: &DeTable<'_>) -> Tree {
         compartments: lists::compartments(doc, &root),
         selectors: selectors::selectors(doc, &root, &ids),
         rules: rules::rules(doc, &root, &ids),
+        places: Places::default(),
     };
     let mut tree = tree;
     if tree.target.unread_volumes == UnreadVolumes::Preserve {

@@ -361,6 +361,8 @@ fn identities(ids: &[&(MediumIdKind, String)]) -> Text {
 fn remark(lint: &Lint) -> Text {
     let mut names = lint.message.split('`').skip(1).step_by(2).map(code);
     let mut name = || names.next().map_or_else(Text::default, Text::from);
+    // "3 of its terms have fewer than ..."
+    let count = || lint.message.split(' ').next().unwrap_or_default().to_owned();
     let message = match lint.id {
         "unused" => "Keine Regel und keine Auswahl nimmt darauf Bezug.".into(),
         "nothing-included" => "Keine Regel bezieht etwas ein; jedes Objekt wird belassen.".into(),
@@ -368,16 +370,37 @@ fn remark(lint: &Lint) -> Text {
         "any-folder" => text![name(), " beginnt mit ", code("/**"), " und trifft daher in jedem Ordner des Datenträgers zu."],
         "short-name" => text![name(), " sieht wie ein Kurzname (8.3) aus; verglichen werden nur lange Namen."],
         "unseen" => text!["Die Bedingung ", name(), " setzt die Stufe ", name(), " der Durchsicht voraus, die nicht zugelassen ist; bei Dateien bleibt sie stets ungeklärt."],
-        "short-keyword" => {
-            // "3 of its terms have fewer than ..."
-            let count = lint.message.split(' ').next().unwrap_or_default().to_owned();
-            text![count, " der Begriffe haben weniger als vier Zeichen und treffen leicht zufällig zu."]
-        }
+        "short-keyword" => text![count(), " der Begriffe haben weniger als vier Zeichen und treffen leicht zufällig zu."],
         "shared-key" if lint.about == "recipients" => "Die Ermittlungsgruppe hat einen Schlüssel des Prüfers; die Namen der belassenen Objekte stehen ihr offen.".into(),
         "shared-key" => "Die Ermittlungsgruppe hat einen Schlüssel dieses Sonderbestands; was darin verwahrt wird, steht ihr offen.".into(),
+        "closed-include" => text![name(), " liegt unter einem geschlossenen Ordner, in den die Durchsicht nicht gelangt."],
+        "court-key" => "Die Ermittlungsgruppe hat einen Schlüssel des Gerichts; die Namen der belassenen Objekte stehen ihr offen.".into(),
+        "dead-include" => text![name(), " fällt nie in den Umfang; ausschließende Regeln erfassen alles davon."],
+        "duplicate-rule" => "Die Regel hat Wirkung und Auswahlen einer früheren.".into(),
+        "execute-after-review" => "Die Frist für die Sicherung endet nach der Frist für die Auswertung.".into(),
+        "folded-duplicate" => text![count(), " der Begriffe stehen in anderer Groß- und Kleinschreibung noch einmal in der Liste und zählen doppelt."],
+        "hash-exclude" => "Die Regel schließt allein nach der Prüfsumme aus; Listen bekannter Dateien enthalten auch Werkzeuge und unerwünschte Programme.".into(),
+        "idle-hold" => "Die Regel liegt abseits jeder einbeziehenden; nur ein zweiter Name einer Datei kann unter sie fallen.".into(),
+        "idle-unless" => text!["Die Ausnahme ", name(), " ", name(), " liegt abseits dessen, was die Regel meint, und nimmt nichts aus."],
+        "kept-forever" => "Angaben zu belassenen Objekten werden aufbewahrt, ohne dass ein Ende genannt ist.".into(),
+        "late-window" => text!["Der Zeitraum ", name(), " beginnt nach der Frist für die Sicherung."],
+        "never-true" => "Die Bedingungen widersprechen einander; die Auswahl trifft nie zu.".into(),
+        "one-spelling" => text![count(), " der Begriffe haben Buchstaben mit Zeichen in nur einer Unicode-Form; Text in der anderen wird nicht gefunden."],
+        "overlap" => "Manche Pfade fallen auch unter eine Regel eines früheren Sonderbestands, der die Objekte dann erhält.".into(),
+        "privileged-names" => "Ihr Grund ist ein Berufsgeheimnis, und die Namen dessen, was sie zurückhält, sieht die Ermittlungsgruppe.".into(),
+        "redundant-glob" => text![name(), " liegt ganz in ", name(), "."],
+        "shadowed-hold" => "Alles, was die Regel meint, geht an einen früheren Sonderbestand; ihr eigener erhält nichts.".into(),
+        "unnamed-version" => "Die Fassung sagt nicht, welche Richtlinie sie ersetzt.".into(),
+        "unrecorded-time" => text!["Nicht jedes Dateisystem führt die Zeit ", code(kind_of_time(lint)), "; wo sie fehlt, bleibt die Bedingung ungeklärt, oder diese Zeit wird übergangen."],
+        "zoneless" => "Auf FAT und überall, wo Zeiten keine Zone tragen, ist die Bedingung ungeklärt; was davon abhängt, wird belassen.".into(),
         _ => text!["(auf Englisch) ", given(&lint.message), "."],
     };
     text![about(&lint.about), ": ", message]
+}
+
+/// The kind of time that a remark names in backticks.
+fn kind_of_time(lint: &Lint) -> &str {
+    lint.message.split('`').nth(1).unwrap_or_default()
 }
 
 /// `rule I-1` in German.
@@ -392,6 +415,9 @@ fn about(about: &str) -> Text {
         "list" => "Liste",
         "compartment" => "Sonderbestand",
         "recipients" => "Empfänger",
+        "version" => "Fassung",
+        "authority" => "Anordnung",
+        "record" => "Aufzeichnung",
         _ => return given(about).into(),
     };
     id.map_or_else(|| word.into(), |id| text![word, " ", given(id)])

@@ -1,0 +1,130 @@
+//! Selectors by themselves: conditions that cannot be seen, cannot hold, or mean less than they say.
+
+use super::Remarks;
+use crate::facts::TimeKind;
+use crate::glob::Glob;
+use crate::policy::{Condition, Field, Selector, TimeCondition, TimeMode, UnknownDefault};
+
+pub(super) fn selectors(remarks: &mut Remarks<'_>) {
+    for selector in remarks.policy.selectors() {
+        contradiction(remarks, selector);
+        for condition in &selector.conditions {
+            let field = condition.field();
+            let about = || format!("selector {}", selector.id);
+            let place = format!("selector.{}.{}", selector.id, field.word());
+            if !remarks.policy.target().inspect.contains(&field.look()) {
+                let (word, look) = (field.word(), field.look().word());
+                let message = format!(
+                    "`{word}` needs the look `{look}`, which target.inspect does not allow: for files it is always unknown"
+                );
+                remarks.add("unseen", about(), &place, message);
+            }
+            match condition {
+                Condition::Path(globs) | Condition::Name(globs) => {
+                    for (at, glob) in globs.iter().enumerate() {
+                        let text = glob.text();
+                        let place = format!("{place}.{at}");
+                        if text.starts_with("/**") {
+                            let message =
+                                format!("`{text}` begins with `/**`: it matches in any folder of the medium");
+                            remarks.add("any-folder", about(), &place, message);
+                        }
+                        if is_short_name(text) {
+                            let message = format!(
+                                "`{text}` looks like a short (8.3) name: only long names are compared"
+                            );
+                            remarks.add("short-name", about(), &place, message);
+                        }
+                    }
+                }
+                Condition::Time(time) => times(remarks, selector, time),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// `~` and a digit, as in `PROGRA~1`.
+fn is_short_name(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| matches!(pair, [b'~', b'1'..=b'9']))
+}
+
+fn times(remarks: &mut Remarks<'_>, selector: &Selector, time: &TimeCondition) {
+    let policy = remarks.policy;
+    let about = || format!("selector {}", selector.id);
+    let place = format!("selector.{}.time", selector.id);
+    for (at, kind) in time.of.iter().enumerate() {
+        let place = format!("{place}.of.{at}");
+        let message = match kind {
+            TimeKind::Modified => continue,
+            TimeKind::MessageDate if time.of.len() == 1 => {
+                "`message_date` is of messages, which are not items in this version: the condition never holds"
+            }
+            TimeKind::MessageDate => {
+                "`message_date` is of messages, which are not items in this version: it is skipped"
+            }
+            TimeKind::Created if time.mode == TimeMode::Any && time.of.len() > 1 => {
+                "ext2, ext3 and ISO 9660 without Rock Ridge keep no `created`: where no other time of the condition fits, it is unknown there"
+            }
+            TimeKind::Created => {
+                "ext2, ext3 and ISO 9660 without Rock Ridge keep no `created`: the condition is unknown there"
+            }
+            TimeKind::Accessed => "FAT keeps of `accessed` the day alone, and many systems do not update it",
+            TimeKind::Changed => {
+                "FAT, exFAT and ISO 9660 without Rock Ridge keep no `changed`: it is unknown there"
+            }
+        };
+        remarks.add("unrecorded-time", about(), &place, message);
+    }
+    if policy.defaults().zoneless_times.is_none() && policy.defaults().unknown == UnknownDefault::Left {
+        let message = "on FAT, and wherever times carry no zone, it is unknown, so that the items that depend on it are left";
+        remarks.add("zoneless", about(), &place, message);
+    }
+    let window = policy.windows().iter().find(|window| window.id == time.within);
+    if window.is_some_and(|window| window.from >= policy.authority().execute_by) {
+        let message = format!("the window `{}` begins after `execute_by`", time.within);
+        remarks.add("late-window", about(), &format!("{place}.within"), message);
+    }
+}
+
+/// Conditions of one selector that no item can fulfil together.
+fn contradiction(remarks: &mut Remarks<'_>, selector: &Selector) {
+    let find = |field: Field| selector.conditions.iter().find(|own| own.field() == field);
+    let mut fault = None;
+    if let Some(Condition::Kind(kinds)) = find(Field::Kind) {
+        let needs = [
+            (Field::Type, "a type"),
+            (Field::TypeMismatch, "a type"),
+            (Field::HashIn, "a digest"),
+            (Field::Encrypted, "content"),
+            (Field::Keywords, "content"),
+        ];
+        let needed = needs.into_iter().find(|(field, _)| find(*field).is_some());
+        if let Some((field, what)) = needed.filter(|_| !kinds.iter().any(|kind| kind.has_content())) {
+            fault = Some((field, format!("no item of these kinds has {what}")));
+        } else if find(Field::Size).is_some() && !kinds.iter().any(|kind| kind.has_size()) {
+            fault = Some((Field::Size, "no item of these kinds has a size".to_owned()));
+        }
+    }
+    if let (Some(Condition::Path(paths)), Some(Condition::Name(names))) =
+        (find(Field::Path), find(Field::Name))
+        && paths.len().saturating_mul(names.len()) <= MAX_PAIRS
+    {
+        let apart = |path: &Glob| names.iter().all(|name| remarks.apart(path, name));
+        if paths.iter().all(apart) {
+            fault = Some((Field::Name, "no path that fits `path` ends in such a name".to_owned()));
+        }
+    }
+    if let Some((field, reason)) = fault {
+        let place = format!("selector.{}.{}", selector.id, field.word());
+        remarks.add(
+            "never-true",
+            format!("selector {}", selector.id),
+            &place,
+            format!("{reason}: it selects nothing"),
+        );
+    }
+}
+
+/// Most pairs of globs that are compared for one remark: remarks are made whenever a policy is shown.
+pub(super) const MAX_PAIRS: usize = 10_000;

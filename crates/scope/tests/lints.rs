@@ -1,0 +1,373 @@
+//! Each kind of remark: one policy that raises it, and one near it that does not.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::string_slice, reason = "a test may fail")]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use scope::lint::KINDS;
+use scope::{Bundle, Lint, Policy};
+
+const HEAD: &str = include_str!("../../../policies/1-rustock-cnc/policy.toml");
+
+/// The head of an example with rules of the test's own; `|` stands between changes of the head and the rest.
+fn lints(body: &str) -> Vec<Lint> {
+    let (changes, body) = body.split_once("||").unwrap_or(("", body));
+    let mut head = HEAD.split("[window.lease]").next().unwrap().to_owned();
+    for change in changes.split('|').filter(|change| !change.is_empty()) {
+        let (from, to) = change.split_once("=>").unwrap();
+        assert!(head.contains(from), "`{from}` is in the head");
+        head = head.replace(from, to);
+    }
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", head + COMPARTMENTS + body).unwrap();
+    scope::lint(&Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}")))
+}
+
+const COMPARTMENTS: &str = r#"
+[[compartment]]
+id = "neutral"
+label = "n"
+recipients = ["age1663u3eyatty3sxtwq0mypj9r7hx6jayq9qhjahh04mf8tj09vpjsaxcddu"]
+release = "order"
+"#;
+
+/// The lints that one policy raises and the other does not.
+const SECOND: &str = r#"
+[[compartment]]
+id = "second"
+label = "s"
+recipients = ["age19ds649fxh7z4z5c04elw26z4yhuqh2g2q8haw9k6mk9yplkj5fkq0q9es5"]
+release = "order"
+"#;
+
+/// `[selector.<id>]` with conditions, and rules `effect: selectors`.
+fn body(selectors: &[(&str, &str)], rules: &[(&str, &str)]) -> String {
+    let mut text = String::new();
+    for (id, conditions) in selectors {
+        text += &format!("[selector.{id}]\nlabel = \"l\"\n{conditions}\n");
+    }
+    for (at, (effect, sets)) in rules.iter().enumerate() {
+        text += &format!(
+            "[[rule]]\nid = \"R-{at}\"\neffect = \"{effect}\"\ntext = \"t\"\nbasis = \"b\"\n{sets}\n"
+        );
+    }
+    text
+}
+
+/// A policy of one include and what else is given.
+fn plain(conditions: &str) -> String {
+    body(&[("s", conditions)], &[("include", "any = [\"s\"]")])
+}
+
+fn window(conditions: &str) -> String {
+    format!(
+        "[window.w]\nfrom = \"2011-01-01T00:00:00Z\"\nuntil = \"2011-02-01T00:00:00Z\"\n{}",
+        plain(conditions)
+    )
+}
+
+fn keywords(items: &str) -> String {
+    let conditions = "path = [\"/a/**\"]\nkeywords = { list = \"k\" }";
+    format!("[list.k]\nkind = \"keywords\"\nlabel = \"k\"\nitems = [{items}]\n{}", plain(conditions))
+}
+
+fn hashes(conditions: &str, effect: &str) -> String {
+    let list = format!("[list.h]\nkind = \"sha256\"\nlabel = \"h\"\nitems = [\"{}\"]\n", "1".repeat(64));
+    let rules = [("include", "any = [\"p\"]"), (effect, "any = [\"s\"]")];
+    list + &body(&[("p", "path = [\"/a/**\"]"), ("s", conditions)], &rules)
+}
+
+/// An include, an exclude with what may rescue, and the path of each.
+fn excluded(include: &str, exclude: &str, unless: Option<&str>) -> String {
+    let mut selectors = vec![("in", include), ("out", exclude)];
+    let mut sets = "any = [\"out\"]".to_owned();
+    if let Some(unless) = unless {
+        selectors.push(("rescue", unless));
+        sets += "\nunless = [\"rescue\"]";
+    }
+    body(&selectors, &[("include", "any = [\"in\"]"), ("exclude", &sets)])
+}
+
+fn holds(first: &str, second: &str) -> String {
+    let selectors = [("in", "path = [\"/**\"]"), ("one", first), ("two", second)];
+    let rules = [
+        ("include", "any = [\"in\"]"),
+        ("hold", "to = \"neutral\"\nany = [\"one\"]"),
+        ("hold", "to = \"second\"\nany = [\"two\"]"),
+    ];
+    SECOND.to_owned() + &body(&selectors, &rules)
+}
+
+const CASE: &str = "age1qvnt2e72rcsjlae78pxwx26ztj8vyjdsjsz8743a4yfxknfc4y6qwvfvxr";
+const COURT: &str = "age1lm86n7udclr6a3e7ksf5my73tng954u72cwqvdn0c23zppfgsdfq3xqf5r";
+
+/// The change that gives an office another key.
+fn key(office: &str, key: &str) -> String {
+    let own = HEAD.lines().find(|line| line.starts_with(office) && line.contains("age1")).unwrap();
+    format!("{own}=>{office} = [\"{key}\"]||")
+}
+
+fn cases() -> Vec<(&'static str, String, String)> {
+    let left = "\"hold:neutral\"=>\"left\"||".to_owned();
+    let path = |glob: &str| plain(&format!("path = ['{glob}']"));
+    let modified = "time = { of = [\"modified\"], within = \"w\" }";
+    let withhold = |ground: &str, hold: &str| {
+        let withhold = format!("ground = \"{ground}\"\nany = [\"p\"]");
+        let hold = format!("to = \"neutral\"\nany = [\"{hold}\"]");
+        let rules = [("include", "any = [\"s\"]"), ("withhold", withhold.as_str()), ("hold", hold.as_str())];
+        body(
+            &[("s", "path = [\"/a/**\"]"), ("p", "path = [\"/a/p/**\"]"), ("q", "path = [\"/a/q\"]")],
+            &rules,
+        )
+    };
+    vec![
+        ("any-folder", path("/**/x"), path("/a/**/x")),
+        ("short-name", path("/PROGRA~1/x"), path("/Program Files/~x")),
+        (
+            "closed-include",
+            "streams     = true=>closed = [\"/a/*\"]||".to_owned() + &path("/a/b/c*"),
+            "streams     = true=>closed = [\"/a/*\"]||".to_owned() + &path("/a/b"), // the folder itself is an item
+        ),
+        (
+            "dead-include",
+            excluded(
+                "path = [\"/home/ann/b*.txt\"]",
+                "path = [\"/home/*/[!x]*\"]",
+                Some("path = [\"/srv/**\"]"),
+            ),
+            excluded(
+                "path = [\"/home/ann/b*.txt\"]",
+                "path = [\"/home/*/[!x]*\"]",
+                Some("path = [\"/home/**/*a*\"]"),
+            ),
+        ),
+        (
+            "dead-include",
+            excluded("path = [\"/home/ann/[!x]*.txt\"]", "path = [\"/home/*/[!x]*\"]", None),
+            excluded("path = [\"/home/ann/*.txt\"]", "path = [\"/home/*/[!x]*\"]", None),
+        ),
+        (
+            "dead-include",
+            excluded("path = [\"/home/ann/x\"]", "path = [\"/home/**\"]", None),
+            excluded("path = [\"/home/ann/x\"]", "path = [\"/home/**\"]\nkind = [\"directory\"]", None),
+        ),
+        (
+            "duplicate-rule",
+            body(&[("s", "path = [\"/a\"]")], &[("include", "any = [\"s\"]"), ("include", "any = [\"s\"]")]),
+            body(&[("s", "path = [\"/a\"]")], &[("include", "any = [\"s\"]"), ("include", "all = [\"s\"]")]),
+        ),
+        (
+            "execute-after-review",
+            "2011-09-09=>2011-03-10||".to_owned() + &path("/a"),
+            "2011-09-09=>2011-03-23||".to_owned() + &path("/a"),
+        ),
+        ("folded-duplicate", keywords("\"Kickback\", \"kicKBACK\""), keywords("\"kickback\", \"kick back\"")),
+        ("short-keyword", keywords("\"kik\""), keywords("\"kick\"")),
+        ("one-spelling", keywords("\"caf\u{e9}\""), keywords("\"caf\u{e9}\", \"Cafe\u{301}\"")),
+        (
+            "hash-exclude",
+            hashes("hash_in = [\"h\"]", "exclude"),
+            hashes("hash_in = [\"h\"]\npath = [\"/a/b/**\"]", "exclude"),
+        ),
+        (
+            "hash-exclude",
+            hashes("hash_in = [\"h\"]\nkind = [\"file\"]", "exclude"),
+            hashes("hash_in = [\"h\"]", "include"),
+        ),
+        (
+            "idle-hold",
+            body(
+                &[("s", "path = [\"/a/**\"]"), ("h", "path = [\"/b/**\"]")],
+                &[("include", "any = [\"s\"]"), ("hold", "to = \"neutral\"\nany = [\"h\"]")],
+            ),
+            body(
+                &[("s", "path = [\"/a/**\"]"), ("h", "path = [\"/*/b\"]")],
+                &[("include", "any = [\"s\"]"), ("hold", "to = \"neutral\"\nany = [\"h\"]")],
+            ),
+        ),
+        (
+            "idle-unless",
+            excluded("path = [\"/**\"]", "path = [\"/a/**\"]", Some("path = [\"/b/**\"]")),
+            excluded("path = [\"/**\"]", "path = [\"/a/**\"]", Some("name = [\"b\"]")),
+        ),
+        (
+            "kept-forever",
+            "the final disposition of the case, then destroyed by the court=>indefinitely||".to_owned()
+                + &path("/a"),
+            "\"facts\"=>\"counts\"|the final disposition of the case, then destroyed by the court=>not kept||"
+                .to_owned() + &path("/a"),
+        ),
+        (
+            "late-window",
+            "2011-03-23T=>2011-03-24T|2011-03-09T=>2010-03-09T|2011-03-24T=>2010-12-31T||".to_owned()
+                + &window(modified),
+            window(modified),
+        ),
+        (
+            "never-true",
+            plain("kind = [\"directory\"]\nencrypted = true"),
+            plain("kind = [\"file\"]\nencrypted = true"),
+        ),
+        (
+            "never-true",
+            plain("kind = [\"symlink\"]\nsize = { min = 1 }"),
+            plain("kind = [\"deleted\"]\nsize = { min = 1 }"),
+        ),
+        (
+            "never-true",
+            plain("path = [\"/a/*.txt\"]\nname = [\"*.jpg\", \"x\"]"),
+            plain("path = [\"/a/*.txt\"]\nname = [\"*.jpg\", \"x*\"]"),
+        ),
+        ("nothing-included", body(&[("s", "path = [\"/a\"]")], &[("exclude", "any = [\"s\"]")]), path("/a")),
+        (
+            "overlap",
+            holds("path = [\"/a/*x\"]", "path = [\"/a/x*\"]"),
+            holds("path = [\"/a/x\"]", "path = [\"/a/*y\"]"),
+        ),
+        (
+            "shadowed-hold",
+            holds("path = [\"/a/**\"]", "path = [\"/a/x*\"]"),
+            holds("path = [\"/a/?*\"]", "path = [\"/a\"]"),
+        ),
+        (
+            "privileged-names",
+            withhold("attorney-client privilege", "q"),
+            withhold("attorney-client privilege", "p"),
+        ),
+        ("privileged-names", withhold("work product", "q"), withhold("third-party data", "q")),
+        ("redundant-glob", plain("path = [\"/a/**\", \"/a/b/*\"]"), plain("path = [\"/a/*\", \"/a/b/*\"]")),
+        ("shared-key", key("auditor", CASE) + &path("/a"), key("auditor", COURT) + &path("/a")),
+        ("court-key", key("court", CASE) + &path("/a"), path("/a")),
+        (
+            "unlimited",
+            plain("ext = [\"txt\"]"),
+            plain("ext = [\"txt\"]\nowner = [\"c\"]") + "[custodian.c]\nlabel = \"c\"\nuid = [1]\n",
+        ),
+        ("unnamed-version", "version = 1=>version = 2||".to_owned() + &path("/a"), path("/a")),
+        (
+            "unrecorded-time",
+            window("time = { of = [\"modified\", \"created\"], within = \"w\" }"),
+            window(modified),
+        ),
+        ("unrecorded-time", window("time = { of = [\"message_date\"], within = \"w\" }"), window(modified)),
+        (
+            "unrecorded-time",
+            window("time = { of = [\"changed\"], within = \"w\", mode = \"all\" }"),
+            window(modified),
+        ),
+        (
+            "unseen",
+            "\"type\", \"hash\", =>|inspect=>inspect||".to_owned()
+                + &plain("path = [\"/a\"]\ntype = [\"text\"]"),
+            plain("path = [\"/a\"]\ntype = [\"text\"]"),
+        ),
+        ("unused", path("/a") + "[selector.x]\nlabel = \"l\"\npath = [\"/x\"]\n", path("/a")),
+        ("zoneless", left.clone() + &window(modified), window(modified)),
+        (
+            "zoneless",
+            left.clone() + &window(modified),
+            "\"hold:neutral\"=>\"left\"\nzoneless_times = \"+01:00\"||".to_owned() + &window(modified),
+        ),
+    ]
+}
+
+#[test]
+fn each_kind_is_raised_where_it_should_be_and_not_beside() {
+    let mut raised = BTreeSet::new();
+    for (id, fires, quiet) in cases() {
+        let found = lints(&fires);
+        let own: Vec<&Lint> = found.iter().filter(|lint| lint.id == id).collect();
+        assert!(!own.is_empty(), "{id} is not raised by\n{fires}\n{found:#?}");
+        for lint in own {
+            let problem = &lint.problem;
+            assert_eq!(
+                (problem.file.as_str(), problem.message.as_str()),
+                ("policy.toml", lint.message.as_str())
+            );
+            assert!(
+                problem.line > 0 && problem.column > 0 && problem.snippet.contains('^'),
+                "{id}: {problem}"
+            );
+            assert!(problem.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{id} says what to do");
+        }
+        let near = lints(&quiet);
+        assert!(near.iter().all(|lint| lint.id != id), "{id} is raised by\n{quiet}\n{near:#?}");
+        raised.insert(id);
+    }
+    let kinds: BTreeSet<&str> = KINDS.iter().map(|kind| kind.id).collect();
+    assert_eq!(raised, kinds, "each kind has a case");
+    assert!(KINDS.is_sorted_by_key(|kind| kind.id));
+}
+
+#[test]
+fn the_page_has_every_kind() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/spec/lints.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    let expected: Vec<String> =
+        KINDS.iter().map(|kind| format!("| `{}` | {} | {} |", kind.id, kind.meaning, kind.remedy)).collect();
+    assert_eq!(rows, expected, "\n{}", expected.join("\n"));
+}
+
+#[test]
+fn a_remark_points_at_what_it_is_about() {
+    let found = lints(&excluded(
+        "path = [\"/x\", \"/home/ann/*\"]",
+        "path = [\"/home/**\"]",
+        Some("path = [\"/srv/**\"]"),
+    ));
+    let dead = found.iter().find(|lint| lint.id == "dead-include").unwrap();
+    let expected = "\
+warning: rule R-0: `/home/ann/*` is never in scope: R-1 excludes all of it, and no `unless` can reach it [dead-include]
+  --> policy.toml:51:15
+   |
+51 | path = [\"/x\", \"/home/ann/*\"]
+   |               ^^^^^^^^^^^^^
+hint: take the glob or the exclude out, or give the exclude an `unless` that fits it
+";
+    assert_eq!(without_lines(&dead.to_string()), without_lines(expected));
+}
+
+/// Without the numbers of lines, which change with the example.
+fn without_lines(text: &str) -> String {
+    text.lines()
+        .map(|line| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '))
+        .map(|line| match line.strip_prefix("--> policy.toml:") {
+            Some(place) => place[place.find(':').unwrap()..].to_owned(),
+            None => line.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// What the examples raise is looked at by a person, and each remark is right.
+#[test]
+fn the_examples_raise_what_is_right() {
+    for (folder, expected) in [
+        ("1-rustock-cnc", &["redundant-glob selector address-lists"][..]),
+        ("2-fraud-privilege", &["unrecorded-time selector in-window"][..]),
+        ("3-hash-list-only", &["unrecorded-time selector period", "zoneless selector period"][..]),
+        ("4-ir-triage", &[][..]),
+    ] {
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies").join(folder).join("policy.toml");
+        let mut bundle = Bundle::new();
+        bundle.insert("policy.toml", std::fs::read(path).unwrap()).unwrap();
+        let policy = Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"));
+        let found: Vec<String> =
+            scope::lint(&policy).iter().map(|lint| format!("{} {}", lint.id, lint.about)).collect();
+        assert_eq!(found, expected, "{folder}");
+    }
+}
+
+/// Remarks are made whenever a policy is shown, and a policy may be an enemy's.
+#[test]
+fn a_policy_made_to_be_slow_is_remarked_upon_all_the_same() {
+    let globs = |first: char| {
+        (0..300).map(|at| format!("\"/**/*{first}{}{at}\"", "?*".repeat(20))).collect::<Vec<_>>().join(", ")
+    };
+    let found =
+        lints(&excluded(&format!("path = [{}]", globs('a')), &format!("path = [{}]", globs('b')), None));
+    assert!(found.iter().any(|lint| lint.id == "any-folder"));
+}
