@@ -174,6 +174,13 @@ pub enum PolicyCommand {
         /// The policy folder, or its policy.toml.
         policy: PathBuf,
     },
+    /// Compare a policy with a later version: who gains what, and whether the later one is narrower. Exit code 2 if it is not.
+    Diff {
+        /// The policy as it is: its folder, or its policy.toml.
+        before: PathBuf,
+        /// The policy as it would be.
+        after: PathBuf,
+    },
     /// Approve a policy: sign its plain-language form, and put `policy.approve` on the log.
     Approve(ApproveArgs),
 }

@@ -137,8 +137,13 @@ fn time(of: &[TimeKind], from: i128, until: i128, all: bool, facts: &Facts, comp
 
 /// An item has ids of one kind. Where the custodian lists none of that kind, nothing can be compared.
 fn owner(uid: &[u64], sid: &[String], facts: &Facts) -> Trit {
-    let by_uid = facts.uid.filter(|_| !uid.is_empty()).map(|found| uid.contains(&found));
-    let by_sid = facts.sid.as_ref().filter(|_| !sid.is_empty()).map(|found| sid.contains(found));
+    owner_of(uid, sid, facts.uid, facts.sid.as_deref())
+}
+
+/// The same for ids that are given.
+pub(crate) fn owner_of(uid: &[u64], sid: &[String], own_uid: Option<u64>, own_sid: Option<&str>) -> Trit {
+    let by_uid = own_uid.filter(|_| !uid.is_empty()).map(|found| uid.contains(&found));
+    let by_sid = own_sid.filter(|_| !sid.is_empty()).map(|found| sid.iter().any(|own| own == found));
     match (by_uid, by_sid) {
         (None, None) => Trit::U,
         (by_uid, by_sid) => Trit::known(by_uid == Some(true) || by_sid == Some(true)),

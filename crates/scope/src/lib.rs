@@ -7,6 +7,7 @@
 //! bundle (policy.toml and its lists)  ->  Policy::parse  ->  Policy
 //! Policy + Facts of one item          ->  decide         ->  Step::Look(..) or Step::Decided(..)
 //! Policy                              ->  render, lint
+//! Policy + Policy                     ->  diff: whether the one is narrower
 //! ```
 //!
 //! Start with [`Policy::parse`] (what the authority approves), [`decide`](decide())
@@ -17,6 +18,7 @@ pub mod bundle;
 mod closed;
 mod compile;
 pub mod decide;
+pub mod diff;
 pub mod digest;
 pub mod explain;
 pub mod facts;
@@ -36,6 +38,7 @@ mod trit;
 
 pub use bundle::Bundle;
 pub use decide::{MissingLook, atoms, decide, decide_from_metadata, visible_names};
+pub use diff::{Difference, Verdict, diff};
 pub use digest::Digest;
 pub use explain::{Explanation, explain};
 pub use facts::{Facts, Look};

@@ -1,7 +1,7 @@
 //! Kleene's three values.
 
 /// True, false or unknown.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(crate) enum Trit {
     /// False.
     F,

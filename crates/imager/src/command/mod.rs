@@ -8,6 +8,7 @@ mod medium;
 mod open;
 mod plan;
 mod policy;
+mod policy_diff;
 mod sign;
 
 mod trust;
@@ -24,6 +25,7 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
             policy::check(&policy, deny_warnings, console)
         }
         Command::Policy(PolicyCommand::Render { policy }) => policy::render(&policy, console),
+        Command::Policy(PolicyCommand::Diff { before, after }) => policy_diff::diff(&before, &after, console),
         Command::Policy(PolicyCommand::Approve(args)) => policy::approve(&args, console),
         Command::Plan(args) => plan::plan(&args, console),
         Command::Capture(args) => capture::capture(&args, console),

@@ -83,6 +83,14 @@ pub(crate) fn folded_in(first: Symbol, last: Symbol) -> impl Iterator<Item = (Sy
         .map(|source| (source, fold(source)))
 }
 
+/// The symbols that fold to `symbol`, itself among them where it folds to itself.
+pub(crate) fn unfolded(symbol: Symbol) -> Vec<Symbol> {
+    let own = (fold(symbol) == symbol).then_some(symbol);
+    own.into_iter()
+        .chain(folded_in(0, Symbol::MAX).filter(|(_, to)| *to == symbol).map(|(from, _)| from))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

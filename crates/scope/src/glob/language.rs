@@ -16,7 +16,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::{Class, Glob, SLASH, Segment, Token};
 use crate::fold::{Symbol, fold};
 
-/// A set of paths that a walk can follow.
+/// A set of paths that a walk can follow: one glob, or one extension.
 #[derive(Clone, Debug)]
 pub(crate) struct Language {
     segments: Vec<Segment>,
@@ -35,6 +35,16 @@ impl Language {
         // The last segment of the root's path is empty.
         let root = matches!(segments.as_slice(), [Segment::Tokens(tokens)] if tokens.iter().all(|token| matches!(token, Token::Many)));
         Self { segments: std::iter::once(Segment::AnyDepth).chain(segments).collect(), root }
+    }
+
+    /// The paths with this extension, given in folded symbols.
+    pub(crate) fn of_extension(folded_ext: &[Symbol], folded: bool) -> Self {
+        let mut tokens = vec![Token::One, Token::Many, Token::Symbol(Symbol::from('.'))];
+        tokens.extend(folded_ext.iter().map(|&symbol| {
+            let spellings = if folded { vec![symbol] } else { crate::fold::unfolded(symbol) };
+            Token::Class(Class::new(false, spellings.into_iter().map(|own| (own, own)).collect()))
+        }));
+        Self { segments: vec![Segment::AnyDepth, Segment::Tokens(tokens)], root: false }
     }
 }
 

@@ -1,0 +1,337 @@
+//! What items can be like, apart from their names: each dimension in as many cells as two policies tell apart.
+//!
+//! A cell is the value of every condition of that dimension, in both policies, as it is once all looks are
+//! taken. The cells of a dimension are all that there can be, so that what holds for each of their combinations
+//! holds for each item.
+
+use std::collections::BTreeSet;
+
+use crate::compile::{CompiledAtom, Test};
+use crate::digest::Digest;
+use crate::facts::{Kind, TimeKind};
+use crate::policy::{ListItems, NotSearchable, Policy};
+use crate::read::KINDS;
+use crate::trit::Trit;
+
+/// The values of some atoms, by their position among those of both policies.
+pub(super) type Cell = Vec<(usize, Trit)>;
+
+/// Most cells of one dimension; two policies that differ as amendments do have some dozens.
+const MAX_CELLS: usize = 4096;
+
+/// Most conditions on keywords that are taken together.
+const MAX_KEYWORD_ATOMS: usize = 10;
+
+/// One atom that a rule uses, and the policy that it is of.
+pub(super) struct UsedAtom<'p> {
+    pub(super) at: usize,
+    pub(super) atom: &'p CompiledAtom,
+    pub(super) policy: &'p Policy,
+}
+
+/// Items of some kinds that no condition tells apart.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct KindCell {
+    pub(super) has_content: bool,
+    pub(super) has_size: bool,
+    pub(super) is_directory: bool,
+    pub(super) values: Cell,
+}
+
+/// The kinds of items. A volume that cannot be read is decided by no rule.
+pub(super) fn kinds(atoms: &[UsedAtom<'_>]) -> Vec<KindCell> {
+    let cells: BTreeSet<KindCell> = KINDS
+        .iter()
+        .map(|(_, kind)| KindCell {
+            has_content: kind.has_content(),
+            has_size: kind.has_size(),
+            is_directory: *kind == Kind::Directory,
+            values: of(atoms, |test| match test {
+                Test::Kind(kinds) => Some(Trit::known(kinds.contains(kind))),
+                _ => None,
+            }),
+        })
+        .collect();
+    cells.into_iter().collect()
+}
+
+/// The dimensions of items with or without content and size; `None` where one has too many cells.
+pub(super) fn dimensions(atoms: &[UsedAtom<'_>], kind: &KindCell) -> Option<Vec<Vec<Cell>>> {
+    let mut dimensions = vec![volumes(atoms), owners(atoms)?, times(atoms)?];
+    dimensions.push(if kind.has_size {
+        sizes(atoms)
+    } else {
+        never(atoms, |test| matches!(test, Test::Size(..)))
+    });
+    if kind.has_content {
+        dimensions.extend([types(atoms), encrypted(atoms), hashes(atoms)?, keywords(atoms)?]);
+    } else {
+        dimensions.push(never(atoms, |test| {
+            matches!(
+                test,
+                Test::Type(_)
+                    | Test::TypeMismatch(_)
+                    | Test::Encrypted(_)
+                    | Test::HashIn(_)
+                    | Test::Keywords { .. }
+            )
+        }));
+    }
+    dimensions.retain(|cells| cells.iter().any(|cell| !cell.is_empty()));
+    dimensions.iter().all(|cells| cells.len() <= MAX_CELLS).then_some(dimensions)
+}
+
+fn of(atoms: &[UsedAtom<'_>], value: impl Fn(&Test) -> Option<Trit>) -> Cell {
+    atoms.iter().filter_map(|own| value(&own.atom.test).map(|value| (own.at, value))).collect()
+}
+
+fn distinct(cells: impl IntoIterator<Item = Cell>) -> Vec<Cell> {
+    cells.into_iter().collect::<BTreeSet<Cell>>().into_iter().collect()
+}
+
+fn never(atoms: &[UsedAtom<'_>], which: impl Fn(&Test) -> bool) -> Vec<Cell> {
+    vec![of(atoms, |test| which(test).then_some(Trit::F))]
+}
+
+fn volumes(atoms: &[UsedAtom<'_>]) -> Vec<Cell> {
+    let mut names: BTreeSet<Option<&String>> = BTreeSet::from([None]);
+    for own in atoms {
+        if let Test::Volume(volumes) = &own.atom.test {
+            names.extend(volumes.iter().map(Some));
+        }
+    }
+    distinct(names.into_iter().map(|name| {
+        of(atoms, |test| match test {
+            Test::Volume(volumes) => Some(Trit::known(name.is_some_and(|name| volumes.contains(name)))),
+            _ => None,
+        })
+    }))
+}
+
+fn sizes(atoms: &[UsedAtom<'_>]) -> Vec<Cell> {
+    let mut ends = BTreeSet::from([0]);
+    for own in atoms {
+        if let Test::Size(min, max) = &own.atom.test {
+            ends.extend([*min, max.saturating_add(1)]);
+        }
+    }
+    let cell = |size: Option<u64>| {
+        of(atoms, |test| match test {
+            Test::Size(min, max) => {
+                Some(size.map_or(Trit::U, |size| Trit::known((*min..=*max).contains(&size))))
+            }
+            _ => None,
+        })
+    };
+    distinct(ends.into_iter().map(Some).chain([None]).map(cell))
+}
+
+/// Types, and with an unknown type whether the name fits it: that differs from name to name.
+fn types(atoms: &[UsedAtom<'_>]) -> Vec<Cell> {
+    let mut names: BTreeSet<Option<&str>> = BTreeSet::from([None]);
+    for own in atoms {
+        if let Test::Type(types) = &own.atom.test {
+            names.extend(types.iter().map(|name| Some(name.as_str())));
+        }
+    }
+    let known = names.into_iter().map(|name| {
+        of(atoms, |test| match test {
+            Test::Type(types) => {
+                Some(Trit::known(name.is_some_and(|name| types.iter().any(|own| own == name))))
+            }
+            // Whether the name fits the type is set for each name.
+            Test::TypeMismatch(_) => Some(Trit::F),
+            _ => None,
+        })
+    });
+    let unknown = of(atoms, |test| matches!(test, Test::Type(_) | Test::TypeMismatch(_)).then_some(Trit::U));
+    distinct(known.chain([unknown]))
+}
+
+fn encrypted(atoms: &[UsedAtom<'_>]) -> Vec<Cell> {
+    distinct([Some(true), Some(false), None].into_iter().map(|found| {
+        of(atoms, |test| match test {
+            Test::Encrypted(wanted) => Some(found.map_or(Trit::U, |found| Trit::known(found == *wanted))),
+            _ => None,
+        })
+    }))
+}
+
+fn owners(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
+    let (mut uids, mut sids) = (BTreeSet::new(), BTreeSet::new());
+    for own in atoms {
+        if let Test::Owner(custodians) = &own.atom.test {
+            for (uid, sid) in custodians {
+                uids.extend(uid.iter().copied());
+                sids.extend(sid.iter().cloned());
+            }
+        }
+    }
+    // An id that nobody has, too, and none.
+    let other = (0..=u64::MAX).find(|uid| !uids.contains(uid));
+    let uids: Vec<Option<u64>> = uids.into_iter().map(Some).chain([other, None]).collect();
+    let sids: Vec<Option<String>> = sids.into_iter().map(Some).chain([Some(String::new()), None]).collect();
+    if uids.len().saturating_mul(sids.len()) > MAX_CELLS {
+        return None;
+    }
+    let ids = uids.iter().flat_map(|uid| sids.iter().map(move |sid| (*uid, sid.as_deref())));
+    Some(distinct(ids.map(|(uid, sid)| {
+        of(atoms, |test| match test {
+            Test::Owner(custodians) => Some(Trit::or(
+                custodians.iter().map(|(uids, sids)| crate::atom::owner_of(uids, sids, uid, sid)),
+            )),
+            _ => None,
+        })
+    })))
+}
+
+fn hashes(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
+    let mut digests: BTreeSet<Option<&Digest>> = BTreeSet::from([None]);
+    for own in atoms {
+        if let Test::HashIn(lists) = &own.atom.test {
+            digests.extend(lists.iter().flatten().map(Some));
+        }
+    }
+    let mut cells = BTreeSet::new();
+    for digest in digests {
+        cells.insert(of(atoms, |test| match test {
+            Test::HashIn(lists) => Some(Trit::known(
+                digest.is_some_and(|digest| lists.iter().any(|list| list.binary_search(digest).is_ok())),
+            )),
+            _ => None,
+        }));
+        if cells.len() > MAX_CELLS {
+            return None;
+        }
+    }
+    cells.insert(of(atoms, |test| matches!(test, Test::HashIn(_)).then_some(Trit::U)));
+    Some(cells.into_iter().collect())
+}
+
+/// Which conditions have enough hits, and whether the others are false or unknown: that is of the text's layer, and
+/// one for all lists.
+fn keywords(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
+    let mut conditions: Vec<(usize, BTreeSet<&str>, u64)> = Vec::new();
+    for own in atoms {
+        if let Test::Keywords { list, at_least, .. } = &own.atom.test {
+            let found = own.policy.lists().iter().find(|known| known.id == *list);
+            let terms = match found.map(|known| &known.items) {
+                Some(ListItems::Keywords(terms)) => terms.iter().map(String::as_str).collect(),
+                _ => BTreeSet::new(),
+            };
+            conditions.push((own.at, terms, *at_least));
+        }
+    }
+    if conditions.len() > MAX_KEYWORD_ATOMS {
+        return None;
+    }
+    let mut cells = BTreeSet::new();
+    for hit in 0..1_u32 << conditions.len() {
+        let is_hit = |at: usize| hit >> at & 1 == 1;
+        // Who finds as many terms in a list finds them in a longer one.
+        let implied = conditions.iter().enumerate().all(|(at, (_, terms, most))| {
+            !is_hit(at)
+                || conditions.iter().enumerate().all(|(other_at, (_, other, least))| {
+                    is_hit(other_at) || !(terms.is_subset(other) && most >= least)
+                })
+        });
+        if !implied {
+            continue;
+        }
+        for missed in [Trit::F, Trit::U] {
+            let value = |at: usize| if is_hit(at) { Trit::T } else { missed };
+            cells
+                .insert(conditions.iter().enumerate().map(|(at, (atom, _, _))| (*atom, value(at))).collect());
+        }
+    }
+    Some(cells.into_iter().collect())
+}
+
+/// The greatest and the least value, per window, of the stamps of one kind.
+type Stamps = Vec<(Trit, Trit)>;
+
+fn times(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
+    let mut windows: BTreeSet<(i128, i128)> = BTreeSet::new();
+    let mut kinds: Vec<TimeKind> = Vec::new();
+    for own in atoms {
+        if let Test::Time { of, from, until, .. } = &own.atom.test {
+            windows.insert((*from, *until));
+            let wanted = of.iter().filter(|kind| **kind != TimeKind::MessageDate);
+            kinds.extend(wanted.filter(|kind| !kinds.contains(kind)).copied().collect::<Vec<_>>());
+        }
+    }
+    let windows: Vec<(i128, i128)> = windows.into_iter().collect();
+    let one_kind = stamps(&windows)?;
+    // Kind by kind: where one of several stamps suffices, begin with false; where all must be inside, with true.
+    let asked = |kind: TimeKind| {
+        of(atoms, |test| matches!(test, Test::Time { of, .. } if of.contains(&kind)).then_some(Trit::U))
+    };
+    let mut found: BTreeSet<Cell> = BTreeSet::from([of(atoms, |test| match test {
+        Test::Time { of, all, .. } => {
+            let none = of.iter().all(|kind| *kind == TimeKind::MessageDate);
+            Some(Trit::known(*all && !none))
+        }
+        _ => None,
+    })]);
+    for kind in kinds {
+        let asked: Vec<usize> = asked(kind).into_iter().map(|(at, _)| at).collect();
+        let mut next = BTreeSet::new();
+        for stamps in &one_kind {
+            for have in &found {
+                let own = have.iter().map(|(at, value)| {
+                    let atom = atoms.iter().find(|own| own.at == *at).map(|own| &own.atom.test);
+                    let Some(Test::Time { from, until, all, .. }) = atom.filter(|_| asked.contains(at))
+                    else {
+                        return (*at, *value);
+                    };
+                    let window = windows.iter().position(|own| *own == (*from, *until));
+                    let (most, least) =
+                        window.and_then(|at| stamps.get(at)).copied().unwrap_or((Trit::U, Trit::U));
+                    (*at, if *all { least.min(*value) } else { most.max(*value) })
+                });
+                next.insert(own.collect());
+                if next.len() > MAX_CELLS {
+                    return None;
+                }
+            }
+        }
+        found = next;
+    }
+    Some(found.into_iter().collect())
+}
+
+/// What the stamps of one kind can say: none, one, or several, each inside or outside of each window or unknown.
+fn stamps(windows: &[(i128, i128)]) -> Option<Vec<Stamps>> {
+    let ends: BTreeSet<i128> =
+        windows.iter().flat_map(|(from, until)| [*from, *until]).chain([i128::MIN]).collect();
+    let one =
+        |at: &i128| windows.iter().map(|(from, until)| Trit::known((*from..*until).contains(at))).collect();
+    let mut singles: BTreeSet<Vec<Trit>> = ends.iter().map(one).collect();
+    singles.insert(vec![Trit::U; windows.len()]); // of no zone; and as if there were none
+    let mut found: BTreeSet<Stamps> =
+        singles.iter().map(|own| own.iter().map(|value| (*value, *value)).collect()).collect();
+    let mut waiting: Vec<Stamps> = found.iter().cloned().collect();
+    while let Some(have) = waiting.pop() {
+        for single in &singles {
+            let pairs = have.iter().zip(single);
+            let joined: Stamps =
+                pairs.map(|((most, least), own)| ((*most).max(*own), (*least).min(*own))).collect();
+            if found.insert(joined.clone()) {
+                waiting.push(joined);
+            }
+        }
+        if found.len() > MAX_CELLS {
+            return None;
+        }
+    }
+    Some(found.into_iter().collect())
+}
+
+/// Whether two policies read the facts alike, so that one item has one cell in both.
+pub(super) fn read_alike(a: &Policy, b: &Policy) -> bool {
+    let of = |policy: &Policy| {
+        let defaults = policy.defaults();
+        (defaults.path_case, defaults.zoneless_times, defaults.not_searchable == NotSearchable::NoHit)
+    };
+    of(a) == of(b)
+}

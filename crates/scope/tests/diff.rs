@@ -1,0 +1,222 @@
+//! Comparing two policies: what amendments of the examples come to, and what is never called narrower.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use std::path::Path;
+
+use scope::diff::Way;
+use scope::{Bundle, Policy, Verdict};
+
+fn text(folder: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies").join(folder).join("policy.toml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn parse(text: &str) -> Policy {
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", text).unwrap();
+    Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+/// Changes one place of an example, and compares: the verdict, and a finding among those of one way.
+#[track_caller]
+fn check(folder: &str, changes: &[(&str, &str)], verdict: Verdict, finding: Option<(Way, &str)>) {
+    let before = text(folder);
+    let mut after = before.clone();
+    for (from, to) in changes {
+        assert!(after.contains(from), "`{from}` is in {folder}");
+        after = after.replacen(from, to, 1);
+    }
+    let difference = scope::diff(&parse(&before), &parse(&after));
+    let shown: Vec<String> = difference
+        .findings
+        .iter()
+        .map(|own| format!("{} {}: {}", own.audience, own.way.word(), own.what))
+        .collect();
+    assert_eq!(difference.verdict, verdict, "{changes:?}\n{}", shown.join("\n"));
+    if let Some((way, words)) = finding {
+        let mut own = difference.findings.iter().zip(&shown).filter(|(own, _)| own.way == way);
+        assert!(own.any(|(_, shown)| shown.contains(words)), "`{words}`\n{}", shown.join("\n"));
+    }
+}
+
+const ONE: &str = "1-rustock-cnc";
+const TWO: &str = "2-fraud-privilege";
+const THREE: &str = "3-hash-list-only";
+const FOUR: &str = "4-ir-triage";
+
+#[test]
+fn words_names_and_order_change_nothing() {
+    check(FOUR, &[], Verdict::Same, None);
+    check(
+        FOUR,
+        &[("Windows event logs", "Event logs of Windows"), ("version = 1", "version = 2")],
+        Verdict::Same,
+        None,
+    );
+    check(
+        FOUR,
+        &[("[selector.logs]", "[selector.events]"), ("\"logs\", \"execution\"", "\"execution\", \"events\"")],
+        Verdict::Same,
+        None,
+    );
+    // Other globs, the same names.
+    check(
+        FOUR,
+        &[("\"/Users/*/NTUSER.DAT\"", "\"/Users/*/NTUSER.[D]AT\", \"/Users/a/NTUSER.DAT\"")],
+        Verdict::Same,
+        None,
+    );
+    check(ONE, &[("\"*.lst\", \"*emails*.txt\"", "\"*.lst\"")], Verdict::Same, None); // the redundant glob
+}
+
+#[test]
+fn narrower() {
+    let gone =
+        Some((Way::Removes, "case team removes: content: items that were captured are left as out of scope"));
+    check(FOUR, &[("    \"/Windows/System32/config/SAM\",\n", "")], Verdict::Narrower, gone);
+    check(FOUR, &[("/Windows/Prefetch/*.pf", "/Windows/Prefetch/[A-M]*.pf")], Verdict::Narrower, gone);
+    let excluded = Some((Way::Removes, "items that were captured are left as excluded"));
+    check(
+        FOUR,
+        &[("\"/Users/*/NTUSER.DAT\"", "\"/Users/*/NTUSER.DAT\", \"/Windows/**\"")],
+        Verdict::Narrower,
+        excluded,
+    );
+    check(THREE, &[("2023-01-01T", "2024-01-01T")], Verdict::Narrower, None);
+    check(
+        FOUR,
+        &[("2026-10-08T", "2026-10-07T")],
+        Verdict::Narrower,
+        Some((Way::Removes, "examiners removes: time for seizure")),
+    );
+}
+
+#[test]
+fn wider() {
+    let adds =
+        Some((Way::Adds, "case team adds: content: items that were left as out of scope are captured"));
+    check(FOUR, &[("/Windows/Prefetch/*.pf", "/Windows/Prefetch/*")], Verdict::Wider, adds);
+    check(
+        FOUR,
+        &[(", \"user-hives\"]", "]"), ("\"registry\"]", "\"registry\", \"user-hives\"]")],
+        Verdict::Wider,
+        None,
+    );
+    check(
+        FOUR,
+        &[("deleted = \"never\"", "deleted = \"catalogue\"")],
+        Verdict::Wider,
+        Some((Way::Adds, "deleted entries")),
+    );
+    check(FOUR, &[("deleted = \"never\"", "live = true")], Verdict::Wider, None);
+    check(FOUR, &[("2026-10-08T", "2026-10-09T")], Verdict::Wider, None);
+    check(
+        FOUR,
+        &[("{ label = \"WS-114\"", "{ label = \"X\", serial = \"9\" }, { label = \"WS-114\"")],
+        Verdict::Wider,
+        None,
+    );
+    check(THREE, &[("label = \"hash set", "restricted = true\nlabel = \"hash set")], Verdict::Same, None);
+}
+
+/// What looks like less, and gives somebody more.
+#[test]
+fn what_only_looks_narrower_is_not() {
+    // A new hold gives content to new people.
+    let held = Some((
+        Way::Adds,
+        "compartment victim-data adds: content: items that were captured are held for victim-data",
+    ));
+    check(ONE, &[("\"*pass*.txt\"]", "\"*pass*.txt\", \"*.sql\"]")], Verdict::Different, held);
+    // An exclude whose conditions can be unknown sends what was captured to the compartment of what is unknown.
+    let unknown =
+        Some((Way::Adds, "compartment filter-team adds: content: items that were captured are held"));
+    let encrypted =
+        "[selector.medical]\nlabel = \"l\"\nencrypted = true\npath = [\"/Users/**\"]\n[selector.folders]";
+    let both = ("any    = [\"medical\"]", "any    = [\"medical\", \"folders\"]");
+    check(TWO, &[("[selector.medical]", encrypted), both], Verdict::Different, unknown);
+    // A withhold shows the case team names that were held.
+    let named = Some((Way::Adds, "case team adds: names: items that were"));
+    check(
+        ONE,
+        &[("effect = \"hold\"\nto     = \"victim-data\"", "effect = \"withhold\"")],
+        Verdict::Different,
+        named,
+    );
+    // An exclude takes from the withholding log what was named there.
+    let buried = Some((
+        Way::Changes,
+        "what was not taken is no longer named: items that were listed are left as excluded",
+    ));
+    check(
+        TWO,
+        &[("\"/Users/*/Pictures/**\"", "\"/Users/*/Pictures/**\", \"/FIN/Payroll/**\"")],
+        Verdict::Different,
+        buried,
+    );
+    // A hash list looks at each file that the path alone had decided.
+    let looks = Some((Way::Adds, "examiners adds: the look hash"));
+    let list = "[list.h]\nkind = \"sha256\"\nlabel = \"h\"\nitems = [\"1111111111111111111111111111111111111111111111111111111111111111\"]\n[selector.private]";
+    let inspect = ("inspect = [\"metadata\"]", "inspect = [\"metadata\", \"hash\"]");
+    check(
+        FOUR,
+        &[
+            inspect,
+            ("[selector.private]", list),
+            ("label    = \"Windows event logs\"", "label = \"l\"\nhash_in = [\"h\"]"),
+        ],
+        Verdict::Different,
+        looks,
+    );
+    // Fewer allowed looks leave more unknown.
+    check(
+        TWO,
+        &[("\"type\", \"hash\", \"content\"]", "\"content\"]")],
+        Verdict::Different,
+        Some((Way::Changes, "the look hash is no longer allowed")),
+    );
+    for (from, to) in [
+        ("unknown        = \"hold:filter-team\"", "unknown        = \"left\""),
+        ("release    = \"written agreement", "release    = \"agreement"),
+        ("left   = \"facts\"", "left   = \"counts\""),
+        ("until  = \"90 days", "until  = \"80 days"),
+        ("captured_also = [\"age158drpj8we5hn4ruh74r6uugsjvs8q3rsjucamrs7mte2nvy0nqqqach626\"]", ""),
+        ("path_case      = \"as-volume\"", "path_case      = \"sensitive\""),
+        ("zoneless_times = \"-05:00\"", ""),
+        ("streams    = true", "streams    = false"), // streams could be listed
+        ("streams    = true", "closed = [\"/FIN/HR\"]"), // a file may have a second name there
+    ] {
+        check(TWO, &[(from, to)], Verdict::Different, None);
+    }
+}
+
+#[test]
+fn what_cannot_be_worked_out_is_not_called_narrower() {
+    let limits = ("[defaults]", "[limits]\nbytes = 1000\n[defaults]");
+    let before = text(FOUR).replacen(limits.0, limits.1, 1);
+    let after = before.replacen("    \"/Windows/System32/config/SAM\",\n", "", 1);
+    let difference = scope::diff(&parse(&before), &parse(&after));
+    assert_eq!(difference.verdict, Verdict::CannotBeSaid, "{:?}", difference.findings);
+    let hard =
+        |last: &str| text(FOUR).replacen("/Windows/Prefetch/*.pf", &format!("/*{last}{}", "?".repeat(20)), 1);
+    let difference = scope::diff(&parse(&hard("a*b")), &parse(&hard("a*bc")));
+    assert_eq!(difference.verdict, Verdict::CannotBeSaid, "{:?}", difference.findings);
+}
+
+#[test]
+fn the_sentences_that_differ_come_in_order() {
+    let before = text(FOUR);
+    let after = before.replacen("Windows event logs", "Event logs", 1).replacen(
+        "31 December 2026",
+        "30 December 2026",
+        1,
+    );
+    let difference = scope::diff(&parse(&before), &parse(&after));
+    let shown: Vec<(usize, usize)> =
+        difference.sentences.iter().map(|own| (own.old.len(), own.new.len())).collect();
+    assert_eq!(shown, [(1, 1), (1, 1)], "{:#?}", difference.sentences);
+    let [first, second] = difference.sentences.as_slice() else { panic!() };
+    assert!(first.old.concat().contains("Windows event logs") && first.new.concat().contains("Event logs"));
+    assert!(second.new.concat().contains("30 December"));
+}
