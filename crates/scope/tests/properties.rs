@@ -7,9 +7,11 @@
 
 mod sketch;
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use scope::facts::{Kind, Look, Zone};
-use scope::policy::{Effect, UnknownDefault};
+use scope::policy::{Effect, Field, Rule, UnknownDefault};
 use scope::{Facts, Outcome, Policy, Step, Tier};
 use sketch::{RuleSketch, Sketch, complete, less, rule, runner, sketch};
 
@@ -22,16 +24,24 @@ enum Fault {
     IncludeBeatsExclude,
     FirstRuleWins,
     WithholdIgnored,
+    WithholdNamesWhatIsHeld,
+    AnyRuleDetermines,
+    LastHoldWins,
+    UnlessOfAnotherName,
     NamesTogether,
     UnseenNamesForgotten,
 }
 
-const ALL_FAULTS: [Fault; 7] = [
+const ALL_FAULTS: [Fault; 11] = [
     Fault::UnknownIsFalse,
     Fault::UnknownIsTrue,
     Fault::IncludeBeatsExclude,
     Fault::FirstRuleWins,
     Fault::WithholdIgnored,
+    Fault::WithholdNamesWhatIsHeld,
+    Fault::AnyRuleDetermines,
+    Fault::LastHoldWins,
+    Fault::UnlessOfAnotherName,
     Fault::NamesTogether,
     Fault::UnseenNamesForgotten,
 ];
@@ -97,7 +107,11 @@ fn second(policy: &Policy, facts: &Facts, fault: Fault) -> (Outcome, Tier, Vec<S
                 let any =
                     if rule.any.is_empty() { 'T' } else { or(rule.any.iter().map(|id| selector(row, id))) };
                 let all = and(rule.all.iter().map(|id| selector(row, id)));
-                let unless = or(rule.unless.iter().map(|id| selector(row, id)));
+                let unless = |row| or(rule.unless.iter().map(|id| selector(row, id)));
+                let unless = match fault {
+                    Fault::UnlessOfAnotherName => or(rows.iter().map(unless)),
+                    _ => unless(row),
+                };
                 and([any, all, not(unless)])
             }))
         })
@@ -110,7 +124,8 @@ fn second(policy: &Policy, facts: &Facts, fault: Fault) -> (Outcome, Tier, Vec<S
     };
     let won = |wins: &dyn Fn(Effect, Option<&str>) -> bool| -> Vec<String> {
         let rules = policy.rules().iter().zip(&values);
-        let rules = rules.filter(|(rule, value)| **value == 'T' && wins(rule.effect, rule.to.as_deref()));
+        let wins = |rule: &Rule| fault == Fault::AnyRuleDetermines || wins(rule.effect, rule.to.as_deref());
+        let rules = rules.filter(|(rule, value)| **value == 'T' && wins(rule));
         rules.map(|(rule, _)| rule.id.clone()).collect()
     };
     let (x, i) = (tier(Effect::Exclude, None), tier(Effect::Include, None));
@@ -137,9 +152,12 @@ fn second(policy: &Policy, facts: &Facts, fault: Fault) -> (Outcome, Tier, Vec<S
     if x == 'U' || i == 'U' || w == 'U' {
         return undetermined();
     }
-    for id in ["one", "two"] {
+    for id in if fault == Fault::LastHoldWins { ["two", "one"] } else { ["one", "two"] } {
         let to = Some(id);
         match (tier(Effect::Hold, to), w) {
+            ('T', 'T') if fault == Fault::WithholdNamesWhatIsHeld => {
+                return (Outcome::Listed, Tier::Withheld, won(&|effect, _| effect == Effect::Withhold));
+            }
             ('U', _) => return undetermined(),
             ('T', 'T') => {
                 let wins = |effect, own: Option<&str>| effect == Effect::Withhold || own == to;
@@ -211,6 +229,17 @@ fn properties(evaluate: Evaluator<'_>, scene: &Scene) -> Result<(), TestCaseErro
         if page.1 != Tier::Undetermined && base.1 != Tier::Undetermined {
             prop_assert_eq!(&base.0, &page.0, "the page");
         }
+        // Looking no deeper than needed, some of them may not be known yet.
+        if page.1 == base.1 {
+            let none = matches!(base.1, Tier::OutOfScope | Tier::Undetermined);
+            prop_assert_eq!(base.2.is_empty(), none, "determining rules: {:?}", base);
+            prop_assert!(
+                base.2.iter().all(|id| page.2.contains(id)),
+                "determining rules: {:?} {:?}",
+                base,
+                page
+            );
+        }
 
         // Rule order and duplicates are irrelevant.
         let mut turned = scene.sketch.clone();
@@ -235,6 +264,12 @@ fn properties(evaluate: Evaluator<'_>, scene: &Scene) -> Result<(), TestCaseErro
                 prop_assert!(
                     base.0 == Outcome::Captured || after.0 != Outcome::Captured,
                     "a {} added to captured",
+                    scene.extra.effect.word()
+                );
+                // What is held is named to its compartment alone, withheld or not.
+                prop_assert!(
+                    !matches!(base.0, Outcome::Held(_)) || after.0 != Outcome::Listed,
+                    "a {} named what is held",
                     scene.extra.effect.word()
                 );
             }
@@ -273,6 +308,38 @@ fn the_page_and_the_evaluation_agree() {
     };
     if let Err(error) = runner(4000).run(&scene(), agree) {
         panic!("{error}");
+    }
+}
+
+/// The properties say something of every predicate: each is true, false and unknown in the generated scenes.
+#[test]
+fn every_predicate_takes_every_value() {
+    let found = std::cell::RefCell::new(BTreeSet::new());
+    let collect = |scene: Scene| {
+        let mut scene = scene;
+        scene.sketch.looks = [true; 3];
+        let policy = scene.sketch.policy();
+        let atoms = scope::atoms(&policy);
+        for facts in [scene.facts.clone(), less(&scene.facts, scene.forget)] {
+            let Step::Decided(decision) = scope::decide(&policy, &facts) else {
+                return Err(TestCaseError::fail("all looks were taken"));
+            };
+            for row in &decision.trits {
+                found.borrow_mut().extend(atoms.iter().map(|atom| atom.field).zip(row.chars()));
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(2000).run(&scene(), collect) {
+        panic!("{error}");
+    }
+    let found = found.into_inner();
+    for field in Field::ALL {
+        // The kind and the volume of an item are always known.
+        let values = if matches!(field, Field::Kind | Field::Volume) { "TF" } else { "TFU" };
+        for value in values.chars() {
+            assert!(found.contains(&(field, value)), "`{}` is never {value}", field.word());
+        }
     }
 }
 
