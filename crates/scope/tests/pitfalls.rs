@@ -330,6 +330,142 @@ fn no_file_is_looked_into_deeper_than_needed() {
 }
 
 #[test]
+fn the_period_of_a_log_is_not_that_of_its_lines() {
+    // The file is the atom: it comes whole if it was changed in the period, and not at all if it was not.
+    let policy = include(PLAIN, "path = [\"/var/log/**\"]\ntime = { of = [\"modified\"], within = \"w\" }");
+    for (time, expected) in
+        [("2020-12-31T00:00:00Z", "captured included I-1"), ("2021-01-01T00:00:01Z", "left out-of-scope")]
+    {
+        let times = vec![stamp(TimeKind::Modified, time, Zone::Recorded)];
+        check(&policy, &Facts { times, ..file(&[b"/var/log/auth.log"]) }, expected);
+    }
+}
+
+#[test]
+fn a_star_does_not_cross_a_slash() {
+    for (glob, name, inside) in [
+        ("/a/*", &b"/a/b"[..], true),
+        ("/a/*", b"/a/b/c", false),
+        ("/a/**", b"/a/b/c", true),
+        ("/a/**", b"/a", true),
+        ("/a/**", b"/ab", false),
+        ("/a", b"/a/b", false),
+        ("/a/b", b"/x/a/b", false),
+    ] {
+        let policy = include(PLAIN, &format!("path = [\"{glob}\"]"));
+        check(&policy, &file(&[name]), if inside { "captured included I-1" } else { "left out-of-scope" });
+    }
+}
+
+#[test]
+fn short_names_are_not_compared_and_streams_have_names_of_their_own() {
+    let policy = include(PLAIN, "path = [\"/Program Files/**\"]");
+    check(&policy, &file(&[b"/PROGRA~1/a.exe"]), "left out-of-scope");
+    check(&policy, &file(&[b"/Program Files/a.exe"]), "captured included I-1");
+    // Trailing dots and spaces are part of a name.
+    let policy = include(PLAIN, "name = [\"con\", \"a.txt\", \"a.txt:hidden\"]");
+    for (name, inside) in [
+        (&b"/a.txt"[..], true),
+        (b"/a.txt.", false),
+        (b"/a.txt ", false),
+        (b"/con", true),
+        (b"/a.txt:hidden", true),
+        (b"/a.txt:other", false),
+    ] {
+        let facts = Facts { kind: Kind::Stream, ..file(&[name]) };
+        check(&policy, &facts, if inside { "captured included I-1" } else { "left out-of-scope" });
+    }
+}
+
+#[test]
+fn members_of_containers_are_text_and_never_a_way_up() {
+    let policy = include(PLAIN, "path = [\"/in/**\"]");
+    check(&policy, &file(&[b"/in/a.zip!/../../out/x"]), "captured included I-1");
+    check(&policy, &file(&[b"/out/a.zip!/../../in/x"]), "left out-of-scope");
+}
+
+#[test]
+fn the_recorded_type_decides_and_not_the_extension() {
+    let typed = |name: &str| Some(TypeFact { name: name.into(), encrypted: None, examined: 8 });
+    let policy = include(PLAIN, "type = [\"jpeg\"]");
+    for (name, type_fact, expected) in [
+        (&b"/a.txt"[..], typed("jpeg"), "captured included I-1"),
+        (b"/a.jpg", typed("text"), "left out-of-scope"),
+        (b"/a.jpg", None, "held:neutral undetermined"),
+    ] {
+        check(&policy, &Facts { type_fact, ..file(&[name]) }, expected);
+    }
+}
+
+#[test]
+fn rules_have_no_order() {
+    let rules = [
+        rule("I-1", "include", "any = [\"in\"]"),
+        rule("X-1", "exclude", "any = [\"out\"]"),
+        rule("W-1", "withhold", "any = [\"with\"]"),
+        rule("H-1", "hold", "to = \"neutral\"\nany = [\"held\"]"),
+    ];
+    let selectors = selector("in", "path = [\"/**\"]")
+        + &selector("out", "name = [\"*x*\"]")
+        + &selector("with", "name = [\"*w*\"]")
+        + &selector("held", "name = [\"*h*\"]");
+    for turn in 0..4 {
+        let mut turned = rules.to_vec();
+        turned.rotate_left(turn);
+        let policy = policy(PLAIN, &(selectors.clone() + &turned.concat()));
+        check(&policy, &file(&[b"/a"]), "captured included I-1");
+        check(&policy, &file(&[b"/xwh"]), "left excluded X-1");
+        check(&policy, &file(&[b"/w"]), "listed withheld W-1");
+        check(&policy, &file(&[b"/h"]), "held:neutral held H-1");
+        let both = scope::decide_from_metadata(&policy, &file(&[b"/wh"])).unwrap();
+        assert_eq!((both.outcome.to_string(), both.rules.len()), ("listed:neutral".to_owned(), 2));
+    }
+}
+
+#[test]
+fn a_database_is_taken_whole_or_not_at_all() {
+    // One row that fits makes the file fit: only a hold sets it apart.
+    let body = selector("words", "keywords = { list = \"k\" }")
+        + &selector("mixed", "ext = [\"db\"]")
+        + &rule("I-1", "include", "any = [\"words\"]")
+        + &rule("H-1", "hold", "to = \"neutral\"\nany = [\"mixed\"]");
+    let hit = Hit { term: 0, count: 1, offsets: vec![7] };
+    let keywords =
+        vec![KeywordFact { list: "k".into(), hits: vec![hit], searched: 10, layer: Layer::Unread }];
+    let facts = |name: &[u8]| Facts { keywords: keywords.clone(), ..file(&[name]) };
+    check(&policy(PLAIN, &body), &facts(b"/customers.db"), "held:neutral held H-1");
+    check(&policy(PLAIN, &body), &facts(b"/customers.csv"), "captured included I-1");
+}
+
+#[test]
+fn a_list_of_known_files_as_an_exclude_is_remarked_upon() {
+    let list = format!("[list.h]\nkind = \"sha256\"\nlabel = \"NSRL\"\nitems = [\"{}\"]\n", "1".repeat(64));
+    let body = list
+        + &selector("known", "hash_in = [\"h\"]")
+        + &selector("place", "path = [\"/a/**\"]")
+        + &rule("I-1", "include", "any = [\"place\"]")
+        + &rule("X-1", "exclude", "any = [\"known\"]");
+    assert!(scope::lint(&policy(PLAIN, &body)).iter().any(|lint| lint.id == "hash-exclude"));
+}
+
+#[test]
+fn digests_are_cryptographic_and_nothing_else_is_a_list_of_them() {
+    let head = HEAD.replace("kind  = \"sha256\"", "kind  = \"pdq\"");
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", head).unwrap();
+    let problems = Policy::parse(&bundle).unwrap_err().to_string();
+    assert!(problems.contains("`pdq` is not a value of `kind`"), "{problems}");
+}
+
+#[test]
+fn a_stranger_to_text_is_unknown_and_floods_what_holds_the_unknown() {
+    // The dry run shows how many before anybody signs; here, that each of them goes there.
+    let policy = include(PLAIN, "path = [\"/home/**\"]\nencrypted = false");
+    let typed = Some(TypeFact { name: "unknown".into(), encrypted: None, examined: 8 });
+    check(&policy, &Facts { type_fact: typed, ..file(&[b"/home/a.7z"]) }, "held:neutral undetermined");
+}
+
+#[test]
 fn lints_name_what_a_person_should_see() {
     let body = selector("any", "path = [\"/**/x\"]\nkeywords = { list = \"k\" }")
         + &selector("short", "name = [\"PROGRA~1\"]")

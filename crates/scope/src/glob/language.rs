@@ -138,7 +138,8 @@ impl Walk {
                     }
                     self.push(language, Place::End(below), ends, false);
                     ends = false;
-                    below = self.pass(first);
+                    below = Vec::new();
+                    self.pass(first, &mut below);
                 }
             }
         }
@@ -152,14 +153,13 @@ impl Walk {
         self.takes_all.push(takes_all);
     }
 
-    /// A place, and those that it reaches without a symbol: a `*` may stand for none.
-    fn pass(&self, mut place: usize) -> Vec<usize> {
-        let mut reached = vec![place];
+    /// Adds a place, and those that it reaches without a symbol: a `*` may stand for none.
+    fn pass(&self, mut place: usize, reached: &mut Vec<usize>) {
+        reached.push(place);
         while let Some(Place::Token(Token::Many)) = self.places.get(place) {
             place = place.saturating_add(1);
             reached.push(place);
         }
-        reached
     }
 
     /// Where one symbol leads.
@@ -167,9 +167,9 @@ impl Walk {
         let mut next = Vec::with_capacity(state.len());
         for &at in state {
             match self.places.get(at) {
-                Some(Place::Token(Token::Many)) if symbol != SLASH => next.extend(self.pass(at)),
+                Some(Place::Token(Token::Many)) if symbol != SLASH => self.pass(at, &mut next),
                 Some(Place::Token(token)) if symbol != SLASH && token.reads(symbol) => {
-                    next.extend(self.pass(at.saturating_add(1)));
+                    self.pass(at.saturating_add(1), &mut next);
                 }
                 Some(Place::Deep(_)) if symbol != SLASH => next.push(at),
                 Some(Place::Deep(below) | Place::End(below)) if symbol == SLASH => next.extend(below),
