@@ -19,6 +19,7 @@ use scenarios::story::Desk;
 use serde_json::Value;
 
 const GUID: &str = "4b433037-2011-4316-8000-00000000c0de";
+const FSUUID: &str = "4b433037-2011-4316-8000-0000000000aa";
 const MIB: u64 = 1 << 20;
 
 /// Runs a program of others; `false` where it is not here, which CI does not excuse.
@@ -50,8 +51,8 @@ fn disk(folder: &Path) -> Option<()> {
     let place = disk.to_str().unwrap();
     made_by("sgdisk", &["-U", GUID, "-n1:2048:+8M", "-n2:0:+3M", place]).then_some(())?;
     let ext = folder.join("ext.img");
-    made_by("mke2fs", &["-q", "-t", "ext4", "-d", tree.to_str().unwrap(), ext.to_str().unwrap(), "8M"])
-        .then_some(())?;
+    let from = ["-d", tree.to_str().unwrap(), ext.to_str().unwrap(), "8M"];
+    made_by("mke2fs", &[&["-q", "-t", "ext4", "-U", FSUUID][..], &from].concat()).then_some(())?;
     let mut image = File::options().write(true).open(&disk).unwrap();
     image.seek(SeekFrom::Start(MIB)).unwrap();
     image.write_all(&fs::read(&ext).unwrap()).unwrap();
@@ -131,7 +132,7 @@ fn files_are_captured_and_the_encrypted_volume_is_the_courts() {
         files.limits.iter().any(|limit| limit.starts_with("gpt:2: a LUKS-encrypted volume")),
         "{files:?}"
     );
-    let states: Vec<&str> = files.layers.iter().map(|layer| layer.state.as_str()).collect();
+    let states: Vec<String> = files.layers.iter().map(|layer| layer.state.to_string()).collect();
     assert_eq!(states, ["divided", "gap", "gap", "read", "unread"], "{:?}", files.layers);
 
     desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit")).exits(0);
@@ -175,4 +176,38 @@ fn a_volume_is_not_taken_where_the_order_does_not_say_so() {
     let ran = desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit"));
     ran.exits(2).says("lets a volume that cannot be read be named, and not taken");
     assert!(!desk.path("volumes.ambit").exists());
+}
+
+#[test]
+fn an_order_that_names_a_file_system_covers_no_other() {
+    let desk = Desk::with_open_case();
+    let target =
+        format!("unread_volumes = \"preserve\"\nmedia = [{{ label = \"KC07\", fsuuid = \"{FSUUID}\" }}]");
+    desk.policy_with(&[("media ", &target)]);
+    if disk(&desk.path("")).is_none() {
+        return;
+    }
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit"))
+        .exits(1)
+        .says("gpt:2 (a LUKS-encrypted volume) cannot be preserved: the order names the medium by another file system alone")
+        .says("no volume that the order covers");
+    // In the place of the encrypted volume, another file system that could be read.
+    let other = desk.path("other.img");
+    made_by(
+        "mke2fs",
+        &["-q", "-t", "ext2", "-d", desk.path("tree").to_str().unwrap(), other.to_str().unwrap(), "3M"],
+    );
+    let mut image = File::options().write(true).open(desk.path("disk.img")).unwrap();
+    image.seek(SeekFrom::Start(9 * MIB)).unwrap();
+    image.write_all(&fs::read(&other).unwrap()).unwrap();
+    desk.run(&format!("ambit capture {DISK} --out {{dir}}/files.ambit"))
+        .exits(0)
+        .says("gpt:2 (an ext2, ext3 or ext4 file system) is not examined");
+    let stated = acquisition(&desk.path("files.ambit"));
+    assert_eq!(stated.walk.len(), 1);
+    assert_eq!(stated.walk[0].ids[0].value, FSUUID);
+    let audit = "ambit-verify audit {dir}/files.ambit --trust {trust} --identity {keys}/auditor.age --against {dir}/disk.img";
+    let ran = desk.run(audit).exits(0);
+    assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
 }

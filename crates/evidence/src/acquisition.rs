@@ -114,6 +114,14 @@ impl Acquisition {
                 )?;
             }
         }
+        let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
+        let texts = |layer: &LayerStatement| {
+            plain(&layer.place) && layer.what.bytes().all(|b| matches!(b, b' '..=b'~'))
+        };
+        rule(statement.layers.iter().all(texts), "layers: a place or a kind that is not printable ASCII")?;
+        for walk in &statement.walk {
+            rule(walk.ids.is_sorted_by(|a, b| a < b), "walk.ids: not sorted, or one twice")?;
+        }
         let counted = statement.inventory.counts.values().try_fold(0_u64, |sum, n| sum.checked_add(*n));
         rule(counted == Some(statement.inventory.lines), "inventory: lines is not the sum of counts")?;
         rule(!statement.inventory.counts.values().any(|n| *n == 0), "inventory: an outcome without a line")?;
@@ -186,8 +194,48 @@ pub struct LayerStatement {
     pub length: u64,
     /// What it is.
     pub what: String,
-    /// `read`, `divided`, `unread`, `blank`, `unknown` or `gap`.
-    pub state: String,
+    /// What becomes of it.
+    pub state: LayerState,
+}
+
+impl LayerStatement {
+    /// Whether it has bytes of which no file is read: what can be preserved whole.
+    #[must_use]
+    pub fn is_unread_volume(&self) -> bool {
+        let unread = matches!(self.state, LayerState::Unread | LayerState::Blank | LayerState::Unknown);
+        unread && self.length > 0
+    }
+}
+
+/// What becomes of a layer.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LayerState {
+    /// A file system whose items are read.
+    Read,
+    /// A table, or a member of something: what it holds are layers of their own.
+    Divided,
+    /// Recognised, and not read.
+    Unread,
+    /// Zeros where marks stand.
+    Blank,
+    /// Nothing that is known.
+    Unknown,
+    /// What no partition covers.
+    Gap,
+}
+
+impl fmt::Display for LayerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Divided => "divided",
+            Self::Unread => "unread",
+            Self::Blank => "blank",
+            Self::Unknown => "unknown",
+            Self::Gap => "gap",
+        })
+    }
 }
 
 /// What of a medium was examined.
@@ -247,8 +295,10 @@ pub struct PartStatement {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WalkStatement {
-    /// The volume, such as `ext4:<uuid>`.
+    /// The volume, such as `gpt:2/ext:<uuid>`: what the locators of its items begin with.
     pub volume: String,
+    /// What identifies its file system, sorted: an `fsuuid`, or nothing.
+    pub ids: Vec<MediumId>,
     /// Items found.
     pub items: u64,
     /// Names found.

@@ -25,6 +25,7 @@ mod stated;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod walked;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -43,6 +44,7 @@ use crate::ledger::{LedgerError, LedgerReader, SignedLedger};
 use crate::manifest::{Binding, BindingError};
 use finding::{called, shown};
 use stated::Tally;
+use walked::Walked;
 
 /// Replays the ledger of one package.
 ///
@@ -59,9 +61,11 @@ pub struct Replay<'a> {
     controls: HashSet<(Series, u64)>,
     keyword_lists: Vec<String>,
     tally: Tally,
+    walked: Walked,
     kept: u64,
     parts: usize,
     failed: bool,
+    interrupted: bool,
     findings: Vec<Finding>,
 }
 
@@ -108,11 +112,22 @@ impl<'a> Replay<'a> {
             controls: HashSet::new(),
             keyword_lists: policy.keyword_lists().iter().map(|list| list.id.to_owned()).collect(),
             tally: Tally::default(),
+            walked: Walked::new(acquisition),
             kept: 0,
             parts: 0,
             failed: false,
-            findings: stated::against_policy(policy, acquisition, inventory),
+            interrupted: false,
+            findings: [
+                stated::against_policy(policy, acquisition, inventory),
+                walked::beyond_order(policy, acquisition),
+            ]
+            .concat(),
         }
+    }
+
+    /// The run was ended before the walk was: what was not reached is missing, and no finding.
+    pub fn interrupted(&mut self) {
+        self.interrupted = true;
     }
 
     /// Replays the next part of the ledger, from its decrypted and unpacked bytes.
@@ -148,6 +163,9 @@ impl<'a> Replay<'a> {
         self.missing();
         let counted = self.tally.against(self.acquisition, unrecorded);
         self.findings.extend(counted);
+        if !self.interrupted {
+            self.findings.extend(std::mem::take(&mut self.walked).finish(self.acquisition));
+        }
         self.findings.extend(limits::exceeded(self.policy, self.inventory.len(), self.kept));
         Ok(Replayed { findings: self.findings, records: self.tally.records, unrecorded })
     }
@@ -196,6 +214,7 @@ impl<'a> Replay<'a> {
             }
             Ok(parts) => {
                 self.tally.add(&parts.decision);
+                self.findings.extend(self.walked.item(&item, &record.locator, &parts.facts));
                 self.parts_of(&item, &parts);
             }
         }

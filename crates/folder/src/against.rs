@@ -4,15 +4,15 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use evidence::acquisition::{Acquisition, Extent, LayerStatement};
+use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement, OTHER_MEDIUM};
 use evidence::files::{self, Files};
 use evidence::replay::{Objects, Reexamination};
 use evidence::report::{Answer, Report};
 use evidence::verify::{VerifyOptions, audit, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
-use scope::policy::LeftRecord;
-use source::{Entry, LayerState, OpenOptions, Opened, Source, WalkReport};
+use scope::policy::{LeftRecord, Target};
+use source::{Entry, LayerState, OpenOptions, Opened, Source, SourceInfo, WalkReport};
 
 const ACQUISITION: &str = "meta/acquisition.json";
 
@@ -47,7 +47,10 @@ pub fn audit_against(
     let stated =
         files::read(files, ACQUISITION, MAX_ACQUISITION).map_err(|e| format!("{ACQUISITION}: {e}"))?;
     let stated = Acquisition::from_bytes(&stated).map_err(|error| format!("{ACQUISITION}: {error}"))?;
-    let opened = source::open_set(medium, open).map_err(|error| error.to_string())?;
+    let mut opened = source::open_set(medium, open).map_err(|error| error.to_string())?;
+    if !stated.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM)) {
+        limit_to_order(&mut opened, policy.target(), &stated.medium.label);
+    }
     let mut limits = opened.medium.limits.clone();
     compare_medium(&mut reexamination, &stated, &opened, &mut limits);
     let extras =
@@ -94,23 +97,51 @@ pub fn audit_against(
     Ok(report)
 }
 
+/// Takes from a medium what the order does not cover: where it knows the medium by file systems alone, all others.
+///
+/// Each becomes a limit of the medium.
+pub fn limit_to_order(opened: &mut Opened, target: &Target, label: &str) {
+    let Some(named) = target.file_systems(label).filter(|_| !opened.medium.layers.is_empty()) else { return };
+    let is_named = |info: &SourceInfo| {
+        info.ids.iter().any(|(kind, value)| kind == FSUUID && named.contains(&value.as_str()))
+    };
+    let not_covered = "the order names the medium by another file system alone, and does not cover this";
+    let limits = &mut opened.medium.limits;
+    opened.sources.retain(|source| {
+        let info = source.info();
+        let covered = is_named(info);
+        if !covered {
+            let place = if info.place.is_empty() { "the medium" } else { &info.place };
+            limits.push(format!("{place} ({}) is not examined: {not_covered}", info.file_system));
+        }
+        covered
+    });
+    for volume in opened.unread.drain(..) {
+        let place = if volume.place.is_empty() { "the medium" } else { &volume.place };
+        limits.push(format!("{place} ({}) cannot be preserved: {not_covered}", volume.what));
+    }
+}
+
+/// The kind of identity that names a file system, and not the medium it is on.
+const FSUUID: &str = "fsuuid";
+
 /// The layers of a medium, as a record states them.
 #[must_use]
 pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
     let state = |state: &LayerState| match state {
-        LayerState::Read(_) => "read",
-        LayerState::Divided => "divided",
-        LayerState::Unread(_) => "unread",
-        LayerState::Blank => "blank",
-        LayerState::Unknown => "unknown",
-        LayerState::Gap => "gap",
+        LayerState::Read(_) => Stated::Read,
+        LayerState::Divided => Stated::Divided,
+        LayerState::Unread(_) => Stated::Unread,
+        LayerState::Blank => Stated::Blank,
+        LayerState::Unknown => Stated::Unknown,
+        LayerState::Gap => Stated::Gap,
     };
     let layers = opened.medium.layers.iter().map(|layer| LayerStatement {
         place: layer.place.clone(),
         start: layer.start,
         length: layer.length,
         what: layer.what.clone(),
-        state: state(&layer.state).to_owned(),
+        state: state(&layer.state),
     });
     layers.collect()
 }

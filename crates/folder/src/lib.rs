@@ -14,7 +14,7 @@ use evidence::files::{Files, ReadSeek};
 use scope::RawName;
 use walkdir::WalkDir;
 
-pub use against::{audit_against, layers};
+pub use against::{audit_against, layers, limit_to_order};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
 
 /// The folder of one package. Links in it are reported and never followed.

@@ -1,14 +1,14 @@
 //! Walking a medium and deciding every item: what `plan` and `capture` have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use evidence::acquisition::{Coverage, WalkStatement};
+use evidence::acquisition::{Coverage, MediumId, WalkStatement};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::facts::Look;
 use scope::{Outcome, Policy};
 use serde::Serialize;
-use source::{Entry, Source};
+use source::{Entry, Source, SourceInfo};
 
 use crate::console::{Context as _, Failure};
 use crate::progress::Progress;
@@ -140,6 +140,7 @@ pub(crate) fn survey(
         let coverage = report.coverage.into_iter();
         tally.walks.push(WalkStatement {
             volume: at_place(&source.info().place, &source.info().volume),
+            ids: ids_of(source.info()),
             items: report.items,
             names: report.names,
             issues: tally.issues - before,
@@ -158,6 +159,11 @@ pub(crate) fn survey(
 /// A volume as the record names it: two partitions can hold copies of one file system.
 fn at_place(place: &str, volume: &str) -> String {
     if place.is_empty() || place == volume { volume.to_owned() } else { format!("{place}/{volume}") }
+}
+
+fn ids_of(info: &SourceInfo) -> Vec<MediumId> {
+    let ids = info.ids.iter().map(|(kind, value)| MediumId { kind: kind.clone(), value: value.clone() });
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Why an item cannot be kept any more, where keeping it would exceed the policy's limit of bytes.

@@ -153,7 +153,10 @@ pub(crate) fn ready(
     let medium = statement_of(&opened, label, args, digest);
     let mut on_a_tag = false;
     match (is_target(loaded, label, &medium), &args.other_medium) {
-        (Ok(by_itself), _) => on_a_tag = !by_itself,
+        (Ok(by_itself), _) => {
+            on_a_tag = !by_itself;
+            folder::limit_to_order(&mut opened, loaded.policy.target(), label);
+        }
         (Err(why), Some(reason)) => {
             overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
         }

@@ -110,7 +110,7 @@ pub enum TimeKind {
 }
 
 /// How a time's zone is known.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Zone {
     /// The file system stores UTC or an offset.
@@ -122,7 +122,7 @@ pub enum Zone {
 }
 
 /// One time stamp.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
     /// Which time.
@@ -137,7 +137,7 @@ pub struct Stamp {
 }
 
 /// How names compare on a volume.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CaseRule {
     /// `A` and `a` are two names.
@@ -148,7 +148,7 @@ pub enum CaseRule {
 }
 
 /// An extended attribute.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// Its name, with the namespace: `user.comment`.
@@ -165,7 +165,7 @@ impl Attribute {
 }
 
 /// What the look *type* found.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TypeFact {
     /// The type's name in `magic/1`, such as `zip`; `unknown` where no entry fits.
@@ -177,7 +177,7 @@ pub struct TypeFact {
 }
 
 /// What the look *hash* found.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HashFact {
     /// SHA-256 of the whole content.
@@ -191,7 +191,7 @@ pub struct HashFact {
 }
 
 /// What the look *content* found for one keyword list.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeywordFact {
     /// The list's id in the policy.
@@ -206,7 +206,7 @@ pub struct KeywordFact {
 }
 
 /// Whether the absence of a hit says anything.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Layer {
     /// The whole text was searched: no hit means not there.
@@ -218,7 +218,7 @@ pub enum Layer {
 }
 
 /// One keyword's hits.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hit {
     /// The term's position in the list, from 0.
@@ -230,7 +230,7 @@ pub struct Hit {
 }
 
 /// A look that could not be taken to its end.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// Which look.
@@ -253,7 +253,7 @@ impl Failure {
 }
 
 /// One fact, as a record carries it.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
     /// The volume that the item is on.
@@ -313,7 +313,7 @@ impl Fact {
 }
 
 /// All that is known of one item.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Facts {
     /// The volume that the item is on.
     pub volume: String,

@@ -290,6 +290,17 @@ pub struct Target {
     pub closed: Vec<Glob>,
 }
 
+impl Target {
+    /// The file systems to which the order is limited, by their UUIDs: where it knows the medium of that label by nothing
+    /// that names the whole of it. `None` where it covers the whole medium.
+    #[must_use]
+    pub fn file_systems(&self, label: &str) -> Option<Vec<&str>> {
+        let ids = &self.media.iter().find(|spec| spec.label == label)?.ids;
+        let uuids = ids.iter().map(|(kind, value)| (*kind == MediumIdKind::Fsuuid).then_some(value.as_str()));
+        uuids.collect()
+    }
+}
+
 /// The compartment, after all those of the file, to which unread volumes go where they are preserved. The court opens it.
 pub const UNREAD_VOLUMES: &str = "unread-volumes";
 

@@ -232,6 +232,9 @@ fn nothing_read(path: &Path, medium: &Medium) -> OpenError {
     });
     match (found.next(), medium.layers.len()) {
         (Some((what, next)), 1) => unsupported(path, what, next),
+        (Some((what, _)), _) if medium.limits.is_empty() => {
+            OpenError::Nothing { path: path.to_owned(), found: vec![what.to_owned()] }
+        }
         (Some(_), _) => OpenError::Nothing { path: path.to_owned(), found: medium.limits.clone() },
         (None, _) => {
             unsupported(path, "a disk without a partition in it", "Check that this is the disk meant")

@@ -31,7 +31,7 @@ pub(crate) struct Piece {
 /// A volume that was put together.
 #[derive(Clone)]
 pub(crate) struct Assembled {
-    /// `md:<array uuid>` or `lvm:<group uuid>:<volume uuid>`.
+    /// `md:<array uuid>` or `lvm:<group uuid>:<volume uuid>`; `:2` and so on behind it where another one has the same.
     pub(crate) place: String,
     /// What it is, in words: `RAID 1 of 2 members, 1 missing`.
     pub(crate) what: String,
@@ -39,7 +39,7 @@ pub(crate) struct Assembled {
     pub(crate) name: Option<String>,
     /// Its bytes.
     pub(crate) bytes: Arc<dyn ByteSource>,
-    /// The places of the pieces that it is made of.
+    /// The places of the pieces that it is made of: those that are used.
     pub(crate) members: Vec<String>,
     /// What this reading does not cover or had to assume, in sentences without names.
     pub(crate) limits: Vec<String>,
@@ -76,6 +76,20 @@ pub(crate) fn is_member(bytes: &dyn ByteSource, is_file_system: bool) -> bool {
     md::is_member(bytes, is_file_system) || !is_file_system && lvm::is_member(bytes)
 }
 
+/// How the data of a RAID member lie on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Shape {
+    /// The array's data begin at the piece's first byte: what stands there is the array's.
+    pub(crate) from_the_start: bool,
+    /// Each member holds all data.
+    pub(crate) mirror: bool,
+}
+
+/// How the data of a RAID member lie on it; `None` where the piece has no sound superblock.
+pub(crate) fn shape(bytes: &dyn ByteSource) -> Option<Shape> {
+    md::shape(bytes)
+}
+
 /// What the pieces make up: one level. A member of a RAID is not looked at as a physical volume of LVM.
 ///
 /// A read error on one piece does not end the others: it becomes a limit, or makes something unread. To go on with LVM on
@@ -88,7 +102,24 @@ pub(crate) fn assemble(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
     let mut assembly = Assembly::default();
     let members = md::arrays(pieces, &mut assembly);
     lvm::groups(pieces, &members, &mut assembly);
+    let known: BTreeSet<&str> = pieces.iter().map(|piece| piece.place.as_str()).collect();
+    let mut met = BTreeMap::new();
+    for volume in &mut assembly.volumes {
+        distinguish(&mut volume.place, &mut met);
+    }
+    for other in assembly.unread.iter_mut().filter(|other| !known.contains(other.place.as_str())) {
+        distinguish(&mut other.place, &mut met);
+    }
     Ok(assembly)
+}
+
+/// Gives the second of two volumes with one identity a place of its own: `md:5f1c...:2`.
+fn distinguish(place: &mut String, met: &mut BTreeMap<String, usize>) {
+    let times = met.entry(place.clone()).or_insert(0_usize);
+    *times = times.saturating_add(1);
+    if *times > 1 {
+        place.push_str(&format!(":{times}"));
+    }
 }
 
 /// What the pieces make up, and what that makes up, to [`MAX_LEVELS`]: LVM on RAID, RAID on RAID, groups over both.
@@ -107,23 +138,17 @@ pub(crate) fn assemble_all(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
         // What could not be read with fewer pieces may be readable with more: the last word counts.
         unread = found.unread;
         let known = volumes.len();
-        let mut used = BTreeSet::new();
         for volume in found.volumes {
-            // Members of an array are done with; those of a group stay, since it may span what the next level finds.
-            if volume.place.starts_with("md:") {
-                used.extend(volume.members.iter().cloned());
-            }
+            // All pieces stay, so that what was put together before comes again under the same place.
             if !volumes.contains_key(&volume.place) {
                 pieces.push(Piece { place: volume.place.clone(), bytes: Arc::clone(&volume.bytes) });
                 volumes.insert(volume.place.clone(), volume);
             }
         }
-        pieces.retain(|piece| !used.contains(&piece.place));
         if volumes.len() == known {
             break;
         }
     }
-    unread.retain(|other| !volumes.contains_key(&other.place));
     Ok(Assembly { volumes: volumes.into_values().collect(), unread })
 }
 
@@ -137,4 +162,4 @@ const SECTOR: u64 = 512;
 const MAX_LENGTH: u64 = 1 << 62;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

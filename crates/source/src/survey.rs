@@ -4,18 +4,22 @@
 //! layer at a time, breadth first, by signatures and by what a format's own
 //! checks say; nothing is guessed from a partition's stated type.
 
+mod placed;
+mod stacks;
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeSet, VecDeque};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::bytes::ByteSource;
-use crate::exact::EvidenceStream;
 use crate::file_system::recognise;
 use crate::medium::{Layer, LayerState, Medium, UnreadVolume};
 use crate::probe::{self, Probe};
-use crate::stack::{self, Piece};
+use crate::stack::{self, Unassembled};
 use crate::volumes::{VolumeMap, Window, volumes};
-use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
+use crate::walk::{Source, SourceError};
+use placed::Placed;
 
 /// What was found on a medium's bytes.
 #[derive(Default)]
@@ -28,16 +32,25 @@ pub(crate) struct Survey {
     /// Pieces that stand to be looked at.
     waiting: VecDeque<Found>,
     /// Members of RAID arrays and physical volumes.
-    members: Vec<Piece>,
-    /// Places of what was put together of them, or could not be.
+    members: Vec<Found>,
+    /// Places of what was put together of them.
     assembled: BTreeSet<String>,
+    /// Places of the members that are used in that.
+    used: BTreeSet<String>,
+    /// What could not be put together of all members found.
+    unassembled: Vec<Unassembled>,
+    /// Members that were looked at for what they hold besides.
+    looked_inside: BTreeSet<String>,
     /// How many members were there when they were last put together.
     put_together: usize,
     /// Partitions and volumes met so far.
     met: usize,
+    /// Those of which no layer tells, and their bytes.
+    beyond: (u64, u64),
 }
 
 /// A piece of the medium that was not looked at yet.
+#[derive(Clone)]
 struct Found {
     place: String,
     start: Option<u64>,
@@ -60,17 +73,23 @@ pub(crate) fn survey(disks: &[Arc<dyn ByteSource>]) -> Survey {
         });
     }
     // A volume of a stack can hold a table, and its partitions be members again.
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..MAX_ROUNDS {
         while let Some(found) = survey.waiting.pop_front() {
             survey.look(&found);
         }
         let fresh = survey.members.iter().filter(|piece| !survey.assembled.contains(&piece.place)).count();
-        if fresh == survey.put_together {
+        if fresh != survey.put_together {
+            survey.put_together = fresh;
+            survey.put_together();
+        }
+        if survey.waiting.is_empty() {
+            survey.look_inside_members();
+        }
+        if survey.waiting.is_empty() {
             break;
         }
-        survey.put_together = fresh;
-        survey.put_together();
     }
+    survey.end();
     survey
 }
 
@@ -95,14 +114,20 @@ impl Survey {
     fn wait(&mut self, found: Found) {
         self.met = self.met.saturating_add(1);
         if self.met > MAX_PIECES {
-            if self.met == MAX_PIECES.saturating_add(1) {
-                self.limits.push(format!(
-                    "more than {MAX_PIECES} partitions and volumes; the others are not looked at"
-                ));
-            }
-            return;
+            let why = format!("it comes after the first {MAX_PIECES} partitions and volumes");
+            return self.not_looked_at(&found, why);
         }
         self.waiting.push_back(found);
+    }
+
+    /// A partition or volume that is not looked at: it has a layer all the same, and can be preserved.
+    fn not_looked_at(&mut self, found: &Found, why: String) {
+        if self.layers.len() < MAX_LAYERS {
+            self.not_read(found, "a partition or volume that is not looked at", why);
+        } else {
+            let (count, bytes) = self.beyond;
+            self.beyond = (count.saturating_add(1), bytes.saturating_add(found.bytes.len()));
+        }
     }
 
     /// Says what a piece is.
@@ -115,19 +140,30 @@ impl Survey {
 
     fn try_look(&mut self, found: &Found) -> Result<(), SourceError> {
         let head = probe::head(found.bytes.as_ref())?;
-        let known = probe::probe(found.bytes.as_ref())?;
-        let file_system = recognise(&head);
-        if stack::is_member(found.bytes.as_ref(), file_system.is_some()) {
-            self.layer(found, "a member of a RAID array or a volume group", LayerState::Divided);
-            self.members.push(Piece { place: found.place.clone(), bytes: Arc::clone(&found.bytes) });
+        if stack::is_member(found.bytes.as_ref(), recognise(&head).is_some()) {
+            self.layer(found, MEMBER, LayerState::Divided);
+            self.members.push(found.clone());
             return Ok(());
         }
+        self.look_inside(found, false)
+    }
+
+    /// Says what a piece holds: a file system, a table, or something that is not read. `is_member`: it is a member of a
+    /// stack, too, and only what can be read is of interest.
+    fn look_inside(&mut self, found: &Found, is_member: bool) -> Result<(), SourceError> {
+        let head = probe::head(found.bytes.as_ref())?;
+        let known = probe::probe(found.bytes.as_ref())?;
+        let file_system = recognise(&head);
         let table = volumes(found.bytes.as_ref())?;
+        let mut is_read = false;
         if let Some(kind) = file_system {
             match (kind.open)(Arc::clone(&found.bytes)) {
-                Ok(source) => self.source(found, kind.name, source, &known),
+                Ok(source) => {
+                    is_read = true;
+                    self.source(found, kind.name, source, &known);
+                }
                 // What the table divides is read part by part: the whole is not a volume of which no file can be read.
-                Err(error) if !table.partitions.is_empty() => self.limits.push(format!(
+                Err(error) if is_member || !table.partitions.is_empty() => self.limits.push(format!(
                     "{} also bears the mark of {}, which cannot be read: {error}",
                     shown(&found.place),
                     kind.name
@@ -135,23 +171,24 @@ impl Survey {
                 Err(error) => self.unread(found, kind.name, format!("it cannot be read: {error}")),
             }
         }
-        if !table.partitions.is_empty() || table.scheme == "gpt" {
-            if file_system.is_some() {
+        if !table.partitions.is_empty() || table.scheme == "gpt" && !is_member {
+            if is_read {
                 self.limits.push(format!(
                     "{} bears a file system and a partition table; both are read",
                     shown(&found.place)
                 ));
             }
-            self.divide(found, table, file_system.is_some());
-        } else if file_system.is_none() {
+            self.divide(found, table, is_read);
+        } else if file_system.is_none() && !is_member {
             match known {
                 Probe::Known(what, next) => {
                     self.limits.push(format!("{}: {what}, of which no file is read", shown(&found.place)));
                     self.not_read(found, what, next.to_owned());
                 }
-                Probe::Blank => self.layer(found, "blank where signatures stand", LayerState::Blank),
+                Probe::Blank => self.not_known(found, "blank where signatures stand", LayerState::Blank),
                 Probe::Unknown => {
-                    self.layer(found, "nothing with a signature that is known", LayerState::Unknown)
+                    self.limits.push(format!("{}: {UNKNOWN}; no file of it is read", shown(&found.place)));
+                    self.not_known(found, UNKNOWN, LayerState::Unknown);
                 }
             }
         }
@@ -180,13 +217,6 @@ impl Survey {
             place => format!("{place}: {warning}"),
         });
         self.limits.extend(warnings);
-        if found.depth >= MAX_DEPTH {
-            self.limits.push(format!(
-                "{}: tables nested deeper than {MAX_DEPTH} are not followed",
-                shown(&found.place)
-            ));
-            return;
-        }
         for partition in table.partitions {
             let place = join(&found.place, &format!("{}:{}", table.scheme, partition.number));
             if beside_file_system && partition.start == 0 {
@@ -202,13 +232,18 @@ impl Survey {
                     bytes.len()
                 ));
             }
-            self.wait(Found {
+            let part = Found {
                 place,
                 start: Some(partition.start),
                 stated: partition.kind,
                 bytes: Arc::new(bytes),
                 depth: found.depth.saturating_add(1),
-            });
+            };
+            if found.depth >= MAX_DEPTH {
+                self.not_looked_at(&part, format!("tables nested deeper than {MAX_DEPTH} are not followed"));
+            } else {
+                self.wait(part);
+            }
         }
         for (start, length) in table.gaps {
             self.layers.push(Layer {
@@ -222,56 +257,6 @@ impl Survey {
         }
     }
 
-    /// Makes volumes of the members found so far.
-    fn put_together(&mut self) {
-        let pieces: Vec<Piece> =
-            self.members.iter().filter(|piece| !self.assembled.contains(&piece.place)).cloned().collect();
-        let assembly = match stack::assemble_all(&pieces) {
-            Ok(assembly) => assembly,
-            Err(error) => {
-                self.limits.push(format!("RAID arrays and volume groups could not be put together: {error}"));
-                return;
-            }
-        };
-        let used: BTreeSet<String> =
-            assembly.volumes.iter().flat_map(|volume| volume.members.iter().cloned()).collect();
-        for volume in assembly.volumes {
-            if !self.assembled.insert(volume.place.clone()) {
-                continue;
-            }
-            self.limits.extend(volume.limits.iter().map(|limit| format!("{}: {limit}", volume.place)));
-            let stated = format!("{}, of {}", volume.what, places(&volume.members));
-            self.wait(Found { place: volume.place, start: None, stated, bytes: volume.bytes, depth: 0 });
-        }
-        for volume in assembly.unread {
-            if !self.assembled.insert(volume.place.clone()) {
-                continue;
-            }
-            let why = format!("{} (of {})", volume.why, places(&volume.members));
-            self.limits.push(format!("{}: {}, not read: {why}", volume.place, volume.what));
-            self.layers.push(Layer {
-                place: volume.place,
-                start: None,
-                length: 0,
-                stated: String::new(),
-                what: volume.what,
-                state: LayerState::Unread(why),
-            });
-            // Its members' bytes are what there is to preserve.
-            for member in pieces.iter().filter(|piece| volume.members.contains(&piece.place)) {
-                // A member that also carries what is read is not preserved whole: files of others are on it.
-                let known = self.unread.iter().any(|known| known.place == member.place);
-                if !known && !used.contains(&member.place) {
-                    self.unread.push(UnreadVolume {
-                        place: member.place.clone(),
-                        what: "a member of something that cannot be put together".to_owned(),
-                        bytes: Arc::clone(&member.bytes),
-                    });
-                }
-            }
-        }
-    }
-
     fn unread(&mut self, found: &Found, what: &str, why: String) {
         self.limits.push(format!("{}: {what}, not read: {why}", shown(&found.place)));
         self.not_read(found, what, why);
@@ -279,7 +264,12 @@ impl Survey {
 
     /// A volume of which no file is read: why, or what to do now.
     fn not_read(&mut self, found: &Found, what: &str, why: String) {
-        self.layer(found, what, LayerState::Unread(why));
+        self.not_known(found, what, LayerState::Unread(why));
+    }
+
+    /// A volume of which no file is read, whatever it is: its bytes can be preserved.
+    fn not_known(&mut self, found: &Found, what: &str, state: LayerState) {
+        self.layer(found, what, state);
         self.unread.push(UnreadVolume {
             place: found.place.clone(),
             what: what.to_owned(),
@@ -299,10 +289,6 @@ impl Survey {
     }
 }
 
-fn places(members: &[String]) -> String {
-    members.iter().map(|place| shown(place)).collect::<Vec<_>>().join(", ")
-}
-
 fn join(place: &str, part: &str) -> String {
     if place.is_empty() { part.to_owned() } else { format!("{place}/{part}") }
 }
@@ -312,56 +298,14 @@ fn shown(place: &str) -> &str {
     if place.is_empty() { "the medium" } else { place }
 }
 
-/// A source at its place: every locator begins with it.
-struct Placed {
-    inner: Box<dyn Source>,
-    info: SourceInfo,
-    /// The place with a slash, or nothing for a source that is the whole medium.
-    prefix: String,
-}
-
-impl Placed {
-    fn new(place: &str, inner: Box<dyn Source>) -> Self {
-        let info = SourceInfo { place: place.to_owned(), ..inner.info().clone() };
-        let prefix = if place.is_empty() { String::new() } else { format!("{place}/") };
-        Self { inner, info, prefix }
-    }
-}
-
-impl Source for Placed {
-    fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-
-    fn walk_with(
-        &self,
-        options: &WalkOptions<'_>,
-        visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
-    ) -> Result<WalkReport, SourceError> {
-        self.inner.walk_with(options, &mut |mut event| {
-            match &mut event {
-                WalkEvent::Item(entry) => entry.locator.insert_str(0, &self.prefix),
-                WalkEvent::Issue(issue) => {
-                    if let Some(locator) = &mut issue.locator {
-                        locator.insert_str(0, &self.prefix);
-                    }
-                }
-            }
-            visit(event)
-        })
-    }
-
-    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
-        if self.prefix.is_empty() {
-            return self.inner.open(entry);
-        }
-        let Some(locator) = entry.locator.strip_prefix(&self.prefix) else {
-            return Err(SourceError::Changed("the item belongs to another volume".into()));
-        };
-        self.inner.open(&Entry { locator: locator.to_owned(), ..entry.clone() })
-    }
-}
-
+/// What a member of a stack is called.
+const MEMBER: &str = "a member of a RAID array or a volume group";
+/// What bears no mark that is known.
+const UNKNOWN: &str = "nothing with a signature that is known";
+/// Most rounds of looking and putting together: each table and each stack, and what members hold besides.
+const MAX_ROUNDS: usize = 4 * MAX_DEPTH;
+/// Most layers that are told one by one.
+const MAX_LAYERS: usize = 8192;
 /// Deepest nesting of tables and stacks: a volume group on a RAID array on partitions needs three.
 const MAX_DEPTH: usize = 5;
 /// Most partitions and volumes of one medium: a GPT has 128 as a rule.

@@ -151,11 +151,19 @@ impl Reexamination {
 
     /// Compares the layers of the medium with those that the acquisition states: where each is, how long, what it is.
     pub fn layers(&mut self, stated: &[LayerStatement], found: &[LayerStatement]) {
-        for layer in found.iter().filter(|layer| !stated.contains(layer)) {
-            let detail = format!("the medium has, and the acquisition does not state, {}", told(layer));
-            self.raise(FindingKind::Fact, String::new(), detail);
+        let mut stated: Vec<&LayerStatement> = stated.iter().collect();
+        for layer in found {
+            // Each stated layer stands for one: two of a kind are two.
+            match stated.iter().position(|other| *other == layer) {
+                Some(at) => _ = stated.swap_remove(at),
+                None => {
+                    let detail =
+                        format!("the medium has, and the acquisition does not state, {}", told(layer));
+                    self.raise(FindingKind::Fact, String::new(), detail);
+                }
+            }
         }
-        for layer in stated.iter().filter(|layer| !found.contains(layer)) {
+        for layer in stated {
             let detail = format!("the acquisition states, and the medium does not have, {}", told(layer));
             self.raise(FindingKind::Fact, String::new(), detail);
         }
@@ -285,9 +293,10 @@ impl Reexamination {
 
 /// A layer, as a finding names it.
 fn told(layer: &LayerStatement) -> String {
-    let (place, what, state) = (shown(&layer.place), shown(&layer.what), shown(&layer.state));
+    let (place, what, state) = (shown(&layer.place), shown(&layer.what), layer.state);
     let place = if place.is_empty() { "the medium".to_owned() } else { place };
-    format!("{place}: {what} ({state}), {} bytes", layer.length)
+    let start = layer.start.map_or_else(|| "several places".to_owned(), |start| start.to_string());
+    format!("{place}: {what} ({state}), {} bytes at {start}", layer.length)
 }
 
 /// Compares all records with a whole re-examined medium, given as locators and facts.

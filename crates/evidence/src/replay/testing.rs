@@ -16,7 +16,7 @@ use scope::{Bundle, Decision, Digest, Outcome, Policy, RawName, Step, decide, vi
 
 use crate::acquisition::{
     Acquisition, Extent, Format, InventoryStatement, MediumStatement, PartStatement, RecordLeft, RunNumber,
-    SetName, SetStatement,
+    SetName, SetStatement, WalkStatement,
 };
 use crate::commit::{self, BatchKey, Opening};
 use crate::event::{Moment, Tool, TreeHead};
@@ -318,7 +318,14 @@ impl Case {
             sets: sets.into_iter().map(|(set, recipients)| statement_of(set, recipients)).collect(),
             record_left: if self.counts() { RecordLeft::Counts } else { RecordLeft::Facts },
             limits: Vec::new(),
-            walk: Vec::new(),
+            walk: vec![WalkStatement {
+                volume: "ext4:test".to_owned(),
+                ids: Vec::new(),
+                items: self.items.len() as u64,
+                names: self.items.len() as u64,
+                issues: 0,
+                coverage: Vec::new(),
+            }],
             departures: Vec::new(),
             tier_counts: BTreeMap::new(),
             rule_counts: BTreeMap::new(),

@@ -119,6 +119,9 @@ fn replay(
     let policy = package.policy.as_ref().map_err(Clone::clone)?;
     let inventory = super::inventory::whole(files, acquisition)?;
     let mut replay = Replay::new(policy, acquisition, &inventory);
+    if package.end_event().is_some_and(|(_, end)| end.interrupted) {
+        replay.interrupted();
+    }
     for part in acquisition.set(&SetName::Ledger).map_or(&[][..], |set| &set.parts) {
         let opened = open(files, part, options)?;
         replay

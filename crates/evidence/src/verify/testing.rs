@@ -410,7 +410,8 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
         record_left: RecordLeft::Facts,
         limits: vec!["one sector could not be read".into()],
         walk: vec![WalkStatement {
-            volume: "tree".into(),
+            ids: Vec::new(),
+            volume: "ext4:test".into(),
             items: lines,
             names: lines,
             issues: 0,

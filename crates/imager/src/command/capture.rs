@@ -315,8 +315,8 @@ fn nothing_to_take(extent: Extent) -> Failure {
     match extent {
         Extent::Files => Failure::new("no file system on this medium can be read")
             .hint("`ambit medium info` says what is on it; `ambit image --to court` preserves such volumes where the policy allows it"),
-        Extent::Volumes => Failure::new("every volume of this medium can be read: there is none to preserve whole")
-            .hint("`ambit capture` takes the files that the policy allows"),
+        Extent::Volumes => Failure::new("this medium has no volume that the order covers and of which no file can be read: there is none to preserve whole")
+            .hint("`ambit medium info` says what is on it; `ambit capture` takes the files that the policy allows"),
     }
 }
 

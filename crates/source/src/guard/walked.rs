@@ -201,7 +201,7 @@ impl Walk<'_> {
 /// Adds an event to the chain of those met.
 fn chain(chain: &mut DefaultHasher, event: &WalkEvent) {
     match event {
-        WalkEvent::Item(entry) => (entry.locator.as_str(), entry.facts.names.len()).hash(chain),
+        WalkEvent::Item(entry) => (entry.locator.as_str(), &entry.facts).hash(chain),
         WalkEvent::Issue(issue) => (&issue.locator, issue.what.as_str()).hash(chain),
     }
 }

@@ -40,11 +40,11 @@ pub(super) struct Survey {
 }
 
 impl Survey {
-    /// What must be the same each time the medium is opened: its sources and the sizes of what can be read.
+    /// What must be the same each time the medium is opened: all that was said of it, and the sizes of what can be read.
     pub(super) fn identity(&self) -> String {
-        let mut text = format!("{:?}\n", self.image.as_ref().map(|image| image.len));
+        let mut text = format!("{:?}\n{:?}\n", self.image.as_ref().map(|image| image.len), self.medium);
         for info in &self.sources {
-            text += &format!("{:?} {:?} {:?}\n", info.place, info.volume, info.file_system);
+            text += &format!("{info:?}\n");
         }
         for unread in &self.unread {
             text += &format!("{:?} {:?} {}\n", unread.place, unread.what, unread.extent.len);

@@ -104,8 +104,14 @@ impl Beside for Folder {
         if bytes.is_empty() || bytes.contains(&b'/') || bytes == b".." || bytes == b"." {
             return refused("not the name of a file in the folder of the image");
         }
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty())?);
+        // The image may have chosen the name: a link would let it choose the file, too.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NOFOLLOW;
+        let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+            Err(rustix::io::Errno::LOOP) => {
+                return refused("a link, which is not followed: put the file itself beside the image");
+            }
+            found => File::from(found?),
+        };
         if file.metadata()?.is_file() { Ok(file) } else { refused("not a regular file") }
     }
 }

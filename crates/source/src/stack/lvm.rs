@@ -99,6 +99,12 @@ impl Found {
             return;
         };
         if group.seqno == known.seqno {
+            if group != *known {
+                notes.push(format!(
+                    "two texts of the volume group have the number {}, and differ: the first is used, not the one at {place}",
+                    group.seqno
+                ));
+            }
             return;
         }
         let (old, new) = (group.seqno.min(known.seqno), group.seqno.max(known.seqno));

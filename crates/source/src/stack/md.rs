@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::bytes::{ByteSource, length};
 
 use super::joined::{Joined, Layout, Member, Stretch, Ten};
-use super::{Assembled, Assembly, Piece, SECTOR, Unassembled};
+use super::{Assembled, Assembly, Piece, SECTOR, Shape, Unassembled};
 use superblock::{Found, HAS_BAD_BLOCKS, Superblock, find};
 
 /// Puts arrays together. Returns the places of all pieces that are members of one, read or not.
@@ -53,9 +53,41 @@ pub(super) fn arrays(pieces: &[Piece], assembly: &mut Assembly) -> BTreeSet<Stri
         assembly.unread.push(Unassembled { place, what, name: None, members, why });
     }
     for claims in sets.into_values() {
-        array(claims, assembly);
+        all_of(claims, assembly);
     }
     members
+}
+
+/// The array of an identity, and what its members that it has no use for make up among themselves: a copy of it, or an
+/// older state. What the newest superblock does not speak for must not vanish behind it.
+fn all_of(mut claims: Vec<Claim>, assembly: &mut Assembly) {
+    for _ in 0..MAX_ARRAYS {
+        if claims.is_empty() {
+            return;
+        }
+        claims = array(claims, assembly);
+    }
+    for claim in claims {
+        let why = format!("more than {MAX_ARRAYS} arrays have its identity");
+        assembly.unread.push(unused(&claim, why));
+    }
+}
+
+/// A piece of an array without a use in it.
+fn unused(claim: &Claim, why: String) -> Unassembled {
+    let place = claim.piece.place.clone();
+    let what = format!("a member of a {}", level_name(claim.block.level));
+    Unassembled { members: vec![place.clone()], place, what, name: None, why }
+}
+
+/// How a piece's data lie by its superblock, where it has a sound one.
+pub(super) fn shape(bytes: &dyn ByteSource) -> Option<Shape> {
+    match find(bytes) {
+        Ok(Found::Good(block)) => {
+            Some(Shape { from_the_start: block.data_offset == 0, mirror: block.level == 1 })
+        }
+        _ => None,
+    }
 }
 
 /// Whether a superblock is on it; a sound one of version 1 where a file system is there too.
@@ -73,12 +105,18 @@ struct Claim<'a> {
     block: Box<Superblock>,
 }
 
-fn array(mut claims: Vec<Claim>, assembly: &mut Assembly) {
+/// Puts one array together. Returns the members of its identity that may be another array: a copy, an older state.
+fn array<'a>(mut claims: Vec<Claim<'a>>, assembly: &mut Assembly) -> Vec<Claim<'a>> {
     claims.sort_by_key(|claim| std::cmp::Reverse(claim.block.events));
-    let Some(first) = claims.first() else { return };
+    let Some(first) = claims.first() else { return claims };
     let block = first.block.clone();
     let mut limits = Vec::new();
-    let slots = slots(&claims, &block, &mut limits);
+    let Sorted { slots, mut used, others, idle } = sort(claims, &block, &mut limits);
+    if used.is_empty() {
+        used.extend(idle.into_iter().map(|member| member.place)); // the array is named, and its members are its own
+    } else {
+        assembly.unread.extend(idle);
+    }
     let present: Vec<bool> = slots.iter().map(Option::is_some).collect();
     let missing = present.iter().filter(|present| !**present).count();
     let mut what = format!("{} of {} members", level_name(block.level), block.disks);
@@ -87,7 +125,6 @@ fn array(mut claims: Vec<Claim>, assembly: &mut Assembly) {
     }
     let name = Some(block.name.clone()).filter(|name| !name.is_empty());
     let place = place(&block.set);
-    let all = claims.iter().map(|claim| claim.piece.place.clone()).collect();
     let joined = refusal(&block).map_or(Ok(()), Err).and_then(|()| {
         let (layout, sectors) = layout(&block, &slots, &mut limits)?;
         let length = sectors.saturating_mul(SECTOR);
@@ -100,14 +137,15 @@ fn array(mut claims: Vec<Claim>, assembly: &mut Assembly) {
             what,
             name,
             bytes: Arc::new(joined),
-            members: all,
+            members: used,
             limits,
         }),
         Err(why) => {
             let why = std::iter::once(why).chain(limits).collect::<Vec<_>>().join("; ");
-            assembly.unread.push(Unassembled { place, what, name, members: all, why });
+            assembly.unread.push(Unassembled { place, what, name, members: used, why });
         }
     }
+    others
 }
 
 /// Why an array is not put together, whatever its members.
@@ -132,55 +170,90 @@ struct Slot {
     size: u64,
 }
 
-/// The members that can be used, by role; the rest are named in `limits`.
-fn slots(claims: &[Claim], array: &Superblock, limits: &mut Vec<String>) -> Vec<Option<Slot>> {
+/// The members of an identity, sorted by what becomes of them.
+struct Sorted<'a> {
+    /// Those that can be used, by role.
+    slots: Vec<Option<Slot>>,
+    /// The places of those that are used; of the first of all where none is, so that the array belongs to something.
+    used: Vec<String>,
+    /// Those that may be an array of their own.
+    others: Vec<Claim<'a>>,
+    /// Those that no array can be made of.
+    idle: Vec<Unassembled>,
+}
+
+/// Sorts the members; those that are not used are named in `limits`.
+fn sort<'a>(claims: Vec<Claim<'a>>, array: &Superblock, limits: &mut Vec<String>) -> Sorted<'a> {
     let mut slots = Vec::new();
     slots.resize_with(usize::try_from(array.disks.min(MAX_DISKS)).unwrap_or_default(), || None);
-    for Claim { piece, block } in claims {
+    let mut sorted = Sorted { slots, used: Vec::new(), others: Vec::new(), idle: Vec::new() };
+    // The member that speaks for the array is never tried again as another one: that would not end.
+    let speaker = claims.first().map(|claim| claim.piece.place.clone());
+    for claim in claims {
+        let Claim { piece, block } = &claim;
         let place = &piece.place;
-        let why = match unusable(block, array) {
-            Some(why) => why,
+        let unfit = match unfit(block, array) {
+            Some(unfit) => unfit,
             None => {
-                let slot = block.role().and_then(|role| slots.get_mut(usize::from(role)));
+                let role = block.role();
+                let slot = role.and_then(|role| sorted.slots.get_mut(usize::from(role)));
                 match (slot, block.bad_blocks(piece.bytes.as_ref())) {
-                    (None, _) => "has no place in it".into(),
-                    (Some(Some(_)), _) => "claims a place that another has".into(),
-                    (_, Err(why)) => format!("is not trusted: {why}"),
+                    (None, _) => Unfit::Idle("has no place in it".into()),
+                    (Some(Some(_)), _) => Unfit::Other("claims a place that another has".into()),
+                    (_, Err(why)) => Unfit::Idle(format!("is not trusted: {why}")),
                     (Some(slot @ None), Ok(bad)) => {
-                        if block.features & HAS_BAD_BLOCKS != 0 {
-                            limits.push(format!(
-                                "the member at {place} lists {} ranges that it does not hold",
-                                bad.len()
-                            ));
-                        }
-                        let start = block.data_offset.saturating_mul(SECTOR);
-                        let size = if array.level < 1 { block.data_size } else { array.size };
-                        let end = start.saturating_add(size.saturating_mul(SECTOR));
-                        if end > piece.bytes.len() {
-                            limits.push(format!(
-                                "the member at {place} ends at byte {}, its data would at {end}",
-                                piece.bytes.len()
-                            ));
-                        }
-                        if block.events != array.events {
-                            limits.push(format!("the member at {place} is one event behind, and is used"));
-                        }
-                        let member = Member { bytes: Arc::clone(&piece.bytes), start, bad };
-                        *slot = Some(Slot { member, size });
+                        *slot = Some(used(&claim, array, bad, limits));
+                        sorted.used.push(place.clone());
                         continue;
                     }
                 }
             }
         };
+        let (Unfit::Idle(why) | Unfit::Other(why)) = &unfit;
         limits.push(format!("the member at {place} {why}, and is not used"));
+        match unfit {
+            Unfit::Other(_) if speaker.as_ref() != Some(place) => sorted.others.push(claim),
+            Unfit::Other(why) | Unfit::Idle(why) => {
+                let why = format!("it {why}, and is not used");
+                sorted.idle.push(unused(&claim, why));
+            }
+        }
     }
-    slots
+    sorted
+}
+
+/// A member in its place, and what there is to say of it.
+fn used(claim: &Claim, array: &Superblock, bad: Vec<std::ops::Range<u64>>, limits: &mut Vec<String>) -> Slot {
+    let Claim { piece, block } = claim;
+    let place = &piece.place;
+    if block.features & HAS_BAD_BLOCKS != 0 {
+        limits.push(format!("the member at {place} lists {} ranges that it does not hold", bad.len()));
+    }
+    let start = block.data_offset.saturating_mul(SECTOR);
+    let size = if array.level < 1 { block.data_size } else { array.size };
+    let end = start.saturating_add(size.saturating_mul(SECTOR));
+    if end > piece.bytes.len() {
+        let there = piece.bytes.len();
+        limits.push(format!("the member at {place} ends at byte {there}, its data would at {end}"));
+    }
+    if block.events != array.events {
+        limits.push(format!("the member at {place} is one event behind, and is used"));
+    }
+    Slot { member: Member { bytes: Arc::clone(&piece.bytes), start, bad }, size }
 }
 
 /// Why a member cannot be used, as the words that follow "the member at ...".
-fn unusable(block: &Superblock, array: &Superblock) -> Option<String> {
+enum Unfit {
+    /// It may be a member of another array of the same identity: a copy, or an older state.
+    Other(String),
+    /// Nothing can be made of it.
+    Idle(String),
+}
+
+fn unfit(block: &Superblock, array: &Superblock) -> Option<Unfit> {
     if block.events.saturating_add(1) < array.events {
-        return Some(format!("is stale (it counts {} events, the array {})", block.events, array.events));
+        let (counts, array) = (block.events, array.events);
+        return Some(Unfit::Other(format!("is stale (it counts {counts} events, the array {array})")));
     }
     let same = block.level == array.level
         && block.layout == array.layout
@@ -188,29 +261,31 @@ fn unusable(block: &Superblock, array: &Superblock) -> Option<String> {
         && block.chunk == array.chunk
         && block.disks == array.disks;
     if !same {
-        return Some("contradicts the others on what the array is".into());
+        return Some(Unfit::Other("contradicts the others on what the array is".into()));
     }
     let role = block.role().unwrap_or(SPARE);
     match role {
-        SPARE => return Some("is a spare".into()),
-        FAULTY => return Some("is marked as faulty".into()),
-        JOURNAL => return Some("is a journal".into()),
+        SPARE => return Some(Unfit::Idle("is a spare".into())),
+        FAULTY => return Some(Unfit::Idle("is marked as faulty".into())),
+        JOURNAL => return Some(Unfit::Idle("is a journal".into())),
         _ => {}
     }
     if array.role_of(block.number) != Some(role) {
-        return Some("is stale (the array no longer counts it as a member)".into());
+        return Some(Unfit::Other("is stale (the array no longer counts it as a member)".into()));
     }
     if block.features & REBUILDING != 0 {
-        return Some("was being rebuilt".into());
+        return Some(Unfit::Idle("was being rebuilt".into()));
     }
     if block.features & REPLACEMENT != 0 {
-        return Some("is a replacement for another".into());
+        return Some(Unfit::Idle("is a replacement for another".into()));
     }
-    if block.features & !KNOWN_FEATURES != 0 {
-        return Some(format!("uses features that are not known ({:#x})", block.features & !KNOWN_FEATURES));
+    let unknown = block.features & !KNOWN_FEATURES;
+    if unknown != 0 {
+        return Some(Unfit::Idle(format!("uses features that are not known ({unknown:#x})")));
     }
-    (array.level >= 1 && block.data_size < array.size)
-        .then(|| format!("has {} sectors of data, the array needs {}", block.data_size, array.size))
+    let (has, needs) = (block.data_size, array.size);
+    (array.level >= 1 && has < needs)
+        .then(|| Unfit::Idle(format!("has {has} sectors of data, the array needs {needs}")))
 }
 
 /// How the data lie, and how many sectors they are.
@@ -381,5 +456,7 @@ const RAID0_LAYOUT: u32 = 4096;
 const KNOWN_FEATURES: u32 = 0x1FFF;
 /// Most members of an array: as many roles as fit in a superblock of 4 KiB.
 const MAX_DISKS: u32 = 1920;
+/// Most arrays made of the members of one identity: a pair that was parted, and copies of both, are four.
+const MAX_ARRAYS: usize = 8;
 /// Most missing members named in one sentence.
 const MAX_NAMED: usize = 16;

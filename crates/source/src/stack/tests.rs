@@ -2,8 +2,8 @@
 
 #![allow(clippy::single_range_in_vec_init, reason = "lists of ranges, some with one")]
 
-mod lvm;
-mod md;
+pub(crate) mod lvm;
+pub(crate) mod md;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ fn unread(assembly: Assembly) -> Unassembled {
 }
 
 /// Whether a tool is there. Without it a comparison is not made, and that is said; in CI it is a failure.
-fn tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let found = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].iter().map(|path| Path::new(path).join(name));
     let found = found.into_iter().find(|path| path.exists());
     if found.is_none() {
@@ -89,7 +89,7 @@ fn tool(name: &str) -> Option<PathBuf> {
     found
 }
 
-fn run(program: &Path, arguments: &[&str]) -> Result<String, String> {
+pub(crate) fn run(program: &Path, arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(program).args(arguments).output().map_err(|error| error.to_string())?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }

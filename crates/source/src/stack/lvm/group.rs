@@ -10,7 +10,7 @@ use super::label::uuid;
 use super::text::{Section, Value};
 
 /// A volume group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Group {
     pub(super) id: String,
     /// Counts the changes; the text with the highest is the newest.
@@ -23,7 +23,7 @@ pub(super) struct Group {
 }
 
 /// A physical volume of a group.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Physical {
     pub(super) id: String,
     /// The sector where its extents begin.
@@ -34,7 +34,7 @@ pub(super) struct Physical {
 }
 
 /// A logical volume.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Logical {
     pub(super) id: String,
     pub(super) name: String,
@@ -64,7 +64,7 @@ impl Group {
 }
 
 /// A range of extents that goes round over areas of physical volumes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Segment {
     pub(super) extents: u64,
     /// Sectors of one area before the next one's turn.

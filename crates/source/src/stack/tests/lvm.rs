@@ -118,9 +118,38 @@ fn truth() -> [Vec<u8>; 2] {
 }
 
 /// Two physical volumes of one group with two volumes.
-pub(super) fn pair() -> [Vec<u8>; 2] {
+pub(crate) fn pair() -> [Vec<u8>; 2] {
     let text = group(7, &volumes());
     [physical('a', &data('a'), Some((&text, 512))), physical('b', &data('b'), Some((&text, 1536)))]
+}
+
+/// The same group with a third volume, which is hidden, and lies on the first physical volume.
+pub(crate) fn pair_with_an_unread_volume() -> [Vec<u8>; 2] {
+    let hidden = volume("secretz", 'Z', "\"READ\"", &[(0, 1, &linear("pv0", 0))]);
+    let text = group(7, &(volumes() + &hidden));
+    [physical('a', &data('a'), Some((&text, 512))), physical('b', &data('b'), Some((&text, 1536)))]
+}
+
+#[test]
+fn a_second_volume_of_one_identity_and_a_second_text_of_one_number_do_not_vanish() {
+    let twin = volume("secretz", 'X', SEEN, &[(0, 1, &linear("pv1", 6))]);
+    let text = group(7, &(volumes() + &twin));
+    let all = [physical('a', &data('a'), Some((&text, 512))), physical('b', &data('b'), Some((&text, 512)))];
+    let found = assemble_all(&pieces(&all)).unwrap();
+    let places: Vec<&str> = found.volumes.iter().map(|volume| volume.place.as_str()).collect();
+    assert_eq!(places.len(), 3);
+    assert_eq!(places[1], format!("{}:2", places[0]));
+    assert!(content(&found.volumes[0]) == truth()[0]);
+    assert!(content(&found.volumes[1]) == data('b')[6 * EXTENT..7 * EXTENT]);
+
+    let other = group(7, &volume("secretx", 'X', SEEN, &[(0, 1, &linear("pv0", 0))]));
+    let all = [
+        physical('a', &data('a'), Some((&group(7, &volumes()), 512))),
+        physical('b', &data('b'), Some((&other, 512))),
+    ];
+    let found = assemble(&pieces(&all)).unwrap();
+    let said = "two texts of the volume group have the number 7, and differ: the first is used, not the one at gpt:2";
+    assert!(found.volumes.iter().all(|volume| volume.limits == [said]), "{:?}", found.volumes[0].limits);
 }
 
 fn check(all: &[Vec<u8>], limits: &[&str]) {

@@ -4,18 +4,18 @@ use super::*;
 
 /// An array to be written. Sizes are in sectors.
 #[derive(Clone)]
-pub(super) struct Array {
-    pub(super) minor: u32,
-    pub(super) level: i32,
-    pub(super) layout: u32,
-    pub(super) chunk: u32,
-    pub(super) disks: u32,
-    pub(super) size: u64,
-    pub(super) features: u32,
-    pub(super) events: u64,
-    pub(super) in_sync_to: u64,
+pub(crate) struct Array {
+    pub(crate) minor: u32,
+    pub(crate) level: i32,
+    pub(crate) layout: u32,
+    pub(crate) chunk: u32,
+    pub(crate) disks: u32,
+    pub(crate) size: u64,
+    pub(crate) features: u32,
+    pub(crate) events: u64,
+    pub(crate) in_sync_to: u64,
     /// Roles by number, where they are not simply 0, 1, 2.
-    pub(super) roles: Vec<u16>,
+    pub(crate) roles: Vec<u16>,
 }
 
 impl Default for Array {
@@ -40,7 +40,7 @@ const DATA: u64 = 64;
 
 impl Array {
     /// The member of a number, with its data.
-    pub(super) fn member(&self, number: u32, data: &[u8]) -> Vec<u8> {
+    pub(crate) fn member(&self, number: u32, data: &[u8]) -> Vec<u8> {
         let sectors = data.len() as u64 / 512;
         let before = if self.minor == 0 { 0 } else { DATA };
         // 1.0: behind the data, in the last aligned place that leaves 8 KiB.
@@ -246,14 +246,49 @@ fn pair(array: &Array, other: &Array) -> Assembly {
     assemble(&pieces(&[other.member(1, &old), array.member(0, &new)])).unwrap()
 }
 
+/// What becomes of a member that an array has no use for.
+#[derive(Debug, Eq, PartialEq)]
+enum Becomes {
+    /// It is used after all.
+    Used,
+    /// An array of its own.
+    Copy,
+    /// It is named, and its bytes can be preserved.
+    Idle,
+}
+
 #[test]
 fn members_that_do_not_belong_are_not_used() {
     let array = Array { size: 30, ..Array::default() };
-    let new = noise(30 * 512, 1);
-    let check = |array: Array, other: Array, expect: &str| {
-        let found = one(pair(&array, &other));
+    let (new, old) = (noise(30 * 512, 1), noise(30 * 512, 2));
+    let check = |array: Array, other: Array, expect: &str, becomes: Becomes| {
+        let mut assembly = pair(&array, &other);
+        let rest = assembly.volumes.split_off(1);
+        let left = std::mem::take(&mut assembly.unread);
+        let found = one(assembly);
         assert!(content(&found) == new, "{expect}");
         assert_eq!(found.limits, [format!("the member at gpt:1 {expect}")]);
+        // What is not used does not vanish.
+        let found = match (rest.as_slice(), left.as_slice()) {
+            ([], []) => Becomes::Used,
+            ([copy], []) => {
+                assert_eq!(
+                    (copy.members.as_slice(), &copy.place),
+                    (&["gpt:1".to_owned()][..], &format!("{}:2", found.place))
+                );
+                assert!(old.starts_with(&content(copy)), "{expect}");
+                Becomes::Copy
+            }
+            ([], [idle]) => {
+                assert_eq!(
+                    (idle.place.as_str(), idle.why.as_str()),
+                    ("gpt:1", format!("it {expect}").as_str())
+                );
+                Becomes::Idle
+            }
+            (copies, idle) => panic!("{} and {idle:?}", copies.len()),
+        };
+        assert_eq!(found, becomes, "{expect}");
     };
     let with = |change: &dyn Fn(&mut Array)| {
         let mut other = array.clone();
@@ -261,24 +296,27 @@ fn members_that_do_not_belong_are_not_used() {
         other
     };
     let stale = "is stale (it counts 7 events, the array 20), and is not used";
-    check(array.clone(), with(&|other| other.events = 7), stale);
-    check(array.clone(), with(&|other| other.events = 19), "is one event behind, and is used");
+    check(array.clone(), with(&|other| other.events = 7), stale, Becomes::Copy);
+    check(array.clone(), with(&|other| other.events = 19), "is one event behind, and is used", Becomes::Used);
     let kicked = with(&|array| (array.roles, array.events) = (vec![0, 0xFFFE], 21));
-    check(kicked, array.clone(), "is stale (the array no longer counts it as a member), and is not used");
-    check(array.clone(), with(&|other| other.features = 2), "was being rebuilt, and is not used");
-    check(array.clone(), with(&|other| other.features = 16), "is a replacement for another, and is not used");
-    check(array.clone(), with(&|other| other.roles = vec![0, 0xFFFF]), "is a spare, and is not used");
-    check(
-        array.clone(),
-        with(&|other| other.roles = vec![0, 0xFFFE]),
-        "is marked as faulty, and is not used",
-    );
+    let forgotten = "is stale (the array no longer counts it as a member), and is not used";
+    check(kicked, array.clone(), forgotten, Becomes::Copy);
+    let idle = |other: Array, expect| check(array.clone(), other, expect, Becomes::Idle);
+    idle(with(&|other| other.features = 2), "was being rebuilt, and is not used");
+    idle(with(&|other| other.features = 16), "is a replacement for another, and is not used");
+    idle(with(&|other| other.roles = vec![0, 0xFFFF]), "is a spare, and is not used");
+    idle(with(&|other| other.roles = vec![0, 0xFFFE]), "is marked as faulty, and is not used");
     let contradicts = "contradicts the others on what the array is, and is not used";
-    check(with(&|array| array.events = 21), with(&|other| other.size = 29), contradicts);
-    let twice = [array.member(0, &new), array.member(0, &noise(30 * 512, 2))];
-    let found = one(assemble(&pieces(&twice)).unwrap());
-    assert!(content(&found) == new);
+    check(with(&|array| array.events = 21), with(&|other| other.size = 29), contradicts, Becomes::Copy);
+    let twice = [array.member(0, &new), array.member(0, &old)];
+    let assembly = assemble(&pieces(&twice)).unwrap();
+    assert!(assembly.unread.is_empty());
+    let [found, copy] = assembly.volumes.as_slice() else { panic!("{}", assembly.volumes.len()) };
+    assert!(content(found) == new && content(copy) == old);
     assert_eq!(found.limits, ["the member at gpt:2 claims a place that another has, and is not used"]);
+    let many: Vec<Vec<u8>> = (0..12).map(|seed| array.member(0, &noise(30 * 512, seed))).collect();
+    let assembly = assemble_all(&pieces(&many)).unwrap();
+    assert_eq!((assembly.volumes.len(), assembly.unread.len()), (8, 4), "none of twelve vanishes");
     let dirty = with(&|array| array.in_sync_to = 8);
     assert!(
         one(pair(&dirty, &dirty)).limits[0].starts_with("the members were in agreement up to sector 8 alone")

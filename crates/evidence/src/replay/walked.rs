@@ -1,0 +1,214 @@
+//! What the acquisition states that was walked, against the order and the records.
+//!
+//! ```text
+//! walk     gpt:2/ext:5b43...          the order covers its file system, and locators begin with it
+//! layers   gpt:3  unread, 1 GiB       in a package of volumes: ranges of it, without a gap
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use scope::Policy;
+use scope::facts::{Facts, Kind};
+
+use super::{Finding, FindingKind, shown};
+use crate::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
+
+/// What the records are compared with.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    volumes: BTreeSet<String>,
+    /// First byte and the byte after the last of what the records cover, by place.
+    ranges: BTreeMap<String, Vec<(u64, u64)>>,
+}
+
+impl Walked {
+    pub(super) fn new(acquisition: &Acquisition) -> Self {
+        let volumes = acquisition.walk.iter().map(|walk| walk.volume.clone()).collect();
+        Self { volumes, ranges: BTreeMap::new() }
+    }
+
+    /// An item is on a volume that was walked; a range of a volume is where its locator says.
+    pub(super) fn item(&mut self, item: &str, locator: &str, facts: &Facts) -> Option<Finding> {
+        let mut volumes = locator.match_indices('/').filter_map(|(at, _)| locator.get(..at));
+        if !volumes.any(|volume| self.volumes.contains(volume)) {
+            let detail = "an item on a volume that is not among those walked".to_owned();
+            return Some(Finding { item: item.to_owned(), ..about(FindingKind::Extra, "", detail) });
+        }
+        if facts.kind != Kind::Volume {
+            return None;
+        }
+        match range(locator).filter(|(_, start, end)| facts.size == end.checked_sub(*start)) {
+            Some((place, start, end)) => {
+                self.ranges.entry(place.to_owned()).or_default().push((start, end));
+                None
+            }
+            None => {
+                let detail = "a range of a volume whose size is not that of its locator".to_owned();
+                Some(Finding { item: item.to_owned(), ..about(FindingKind::Fact, "", detail) })
+            }
+        }
+    }
+
+    /// In a package of volumes, each unread volume is there from its first byte to its last, once.
+    pub(super) fn finish(mut self, acquisition: &Acquisition) -> Vec<Finding> {
+        if acquisition.extent == Extent::Files {
+            return Vec::new();
+        }
+        let mut findings = Vec::new();
+        for layer in acquisition.layers.iter().filter(|layer| layer.is_unread_volume()) {
+            let place = if layer.place.is_empty() { MEDIUM } else { &layer.place };
+            // Two marks at one place are two layers of the same bytes.
+            let Some(mut ranges) = self.ranges.remove(place) else {
+                if !findings.iter().any(|(met, _)| met == place) && !self.volumes.contains(place) {
+                    let detail = format!("nothing of {} was preserved", shown(place));
+                    findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
+                }
+                continue;
+            };
+            ranges.sort_unstable();
+            let mut at = 0;
+            for (start, end) in ranges {
+                if start != at {
+                    let detail = format!(
+                        "of {} the bytes {at} to {start} are there twice, or not at all",
+                        shown(place)
+                    );
+                    findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
+                }
+                at = end;
+            }
+            if at != layer.length {
+                let detail = format!("{} has {} bytes, the records cover {at}", shown(place), layer.length);
+                findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
+            }
+        }
+        for place in self.ranges.keys() {
+            let detail = format!("ranges of {}, of which no layer says that it is unread", shown(place));
+            findings.push((place.clone(), about(FindingKind::Extra, UNREAD, detail)));
+        }
+        findings.into_iter().map(|(_, finding)| finding).collect()
+    }
+}
+
+/// Where the order names the medium by file systems alone, nothing else was walked.
+pub(super) fn beyond_order(policy: &Policy, acquisition: &Acquisition) -> Vec<Finding> {
+    let other = acquisition.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM));
+    let named = policy.target().file_systems(&acquisition.medium.label);
+    let Some(named) = named.filter(|_| !other && !acquisition.layers.is_empty()) else { return Vec::new() };
+    let walks = acquisition.walk.iter();
+    let beyond = walks
+        .filter(|walk| !walk.ids.iter().any(|id| id.kind == "fsuuid" && named.contains(&id.value.as_str())));
+    beyond
+        .map(|walk| {
+            let volume = shown(&walk.volume);
+            about(
+                FindingKind::Look,
+                "target.media",
+                format!("{volume} was walked, and the order names other file systems alone"),
+            )
+        })
+        .collect()
+}
+
+/// The place, the first byte and the byte after the last of `gpt:3/bytes:0-1073741824`.
+fn range(locator: &str) -> Option<(&str, u64, u64)> {
+    let (place, range) = locator.rsplit_once("/bytes:")?;
+    let (start, end) = range.split_once('-')?;
+    Some((place, start.parse().ok()?, end.parse().ok()?))
+}
+
+fn about(kind: FindingKind, rule: &str, detail: String) -> Finding {
+    Finding { kind, item: String::new(), rule: rule.to_owned(), detail }
+}
+
+/// What locators call a volume that is the whole medium.
+const MEDIUM: &str = "medium";
+const UNREAD: &str = "target.unread_volumes";
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Case, POLICY, told};
+    use super::*;
+    use crate::acquisition::{LayerState, LayerStatement, MediumId, WalkStatement};
+
+    fn layer(place: &str, length: u64, state: LayerState) -> LayerStatement {
+        LayerStatement { place: place.to_owned(), start: Some(0), length, what: "x".to_owned(), state }
+    }
+
+    fn walk(volume: &str, fsuuid: &str) -> WalkStatement {
+        let ids = vec![MediumId { kind: "fsuuid".to_owned(), value: fsuuid.to_owned() }];
+        WalkStatement { volume: volume.to_owned(), ids, items: 0, names: 0, issues: 0, coverage: Vec::new() }
+    }
+
+    #[test]
+    fn unread_volumes_are_there_from_their_first_byte_to_their_last_once() {
+        let case = Case::under(POLICY);
+        let check = |layers: &[LayerStatement], ranges: &[(&str, u64)], expected: &[&str]| {
+            let mut acquisition = case.clone().seal().acquisition;
+            acquisition.extent = Extent::Volumes;
+            acquisition.layers = layers.to_vec();
+            let places = ranges.iter().filter_map(|(locator, _)| range(locator));
+            acquisition.walk = places.map(|(place, ..)| walk(place, "-")).collect();
+            let mut walked = Walked::new(&acquisition);
+            let mut found: Vec<String> = Vec::new();
+            for (locator, size) in ranges {
+                let mut case = case.clone();
+                let at = case.directory("/x");
+                let facts = case.items[at].facts.clone();
+                let facts = Facts { kind: Kind::Volume, size: Some(*size), ..facts };
+                found.extend(walked.item("item", locator, &facts).iter().map(told));
+            }
+            found.extend(walked.finish(&acquisition).iter().map(told));
+            assert_eq!(found, expected);
+        };
+        let luks = layer("gpt:3", 30, LayerState::Unread);
+        let all = [("gpt:3/bytes:0-10", 10), ("gpt:3/bytes:10-30", 20)];
+        check(&[luks.clone(), layer("gpt:2", 9, LayerState::Read)], &all, &[]);
+        check(&[luks.clone(), luks.clone()], &all, &[]);
+        check(std::slice::from_ref(&luks), &[], &["missing : nothing of gpt:3 was preserved"]);
+        check(&[layer("", 10, LayerState::Unknown)], &[("medium/bytes:0-10", 10)], &[]);
+        check(&[layer("gpt:4", 0, LayerState::Unread), layer("gpt:5", 4, LayerState::Gap)], &[], &[]);
+        check(
+            std::slice::from_ref(&luks),
+            &all[1..],
+            &["missing : of gpt:3 the bytes 0 to 10 are there twice, or not at all"],
+        );
+        check(
+            std::slice::from_ref(&luks),
+            &all[..1],
+            &["missing : gpt:3 has 30 bytes, the records cover 10"],
+        );
+        check(
+            std::slice::from_ref(&luks),
+            &[all[0], ("gpt:3/bytes:5-30", 25)],
+            &["missing : of gpt:3 the bytes 10 to 5 are there twice, or not at all"],
+        );
+        check(&[], &all[..1], &["extra : ranges of gpt:3, of which no layer says that it is unread"]);
+        check(
+            &[layer("gpt:3", 10, LayerState::Blank)],
+            &[("gpt:3/bytes:0-10", 11)],
+            &["fact item: a range of a volume whose size is not that of its locator"],
+        );
+    }
+
+    #[test]
+    fn an_order_that_names_a_file_system_covers_no_other() {
+        let by = |ids: &str| POLICY.replace("serial = \"TEST1\"", ids);
+        let check = |policy: &str, walks: &[WalkStatement], expected: &[&str]| {
+            let case = Case::under(policy);
+            let mut acquisition = case.clone().seal().acquisition;
+            acquisition.layers = vec![layer("gpt:1", 9, LayerState::Read)];
+            acquisition.walk = walks.to_vec();
+            let found: Vec<String> = beyond_order(&case.policy, &acquisition).iter().map(told).collect();
+            assert_eq!(found, expected);
+        };
+        let walks = [walk("gpt:1/ext4:a", "a"), walk("gpt:2/ext4:b", "b")];
+        check(&by("fsuuid = \"a\""), &walks[..1], &[]);
+        check(
+            &by("fsuuid = \"a\""),
+            &walks,
+            &["look : gpt:2/ext4:b was walked, and the order names other file systems alone"],
+        );
+        check(&by("serial = \"TEST1\", fsuuid = \"a\""), &walks, &[]);
+    }
+}

@@ -1,0 +1,56 @@
+//! A file system at its place on a medium.
+
+use std::ops::ControlFlow;
+
+use crate::exact::EvidenceStream;
+use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
+
+/// A source at its place: every locator begins with it.
+pub(super) struct Placed {
+    inner: Box<dyn Source>,
+    info: SourceInfo,
+    /// The place with a slash, or nothing for a source that is the whole medium.
+    prefix: String,
+}
+
+impl Placed {
+    pub(super) fn new(place: &str, inner: Box<dyn Source>) -> Self {
+        let info = SourceInfo { place: place.to_owned(), ..inner.info().clone() };
+        let prefix = if place.is_empty() { String::new() } else { format!("{place}/") };
+        Self { inner, info, prefix }
+    }
+}
+
+impl Source for Placed {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn walk_with(
+        &self,
+        options: &WalkOptions<'_>,
+        visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
+        self.inner.walk_with(options, &mut |mut event| {
+            match &mut event {
+                WalkEvent::Item(entry) => entry.locator.insert_str(0, &self.prefix),
+                WalkEvent::Issue(issue) => {
+                    if let Some(locator) = &mut issue.locator {
+                        locator.insert_str(0, &self.prefix);
+                    }
+                }
+            }
+            visit(event)
+        })
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        if self.prefix.is_empty() {
+            return self.inner.open(entry);
+        }
+        let Some(locator) = entry.locator.strip_prefix(&self.prefix) else {
+            return Err(SourceError::Changed("the item belongs to another volume".into()));
+        };
+        self.inner.open(&Entry { locator: locator.to_owned(), ..entry.clone() })
+    }
+}

@@ -1,0 +1,148 @@
+//! Members of stacks: what they make up, what they hold besides, and what stays unread.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{Found, MEMBER, Survey, shown};
+use crate::file_system::recognise;
+use crate::medium::{Layer, LayerState, UnreadVolume};
+use crate::probe;
+use crate::stack::{self, Piece, Unassembled};
+use crate::walk::SourceError;
+
+impl Survey {
+    /// Makes volumes of the members found so far.
+    pub(super) fn put_together(&mut self) {
+        let pieces: Vec<Piece> = self
+            .members
+            .iter()
+            .filter(|member| !self.assembled.contains(&member.place))
+            .map(|member| Piece { place: member.place.clone(), bytes: Arc::clone(&member.bytes) })
+            .collect();
+        let assembly = match stack::assemble_all(&pieces) {
+            Ok(assembly) => assembly,
+            Err(error) => {
+                self.limits.push(format!("RAID arrays and volume groups could not be put together: {error}"));
+                return;
+            }
+        };
+        // With more members, more may have been put together: what counts is said at the end.
+        self.unassembled = assembly.unread;
+        for volume in assembly.volumes {
+            self.used.extend(volume.members.iter().cloned());
+            if !self.assembled.insert(volume.place.clone()) {
+                continue;
+            }
+            self.limits.extend(volume.limits.iter().map(|limit| format!("{}: {limit}", volume.place)));
+            let stated = format!("{}, of {}", volume.what, places(&volume.members));
+            self.wait(Found { place: volume.place, start: None, stated, bytes: volume.bytes, depth: 0 });
+        }
+    }
+
+    /// Looks at members for a file system or a table of their own: a superblock, left over from an earlier use or
+    /// planted, must not hide what can be read.
+    pub(super) fn look_inside_members(&mut self) {
+        for member in self.members.clone() {
+            if self.looked_inside.insert(member.place.clone())
+                && let Err(error) = self.look_inside_member(&member)
+            {
+                self.limits.push(format!("{}, {MEMBER}: {error}", shown(&member.place)));
+            }
+        }
+    }
+
+    fn look_inside_member(&mut self, member: &Found) -> Result<(), SourceError> {
+        let shape = stack::shape(member.bytes.as_ref());
+        let from_the_start = shape.is_some_and(|shape| shape.from_the_start);
+        if from_the_start && self.used.contains(&member.place) {
+            return Ok(()); // the array has it
+        }
+        let place = shown(&member.place);
+        if from_the_start && !shape.is_some_and(|shape| shape.mirror) {
+            // The first piece of something striped looks like the whole: its files would be read wrongly.
+            if let Some(kind) = recognise(&probe::head(member.bytes.as_ref())?) {
+                self.limits.push(format!(
+                    "{place} bears the mark of {} as the first of several pieces; it is not read by itself",
+                    kind.name
+                ));
+            }
+            return Ok(());
+        }
+        let before = (self.sources.len(), self.met);
+        self.look_inside(member, true)?;
+        if before != (self.sources.len(), self.met) {
+            let used = if self.used.contains(&member.place) { "both are read" } else { "the latter is read" };
+            self.limits.push(format!(
+                "{} is {MEMBER}, and holds a file system or partitions of its own; {used}: one may be left over from \
+                 an earlier use, and its files hold bytes of the other",
+                shown(&member.place)
+            ));
+            self.used.insert(member.place.clone());
+        }
+        Ok(())
+    }
+
+    /// Says what stayed unread.
+    pub(super) fn end(&mut self) {
+        for volume in std::mem::take(&mut self.unassembled) {
+            self.not_put_together(&volume);
+        }
+        let (count, bytes) = self.beyond;
+        if count > 0 {
+            self.limits.push(format!(
+                "{count} more partitions and volumes, of {bytes} bytes together, are in no layer, and not looked at"
+            ));
+        }
+        // What rounds had no end for is not lost in silence.
+        for found in std::mem::take(&mut self.waiting) {
+            self.not_looked_at(&found, "tables and stacks go deeper than is followed".to_owned());
+        }
+    }
+
+    fn not_put_together(&mut self, volume: &Unassembled) {
+        let mut why = volume.why.clone();
+        if volume.members != [volume.place.clone()] {
+            why = format!("{why} (of {})", places(&volume.members));
+        }
+        // Its members' bytes are what there is to preserve; not those of a member that also carries what is read:
+        // files of others are on it.
+        let members: BTreeSet<&String> = volume.members.iter().collect();
+        let kept: Vec<Found> =
+            self.members.iter().filter(|member| members.contains(&member.place)).cloned().collect();
+        if kept.iter().any(|member| self.used.contains(&member.place)) {
+            why.push_str("; what it lies on also carries what is read, and is not preserved whole");
+        }
+        self.limits.push(format!("{}: {}, not read: {why}", shown(&volume.place), volume.what));
+        if volume.members != [volume.place.clone()] {
+            self.layers.push(Layer {
+                place: volume.place.clone(),
+                start: None,
+                length: 0,
+                stated: String::new(),
+                what: volume.what.clone(),
+                state: LayerState::Unread(why),
+            });
+        }
+        for member in kept {
+            let known = self.unread.iter().any(|known| known.place == member.place);
+            if known || self.used.contains(&member.place) {
+                continue;
+            }
+            let state = LayerState::Unread(format!("{}: {}", volume.what, volume.why));
+            for layer in
+                self.layers.iter_mut().filter(|layer| layer.place == member.place && layer.what == MEMBER)
+            {
+                layer.state = state.clone();
+            }
+            self.unread.push(UnreadVolume {
+                place: member.place,
+                what: "a member of something that cannot be put together".to_owned(),
+                bytes: member.bytes,
+            });
+        }
+    }
+}
+
+fn places(members: &[String]) -> String {
+    members.iter().map(|place| shown(place)).collect::<Vec<_>>().join(", ")
+}
