@@ -115,3 +115,25 @@ impl Beside for Folder {
         if file.metadata()?.is_file() { Ok(file) } else { refused("not a regular file") }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_beside_an_image_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.vmdk");
+        std::fs::write(&path, "x").unwrap();
+        std::os::unix::fs::symlink("disk.vmdk", folder.path().join("link.vmdk")).unwrap();
+        let beside = Folder::of(&path);
+        assert!(beside.open("disk.vmdk".as_ref()).is_ok());
+        let refused = |name: &str| beside.open(name.as_ref()).unwrap_err().to_string();
+        assert!(
+            refused("link.vmdk").starts_with("a link, which is not followed"),
+            "{}",
+            refused("link.vmdk")
+        );
+        assert!(refused("../x").starts_with("not the name of a file"));
+    }
+}

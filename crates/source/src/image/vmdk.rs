@@ -17,6 +17,7 @@ mod sparse;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use self::descriptor::{Descriptor, Extent, Kind};
@@ -30,19 +31,23 @@ use crate::bytes::{ByteSource, RawFile};
 /// # Errors
 ///
 /// [`ImageError`]; disks with a parent, and kinds of extents that only ESX servers use, are refused by name.
-pub(crate) fn open(_name: &OsStr, first: File, beside: &dyn Beside) -> Result<Image, ImageError> {
+pub(crate) fn open(name: &OsStr, first: File, beside: &dyn Beside) -> Result<Image, ImageError> {
     let length = super::file_length(&first)?;
-    read(Arc::new(RawFile::new(first, length)), beside)
+    read(name, Arc::new(RawFile::new(first, length)), beside)
 }
 
-/// The disk whose first file is `file`.
-pub(super) fn read(file: Arc<dyn ByteSource>, beside: &dyn Beside) -> Result<Image, ImageError> {
+/// The disk whose first file is `file`, called `name`.
+pub(super) fn read(
+    name: &OsStr,
+    file: Arc<dyn ByteSource>,
+    beside: &dyn Beside,
+) -> Result<Image, ImageError> {
     let mut magic = [0; 4];
     file.read_exact_at(0, &mut magic)?;
     match &magic {
         b"KDMV" => embedded(file),
         b"COWD" => Err(ImageError::Unsupported("a VMDK extent of an ESX server (COWD)".into())),
-        _ => described(file.as_ref(), beside),
+        _ => described(name, file.as_ref(), beside),
     }
 }
 
@@ -74,7 +79,7 @@ fn embedded(file: Arc<dyn ByteSource>) -> Result<Image, ImageError> {
 }
 
 /// A descriptor, whose extents lie in files beside it.
-fn described(file: &dyn ByteSource, beside: &dyn Beside) -> Result<Image, ImageError> {
+fn described(name: &OsStr, file: &dyn ByteSource, beside: &dyn Beside) -> Result<Image, ImageError> {
     if file.len() > MAX_DESCRIPTOR {
         return Err(corrupt(format!("a VMDK descriptor of {} bytes", file.len())));
     }
@@ -84,6 +89,9 @@ fn described(file: &dyn ByteSource, beside: &dyn Beside) -> Result<Image, ImageE
     let (mut limits, mut pieces, mut start, mut unit) = (Vec::new(), Vec::new(), 0_u64, 0);
     for (index, extent) in descriptor.extents.iter().enumerate() {
         let number = index.saturating_add(1);
+        if let Kind::Flat(flat, _) = &extent.kind {
+            is_of_the_disk(flat, name, number)?;
+        }
         let content = piece(extent, number, beside, &mut limits)?;
         if let Content::Sparse(sparse) = &content {
             unit = sparse.grain().max(unit);
@@ -93,6 +101,19 @@ fn described(file: &dyn ByteSource, beside: &dyn Beside) -> Result<Image, ImageE
     }
     let form = form(&descriptor, pieces.len());
     Ok(image(Pieces { size: start, pieces }, unit, form, limits))
+}
+
+/// Refuses a flat file that need not be of the disk. A descriptor comes with the evidence: it must not name whatever lies
+/// in the examiner's folder. (A sparse extent shows by its own mark that it is one.)
+fn is_of_the_disk(flat: &[u8], descriptor: &OsStr, number: usize) -> Result<(), ImageError> {
+    let stem = Path::new(descriptor).file_stem().unwrap_or_default().as_encoded_bytes();
+    if flat.to_ascii_lowercase().ends_with(b".vmdk") || !stem.is_empty() && flat.starts_with(stem) {
+        return Ok(());
+    }
+    Err(ImageError::Unsupported(format!(
+        "a VMDK whose extent {number} is in a file that neither ends in .vmdk nor begins with the name of the descriptor \
+         (call it so, in the descriptor too)"
+    )))
 }
 
 /// Extent `number` of a descriptor, opened.

@@ -75,7 +75,7 @@ fn convert(options: &str, folder: tempfile::TempDir, raw: &Path) -> Sample {
 
 fn read(options: &str, file: Arc<dyn ByteSource>) -> Result<Image, ImageError> {
     match options.split(' ').nth(1) {
-        Some("vmdk") => vmdk::read(file, &Folder("/nowhere".into())),
+        Some("vmdk") => vmdk::read("disk".as_ref(), file, &Folder("/nowhere".into())),
         Some("vpc") => vhd::read(file),
         Some("vhdx") => vhdx::read(file),
         _ => qcow2::read(file),

@@ -72,19 +72,24 @@ fn what_is_not_read_is_refused_by_name() {
 fn names_of_extents_lead_nowhere_else() {
     let folder = tempfile::tempdir().unwrap();
     let disk = folder.path().join("disk.vmdk");
-    fs::write(folder.path().join("flat"), vec![7; 1024]).unwrap();
+    fs::write(folder.path().join("disk-flat"), vec![7; 1024]).unwrap();
     let descriptor =
         |name| format!("# Disk DescriptorFile\nparentCID=ffffffff\nRW 2 FLAT \"{name}\" 0\nRW 1 ZERO\n");
-    for name in ["../flat", "/etc/hostname", "a/b", ".", "..", "", "absent", "."] {
+    fs::write(folder.path().join("other"), vec![7; 1024]).unwrap();
+    for name in ["../x.vmdk", "/etc/x.vmdk", "a/b.vmdk", "disk-absent", "x.vmdk"] {
         fs::write(&disk, descriptor(name)).unwrap();
         refused(&disk, "part 1 of the image");
     }
-    fs::write(&disk, descriptor("flat")).unwrap();
+    for name in ["other", "/etc/hostname", ".", "..", ""] {
+        fs::write(&disk, descriptor(name)).unwrap();
+        refused(&disk, "neither ends in .vmdk nor begins with the name of the descriptor");
+    }
+    fs::write(&disk, descriptor("disk-flat")).unwrap();
     let mut truth = vec![7; 1024];
     truth.resize(1536, 0);
     check(&disk, &truth);
     // A file that is too short is told, and its missing part is no zeros.
-    fs::write(folder.path().join("flat"), vec![7; 1000]).unwrap();
+    fs::write(folder.path().join("disk-flat"), vec![7; 1000]).unwrap();
     let image = open(&disk).unwrap();
     assert!(
         image.limits.iter().any(|limit| limit.contains("holds 1000 of the 1024 bytes")),

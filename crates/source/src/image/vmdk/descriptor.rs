@@ -112,12 +112,6 @@ fn extent(line: &[u8], number: usize) -> Result<Extent, ImageError> {
         )));
     }
     let length = bytes(sectors).ok_or_else(damaged)?;
-    // A descriptor comes with the evidence: it must not name whatever lies in the examiner's folder.
-    if name.as_deref().is_some_and(|name| !name.to_ascii_lowercase().ends_with(b".vmdk")) {
-        return Err(ImageError::Unsupported(format!(
-            "a VMDK whose extent {number} is in a file that is not called .vmdk (rename the file, and its name in the descriptor)"
-        )));
-    }
     let kind = match (kind, name) {
         (b"ZERO", None) => Kind::Zeros,
         (b"FLAT", Some(name)) => Kind::Flat(name, bytes(tail.trim_ascii()).ok_or_else(damaged)?),
