@@ -173,6 +173,12 @@ impl Run {
     }
 }
 
+impl FromIterator<Run> for Text {
+    fn from_iter<I: IntoIterator<Item = Run>>(runs: I) -> Self {
+        Self(runs.into_iter().collect())
+    }
+}
+
 impl From<&str> for Text {
     fn from(words: &str) -> Self {
         Self(vec![Run::Words(words.to_owned())])

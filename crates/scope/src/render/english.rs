@@ -190,7 +190,7 @@ fn part(part: Part) -> &'static str {
 
 fn column(column: Column) -> &'static str {
     match column {
-        Column::Id => "Name in the rules",
+        Column::Id => "Name",
         Column::From => "from",
         Column::Until => "until before",
         Column::Label => "what it is",
@@ -223,8 +223,8 @@ fn look(look: Look) -> Text {
 fn effect(effect: Effect, to: Option<Named<'_>>) -> Text {
     match (effect, to) {
         (Effect::Include, _) => "is in scope".into(),
-        (Effect::Exclude, _) => "is left where it is, and not named".into(),
-        (Effect::Withhold, _) => "that is in scope is not taken, but named in the withholding log".into(),
+        (Effect::Exclude, _) => "is left where it is and not named".into(),
+        (Effect::Withhold, _) => "that is in scope is not taken but named in the withholding log".into(),
         (Effect::Hold, None) => "that is in scope is kept for a compartment alone".into(),
         (Effect::Hold, Some(to)) => {
             text![
@@ -279,7 +279,7 @@ fn phrase(phrase: &Phrase<'_>) -> Text {
             };
             match within {
                 Some((from, until)) => {
-                    text![which, " from ", moment(*from), " until before ", moment(*until)]
+                    text![which, " in the period from ", moment(*from), " until before ", moment(*until)]
                 }
                 None => which,
             }

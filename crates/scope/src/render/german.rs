@@ -190,7 +190,7 @@ fn part(part: Part) -> &'static str {
 
 fn column(column: Column) -> &'static str {
     match column {
-        Column::Id => "Bezeichnung in den Regeln",
+        Column::Id => "Bezeichnung",
         Column::From => "ab dem",
         Column::Until => "vor dem",
         Column::Label => "Bedeutung",

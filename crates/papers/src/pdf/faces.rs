@@ -1,0 +1,113 @@
+//! The faces of the page: which characters they have, and how wide each is.
+
+use std::collections::BTreeMap;
+
+use krilla::Data;
+use krilla::text::{Font, GlyphId, KrillaGlyph};
+use skrifa::instance::{LocationRef, Size};
+use skrifa::{FontRef, MetadataProvider as _};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use super::PdfError;
+use crate::letters::shown;
+
+/// Which face a text is set in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Style {
+    /// Running text.
+    Serif,
+    /// Headings, and what matters more.
+    Bold,
+    /// The authority's words.
+    Italic,
+    /// What is read letter by letter.
+    Mono,
+}
+
+/// One face.
+struct Face {
+    font: Font,
+    /// The glyph of each character, and its advance in ems.
+    glyphs: BTreeMap<char, (GlyphId, f32)>,
+}
+
+impl Face {
+    fn new(bytes: &'static [u8]) -> Result<Self, PdfError> {
+        let font = Font::new(Data::from(bytes), 0).ok_or(PdfError::Font)?;
+        let reader = FontRef::new(bytes).map_err(|_| PdfError::Font)?;
+        let units = font.units_per_em();
+        let metrics = reader.glyph_metrics(Size::unscaled(), LocationRef::default());
+        let glyphs = reader.charmap().mappings().filter_map(|(c, glyph)| {
+            let advance = metrics.advance_width(glyph)? / units;
+            Some((char::from_u32(c)?, (GlyphId::new(glyph.to_u32()), advance)))
+        });
+        Ok(Self { font, glyphs: glyphs.collect() })
+    }
+
+    fn glyph(&self, c: char) -> Option<(GlyphId, f32)> {
+        self.glyphs.get(&c).copied()
+    }
+}
+
+/// All faces of a document.
+pub(super) struct Faces {
+    serif: Face,
+    bold: Face,
+    italic: Face,
+    mono: Face,
+}
+
+impl Faces {
+    pub(super) fn new() -> Result<Self, PdfError> {
+        Ok(Self {
+            serif: Face::new(include_bytes!("../../fonts/NotoSerif-Regular.ttf"))?,
+            bold: Face::new(include_bytes!("../../fonts/NotoSerif-Bold.ttf"))?,
+            italic: Face::new(include_bytes!("../../fonts/NotoSerif-Italic.ttf"))?,
+            mono: Face::new(include_bytes!("../../fonts/NotoSansMono-Regular.ttf"))?,
+        })
+    }
+
+    fn face(&self, style: Style) -> &Face {
+        match style {
+            Style::Serif => &self.serif,
+            Style::Bold => &self.bold,
+            Style::Italic => &self.italic,
+            Style::Mono => &self.mono,
+        }
+    }
+
+    /// The text as this face can show it: letters composed, and a number for each character without a glyph.
+    ///
+    /// A mark that nothing composes has no place of its own, so it is written as a number, too.
+    pub(super) fn shown(&self, style: Style, text: &str) -> String {
+        let composed: String = text.nfc().collect();
+        shown(&composed, |c| !is_combining_mark(c) && self.face(self.having(style, c)).glyph(c).is_some())
+    }
+
+    /// The face that shows a character: this one, or Mono, which has more signs.
+    pub(super) fn having(&self, style: Style, c: char) -> Style {
+        if self.face(style).glyph(c).is_some() { style } else { Style::Mono }
+    }
+
+    /// The width of one shown character, in points.
+    pub(super) fn advance(&self, style: Style, size: f32, c: char) -> f32 {
+        self.face(style).glyph(c).map_or(0.0, |(_, advance)| advance * size)
+    }
+
+    /// The width of a shown text, in points.
+    pub(super) fn width(&self, style: Style, size: f32, text: &str) -> f32 {
+        text.chars().map(|c| self.advance(style, size, c)).sum()
+    }
+
+    /// What krilla draws for a shown text.
+    pub(super) fn glyphs(&self, style: Style, text: &str) -> (Font, Vec<KrillaGlyph>) {
+        let face = self.face(style);
+        let glyphs = text.char_indices().filter_map(|(at, c)| {
+            let (glyph, advance) = face.glyph(c)?;
+            let range = at..at.saturating_add(c.len_utf8());
+            Some(KrillaGlyph::new(glyph, advance, 0.0, 0.0, 0.0, range, None))
+        });
+        (face.font.clone(), glyphs.collect())
+    }
+}

@@ -1,0 +1,135 @@
+//! Text broken into lines: at spaces, and inside a word only where it is wider than the line.
+
+use scope::render::document::{Run, Text};
+
+use super::faces::{Faces, Style};
+
+/// A stretch of one line in one face.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) style: Style,
+    pub(super) size: f32,
+    /// From the beginning of the line.
+    pub(super) x: f32,
+    pub(super) text: String,
+}
+
+/// One line.
+pub(super) type Line = Vec<Span>;
+
+/// How a text is set.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Setting {
+    /// The face of words; code is in Mono, what matters more in Bold.
+    pub(super) style: Style,
+    /// In points.
+    pub(super) size: f32,
+}
+
+/// A stretch without spaces.
+struct Piece {
+    style: Style,
+    size: f32,
+    text: String,
+    width: f32,
+}
+
+/// Breaks a text into lines of a width.
+pub(super) fn lines(faces: &Faces, text: &Text, setting: Setting, width: f32) -> Vec<Line> {
+    let mut setter = Setter { faces, width, lines: Vec::new(), line: Vec::new(), x: 0.0 };
+    let mut word: Vec<Piece> = Vec::new();
+    for run in text.runs() {
+        let (style, size) = match run {
+            Run::Words(_) | Run::Given(_) => (setting.style, setting.size),
+            Run::Strong(_) => (Style::Bold, setting.size),
+            // Its letters are larger than those of the serif.
+            Run::Code(_) => (Style::Mono, setting.size * 0.8),
+        };
+        for (at, part) in faces.shown(style, run.letters()).split(' ').enumerate() {
+            if at > 0 {
+                setter.word(std::mem::take(&mut word), Some((style, size)));
+            }
+            for c in part.chars() {
+                let (style, width) = (faces.having(style, c), faces.advance(faces.having(style, c), size, c));
+                match word.last_mut() {
+                    Some(last) if last.style == style && last.size.total_cmp(&size).is_eq() => {
+                        last.text.push(c);
+                        last.width += width;
+                    }
+                    _ => word.push(Piece { style, size, text: c.to_string(), width }),
+                }
+            }
+        }
+    }
+    setter.word(word, None);
+    setter.end_line();
+    setter.lines
+}
+
+struct Setter<'f> {
+    faces: &'f Faces,
+    width: f32,
+    lines: Vec<Line>,
+    line: Line,
+    x: f32,
+}
+
+impl Setter<'_> {
+    /// Sets a word, and the space after it, which may hang over the end of the line.
+    fn word(&mut self, word: Vec<Piece>, space: Option<(Style, f32)>) {
+        let width: f32 = word.iter().map(|piece| piece.width).sum();
+        if self.x > 0.0 && self.x + width > self.width {
+            self.end_line();
+        }
+        for piece in word {
+            if self.x + piece.width > self.width {
+                self.broken(&piece);
+            } else {
+                self.set(piece.style, piece.size, &piece.text, piece.width);
+            }
+        }
+        if let Some((style, size)) = space {
+            let width = self.faces.advance(style, size, ' ');
+            self.set(style, size, " ", width);
+        }
+    }
+
+    /// Sets a piece that is wider than the line, in parts of about the same length.
+    fn broken(&mut self, piece: &Piece) {
+        let mut parts = 1.0_f32;
+        while piece.width / parts > self.width - self.x.min(self.width / 2.0) {
+            parts += 1.0;
+        }
+        let aim = piece.width / parts;
+        let mut part = String::new();
+        let mut set = 0.0;
+        for c in piece.text.chars() {
+            let advance = self.faces.advance(piece.style, piece.size, c);
+            let full = self.x + set + advance > self.width;
+            // A hair over the aim is the rounding of sums.
+            if !part.is_empty() && (full || set + advance > aim + advance / 2.0) {
+                self.set(piece.style, piece.size, &std::mem::take(&mut part), set);
+                self.end_line();
+                set = 0.0;
+            }
+            part.push(c);
+            set += advance;
+        }
+        self.set(piece.style, piece.size, &part, set);
+    }
+
+    fn set(&mut self, style: Style, size: f32, text: &str, width: f32) {
+        match self.line.last_mut() {
+            Some(last) if last.style == style && last.size.total_cmp(&size).is_eq() => last.text += text,
+            _ => self.line.push(Span { style, size, x: self.x, text: text.to_owned() }),
+        }
+        self.x += width;
+    }
+
+    fn end_line(&mut self) {
+        self.x = 0.0;
+        if !self.line.is_empty() {
+            self.lines.push(std::mem::take(&mut self.line));
+        }
+    }
+}
