@@ -3,12 +3,12 @@
 #
 #     tests/tools/interop.sh DIR         DIR as `ambit demo --dir DIR` leaves it
 #
-# sha256sum and bagit.py check the bag; ssh-keygen every signature; age, unzip,
+# sha256sum and bagit.py check the bag; ssh-keygen and openssl the signatures; age, unzip,
 # 7z, Python's zipfile and gzip open every part; libewf, sfdisk, sleuthkit,
 # e2fsprogs and ntfs-3g compare the medium, its partitions and its volumes with
-# what the package says of them; recompute.py, written from the specification,
-# makes every commitment again. Each check prints a line. All are
-# run; the failed ones are listed at the end, and the exit code is then 1.
+# what the package says of them; tests/replay/replay.py, written from the
+# specification, decides every item and makes every commitment again. Each check
+# prints a line. All are run; the failed ones are listed at the end, and the exit code is then 1.
 #
 # Parts are decrypted into a temporary folder, which is removed. That is for
 # demonstrations: the medium of a real case never lies about in clear.
@@ -36,7 +36,9 @@ main() {
     signatures
     parts
     ledger_signatures
-    run "recompute.py: every commitment made again" with_log_key "$tools/recompute.py" "$package" "$scratch"/ledger-*.jsonl "$scratch"/*.manifest.jsonl
+    run "replay.py: every item decided, every commitment made again" \
+        "$tools/../replay/replay.py" "$package" "$scratch"/ledger-*.jsonl "$scratch"/*.manifest.jsonl --log-key "$(public_key log)"
+    checkpoint
     medium
     objects
     items
@@ -91,8 +93,6 @@ bag() {
 public_key() {
     if [ -f "$demo/keys/$1.pub" ]; then cut -d' ' -f1,2 "$demo/keys/$1.pub"; else ssh-keygen -y -P '' -f "$demo/keys/$1"; fi
 }
-
-with_log_key() { AMBIT_LOG_KEY=$(public_key log) "$@"; }
 
 # signature WHAT SIGNERS PRINCIPAL NAMESPACE SIG FILE
 signature() {
@@ -207,6 +207,21 @@ ledger_signatures() {
         run_key_signers
         signature "ledger ${ledger##*/}" "$scratch/run_signers" run ambit/manifest/v1 "$ledger.sig" "$ledger.signed"
     done
+}
+
+# ---------------------------------------------------------------- checkpoint
+
+# The log's head is three lines of text, signed by the log's key alone: RFC 8032 as OpenSSL has it (key: RFC 8410).
+checkpoint() {
+    local file
+    file=$(find "$package/custody" -name checkpoint | sort | tail -n1)
+    { printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'; public_key log | cut -d' ' -f2 | base64 -d | tail -c 32; } >"$scratch/log.der"
+    head -n3 "$file" >"$scratch/note"
+    tail -n1 "$file" | cut -d' ' -f3 | base64 -d | tail -c 64 >"$scratch/note.sig"
+    note_holds() { openssl pkeyutl -verify -pubin -keyform DER -inkey "$scratch/log.der" -rawin -in "$1" -sigfile "$scratch/note.sig"; }
+    accepts "openssl: ${file#"$package"/}, by the log's key" note_holds "$scratch/note"
+    { cat "$scratch/note"; echo; } >"$scratch/changed"
+    refuses "openssl: ${file#"$package"/}, not over changed bytes" note_holds "$scratch/changed"
 }
 
 # ------------------------------------------------------------------- medium

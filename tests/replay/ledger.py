@@ -1,0 +1,383 @@
+"""The replay: docs/spec/record.md, "What must agree within a record" and "Replay".
+
+    replay = Replay(policy, package, findings)
+    for part in parts: replay.part(name, data)
+    replay.finish()
+
+A finding names an item by its control number, or by the part and the line in it; never by a name from the medium.
+"""
+
+import collections
+import re
+
+import decide
+import globs
+import names
+from commitments import inventory_line, tree_root
+from facts import FactError, fields, need, read_facts, strict
+from magic import TYPES
+from policy import LOOKS
+from signatures import sshsig_holds, unbase64
+
+LINE = re.compile(r"((?:captured|left|listed|(?:held|listed):[a-z0-9][a-z0-9_-]{0,63})) [0-9a-f]{64}")
+OUTCOME = re.compile(r"captured|left|listed|(?:held|listed):[a-z0-9][a-z0-9_-]{0,63}")
+CONTROL = re.compile(r"([A-Z0-9][A-Z0-9-]{0,15})-(C|L|H[1-9][0-9]*)-(\d{7}|[1-9]\d{7,18})")
+RANGE = re.compile(r"(.+)/bytes:(\d{1,19})-(\d{1,19})")
+LOCATOR = re.compile(r"[!-~]{1,512}")
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+TIERS = ("excluded", "out-of-scope", "undetermined", "held", "withheld", "withheld-and-held", "included")
+FIELDS = ("id", "locator", "facts", "trits", "decision", "object")
+
+
+class Unfinished(Exception):
+    """Why there is no answer."""
+
+
+class Findings:
+    """Differences, in the order in which they are found."""
+
+    def __init__(self):
+        self.all = []
+
+    def add(self, kind, item, detail):
+        self.all.append({"kind": kind, "item": item, "detail": detail})
+
+
+class Replay:
+    """All ledger parts of a package, held against its policy, its inventory and its statement."""
+
+    def __init__(self, policy, acquisition, inventory, interrupted, findings):
+        self.policy = policy
+        self.interrupted = interrupted
+        self.acquisition = acquisition
+        self.found = findings
+        self.lines = inventory
+        self.line_set = set(inventory)
+        self.used = set()
+        self.seen = {"id": set(), "locator": set(), "control number": set()}
+        self.parts = set()
+        self.records = self.decided = self.bytes = 0
+        self.walks = tuple(walk["volume"] + "/" for walk in acquisition["walk"])
+        self.ranges = collections.defaultdict(list)
+        self.tiers, self.rules, self.looks = (collections.Counter() for _ in range(3))
+        self.files = {part["file"].removeprefix("data/").split(".")[0]: entry["set"]
+                      for entry in acquisition["sets"] for part in entry["parts"]}
+
+    # ------------------------------------------------------------- parts
+
+    def part(self, name, data):
+        """One decrypted part: its first row, its records, its signature."""
+        rows = data.split(b"\n")
+        if rows.pop() != b"" or len(rows) < 2:
+            raise Unfinished(f"{name}: not rows that each end in LF")
+        try:
+            head, last = strict(rows[0]), strict(rows[-1])
+            fields(head, "format", "origin", "package", "medium", "policy", "part", "batch", "k", "run_key")
+            fields(last, "signature")
+            key = unbase64(head["k"])
+        except (FactError, ValueError, TypeError) as error:
+            raise Unfinished(f"{name}: {error}") from error
+        stated = self.acquisition
+        ours = [(part["number"], part["batch"]) for entry in stated["sets"] if entry["set"] == "ledger" for part in entry["parts"]]
+        bound = (head["format"] == "ambit/ledger/1" and head["medium"] == stated["medium"]["label"] and len(key) == 32
+                 and all(head[field] == stated[field] for field in ("origin", "package", "policy", "run_key")))
+        if not bound or (head["part"], head["batch"]) not in ours or head["part"] in self.parts:
+            raise Unfinished(f"{name}: the first row is not that of a ledger part of this package, or a part is given twice")
+        self.parts.add(head["part"])
+        signed = data[: len(data) - len(rows[-1]) - 1]
+        if not sshsig_holds(last["signature"], "ambit/manifest/v1", stated["run_key"], signed):
+            raise Unfinished(f"{name}: the last row is not a signature by the run key over the rows before it")
+        for number, row in enumerate(rows[1:-1], 2):
+            self.record(f"{name} line {number}", key, row)
+
+    def record(self, place, key, line):
+        try:
+            row = strict(line)
+            fields(row, *FIELDS)
+            need(isinstance(row["facts"], list) and all(isinstance(text, str) for text in row["facts"]))
+            need(all(isinstance(row[field], str) for field in FIELDS if field != "facts"))
+            item_id = unbase64(row["id"])
+            need(len(item_id) == 16)
+        except (FactError, ValueError) as error:
+            raise Unfinished(f"{place}: not a record: {error}") from error
+        self.records += 1
+        try:
+            decision = read_decision(strict(row["decision"]))
+        except FactError:
+            self.found.add("fact", place, "the decision is not as specified")
+            return
+        item = decision["control"] or place
+        self.ticked_off(item, row, item_id, decision, key)
+        if not LOCATOR.fullmatch(row["locator"]) or row["locator"] == "-":
+            self.found.add("fact", item, "the locator is not as specified")
+        if decision["policy"] != self.policy.id:
+            self.found.add("policy", item, f"decided under {decision['policy']}; the policy is {self.policy.id}")
+        self.tiers[decision["tier"]] += 1
+        self.rules.update(decision["rules"])
+        self.looks.update(decision["looks"])
+        if decision["outcome"] == "left" and self.policy.record_left == "counts":
+            self.found.add("extra", item, "a record of an item that was left, of which the policy keeps none")
+        try:
+            facts = read_facts(row["facts"])
+            if facts.type is not None and facts.type["name"] not in TYPES:
+                raise FactError("a type that magic/1 does not have")
+        except FactError as error:
+            self.found.add("fact", item, str(error))
+            return
+        self.agrees(item, facts, decision, row["object"])
+        self.walked(item, facts)
+        self.placed(item, row["locator"], facts)
+        self.decided_again(item, facts, decision, row["trits"])
+
+    def ticked_off(self, item, row, item_id, decision, key):
+        """No two records have one id, locator or control number; each has its line, and no other has it."""
+        given = {"id": item_id, "locator": row["locator"], "control number": decision["control"]}
+        twice = [what for what, value in given.items() if value is not None and value in self.seen[what]]
+        for what, value in given.items():
+            self.seen[what].add(value)
+        line = inventory_line(key, item_id, row, decision["outcome"])
+        if line in self.used and "id" not in twice:
+            twice.append("line")
+        if twice:
+            self.found.add("duplicate", item, "another record has this " + " and this ".join(twice))
+        if line not in self.line_set:
+            self.found.add("extra", item, "its line is not in the inventory")
+        self.used.add(line)
+
+    # ------------------------------------------------- within one record
+
+    def agrees(self, item, facts, decision, stated_object):
+        """What must agree within a record, by its numbers there."""
+        if facts.looks != decision["looks"]:
+            self.found.add("look", item, f"facts of {said(facts.looks)}; the decision of {said(decision['looks'])}")
+        if (decision["control"] is None) != (decision["outcome"] == "left"):
+            self.found.add("fact", item, "a control number is given exactly where the item was not left")
+        elif decision["control"] is not None and decision["control"].rpartition("-")[0] != self.series(decision["outcome"]):
+            self.found.add("fact", item, f"the control number is not of the series {self.series(decision['outcome'])}")
+        kept = decision["outcome"].startswith(("captured", "held"))
+        if stated_object == "-":
+            if kept and facts.has_content():
+                self.found.add("missing", item, f"{decision['outcome']}, and no object")
+        elif not kept:
+            self.found.add("extra", item, f"{decision['outcome']}, and an object")
+        elif not facts.has_content():
+            self.found.add("fact", item, f"an object of a kind without content, {facts.kind}")
+        else:
+            self.object(item, facts, decision["outcome"], stated_object)
+        self.looked(item, facts)
+
+    def series(self, outcome):
+        compartments = list(self.policy.compartments)
+        label = label_of(self.acquisition["medium"]["label"])
+        if outcome == "captured":
+            return f"{label}-C"
+        if outcome.startswith("held:"):
+            name = outcome.removeprefix("held:")
+            return f"{label}-H{compartments.index(name) + 1 if name in compartments else 0}"
+        return f"{label}-L"
+
+    def object(self, item, facts, outcome, text):
+        try:
+            found = read_object(strict(text))
+        except FactError:
+            self.found.add("fact", item, "the object is not as specified")
+            return
+        self.bytes += found["size"]
+        if self.files.get(found["part"]) != outcome:
+            self.found.add("fact", item, f"the part {found['part']} is not one of the set {outcome} of this package")
+        if facts.size is not None and found["size"] != facts.size:
+            self.found.add("fact", item, f"the object has {found['size']} bytes, the item {facts.size}")
+        elif found["read"] == "complete" and facts.hash is not None and found["sha256"] != facts.hash["sha256"]:
+            self.found.add("fact", item, "the digest of the object is not that of the item")
+
+    def looked(self, item, facts):
+        """Every look left its facts or a failure, and no facts are of a look that was not taken."""
+        given = {"type": facts.type is not None, "hash": facts.hash is not None, "content": bool(facts.keywords)}
+        for look in LOOKS:
+            if look not in facts.looks and (given.get(look) or facts.failed(look)):
+                self.found.add("look", item, f"facts of the look {look}, which is not recorded as taken")
+        if not facts.has_content():
+            if any(given.values()):
+                self.found.add("fact", item, f"facts of content, of a kind {facts.kind}")
+            return
+        for look in facts.looks[1:]:
+            if look == "content":
+                given[look] = [fact["list"] for fact in facts.keywords] == self.policy.keyword_lists
+            if not given[look] and not facts.failed(look):
+                self.found.add("fact", item, f"the look {look} was taken, and left neither its facts nor a failure")
+
+    def walked(self, item, facts):
+        """What the policy says of the walk."""
+        policy = self.policy
+        if facts.kind == "stream" and not policy.streams:
+            self.found.add("look", item, "a stream; target.streams is false")
+        if facts.kind == "deleted" and policy.deleted == "never":
+            self.found.add("look", item, "a deleted entry; target.deleted is never")
+        if (facts.kind == "volume") != (self.acquisition["extent"] == "volumes"):
+            self.found.add("look", item, f"a kind {facts.kind}, in a record of {self.acquisition['extent']}; target.unread_volumes")
+        if policy.closed:
+            fold = decide.folds(policy, facts)
+            for raw in facts.names:
+                path = names.folded(names.symbols(raw)) if fold else names.symbols(raw)
+                if any(glob.matches(folder, fold) for folder in folders(path) for glob in policy.closed):
+                    self.found.add("look", item, "below a folder that target.closed closes")
+                    break
+
+    def placed(self, item, locator, facts):
+        """The locator is of a volume that was walked; a range of a volume is as long as it says."""
+        if not locator.startswith(self.walks):
+            self.found.add("extra", item, "the locator is of no volume that was walked")
+        if facts.kind == "volume":
+            place, start, end = RANGE.fullmatch(locator).groups() if RANGE.fullmatch(locator) else ("", "0", "0")
+            self.ranges[place].append((int(start), int(end)))
+            if facts.size != int(end) - int(start):
+                self.found.add("fact", item, f"a range of {int(end) - int(start)} bytes, and a size of {facts.size}")
+
+    def whole(self):
+        """Where volumes are preserved, each layer of which no file is read is there from its first byte to its last."""
+        if self.acquisition["extent"] != "volumes":
+            return
+        layers = {layer["place"] or "medium": layer["length"] for layer in self.acquisition["layers"]
+                  if layer["state"] in ("unread", "blank", "unknown") and layer["length"] is not None}
+        for place in sorted(set(self.ranges) - set(layers)):
+            self.found.add("extra", place, "ranges of no such layer")
+        for place, length in layers.items():
+            ranges = sorted(self.ranges[place])
+            ends = [0, *(end for _, end in ranges)]
+            if [start for start, _ in ranges] != ends[:-1] or ends[-1] != length:
+                self.found.add("missing", place, f"its ranges do not go from byte 0 to {length}, each once; target.unread_volumes")
+
+    def known_by_file_system(self):
+        """Where the policy knows the medium by `fsuuid` alone, no other volume was walked."""
+        stated = self.acquisition
+        media = [ids for label, ids in self.policy.media if label == stated["medium"]["label"]]
+        alone = media and all(set(ids) == {"fsuuid"} for ids in media)
+        if not alone or not stated["layers"] or any(each["what"].startswith("other medium: ") for each in stated["departures"]):
+            return
+        named = {ids["fsuuid"] for ids in media}
+        for walk in stated["walk"]:
+            if not named & {each["value"] for each in walk["ids"] if each["kind"] == "fsuuid"}:
+                self.found.add("look", walk["volume"], "a volume whose fsuuid the policy does not name; target.media")
+
+    # ------------------------------------------------------ decide again
+
+    def decided_again(self, item, facts, decision, trits_text):
+        recorded = read_trits(trits_text)
+        if recorded is None:
+            self.found.add("trits", item, "the trits are not as specified")
+        try:
+            computed = decide.decide(self.policy, facts, facts.looks)
+        except decide.NeedsLook as needed:
+            self.found.add("look", item, f"looked: {said(facts.looks)}; the decision needs the look {needed.look}, which was not taken")
+            return
+        self.decided += 1
+        if recorded is not None and recorded != computed.trits:
+            self.found.add("trits", item, f"recorded {said(recorded)}; computed {said(computed.trits)}")
+        stated = (decision["outcome"], decision["tier"], decision["rules"])
+        if stated != computed[:3]:
+            self.found.add("outcome", item, f"recorded {words(*stated)}; computed {words(*computed[:3])}")
+        if decision["looks"] == facts.looks != computed.looks:
+            self.found.add("look", item, f"looked: {said(facts.looks)}; the decision needs {said(computed.looks)}")
+
+    # ------------------------------------------------------------- totals
+
+    def finish(self):
+        """What is known when every part was read: lines without a record, and the counts."""
+        acquisition, found = self.acquisition, self.found
+        stated = [part["number"] for entry in acquisition["sets"] if entry["set"] == "ledger" for part in entry["parts"]]
+        if self.parts != set(stated):
+            raise Unfinished(f"ledger parts given: {sorted(self.parts)}; stated: {sorted(stated)}")
+        unrecorded = [line for line in self.lines if line not in self.used]
+        if acquisition["record_left"] == "counts":
+            more = sum(line.startswith("left ") for line in unrecorded)
+            unrecorded = [line for line in unrecorded if not line.startswith("left ")]
+        else:
+            more = 0
+        self.known_by_file_system()
+        if not self.interrupted:
+            self.whole()
+        for line in unrecorded:
+            found.add("missing", line, "the ledger has no record of this line")
+        inventory = acquisition["inventory"]
+        counts = collections.Counter(line.split(" ")[0] for line in self.lines)
+        root = "sha256:" + tree_root([line.encode() for line in self.lines]).hex()
+        for what, stated, computed in [("lines", inventory["lines"], len(self.lines)), ("root", inventory["root"], root),
+                                       *both("outcome", inventory["counts"], counts)]:
+            if stated != computed:
+                found.add("count", what, f"stated {stated}; computed {computed}")
+        for what, stated, computed in [*both("tier", acquisition["tier_counts"], self.tiers), *both("rule", acquisition["rule_counts"], self.rules),
+                                       *both("look", acquisition["looks"], self.looks)]:
+            if not computed <= stated <= computed + more:
+                found.add("count", what, f"stated {stated}; computed {computed}" + (f", and at most {more} more" if more else ""))
+        for what, computed in [("items", len(self.lines)), ("bytes", self.bytes)]:
+            if self.policy.limits[what] is not None and computed > self.policy.limits[what]:
+                found.add("count", "limits", f"{computed} {what}; limits.{what} is {self.policy.limits[what]}")
+
+
+# ----------------------------------------------------------------- values
+
+
+def read_decision(value):
+    fields(value, "outcome", "tier", "rules", "looks", "control", "policy")
+    need(isinstance(value["outcome"], str) and OUTCOME.fullmatch(value["outcome"]) and value["tier"] in TIERS)
+    need(isinstance(value["rules"], list) and all(isinstance(rule, str) for rule in value["rules"]))
+    need(isinstance(value["looks"], list) and value["looks"] == [look for look in LOOKS if look in value["looks"]])
+    need(value["control"] is None or isinstance(value["control"], str) and CONTROL.fullmatch(value["control"])
+         and not value["control"].endswith("-0000000"))
+    need(isinstance(value["policy"], str) and DIGEST.fullmatch(value["policy"]))
+    return value
+
+
+def read_object(value):
+    fields(value, "sha256", "size", "part", "read", "unreadable")
+    need(isinstance(value["sha256"], str) and DIGEST.fullmatch(value["sha256"]))
+    need(type(value["size"]) is int and value["size"] >= 0 and isinstance(value["part"], str) and isinstance(value["unreadable"], list))
+    end = -1
+    for each in value["unreadable"]:
+        need(isinstance(each, list) and len(each) == 2 and all(type(number) is int for number in each))
+        need(end < each[0] < each[1] <= value["size"])
+        end = each[1]
+    need(value["read"] == ("partial" if value["unreadable"] else "complete"))
+    return value
+
+
+def read_trits(text):
+    """The rows of trits; None where the value is not as specified."""
+    try:
+        rows = strict(text)
+    except FactError:
+        return None
+    good = isinstance(rows, list) and rows and all(isinstance(row, str) and re.fullmatch("[TFU]+", row) for row in rows)
+    return rows if good and len({len(row) for row in rows}) == 1 else None
+
+
+def read_inventory(data):
+    """The lines of `inventory.txt`."""
+    lines = data.decode("ascii", "replace").split("\n")
+    if lines.pop() != "" or not all(LINE.fullmatch(line) for line in lines) or lines != sorted(set(lines)):
+        raise Unfinished("meta/inventory.txt: not lines of the grammar, sorted, none twice")
+    return lines
+
+
+def label_of(label):
+    kept = re.sub("[^A-Z0-9-]", "", label.upper()).lstrip("-")[:16]
+    return kept or "MEDIUM"
+
+
+def folders(path):
+    """The folders above a path, without the root."""
+    segments = globs.split(path)
+    return ["/" + "/".join(segments[:end]) for end in range(1, len(segments))]
+
+
+def both(what, stated, computed):
+    """Each word that either side has, with the number on both."""
+    return [(f"{what} {word}", stated.get(word, 0), computed.get(word, 0)) for word in sorted({*stated, *computed})]
+
+
+def words(outcome, tier, rules):
+    return f"{outcome} ({tier}{' by ' + said(rules) if rules else ''})"
+
+
+def said(texts):
+    return ", ".join(texts)

@@ -1,0 +1,389 @@
+"""The scoping policy: docs/spec/policy.md, from the files of a bundle to rules over atoms.
+
+    policy = Policy({"policy.toml": b"...", "known.txt": b"..."})
+    policy.id                "sha256:8234..."
+    policy.atoms             [Atom("listed", "hash_in"), Atom("listed", "kind"), ...]
+    policy.rules[0]          Rule(id="I-1", effect="include", any=[0], all=[], unless=[], to=None)
+
+Every field and reference that the page does not have is refused: a policy that is only half understood is not replayed.
+What is for people alone (texts without invisible characters, the checksums of recipients, the rendering, the lints) is
+not checked here.
+"""
+
+import collections
+import datetime
+import hashlib
+import re
+import tomllib
+
+from globs import Glob
+from names import normalised, folded
+
+SCHEMA = "scope-policy/1"
+ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+FILE = re.compile(r"[a-z0-9._-]{1,100}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))")
+OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
+HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d) [+-]\d\d:\d\d")
+LOOKS = ("metadata", "type", "hash", "content")
+KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "other")
+STAMPS = ("modified", "accessed", "changed", "created", "message_date")
+# The fields of a selector in schema order, and the look that each waits for.
+FIELDS = {
+    "path": "metadata", "name": "metadata", "ext": "metadata", "kind": "metadata", "type": "type", "type_mismatch": "type",
+    "size": "metadata", "time": "metadata", "owner": "metadata", "hash_in": "hash", "encrypted": "type",
+    "keywords": "content", "volume": "metadata",
+}
+# The compartment that `target.unread_volumes = "preserve"` makes, after those of the file.
+UNREAD_VOLUMES = "unread-volumes"
+
+Atom = collections.namedtuple("Atom", "selector field value")
+Rule = collections.namedtuple("Rule", "id effect any all unless to")
+Custodian = collections.namedtuple("Custodian", "uid sid")
+Time = collections.namedtuple("Time", "of start until mode")
+Keywords = collections.namedtuple("Keywords", "list terms at_least")
+
+
+class PolicyError(ValueError):
+    """Why a policy is not one, and in which field."""
+
+
+class Policy:
+    """A policy that was read."""
+
+    def __init__(self, files):
+        self.id = bundle_id(files)
+        self.files = files
+        top = Table("policy", tomllib.loads(files["policy.toml"].decode("utf-8")))
+        if top.text("schema") != SCHEMA:
+            raise PolicyError("schema: not " + SCHEMA)
+        for name in ("id", "title"):
+            top.text(name)
+        top.number("version", 1)
+        top.text("supersedes", required=False, form=re.compile("sha256:" + DIGEST.pattern))
+        self.authority(top.table("authority"))
+        recipients = top.table("recipients")
+        self.recipients = {name: recipients.texts(name, form=RECIPIENT) for name in ("case", "auditor", "court")}
+        self.recipients["captured_also"] = recipients.texts("captured_also", required=False, form=RECIPIENT)
+        recipients.done()
+        record = top.table("record")
+        self.record_left = record.one_of("left", ("facts", "counts"))
+        for name in ("holder", "basis", "until"):
+            record.text(name)
+        record.done()
+        self.target(top.table("target"))
+        limits = top.table("limits", required=False)
+        self.limits = {name: limits.number(name, 1, required=False) for name in ("items", "bytes")}
+        limits.done()
+        self.windows = top.tables("window", window)
+        self.custodians = top.tables("custodian", custodian)
+        self.read_files = {"policy.toml"}
+        self.lists = top.tables("list", self.list)
+        if set(files) != self.read_files:
+            raise PolicyError("a file of the bundle that no list names")
+        # The look `content` leaves one fact for each of these, in this order.
+        self.keyword_lists = [name for name, (kind, _) in self.lists.items() if kind == "keywords"]
+        self.compartments = self.read_compartments(top)
+        self.defaults(top.table("defaults"))
+        self.selectors(top)
+        self.rules = [self.rule(table) for table in top.array("rule")]
+        if len({rule.id for rule in self.rules}) != len(self.rules):
+            raise PolicyError("rule: an id twice")
+        top.done()
+
+    def authority(self, table):
+        for name in ("court", "docket", "instrument"):
+            table.text(name)
+        for name in ("legal_basis", "particulars"):
+            table.texts(name)
+        table.texts("conditions", required=False)
+        issued, execute_by, review_by = (nanoseconds(table.text(name)) for name in ("issued", "execute_by", "review_by"))
+        if not issued < execute_by or not issued < review_by:
+            raise PolicyError("authority: a deadline before the order")
+        hours = table.text("hours")
+        if hours != "any" and not HOURS.fullmatch(hours):
+            raise PolicyError("authority.hours")
+        table.done()
+
+    def target(self, table):
+        self.media = []
+        for medium in table.array("media"):
+            label = medium.text("label")
+            ids = {name: medium.text(name, required=False) for name in ("serial", "wwn", "gpt", "fsuuid", "asset_tag", "image_sha256")}
+            self.media.append((label, {name: value for name, value in ids.items() if value is not None}))
+            medium.done()
+        self.inspect = set(table.texts("inspect", choices=LOOKS))
+        if "metadata" not in self.inspect:
+            raise PolicyError("target.inspect: no metadata")
+        table.flag("live", False)
+        self.streams = table.flag("streams", True)
+        self.deleted = table.one_of("deleted", ("never", "catalogue"), "never")
+        self.unread_volumes = table.one_of("unread_volumes", ("name", "preserve"), "name")
+        self.closed = [Glob(text, "path") for text in table.texts("closed", required=False)]
+        for name in ("unallocated", "slack", "snapshots"):
+            table.one_of(name, ("never",), "never")
+        table.done()
+
+    def list(self, name, table):
+        kind = table.one_of("kind", ("sha256", "keywords"))
+        table.text("label")
+        table.flag("restricted", False)
+        file = table.text("file", required=False, form=FILE)
+        if file is None:
+            items = table.texts("items")
+        else:
+            data = self.files.get(file, b"")
+            if table.text("sha256", form=DIGEST) != hashlib.sha256(data).hexdigest():
+                raise PolicyError(f"list.{name}: the file is not there, or another")
+            items = data.decode("utf-8").removesuffix("\n").split("\n")
+            self.read_files.add(file)
+        if len(set(items)) != len(items) or "" in items or any(kind == "sha256" and not DIGEST.fullmatch(item) for item in items):
+            raise PolicyError(f"list.{name}: items")
+        table.done()
+        return kind, items
+
+    def read_compartments(self, top):
+        """The compartments and their recipients, in order."""
+        compartments = {}
+        for table in top.array("compartment", required=False):
+            name = table.text("id", form=ID)
+            if name in compartments or name == UNREAD_VOLUMES:
+                raise PolicyError("compartment.id: taken")
+            for field in ("label", "release"):
+                table.text(field)
+            compartments[name] = table.texts("recipients", form=RECIPIENT)
+            table.done()
+        if self.unread_volumes == "preserve":
+            compartments[UNREAD_VOLUMES] = self.recipients["court"]
+        return compartments
+
+    def defaults(self, table):
+        unknown = table.text("unknown")
+        self.unknown = None if unknown == "left" else self.compartment(unknown.removeprefix("hold:"))
+        if self.unknown is not None and not unknown.startswith("hold:"):
+            raise PolicyError("defaults.unknown")
+        self.path_case = table.one_of("path_case", ("as-volume", "sensitive", "insensitive"))
+        zoneless = table.text("zoneless_times", required=False, form=OFFSET)
+        self.zoneless = None if zoneless is None else offset_seconds(*OFFSET.fullmatch(zoneless).groups()) * 10**9
+        self.not_searchable = table.one_of("not_searchable", ("unknown", "no-hit"), "unknown")
+        table.done()
+
+    def compartment(self, name):
+        if name not in self.compartments:
+            raise PolicyError(f"no compartment {name}")
+        return name
+
+    def selectors(self, top):
+        """Selectors by id bytewise, and their atoms: fields in schema order."""
+        given = top.tables("selector", self.selector)
+        self.selector_ids = sorted(given, key=str.encode)
+        self.atoms = []
+        self.selector_atoms = []
+        for number, name in enumerate(self.selector_ids):
+            own = range(len(self.atoms), len(self.atoms) + len(given[name]))
+            self.atoms += [Atom(number, field, given[name][field]) for field in FIELDS if field in given[name]]
+            self.selector_atoms.append(list(own))
+
+    def selector(self, name, table):
+        table.text("label")
+        values = {field: getattr(self, "read_" + field)(table, field) for field in FIELDS if field in table.left}
+        if not values:
+            raise PolicyError(f"selector.{name}: no condition")
+        table.done()
+        return values
+
+    def read_path(self, table, field):
+        return [Glob(text, "path") for text in table.texts(field)]
+
+    def read_name(self, table, field):
+        return [Glob(text, "name") for text in table.texts(field)]
+
+    def read_ext(self, table, field):
+        return {folded(normalised(text)) for text in table.texts(field, form=re.compile(r"[^./*?\[]+"))}
+
+    def read_kind(self, table, field):
+        return set(table.texts(field, choices=KINDS))
+
+    def read_type(self, table, field):
+        return set(table.texts(field))
+
+    read_volume = read_type
+
+    def read_type_mismatch(self, table, field):
+        return table.flag(field)
+
+    read_encrypted = read_type_mismatch
+
+    def read_size(self, table, field):
+        table = table.table(field)
+        low, high = (table.number(name, 0, required=False) for name in ("min", "max"))
+        table.done()
+        if low is None and high is None:
+            raise PolicyError("size: neither min nor max")
+        return (low or 0, float("inf") if high is None else high)
+
+    def read_time(self, table, field):
+        table = table.table(field)
+        of = set(table.texts("of", choices=STAMPS))
+        start, until = self.reference(self.windows, "window", table.text("within"))
+        mode = table.one_of("mode", ("any", "all"), "any")
+        table.done()
+        return Time(of, start, until, mode)
+
+    def read_owner(self, table, field):
+        return [self.reference(self.custodians, "custodian", name) for name in table.texts(field)]
+
+    def read_hash_in(self, table, field):
+        return [set(self.listed(name, "sha256")) for name in table.texts(field)]
+
+    def read_keywords(self, table, field):
+        table = table.table(field)
+        name = table.text("list")
+        terms = len(self.listed(name, "keywords"))
+        at_least = table.number("at_least", 1, required=False)
+        table.done()
+        return Keywords(name, terms, 1 if at_least is None else at_least)
+
+    def listed(self, name, kind):
+        found, items = self.reference(self.lists, "list", name)
+        if found != kind:
+            raise PolicyError(f"list.{name}: of another kind")
+        return items
+
+    def reference(self, table, what, name):
+        if name not in table:
+            raise PolicyError(f"no {what} {name}")
+        return table[name]
+
+    def rule(self, table):
+        name = table.text("id", form=RULE_ID)
+        effect = table.one_of("effect", ("include", "exclude", "withhold", "hold"))
+        for field in ("text", "basis"):
+            table.text(field)
+        fields = [table.texts(field, required=False) for field in ("any", "all", "unless")]
+        any_of, all_of, unless = ([self.reference(self.numbers(), "selector", name) for name in given] for given in fields)
+        if not any_of and not all_of:
+            raise PolicyError(f"rule {name}: neither any nor all")
+        to = self.compartment(table.text("to")) if effect == "hold" else None
+        if effect in ("hold", "withhold"):
+            table.text("ground", required=False)
+        table.done()
+        return Rule(name, effect, any_of, all_of, unless, to)
+
+    def numbers(self):
+        return {name: number for number, name in enumerate(self.selector_ids)}
+
+
+class Table:
+    """A table of TOML, whose fields are taken one by one; what is left at the end is an error."""
+
+    def __init__(self, place, values):
+        if not isinstance(values, dict):
+            raise PolicyError(f"{place}: not a table")
+        self.place = place
+        self.left = dict(values)
+
+    def done(self):
+        if self.left:
+            raise PolicyError(f"{self.place}: unknown field {min(self.left)}")
+
+    def take(self, name, required, is_value):
+        if name not in self.left and not required:
+            return None
+        value = self.left.pop(name, None)
+        if not is_value(value):
+            raise PolicyError(f"{self.place}.{name}")
+        return value
+
+    def text(self, name, required=True, form=re.compile(r"[^\0-\x1f]+")):
+        return self.take(name, required, lambda value: isinstance(value, str) and form.fullmatch(value))
+
+    def texts(self, name, required=True, form=re.compile(r"[^\0]+"), choices=None):
+        def is_list(value):
+            return (isinstance(value, list) and value and all(isinstance(each, str) and form.fullmatch(each) for each in value)
+                    and len(set(value)) == len(value) and (choices is None or set(value) <= set(choices)))
+
+        return self.take(name, required, is_list) or []
+
+    def number(self, name, least, required=True):
+        return self.take(name, required, lambda value: type(value) is int and least <= value < 2**53)
+
+    def numbers(self, name):
+        return self.take(name, False, lambda value: isinstance(value, list) and value and all(type(each) is int for each in value)) or []
+
+    def flag(self, name, default=None):
+        value = self.take(name, default is None, lambda value: isinstance(value, bool))
+        return default if value is None else value
+
+    def one_of(self, name, choices, default=None):
+        value = self.take(name, default is None, lambda value: value in choices)
+        return default if value is None else value
+
+    def table(self, name, required=True):
+        if name not in self.left and not required:
+            return Table(name, {})
+        return Table(name, self.left.pop(name, None))
+
+    def tables(self, name, read):
+        """The entries of `[name.X]`, each read by `read(id, table)`, in the order of the file."""
+        entries = Table(name, self.left.pop(name, {})).left
+        if not all(ID.fullmatch(entry) for entry in entries):
+            raise PolicyError(f"{name}: an id")
+        return {entry: read(entry, Table(f"{name}.{entry}", table)) for entry, table in entries.items()}
+
+    def array(self, name, required=True):
+        entries = self.left.pop(name, None if required else [])
+        if not isinstance(entries, list) or required and not entries:
+            raise PolicyError(name)
+        return [Table(name, entry) for entry in entries]
+
+
+def window(name, table):
+    start, until = nanoseconds(table.text("from")), nanoseconds(table.text("until"))
+    table.done()
+    if start >= until:
+        raise PolicyError(f"window.{name}: empty")
+    return start, until
+
+
+def custodian(name, table):
+    table.text("label")
+    uid, sid = set(table.numbers("uid")), set(table.texts("sid", required=False))
+    table.done()
+    if not uid and not sid:
+        raise PolicyError(f"custodian.{name}: no id")
+    return Custodian(uid, sid)
+
+
+def bundle_id(files):
+    """The policy id: SHA-256 over the digests of all files of the bundle."""
+    if "policy.toml" not in files or not all(FILE.fullmatch(name) and name.strip(".") for name in files):
+        raise PolicyError("bundle: no policy.toml, or a name that is not of the grammar")
+    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files, key=str.encode)]
+    return "sha256:" + hashlib.sha256((SCHEMA + "\n" + "".join(lines)).encode()).hexdigest()
+
+
+def offset_seconds(sign, hours, minutes):
+    if int(hours) > 23 or int(minutes) > 59:
+        raise PolicyError("an offset")
+    seconds = int(hours) * 3600 + int(minutes) * 60
+    return -seconds if sign == "-" else seconds
+
+
+def nanoseconds(text):
+    """A time of RFC 3339, with `T`, `Z` or a known offset and no leap second, in nanoseconds since 1970 UTC."""
+    found = TIME.fullmatch(text)
+    if not found or text.endswith("-00:00"):
+        raise PolicyError(f"not a time: {text}")
+    *date, fraction, sign, hours, minutes = found.groups()
+    try:
+        naive = datetime.datetime(*(int(part) for part in date))
+    except ValueError as error:
+        raise PolicyError(f"not a time: {text}") from error
+    seconds = (naive - datetime.datetime(1970, 1, 1)) // datetime.timedelta(seconds=1)
+    if sign is not None:
+        seconds -= offset_seconds(sign, hours, minutes)
+    return seconds * 10**9 + int((fraction or "").ljust(9, "0"))
