@@ -170,10 +170,7 @@ pub enum PolicyCommand {
         deny_warnings: bool,
     },
     /// Print the plain-language form of a policy: what a person approves.
-    Render {
-        /// The policy folder, or its policy.toml.
-        policy: PathBuf,
-    },
+    Render(RenderArgs),
     /// Compare a policy with a later version: who gains what, and whether the later one is narrower. Exit code 2 if it is not.
     Diff {
         /// The policy as it is: its folder, or its policy.toml.
@@ -181,8 +178,67 @@ pub enum PolicyCommand {
         /// The policy as it would be.
         after: PathBuf,
     },
+    /// Print the cover sheet of an approval: what is approved, and the eight words of the trust file.
+    Cover(CoverArgs),
     /// Approve a policy: sign its plain-language form, and put `policy.approve` on the log.
     Approve(ApproveArgs),
+}
+
+/// `ambit policy render`.
+#[derive(Args, Debug)]
+pub struct RenderArgs {
+    /// The policy folder, or its policy.toml.
+    pub policy: PathBuf,
+    /// The form. What is approved is the Markdown; the others are made from the same text and quote its digest.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// The language of the program's words; the policy's own texts stand as they were written.
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
+    pub lang: Lang,
+    /// Write to this new file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// `ambit policy cover`.
+#[derive(Args, Debug)]
+pub struct CoverArgs {
+    /// The policy folder, or its policy.toml.
+    pub policy: PathBuf,
+    /// The trust file whose words are printed.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
+    /// The form.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Sheet,
+    /// The language, also that in which the policy is read.
+    #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
+    pub lang: Lang,
+    /// Write to this new file instead of standard output.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// A form for paper.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Sheet {
+    /// One HTML page.
+    Html,
+    /// PDF/A for print.
+    #[default]
+    Pdf,
+}
+
+/// A form of the plain-language form.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum Format {
+    /// Markdown, the form that is approved.
+    #[default]
+    Md,
+    /// One HTML page, with nothing from elsewhere.
+    Html,
+    /// PDF/A for print: A4, the policy id on every page.
+    Pdf,
 }
 
 /// A language of the plain-language form.

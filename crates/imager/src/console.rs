@@ -120,6 +120,20 @@ impl<'a> Console<'a> {
         written.and_then(|()| self.out.flush()).context("standard output")
     }
 
+    /// A result that is a file: exactly its bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::result`].
+    pub(crate) fn file(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out.write_all(bytes).and_then(|()| self.out.flush()).context("standard output")
+    }
+
+    /// Whether results are JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// A line of a result that is too long to wait for.
     ///
     /// # Errors

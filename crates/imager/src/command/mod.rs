@@ -6,6 +6,7 @@ mod demo;
 mod key;
 mod medium;
 mod open;
+mod paper;
 mod plan;
 mod policy;
 mod policy_diff;
@@ -24,8 +25,9 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Policy(PolicyCommand::Check { policy, deny_warnings }) => {
             policy::check(&policy, deny_warnings, console)
         }
-        Command::Policy(PolicyCommand::Render { policy }) => policy::render(&policy, console),
         Command::Policy(PolicyCommand::Diff { before, after }) => policy_diff::diff(&before, &after, console),
+        Command::Policy(PolicyCommand::Render(args)) => paper::render(&args, console),
+        Command::Policy(PolicyCommand::Cover(args)) => paper::cover(&args, console),
         Command::Policy(PolicyCommand::Approve(args)) => policy::approve(&args, console),
         Command::Plan(args) => plan::plan(&args, console),
         Command::Capture(args) => capture::capture(&args, console),

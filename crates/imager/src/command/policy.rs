@@ -1,4 +1,4 @@
-//! `ambit policy`: check, render, approve.
+//! `ambit policy`: check, approve.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use evidence::acquisition::MediumId;
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
 use evidence::trust::{Step, Trust};
-use scope::{Digest, Lint, lint};
+use scope::{Digest, Language, Lint, lint};
 use serde_json::json;
 
 use crate::cli::ApproveArgs;
@@ -57,13 +57,6 @@ fn warning(lint: &Lint) -> serde_json::Value {
     })
 }
 
-pub(super) fn render(path: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let loaded = load::policy(path)?;
-    let rendering = scope::render(&loaded.policy);
-    console.result(&json!({ "policy": loaded.policy.id(), "rendering": rendering }), &rendering)?;
-    Ok(Exit::Done)
-}
-
 pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let loaded = load::policy(&args.policy)?;
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
@@ -92,7 +85,7 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         medium_ids: ids.collect(),
         policy: policy.id(),
         rendering: Digest::of(rendering.as_bytes()),
-        renderer: scope::Language::from(args.lang).renderer().to_owned(),
+        renderer: Language::from(args.lang).renderer().to_owned(),
         instrument,
     };
     let bytes = approval.to_bytes();
