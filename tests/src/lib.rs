@@ -13,5 +13,7 @@
 )]
 
 pub mod forge;
+pub mod random;
 pub mod reading;
+pub mod second;
 pub mod story;

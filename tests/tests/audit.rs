@@ -2,8 +2,9 @@
 //!
 //! Every package here is INTACT unless a test says otherwise: seals hold, the
 //! log is whole, counts add up. The replay must find the lie by its own kind of
-//! finding; a lie that the record tells without contradiction is for the
-//! re-examination of the medium.
+//! finding, and so must the second implementation, `tests/replay/replay.py`; a
+//! lie that the record tells without contradiction is for the re-examination of
+//! the medium.
 
 #![allow(
     clippy::expect_used,
@@ -19,6 +20,7 @@
 
 use evidence::report::{Answer, Report, Status};
 use scenarios::forge::{Forge, Item, Medium, Package, digest, kinds, statuses};
+use scenarios::second;
 use scope::facts::{HashFact, Look, TypeFact};
 use scope::{Outcome, Tier};
 
@@ -32,6 +34,12 @@ fn check(package: Package, expected: &str, why: &str) -> Report {
     assert_eq!((report.followed, report.exit_code()), answer, "{}", report.text());
     let told = report.findings.iter().any(|finding| finding.detail.contains(why));
     assert!(told || expected.is_empty(), "it should say {why}\n{}", report.text());
+    // The second implementation finds the same.
+    if second::is_there() {
+        let replayed = second::replayed(&sealed);
+        let exit = if expected.is_empty() { 0 } else { 2 };
+        assert_eq!((replayed.kinds().as_str(), replayed.exit), (expected, exit), "{}", replayed.text);
+    }
     // The court has the same key.
     assert_eq!(kinds(&sealed.audit(&["court"])), expected);
     report
@@ -51,6 +59,7 @@ fn about(name: &str, lie: impl FnOnce(&mut Item)) -> Package {
 const CAPTURED: &str = "/etc/crontab";
 const HELD: &str = "/var/log/auth.log";
 const LEFT: &str = "/etc/passwd"; // looked into as deep as its hash
+const FOLDER: &str = "/opt/panel";
 const LEFT_UNSEEN: &str = "/home/bakery/Maildir/cur/9001.kc07"; // its metadata were enough
 
 #[test]
@@ -231,6 +240,16 @@ fn an_object_that_is_not_the_one_that_was_read() {
     check(shorter, "fact", "the object has 65 bytes, the item 66");
     let none = about(CAPTURED, |item| (item.object, item.content) = (None, None));
     check(none, "missing", "");
+    let of_a_folder = forged(|forge| {
+        let object = forge.item(CAPTURED).object.clone();
+        forge.item(FOLDER).object = object;
+    });
+    check(of_a_folder, "fact", "whose kind has no content");
+    let of_an_item_left = forged(|forge| {
+        let object = forge.item(CAPTURED).object.clone();
+        forge.item(LEFT).object = object;
+    });
+    check(of_an_item_left, "extra", "which the outcome left does not allow");
     let elsewhere =
         about(CAPTURED, |item| item.object.as_mut().unwrap().part = "held-neutral-0001".to_owned());
     check(elsewhere, "fact", "");

@@ -108,9 +108,10 @@ fn has_extension(name: &Name, exts: &[Vec<Symbol>]) -> bool {
 }
 
 fn mismatches(name: &Name, type_name: &str) -> bool {
-    let ext: String =
-        name.extension().unwrap_or_default().iter().filter_map(|s| char::from_u32(*s)).collect();
-    magic::mismatch(type_name, &ext)
+    // No type claims an extension in which a byte is no text.
+    let ext: Option<String> =
+        name.extension().unwrap_or_default().iter().map(|symbol| char::from_u32(*symbol)).collect();
+    ext.is_some_and(|ext| magic::mismatch(type_name, &ext))
 }
 
 /// A time that this kind of item cannot have is skipped; one that is missing is unknown.

@@ -269,6 +269,15 @@ fn a_kind_without_content_is_not_looked_into() {
 }
 
 #[test]
+fn an_extension_with_a_byte_that_is_no_text_belongs_to_no_type() {
+    let policy = include(PLAIN, "type_mismatch = true");
+    let zip = || TypeFact { name: "zip".into(), encrypted: None, examined: 4 };
+    let named = |name: &[u8]| Facts { type_fact: Some(zip()), ..file(&[name]) };
+    check(&policy, &named(b"/x.jpg"), "captured included I-1");
+    check(&policy, &named(b"/x.j\xFFpg"), "left out-of-scope");
+}
+
+#[test]
 fn no_hit_is_not_not_there() {
     let fact = |terms: &[u64], layer| KeywordFact {
         list: "k".into(),

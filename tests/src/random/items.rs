@@ -1,0 +1,131 @@
+//! Random items: the facts of every look, some of them missing, some odd.
+
+use scope::Digest;
+use scope::RawName;
+use scope::facts::{
+    CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
+};
+
+use super::{DIGITS, Dice, KEYWORDS, MOMENTS, OFFSETS, SIDS, SIZES, TYPES, UIDS, VOLUMES, globs};
+
+/// What was found of an item. It has the facts of all looks, for whoever asks for them.
+pub fn item(dice: &mut Dice) -> Facts {
+    let kind = kind(dice);
+    let names = names(dice, kind);
+    let found = u64::try_from(names.len()).expect("a few names");
+    let links = match dice.below(10) {
+        0 | 1 => None,
+        2 => Some(found + 1),
+        3 => Some(dice.number() % 4),
+        _ => Some(found),
+    };
+    let content = matches!(kind, Kind::File | Kind::Stream);
+    let case_rule = if dice.percent(50) { CaseRule::Sensitive } else { CaseRule::Insensitive };
+    let mostly = |dice: &mut Dice, of_this_kind: bool| dice.percent(if of_this_kind { 85 } else { 10 });
+    Facts {
+        volume: dice.pick(&VOLUMES).to_owned(),
+        case_rule,
+        node: "inode:12:0".to_owned(),
+        kind,
+        names,
+        links,
+        size: mostly(dice, content || kind == Kind::Deleted).then(|| dice.pick(&SIZES)),
+        allocated: None,
+        times: (0..dice.below(6)).map(|_| stamp(dice)).collect(),
+        uid: dice.percent(60).then(|| dice.pick(&UIDS)),
+        gid: dice.percent(20).then(|| dice.pick(&UIDS)),
+        sid: dice.percent(40).then(|| dice.pick(&SIDS).to_owned()),
+        mode: None,
+        link_target: None,
+        attributes: Vec::new(),
+        type_fact: mostly(dice, content).then(|| TypeFact {
+            name: dice.pick(&TYPES).to_owned(),
+            encrypted: dice.pick(&[None, Some(false), Some(true)]),
+            examined: 4096,
+        }),
+        hash: mostly(dice, content).then(|| HashFact {
+            sha256: format!("sha256:{}", dice.pick(&DIGITS).repeat(64)).parse::<Digest>().expect("a digest"),
+            md5: None,
+            sha1: None,
+        }),
+        keywords: keywords(dice),
+        failures: failures(dice),
+        looks: Look::ALL.to_vec(),
+    }
+}
+
+fn kind(dice: &mut Dice) -> Kind {
+    let others = [
+        Kind::Directory,
+        Kind::Directory,
+        Kind::Symlink,
+        Kind::Fifo,
+        Kind::Socket,
+        Kind::CharDevice,
+        Kind::BlockDevice,
+        Kind::Stream,
+        Kind::Stream,
+        Kind::Deleted,
+        Kind::Deleted,
+        Kind::Volume,
+        Kind::Other,
+    ];
+    if dice.percent(60) { Kind::File } else { dice.pick(&others) }
+}
+
+fn names(dice: &mut Dice, kind: Kind) -> Vec<RawName> {
+    let count = if kind == Kind::Volume { 0 } else { dice.pick(&[0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3]) };
+    let mut names: Vec<RawName> = (0..count).map(|_| RawName(globs::path(dice))).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// A moment at the border of a window, or next to it, as some zone writes it.
+fn stamp(dice: &mut Dice) -> Stamp {
+    let of = dice.pick(&[
+        TimeKind::Modified,
+        TimeKind::Modified,
+        TimeKind::Accessed,
+        TimeKind::Changed,
+        TimeKind::Created,
+        TimeKind::MessageDate,
+    ]);
+    let zone = dice.pick(&[Zone::Recorded, Zone::Recorded, Zone::Recorded, Zone::Assumed, Zone::None]);
+    let local = if zone == Zone::None { dice.pick(&OFFSETS).1 * 1_000_000_000 } else { 0 };
+    let ns = dice.pick(&MOMENTS).1 + dice.pick(&[-1, 0, 0, 0, 1, 86_400_000_000_000]) + local;
+    Stamp { of, from: "inode".to_owned(), ns, zone }
+}
+
+/// Mostly one fact for each list that a policy may have.
+fn keywords(dice: &mut Dice) -> Vec<KeywordFact> {
+    let mut facts = Vec::new();
+    for (list, terms) in KEYWORDS {
+        if dice.percent(12) {
+            continue;
+        }
+        let found: Vec<u64> = (0..terms).filter(|_| dice.percent(35)).collect();
+        let mut hits: Vec<Hit> = found.into_iter().map(|term| hit(term, 1)).collect();
+        match dice.below(40) {
+            0 => hits.push(hit(0, 1)),      // which may be there already
+            1 => hits.push(hit(terms, 1)),  // a term that the list does not have
+            2 => hits.insert(0, hit(0, 0)), // no hit at all
+            _ => {}
+        }
+        let layer = dice.pick(&[Layer::Full, Layer::None, Layer::Unread]);
+        facts.push(KeywordFact { list: list.to_owned(), hits, searched: 100, layer });
+        if dice.percent(2) {
+            facts.extend(facts.last().cloned().map(|fact| KeywordFact { hits: Vec::new(), ..fact }));
+        }
+    }
+    facts
+}
+
+fn failures(dice: &mut Dice) -> Vec<Failure> {
+    let failed = Look::ALL.into_iter().filter(|_| dice.percent(8));
+    failed.collect::<Vec<_>>().into_iter().map(|look| Failure::new(look, "input/output error")).collect()
+}
+
+fn hit(term: u64, count: u64) -> Hit {
+    Hit { term, count, offsets: vec![term] }
+}

@@ -1,0 +1,125 @@
+//! The second implementation, `tests/replay/replay.py`, asked by the tests.
+//!
+//! ```text
+//! compare(|ask| ask(question, expected), |expected, answer| ...);      many questions to one process
+//! replayed(&sealed)                                                    a package, and its findings
+//! ```
+//!
+//! It is a program of Python's standard library that was written from `docs/spec/`. Without `python3` the tests that
+//! need it fail under `CI`, and elsewhere say that they did not run.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+
+use serde_json::Value;
+
+use crate::forge::Sealed;
+
+/// What the second implementation says of a package.
+#[derive(Clone, Debug)]
+pub struct Replayed {
+    /// 0: no difference; 1: it could not finish; 2: differences.
+    pub exit: i32,
+    /// Everything that it printed.
+    pub text: String,
+}
+
+impl Replayed {
+    /// The kinds of its findings, each once, sorted, joined by blanks.
+    #[must_use]
+    pub fn kinds(&self) -> String {
+        let lines = self.text.lines().take_while(|line| !line.starts_with("policy: "));
+        let mut kinds: Vec<&str> = lines.filter_map(|line| line.split_whitespace().next()).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.join(" ")
+    }
+}
+
+/// Whether there is a `python3` to ask. Its absence is a failure in CI.
+#[must_use]
+pub fn is_there() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    let version = || Command::new("python3").arg("--version").output();
+    let found = *FOUND.get_or_init(|| version().is_ok_and(|ran| ran.status.success()));
+    assert!(
+        found || std::env::var_os("CI").is_none(),
+        "`python3` is not installed; `.ci/run` lists the packages"
+    );
+    if !found {
+        println!("NOT RUN: `python3` is not installed");
+    }
+    found
+}
+
+/// Puts questions to one process, and hands each answer to `check` with what is expected.
+///
+/// `questions` runs in a thread of its own, so that both implementations work at the same time.
+pub fn compare<E: Send>(
+    questions: impl FnOnce(&mut dyn FnMut(&Value, E)) + Send,
+    mut check: impl FnMut(E, Value),
+) {
+    let mut child = Command::new("python3")
+        .args([&program(), "--decisions"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 starts");
+    let mut asked = BufWriter::new(child.stdin.take().expect("a pipe"));
+    let answers = BufReader::new(child.stdout.take().expect("a pipe"));
+    // Unbounded: how far the questions are ahead is bounded by what the pipes hold.
+    let (sent, expected) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            questions(&mut |question, expected| {
+                // The reader's failure is the test's; here it only ends the questions.
+                let gone = writeln!(asked, "{question}").is_err() || sent.send(expected).is_err();
+                assert!(!gone, "replay.py, or the test, has ended early");
+            });
+        });
+        for line in answers.lines() {
+            let answer = serde_json::from_str(&line.expect("a line")).expect("an answer is JSON");
+            check(expected.recv().expect("an answer is to a question"), answer);
+        }
+        assert!(expected.recv().is_err(), "a question has no answer");
+    });
+    assert!(child.wait().expect("it ends").success(), "replay.py failed");
+}
+
+/// Writes a package into a folder, opens its ledger with the auditor's key, and lets the second implementation replay it.
+#[must_use]
+pub fn replayed(sealed: &Sealed) -> Replayed {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let package = dir.path().join("KC07.ambit");
+    sealed.write(&package);
+    let mut ledgers = Vec::new();
+    for (file, sealed_part) in sealed.files.iter().filter(|(name, _)| name.starts_with("data/ledger-")) {
+        let packed =
+            age::decrypt(sealed.keys.identity("auditor"), sealed_part).expect("the auditor opens the ledger");
+        let mut rows = Vec::new();
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut rows).expect("a gzip member");
+        let name = file.trim_start_matches("data/").trim_end_matches(".gz.age");
+        fs::write(dir.path().join(name), rows).expect("a file");
+        ledgers.push(dir.path().join(name));
+    }
+    let log_key = sealed.keys.signing("log").public_line();
+    replay(&package, &ledgers.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &log_key)
+}
+
+/// Runs the second implementation on a package, and what was decrypted of it.
+#[must_use]
+pub fn replay(package: &Path, files: &[&Path], log_key: &str) -> Replayed {
+    let mut command = Command::new("python3");
+    command.arg(program()).arg(package).args(files).args(["--log-key", log_key]);
+    let ran = command.output().expect("python3 starts");
+    let text = String::from_utf8([ran.stdout, ran.stderr].concat()).expect("it prints UTF-8");
+    Replayed { exit: ran.status.code().expect("an exit code"), text }
+}
+
+fn program() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/replay/replay.py").to_owned()
+}
