@@ -9,22 +9,35 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use evidence::acquisition::{
-    Acquisition, Departure, Extent, Format, InventoryStatement, LayerStatement, RunNumber, SetStatement,
-    WalkStatement,
+    Acquisition, Departure, Extent, Format, InventoryStatement, LayerStatement, MediumStatement,
+    PartStatement, RecordLeft, RunNumber, SetName, SetStatement, WalkStatement,
 };
 use evidence::bag::{self, Info, Manifest, Oxum};
 use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
+use evidence::manifest::Binding;
 use scope::{Digest, Outcome};
 
+use crate::batch::Recorder;
 use crate::durable::Disk;
+use crate::journal::Journal;
 use crate::package::{PackageError, PackageWriter, Totals, WORK};
-use crate::part::digest_of;
+use crate::part::{Recipients, digest_of};
 
 /// A package whose parts and inventory are complete.
 pub struct Closed {
-    writer: PackageWriter,
+    disk: Disk,
+    out: PathBuf,
+    partial: PathBuf,
+    binding: Binding,
+    medium: MediumStatement,
+    record_left: RecordLeft,
+    recipients: BTreeMap<SetName, Recipients>,
+    totals: Totals,
+    journal: Journal,
+    closed: BTreeMap<SetName, Vec<PartStatement>>,
     inventory: InventoryStatement,
 }
 
@@ -65,17 +78,30 @@ pub struct Unsealed {
 
 impl Closed {
     pub(crate) fn of(writer: PackageWriter) -> Result<Self, PackageError> {
-        let mut writer = writer;
-        let work = writer.partial.join(WORK);
-        let runs = std::mem::replace(&mut writer.runs, crate::sorted::Runs::new(&writer.disk, &work));
-        let inventory = runs.finish(&writer.partial.join("meta/inventory.txt"))?;
-        Ok(Self { writer, inventory })
+        let PackageWriter { disk, out, partial, binding, medium, record_left, recipients, recorder, .. } =
+            writer;
+        let Recorder { totals, journal, runs, closed, .. } =
+            recorder.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let inventory = runs.finish(&partial.join("meta/inventory.txt"))?;
+        Ok(Self {
+            disk,
+            out,
+            partial,
+            binding,
+            medium,
+            record_left,
+            recipients,
+            totals,
+            journal,
+            closed,
+            inventory,
+        })
     }
 
     /// What was counted.
     #[must_use]
     pub fn totals(&self) -> &Totals {
-        &self.writer.totals
+        &self.totals
     }
 
     /// Size, root and counts of the inventory.
@@ -87,13 +113,13 @@ impl Closed {
     /// The fields of acquisition.end. `medium_sha256` is of the whole medium, after the last item.
     #[must_use]
     pub fn end(&self, issues: u64, interrupted: bool, medium_sha256: Option<Digest>) -> AcquisitionEnd {
-        let totals = &self.writer.totals;
+        let totals = &self.totals;
         let sum = |which: fn(&Outcome) -> bool| {
             let of = totals.outcomes.iter().filter(|(outcome, _)| which(outcome));
             of.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count))
         };
         AcquisitionEnd {
-            package: self.writer.binding.package,
+            package: self.binding.package,
             items: totals.items(),
             captured: sum(|outcome| matches!(outcome, Outcome::Captured)),
             held: sum(|outcome| matches!(outcome, Outcome::Held(_))),
@@ -113,9 +139,11 @@ impl Closed {
     ///
     /// [`PackageError`]; `OUT.partial` stays.
     pub fn finish(self, ending: Ending) -> Result<Unsealed, PackageError> {
-        let Self { writer, inventory } = self;
-        let PackageWriter { disk, out, partial, binding, recipients, mut closed, totals, journal, .. } =
-            writer;
+        let Self { disk, out, partial, binding, recipients, mut closed, totals, journal, inventory, .. } =
+            self;
+        // Their digests were made while they were written, and once more from the disk: they are not read a third time.
+        let digests = closed.values().flatten().map(|part| (part.file.clone(), (part.sha256, part.bytes)));
+        let digests = digests.collect();
         let sets = recipients
             .into_iter()
             .map(|(set, recipients)| {
@@ -128,7 +156,7 @@ impl Closed {
             format: Format::V1,
             origin: binding.origin.clone(),
             package: binding.package,
-            medium: writer.medium,
+            medium: self.medium,
             policy: binding.policy,
             run_key: binding.run_key,
             tool: ending.tool,
@@ -137,7 +165,7 @@ impl Closed {
             log: ending.log,
             inventory,
             sets,
-            record_left: writer.record_left,
+            record_left: self.record_left,
             limits: ending.limits,
             layers: ending.layers,
             extent: ending.extent,
@@ -154,7 +182,7 @@ impl Closed {
         disk.write_new(&partial.join("VERIFY.txt"), bag::VERIFY_TXT.as_bytes())?;
         journal.remove()?;
         disk.remove_folder(&partial.join(WORK))?;
-        let tagmanifest = write_bag(&disk, &partial, &binding.origin, binding.package, &ended)?;
+        let tagmanifest = write_bag(&disk, &partial, &digests, &binding.origin, binding.package, &ended)?;
         Ok(Unsealed { disk, out, partial, run: binding.package, tagmanifest })
     }
 }
@@ -163,6 +191,7 @@ impl Closed {
 fn write_bag(
     disk: &Disk,
     root: &Path,
+    digests: &BTreeMap<String, (Digest, u64)>,
     origin: &str,
     run: RunNumber,
     ended: &Moment,
@@ -173,7 +202,9 @@ fn write_bag(
         let path = format!("data/{name}");
         let length = std::fs::metadata(root.join(&path))?.len();
         bytes = bytes.saturating_add(length);
-        payload.insert(path.clone(), digest_of(disk, &root.join(path))?);
+        let known = digests.get(&path).filter(|(_, written)| *written == length);
+        let digest = known.map_or_else(|| digest_of(disk, &root.join(&path)), |(digest, _)| Ok(*digest))?;
+        payload.insert(path, digest);
     }
     let oxum = Oxum { octets: bytes, files: payload.len() as u64 };
     disk.write_new(&root.join("manifest-sha256.txt"), Manifest(payload).to_string().as_bytes())?;

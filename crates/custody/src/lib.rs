@@ -42,6 +42,8 @@ pub mod package;
 pub mod seal;
 pub mod size_class;
 
+mod batch;
+mod hand;
 mod journal;
 mod part;
 mod sorted;
@@ -53,7 +55,9 @@ pub use close::{Closed, Ending, Unsealed};
 pub use durable::{Disk, DurableError};
 pub use keys::{KeyError, SecretKey, Signer};
 pub use log::{LogError, LogFolder};
-pub use package::{Content, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup, Totals};
+pub use package::{
+    Content, Hand, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup, Totals,
+};
 pub use part::Trouble;
 pub use seal::{Keeper, SealError};
 

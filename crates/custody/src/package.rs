@@ -16,24 +16,25 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use evidence::acquisition::{MediumStatement, PartStatement, RecordLeft, RunNumber, SetName};
-use evidence::commit::{self, BatchKey, Opening};
-use evidence::item::{Control, ObjectValue, Record, RecordError, Series};
-use evidence::ledger::{self, LedgerError, LedgerHeader, LedgerWriter};
-use evidence::manifest::{Binding, HeldRow, ManifestError, Opened, Row, size_class};
-use evidence::sshsig;
+use evidence::acquisition::{MediumStatement, RecordLeft, RunNumber, SetName};
+use evidence::item::{Control, ObjectValue, RecordError, Series};
+use evidence::ledger::LedgerError;
+use evidence::manifest::{Binding, ManifestError};
 use scope::facts::Facts;
 use scope::{Decision, Digest, Outcome};
 
+use crate::batch::{Counters, Recorder};
 use crate::close::Closed;
 use crate::durable::{Disk, DurableError};
-use crate::journal::{self, Journal};
+use crate::journal::{self, Journal, Walk};
 use crate::keys::SecretKey;
-use crate::part::{LedgerPart, Part, Place, Recipients, Trouble};
-use crate::random::{self, RandomError};
+use crate::part::{Recipients, Trouble};
+use crate::random::RandomError;
 use crate::sorted::Runs;
 
+pub use crate::hand::Hand;
 pub use crate::part::Content;
 pub use crate::totals::Totals;
 
@@ -168,7 +169,17 @@ pub enum PackageError {
     Broken(String),
 }
 
-/// A package being written.
+/// A package being written, by several [`Hand`]s at once.
+///
+/// ```text
+/// let mut hand = writer.hand();                         one for each thread
+/// writer.walked(locator, &facts)?;                      in the order of the walk, before the item is worked on
+/// writer.keep(&mut hand, &item, content)?;              or `record`: in any order
+/// if !writer.has_room(1) {                              then, once no hand is at work:
+///     writer.close_parts(&mut hand)?;                       every hand, at the same time
+///     writer.commit()?;                                     one of them, when all have
+/// }
+/// ```
 pub struct PackageWriter {
     pub(crate) disk: Disk,
     pub(crate) out: PathBuf,
@@ -177,30 +188,13 @@ pub struct PackageWriter {
     pub(crate) medium: MediumStatement,
     pub(crate) record_left: RecordLeft,
     pub(crate) recipients: BTreeMap<SetName, Recipients>,
-    pub(crate) closed: BTreeMap<SetName, Vec<PartStatement>>,
-    pub(crate) totals: Totals,
-    pub(crate) journal: Journal,
-    pub(crate) runs: Runs,
+    pub(crate) options: Options,
+    pub(crate) run_key: SecretKey,
+    pub(crate) recorder: Mutex<Recorder>,
+    pub(crate) counters: Counters,
+    pub(crate) walk: Mutex<Walk>,
     compartments: Vec<String>,
-    run_key: SecretKey,
-    options: Options,
-    batch: Option<Batch>,
-    batches: u64,
-    numbers: BTreeMap<Series, u64>,
-    broken: Option<String>,
-}
-
-/// The parts that are open together.
-struct Batch {
-    number: u64,
-    key: BatchKey,
-    ledger: LedgerPart,
-    rows: LedgerWriter,
-    parts: BTreeMap<SetName, Part>,
-    lines: Vec<String>,
-    /// Rows for the captured part of items that are held.
-    held: Vec<HeldRow>,
-    items: u64,
+    broken: OnceLock<String>,
 }
 
 impl PackageWriter {
@@ -221,7 +215,7 @@ impl PackageWriter {
             disk.create_folder(&partial.join(folder))?;
         }
         let key_path = state.join(format!("{}.resume.key", setup.package));
-        let journal = Journal::create(disk, journal::path_in(&work), key_path)?;
+        let (journal, walk) = Journal::create(disk, journal::path_in(&work), key_path)?;
         let binding = Binding {
             origin: setup.origin,
             package: setup.package,
@@ -236,22 +230,39 @@ impl PackageWriter {
             binding,
             medium: setup.medium,
             record_left: setup.record_left,
-            closed: recipients.keys().map(|set| (set.clone(), Vec::new())).collect(),
+            recorder: Mutex::new(Recorder::new(journal, Runs::new(disk, &work), recipients.keys())),
             recipients,
-            totals: Totals::default(),
-            journal,
-            runs: Runs::new(disk, &work),
+            counters: Counters::default(),
+            walk: Mutex::new(walk),
             compartments: setup.recipients.compartments.into_iter().map(|(id, _)| id).collect(),
             run_key: setup.run_key,
             options: Options { items: setup.options.items.clamp(1, MAX_ITEMS), ..setup.options },
-            batch: None,
-            batches: 0,
-            numbers: BTreeMap::new(),
-            broken: None,
+            broken: OnceLock::new(),
         })
     }
 
-    /// Keeps an item: its content into its set's part, read once; its record into the ledger.
+    /// A hand: the parts that one thread writes.
+    #[must_use]
+    pub fn hand(&self) -> Hand {
+        Hand::default()
+    }
+
+    /// Notes an item that was walked: in the order of the walk, before [`PackageWriter::keep`] or `record`.
+    pub fn walked(&self, locator: &str, facts: &Facts) {
+        lock(&self.walk).walked(locator, facts);
+    }
+
+    /// Whether the open batch takes `items` more. Otherwise all hands are to close their parts, and one commits.
+    #[must_use]
+    pub fn has_room(&self, items: u64) -> bool {
+        let taken = lock(&self.walk).of_batch();
+        taken == 0
+            || taken.saturating_add(items) <= self.options.items
+                && self.counters.written() < self.options.part_size
+                && self.counters.rows_in_memory() < MAX_ROWS_IN_MEMORY
+    }
+
+    /// Keeps an item: its content into the hand's own part of its set, read once; its record into the ledger.
     ///
     /// An error *of the reader* is no error here: what is missing is recorded, and [`Kept::trouble`] says why.
     /// `None` is for kinds without content.
@@ -259,11 +270,16 @@ impl PackageWriter {
     /// # Errors
     ///
     /// [`PackageError`]; the package is then broken.
-    pub fn keep(&mut self, item: &Item<'_>, content: Option<Content<'_>>) -> Result<Kept, PackageError> {
+    pub fn keep(
+        &self,
+        hand: &mut Hand,
+        item: &Item<'_>,
+        content: Option<Content<'_>>,
+    ) -> Result<Kept, PackageError> {
         if !item.decision.outcome.is_kept() {
             return Err(PackageError::Misuse(item.decision.outcome.clone()));
         }
-        self.unbroken(|writer| writer.keep_item(item, content))
+        self.unbroken(|| hand.keep(self, item, content))
     }
 
     /// Records an item that is listed or left. Returns its control number, if it has one.
@@ -271,272 +287,95 @@ impl PackageWriter {
     /// # Errors
     ///
     /// [`PackageError`]; the package is then broken.
-    pub fn record(&mut self, item: &Item<'_>) -> Result<Option<Control>, PackageError> {
+    pub fn record(&self, hand: &mut Hand, item: &Item<'_>) -> Result<Option<Control>, PackageError> {
         if item.decision.outcome.is_kept() {
             return Err(PackageError::Misuse(item.decision.outcome.clone()));
         }
-        self.unbroken(|writer| writer.record_item(item))
+        self.unbroken(|| hand.record(self, item))
     }
 
-    /// Closes the last batch and sorts the inventory. Next: [`Closed::end`], then [`Closed::finish`].
+    /// Hands over what a hand has gathered for the ledger: before its thread waits for anything.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`]; the package is then broken.
+    pub fn hand_over(&self, hand: &mut Hand) -> Result<(), PackageError> {
+        self.unbroken(|| hand.hand_over(self))
+    }
+
+    /// Closes the parts of a hand and makes them durable. No hand may be at work on an item of this batch any more;
+    /// several hands may do this at once.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`]; the package is then broken.
+    pub fn close_parts(&self, hand: &mut Hand) -> Result<(), PackageError> {
+        self.unbroken(|| hand.close(self))
+    }
+
+    /// Ends the batch, once every hand has closed its parts: the journal's line is the commit.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`]; the package is then broken.
+    pub fn commit(&self) -> Result<(), PackageError> {
+        self.unbroken(|| lock(&self.recorder).commit(self))
+    }
+
+    /// Commits the last batch and sorts the inventory. Next: [`Closed::end`], then [`Closed::finish`].
     ///
     /// # Errors
     ///
     /// [`PackageError`].
-    pub fn close(mut self) -> Result<Closed, PackageError> {
-        self.unbroken(Self::barrier)?;
+    pub fn close(self) -> Result<Closed, PackageError> {
+        self.commit()?;
         Closed::of(self)
     }
 
-    /// What was counted so far.
-    #[must_use]
-    pub fn totals(&self) -> &Totals {
-        &self.totals
+    /// Removes the parts of the open batch: nothing commits them any more.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`] where one cannot be removed.
+    pub fn discard_batch(self) -> Result<(), PackageError> {
+        lock(&self.recorder).discard(&self.disk, &self.partial)
     }
 
-    fn unbroken<T>(
-        &mut self,
-        action: impl FnOnce(&mut Self) -> Result<T, PackageError>,
-    ) -> Result<T, PackageError> {
-        if let Some(first) = &self.broken {
+    /// What was counted so far, but for what hands have not handed over.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        lock(&self.recorder).totals.clone()
+    }
+
+    fn unbroken<T>(&self, action: impl FnOnce() -> Result<T, PackageError>) -> Result<T, PackageError> {
+        if let Some(first) = self.broken.get() {
             return Err(PackageError::Broken(first.clone()));
         }
-        let done = action(self);
+        let done = action();
         if let Err(error) = &done {
-            self.broken = Some(error.to_string());
+            let _ = self.broken.set(error.to_string()); // the first error stays
         }
         done
     }
 
-    fn keep_item(&mut self, item: &Item<'_>, content: Option<Content<'_>>) -> Result<Kept, PackageError> {
-        let outcome = &item.decision.outcome;
-        let (set, series) = match outcome {
-            Outcome::Held(compartment) => {
-                (SetName::Held(compartment.clone()), self.series_of_compartment(compartment)?)
-            }
-            _ => (SetName::Captured, Series::Captured),
-        };
-        self.begin_item()?;
-        let control = self.next_control(series);
-        let mut kept = Kept { control, object: None, trouble: None, longer: false };
-        let part = self.part(&set)?;
-        if let Some(content) = content {
-            let length = content.length;
-            let unreadable = content.unreadable;
-            let written = part.object(&kept.control, content)?;
-            let mut missing = unreadable();
-            if written.got < length {
-                missing.push((written.got, length));
-            }
-            let (digest, name) = (written.digest(), part.name());
-            kept.object = Some(ObjectValue::new(digest, length, name, merged(missing, length)));
-            kept.trouble = written.trouble;
-            kept.longer = written.longer;
-            if set == SetName::Captured {
-                // Held bytes are not counted: with few held items the sum would tell their sizes.
-                self.totals.bytes = self.totals.bytes.saturating_add(length);
-            }
-        }
-        let partial = kept.object.as_ref().is_some_and(|object| !object.unreadable.is_empty());
-        self.totals.unreadable = self.totals.unreadable.saturating_add(u64::from(partial));
-        let size = kept.object.as_ref().map_or(item.facts.size, |object| Some(object.size)).unwrap_or(0);
-        let record = self.write_record(item, Some(&kept.control), kept.object.as_ref())?;
-        let control = kept.control.clone();
-        match outcome {
-            Outcome::Held(_) => {
-                let opening = Opening::whole(&self.batch()?.key, &record);
-                self.part(&set)?.add(&Row::Object(Opened { control: control.clone(), opening }))?;
-                let rules = item.decision.rules.clone();
-                let row = HeldRow { control, rules, size_class: size_class(size) };
-                self.part(&SetName::Captured)?;
-                self.batch()?.held.push(row);
-            }
-            _ => {
-                let opening = Opening::for_reader(&self.batch()?.key, &record, item.visible);
-                self.part(&set)?.add(&Row::Object(Opened { control, opening }))?;
-            }
-        }
-        self.end_item(item)?;
-        Ok(kept)
+    pub(crate) fn control(&self, series: Series) -> Control {
+        Control::new(&self.binding.medium, series, self.counters.next_control(series))
     }
 
-    fn record_item(&mut self, item: &Item<'_>) -> Result<Option<Control>, PackageError> {
-        self.begin_item()?;
-        let set = match &item.decision.outcome {
-            Outcome::Listed => SetName::Captured,
-            Outcome::ListedTo(compartment) => {
-                self.series_of_compartment(compartment)?;
-                SetName::Held(compartment.clone())
-            }
-            _ => {
-                self.write_record(item, None, None)?;
-                self.end_item(item)?;
-                return Ok(None);
-            }
-        };
-        let control = self.next_control(Series::Listed);
-        let record = self.write_record(item, Some(&control), None)?;
-        let key = &self.batch()?.key;
-        let opening = match set {
-            SetName::Held(_) => Opening::whole(key, &record),
-            _ => Opening::for_reader(key, &record, item.visible),
-        };
-        self.part(&set)?.add(&Row::Listed(Opened { control: control.clone(), opening }))?;
-        // A captured part goes with every batch that has an item of which somebody is told.
-        self.part(&SetName::Captured)?;
-        self.end_item(item)?;
-        Ok(Some(control))
+    pub(crate) fn recipients_of(&self, set: &SetName) -> Result<&Recipients, PackageError> {
+        self.recipients.get(set).ok_or_else(|| PackageError::Compartment(set.to_string()))
     }
 
-    /// The record's row in the ledger, and its line in the inventory.
-    fn write_record(
-        &mut self,
-        item: &Item<'_>,
-        control: Option<&Control>,
-        object: Option<&ObjectValue>,
-    ) -> Result<Record, PackageError> {
-        let id = random::bytes::<16>()?;
-        let policy = self.binding.policy;
-        let unnamed = item.decision.outcome == Outcome::Left && self.record_left == RecordLeft::Counts;
-        let record = if unnamed {
-            Record::unnamed(id, item.decision, policy)?
-        } else {
-            // What is written must be readable: a source that doubles a name is stopped here, not at the audit.
-            Facts::from_list(&item.facts.to_list()).map_err(RecordError::Facts)?;
-            Record::new(id, item.locator, item.facts, item.decision, control, policy, object)?
-        };
-        let batch = self.batch()?;
-        if !unnamed {
-            let row = batch.rows.row(&record)?;
-            batch.ledger.row(&row)?;
-        }
-        batch.lines.push(commit::line(&batch.key, &record)?.to_string());
-        Ok(record)
-    }
-
-    /// Ends the batch if it is full, and begins one if none is open.
-    fn begin_item(&mut self) -> Result<(), PackageError> {
-        let full = self.batch.as_ref().is_some_and(|batch| {
-            let written = batch
-                .parts
-                .values()
-                .fold(batch.ledger.written(), |sum, part| sum.saturating_add(part.written()));
-            let held =
-                batch.parts.values().fold(0_usize, |sum, part| sum.saturating_add(part.held_in_memory()));
-            batch.items >= self.options.items
-                || written >= self.options.part_size
-                || held >= MAX_ROWS_IN_MEMORY
-        });
-        if full {
-            self.barrier()?;
-        }
-        if self.batch.is_none() {
-            self.batch = Some(self.new_batch()?);
-        }
-        Ok(())
-    }
-
-    fn end_item(&mut self, item: &Item<'_>) -> Result<(), PackageError> {
-        let batch = self.batch()?;
-        batch.items = batch.items.saturating_add(1);
-        self.totals.count(item.decision);
-        self.journal.walked(item.locator);
-        Ok(())
-    }
-
-    fn new_batch(&mut self) -> Result<Batch, PackageError> {
-        self.batches = self.batches.saturating_add(1);
-        let number = self.batches;
-        let place = self.place(&SetName::Ledger, number);
-        let key = BatchKey(random::bytes::<32>()?);
-        let Binding { origin, package, medium, policy, run_key } = self.binding.clone();
-        let header = LedgerHeader {
-            format: ledger::Format::V1,
-            origin,
-            package,
-            medium,
-            policy,
-            part: place.number,
-            batch: number,
-            k: key.clone(),
-            run_key,
-        };
-        let recipients = recipients_of(&self.recipients, &SetName::Ledger)?;
-        let (rows, first) = LedgerWriter::begin(&header)?;
-        let mut ledger = LedgerPart::create(&self.disk, &self.partial, place, recipients)?;
-        ledger.row(&first)?;
-        Ok(Batch {
-            number,
-            key,
-            ledger,
-            rows,
-            parts: BTreeMap::new(),
-            lines: Vec::new(),
-            held: Vec::new(),
-            items: 0,
-        })
-    }
-
-    /// Closes all open parts together, and commits them.
-    fn barrier(&mut self) -> Result<(), PackageError> {
-        let Some(batch) = self.batch.take() else { return Ok(()) };
-        let Batch { number, mut ledger, rows, parts, lines, mut held, .. } = batch;
-        let mut done = Vec::new();
-        // In walk order they would tell between which captured items each held one stands.
-        held.sort_by(|a, b| a.control.cmp(&b.control));
-        for (set, mut part) in parts {
-            if set == SetName::Captured {
-                held.drain(..).try_for_each(|row| part.add(&Row::Held(row)))?;
-            }
-            let recipients = recipients_of(&self.recipients, &set)?;
-            let statement = part.close(&self.disk, &self.binding, recipients, &self.run_key)?;
-            done.push((set, statement));
-        }
-        let signature = self.run_key.sign_digest(sshsig::MANIFEST, &rows.finish());
-        ledger.row(&ledger::signature_row(&signature)?)?;
-        done.push((SetName::Ledger, ledger.close(&self.disk)?));
-        let run = self.runs.add(lines)?;
-        let parts: Vec<PartStatement> = done.iter().map(|(_, part)| part.clone()).collect();
-        self.journal.commit(number, &parts, &run)?;
-        for (set, part) in done {
-            self.closed.entry(set).or_default().push(part);
-        }
-        Ok(())
-    }
-
-    fn batch(&mut self) -> Result<&mut Batch, PackageError> {
-        self.batch.as_mut().ok_or_else(|| PackageError::Broken("no batch is open".into()))
-    }
-
-    /// The open part of a set, begun if there is none.
-    fn part(&mut self, set: &SetName) -> Result<&mut Part, PackageError> {
-        let number = self.batch()?.number;
-        if !self.batch()?.parts.contains_key(set) {
-            let place = self.place(set, number);
-            let part = Part::create(&self.disk, &self.partial, place, recipients_of(&self.recipients, set)?)?;
-            self.batch()?.parts.insert(set.clone(), part);
-        }
-        let part = self.batch()?.parts.get_mut(set);
-        part.ok_or_else(|| PackageError::Broken("no part is open".into()))
-    }
-
-    fn place(&self, set: &SetName, batch: u64) -> Place {
-        let before = self.closed.get(set).map_or(0, Vec::len);
-        let number = u64::try_from(before).unwrap_or(u64::MAX).saturating_add(1);
-        Place { set: set.clone(), number, batch }
-    }
-
-    fn next_control(&mut self, series: Series) -> Control {
-        let number = self.numbers.entry(series).or_default();
-        *number = number.saturating_add(1);
-        Control::new(&self.binding.medium, series, *number)
-    }
-
-    fn series_of_compartment(&self, compartment: &str) -> Result<Series, PackageError> {
+    pub(crate) fn series_of_compartment(&self, compartment: &str) -> Result<Series, PackageError> {
         let place = self.compartments.iter().zip(1_u32..).find(|(id, _)| *id == compartment);
         let unknown = || PackageError::Compartment(compartment.to_owned());
         place.map(|(_, number)| Series::Held(number)).ok_or_else(unknown)
     }
+}
+
+/// What a thread that ended in the middle leaves behind is never used: the package is broken, or its thread is gone.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SetRecipients {
@@ -546,28 +385,6 @@ impl SetRecipients {
             [(SetName::Captured, &self.captured), (SetName::Ledger, &self.ledger)].into_iter().chain(held);
         all.map(|(set, names)| Ok((set.clone(), Recipients::parse(&set, names)?))).collect()
     }
-}
-
-fn recipients_of<'a>(
-    all: &'a BTreeMap<SetName, Recipients>,
-    set: &SetName,
-) -> Result<&'a Recipients, PackageError> {
-    all.get(set).ok_or_else(|| PackageError::Compartment(set.to_string()))
-}
-
-/// Ascending ranges within the object, none touching the next.
-fn merged(mut ranges: Vec<(u64, u64)>, length: u64) -> Vec<(u64, u64)> {
-    ranges.sort_unstable();
-    let mut merged: Vec<(u64, u64)> = Vec::new();
-    for (from, to) in ranges {
-        let to = to.min(length);
-        match merged.last_mut() {
-            _ if from >= to => {}
-            Some(last) if from <= last.1 => last.1 = last.1.max(to),
-            _ => merged.push((from, to)),
-        }
-    }
-    merged
 }
 
 /// Where a package is written until it is closed: `OUT.partial`.

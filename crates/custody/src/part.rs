@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::durable::{Disk, NewFile};
 use crate::keys::SecretKey;
-use crate::package::PackageError;
+use crate::package::{PackageError, PackageWriter};
 use crate::size_class::padme;
 use crate::zipper::ZipWriter;
 
@@ -152,14 +152,17 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    pub(crate) fn create(
-        disk: &Disk,
-        package: &Path,
-        place: Place,
-        recipients: &Recipients,
-    ) -> Result<Self, PackageError> {
-        let encrypted = Encrypted::create(disk, package, place.clone(), recipients)?;
+    /// Begins the next part of a set.
+    pub(crate) fn begin(writer: &PackageWriter, set: &SetName, batch: u64) -> Result<Self, PackageError> {
+        let recipients = writer.recipients_of(set)?;
+        let place = Place { set: set.clone(), number: writer.counters.next_part(set), batch };
+        let encrypted = Encrypted::create(&writer.disk, &writer.partial, place.clone(), recipients)?;
         Ok(Self { zip: ZipWriter::new(encrypted), rows: ManifestWriter::new(), place })
+    }
+
+    /// The set that it belongs to.
+    pub(crate) fn set(&self) -> &SetName {
+        &self.place.set
     }
 
     /// Bytes of the archive so far.
@@ -167,18 +170,16 @@ impl Part {
         self.zip.written()
     }
 
-    /// Bytes of the manifest so far: they are held in memory.
-    pub(crate) fn held_in_memory(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The part's name as records quote it.
     pub(crate) fn name(&self) -> String {
         self.place.set.part(self.place.number)
     }
 
-    pub(crate) fn add(&mut self, row: &Row) -> Result<(), PackageError> {
-        Ok(self.rows.add(row)?)
+    /// Adds a row to the manifest, which is held in memory. Returns by how many bytes it grew.
+    pub(crate) fn add(&mut self, row: &Row) -> Result<usize, PackageError> {
+        let before = self.rows.len();
+        self.rows.add(row)?;
+        Ok(self.rows.len().saturating_sub(before))
     }
 
     /// Writes an object while it is read, once: `length` bytes, whatever the reader gives.
@@ -186,10 +187,11 @@ impl Part {
         &mut self,
         control: &Control,
         content: Content<'_>,
+        buffer: &mut Vec<u8>,
     ) -> Result<Written, PackageError> {
         self.zip.start(&format!("{}{control}", manifest::OBJECTS))?;
         let mut object = Written { hash: Sha256::new(), got: 0, trouble: None, longer: false };
-        let mut buffer = vec![0; READ_STEP];
+        buffer.resize(READ_STEP, 0);
         while object.got < content.length && object.trouble.is_none() {
             let want = content.length.saturating_sub(object.got).min(READ_STEP_U64);
             let room = usize::try_from(want).ok().and_then(|want| buffer.get_mut(..want)).unwrap_or_default();
@@ -239,6 +241,9 @@ impl Part {
 
     /// What the medium did not give is zeros, so that every later byte stands at its own place.
     fn zeros(&mut self, hash: &mut Sha256, mut missing: u64) -> Result<(), PackageError> {
+        if missing == 0 {
+            return Ok(());
+        }
         let zeros = vec![0; READ_STEP];
         while missing > 0 {
             let now = missing.min(READ_STEP_U64);
@@ -289,7 +294,6 @@ pub enum Trouble {
 /// A ledger part being written.
 pub(crate) struct LedgerPart {
     gzip: GzEncoder<Encrypted>,
-    written: u64,
 }
 
 impl LedgerPart {
@@ -302,17 +306,12 @@ impl LedgerPart {
         let encrypted = Encrypted::create(disk, package, place, recipients)?;
         // No name, no comment, no time: one member without optional fields.
         let gzip = GzBuilder::new().operating_system(UNKNOWN_SYSTEM).write(encrypted, Compression::new(1));
-        Ok(Self { gzip, written: 0 })
+        Ok(Self { gzip })
     }
 
-    pub(crate) fn row(&mut self, row: &[u8]) -> Result<(), PackageError> {
-        self.written = self.written.saturating_add(u64::try_from(row.len()).unwrap_or(u64::MAX));
-        Ok(self.gzip.write_all(row)?)
-    }
-
-    /// Bytes of rows so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.written
+    /// Writes rows.
+    pub(crate) fn rows(&mut self, rows: &[u8]) -> Result<(), PackageError> {
+        Ok(self.gzip.write_all(rows)?)
     }
 
     pub(crate) fn close(self, disk: &Disk) -> Result<PartStatement, PackageError> {

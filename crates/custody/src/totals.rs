@@ -29,11 +29,28 @@ impl Totals {
         self.outcomes.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
+    /// Adds what was counted elsewhere.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.unreadable = self.unreadable.saturating_add(other.unreadable);
+        add(&mut self.outcomes, &other.outcomes);
+        add(&mut self.tiers, &other.tiers);
+        add(&mut self.rules, &other.rules);
+        add(&mut self.looks, &other.looks);
+    }
+
     pub(crate) fn count(&mut self, decision: &Decision) {
         let add = |count: &mut u64| *count = count.saturating_add(1);
         add(self.outcomes.entry(decision.outcome.clone()).or_default());
         add(self.tiers.entry(decision.tier.word().to_owned()).or_default());
         decision.rules.iter().for_each(|rule| add(self.rules.entry(rule.clone()).or_default()));
         decision.looks.iter().for_each(|look| add(self.looks.entry(*look).or_default()));
+    }
+}
+
+fn add<K: Clone + Ord>(to: &mut BTreeMap<K, u64>, from: &BTreeMap<K, u64>) {
+    for (key, count) in from {
+        let sum = to.entry(key.clone()).or_default();
+        *sum = sum.saturating_add(*count);
     }
 }

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::durable::Op;
 use custody::{
-    CaseFolder, Closed, Content, Disk, Ending, Item, Kept, NewCase, Options, PackageError, PackageWriter,
-    SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
+    CaseFolder, Closed, Content, Disk, Ending, Hand, Item, Kept, NewCase, Options, PackageError,
+    PackageWriter, SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
 };
 use evidence::acquisition::{Acquisition, Extent, MediumStatement, RecordLeft, SetName};
 use evidence::custody_log::Statement;
@@ -29,6 +29,38 @@ use scope::{Decision, Digest, Outcome, RawName, Tier};
 
 /// Stands in every name and every content here, and must stand nowhere on the disk.
 const SECRET: &str = "rosebud";
+
+/// A package that one hand writes.
+struct Single {
+    writer: PackageWriter,
+    hand: Hand,
+}
+
+impl Single {
+    fn begin(&mut self, item: &Item<'_>) -> Result<(), PackageError> {
+        if !self.writer.has_room(1) {
+            self.writer.close_parts(&mut self.hand)?;
+            self.writer.commit()?;
+        }
+        self.writer.walked(item.locator, item.facts);
+        Ok(())
+    }
+
+    fn keep(&mut self, item: &Item<'_>, content: Option<Content<'_>>) -> Result<Kept, PackageError> {
+        self.begin(item)?;
+        self.writer.keep(&mut self.hand, item, content)
+    }
+
+    fn record(&mut self, item: &Item<'_>) -> Result<(), PackageError> {
+        self.begin(item)?;
+        self.writer.record(&mut self.hand, item).map(drop)
+    }
+
+    fn close(mut self) -> Result<Closed, PackageError> {
+        self.writer.close_parts(&mut self.hand)?;
+        self.writer.close()
+    }
+}
 
 struct World {
     _folder: tempfile::TempDir,
@@ -117,8 +149,9 @@ impl World {
         }
     }
 
-    fn writer(&self, disk: &Disk) -> Result<PackageWriter, PackageError> {
-        PackageWriter::create(disk, &self.out, &self.case.state(), self.setup())
+    fn writer(&self, disk: &Disk) -> Result<Single, PackageError> {
+        let writer = PackageWriter::create(disk, &self.out, &self.case.state(), self.setup())?;
+        Ok(Single { hand: writer.hand(), writer })
     }
 
     fn ending(&self) -> Ending {
@@ -199,7 +232,7 @@ impl Read for Faulty<'_> {
 }
 
 fn keep(
-    writer: &mut PackageWriter,
+    writer: &mut Single,
     node: usize,
     outcome: &str,
     content: &[u8],
@@ -218,7 +251,7 @@ fn keep(
     writer.keep(&item, Some(Content { length, bytes: &mut bytes, unreadable: &Vec::new }))
 }
 
-fn record(writer: &mut PackageWriter, node: usize, outcome: &str) -> Result<(), PackageError> {
+fn record(writer: &mut Single, node: usize, outcome: &str) -> Result<(), PackageError> {
     let names = [format!("/{SECRET}/{node}")];
     let facts = facts(node, Kind::File, &names, Some(1));
     let item = Item {
@@ -227,11 +260,11 @@ fn record(writer: &mut PackageWriter, node: usize, outcome: &str) -> Result<(), 
         decision: &decision(outcome, 1),
         visible: &[0],
     };
-    writer.record(&item).map(drop)
+    writer.record(&item)
 }
 
 /// Ten items, one of each kind of trouble, in three batches.
-fn fill(writer: &mut PackageWriter) -> Result<Vec<Kept>, PackageError> {
+fn fill(writer: &mut Single) -> Result<Vec<Kept>, PackageError> {
     let text = SECRET.repeat(30_000);
     let length = text.len() as u64;
     let mut kept = vec![

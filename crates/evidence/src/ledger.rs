@@ -157,6 +157,11 @@ impl LedgerWriter {
         self.add(record)
     }
 
+    /// Takes rows that [`record_row`] made, one after the other. They count as written.
+    pub fn rows(&mut self, rows: &[u8]) {
+        self.hash.update(rows);
+    }
+
     /// What the run key signs, in namespace [`sshsig::MANIFEST`], to end the part with [`signature_row`].
     #[must_use]
     pub fn finish(self) -> MessageDigest {
@@ -164,13 +169,27 @@ impl LedgerWriter {
     }
 
     fn add<T: Serialize>(&mut self, value: &T) -> Result<Vec<u8>, LedgerError> {
-        let row = strict::to_json_line(value).map_err(|source| LedgerError::Row { line: 0, source })?;
-        if row.len() > MAX_ROW {
-            return Err(LedgerError::TooLong { bytes: row.len() });
-        }
+        let row = a_row(value)?;
         self.hash.update(&row);
         Ok(row)
     }
+}
+
+/// A record as a row of any part, with its LF: for a writer that gathers rows before it writes them.
+///
+/// # Errors
+///
+/// [`LedgerError`] for a record that a reader would refuse.
+pub fn record_row(record: &Record) -> Result<Vec<u8>, LedgerError> {
+    a_row(record)
+}
+
+fn a_row<T: Serialize>(value: &T) -> Result<Vec<u8>, LedgerError> {
+    let row = strict::to_json_line(value).map_err(|source| LedgerError::Row { line: 0, source })?;
+    if row.len() > MAX_ROW {
+        return Err(LedgerError::TooLong { bytes: row.len() });
+    }
+    Ok(row)
 }
 
 /// The last row of a part, with its LF, from the armored signature.
