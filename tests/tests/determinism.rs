@@ -1,4 +1,5 @@
-//! Two captures of one medium decide alike, whatever is random in them and however their parts are cut.
+//! Two captures of one medium decide alike, whatever is random in them, however their parts are cut, and however many
+//! threads work on them.
 
 #![allow(
     clippy::expect_used,
@@ -22,7 +23,9 @@ use scenarios::story::Desk;
 use scope::{Bundle, Decision, Policy, explain};
 
 /// What two captures must have in common of one item, as text that a person can compare.
-fn decided(parts: &Parts, policy: &Policy) -> String {
+///
+/// Control numbers are given in the order of the decisions, which is that of the walk only where one thread decides.
+fn decided(parts: &Parts, policy: &Policy, one_thread: bool) -> String {
     let value = &parts.decision;
     let decision = Decision {
         outcome: value.outcome.clone(),
@@ -33,12 +36,15 @@ fn decided(parts: &Parts, policy: &Policy) -> String {
     };
     let object =
         parts.object.as_ref().map(|object| (object.sha256, object.size, object.read, &object.unreadable));
+    let control = value.control.as_ref().map(|control| match one_thread {
+        true => control.to_string(),
+        false => control.to_string().trim_end_matches(|c: char| c.is_ascii_digit()).to_owned(),
+    });
     format!(
-        "{}\ntrits {:?}\nfacts {:?}\ncontrol {:?}\nobject {object:?}",
+        "{}\ntrits {:?}\nfacts {:?}\ncontrol {control:?}\nobject {object:?}",
         explain(policy, &parts.facts, &decision),
         parts.trits,
         parts.facts,
-        value.control
     )
 }
 
@@ -54,9 +60,11 @@ fn two_captures_of_one_medium_decide_alike() {
     let mut records = vec![("the demo", ledger(&desk.demo.path("KC07.ambit"), &auditor))];
     let mut stated = vec![acquisition(&desk.demo.path("KC07.ambit"))];
     for (name, words) in [
-        ("again", ""),
-        ("part size 100 kB", "--part-size 100000"),
-        ("part size 1 byte", "--part-size 1 --md5 --sha1"),
+        ("again", "--jobs 1"),
+        ("part size 100 kB", "--jobs 1 --part-size 100000"),
+        ("part size 1 byte", "--jobs 1 --part-size 1 --md5 --sha1"),
+        ("two threads", "--jobs 2 --compression best"),
+        ("eight threads", "--jobs 8 --part-size 50000 --compression none"),
     ] {
         let package = name.replace(' ', "-");
         desk.run(&format!("ambit capture {{what}} {{both}} --digest-medium {words} --out {{dir}}/{package}"))
@@ -74,7 +82,8 @@ fn two_captures_of_one_medium_decide_alike() {
     for (name, other) in &records[1..] {
         assert!(first.keys().eq(other.keys()), "{name}: other locators");
         for (locator, parts) in first {
-            assert_eq!(decided(parts, &policy), decided(&other[locator], &policy), "{name}: {locator}");
+            let (found, one) = (&other[locator], !name.contains("threads"));
+            assert_eq!(decided(parts, &policy, one), decided(found, &policy, one), "{name}: {locator}");
         }
     }
     let first = &stated[0];
@@ -97,7 +106,7 @@ fn two_captures_of_one_medium_decide_alike() {
 #[test]
 fn a_set_opens_alike_however_its_parts_are_cut() {
     let desk = Desk::with_case();
-    desk.run("ambit capture {what} {both} --part-size 20000 --out {dir}/small").exits(0);
+    desk.run("ambit capture {what} {both} --jobs 1 --part-size 20000 --out {dir}/small").exits(0);
     for (holder, set) in
         [("case-team", "captured"), ("neutral", "held:neutral"), ("victim-data", "held:victim-data")]
     {
@@ -126,4 +135,35 @@ fn a_set_opens_alike_however_its_parts_are_cut() {
     };
     let (whole, parts) = (objects("{package}"), objects("{dir}/small"));
     assert!(whole.len() > 50 && whole == parts, "{} and {} objects", whole.len(), parts.len());
+}
+
+#[test]
+fn threads_share_the_work_and_a_limit_of_bytes_still_falls_in_the_order_of_the_walk() {
+    let desk = Desk::with_open_case();
+    let policy = fs::read_to_string(desk.demo.path("policy/policy.toml")).unwrap();
+    let most = 60_000;
+    fs::create_dir(desk.path("policy")).unwrap();
+    fs::write(desk.path("policy/policy.toml"), format!("{policy}\n[limits]\nbytes = {most}\n")).unwrap();
+    let mut stated = Vec::new();
+    for jobs in [1, 2, 8] {
+        let words =
+            "--policy {dir}/policy --medium {medium} --case {case} --trust {trust} --without-approval test";
+        desk.run(&format!("ambit capture {words} {{both}} --jobs {jobs} --out {{dir}}/jobs{jobs}")).exits(3);
+        desk.run(&format!("ambit-verify {{dir}}/jobs{jobs} --trust {{trust}}")).exits(3);
+        stated.push(acquisition(&desk.path(&format!("jobs{jobs}"))));
+    }
+    let first = &stated[0];
+    assert!(
+        first.limits.iter().any(|limit| limit.contains("the policy's limit of 60000 bytes")),
+        "{:?}",
+        first.limits
+    );
+    for other in &stated[1..] {
+        assert_eq!(first.inventory.counts, other.inventory.counts);
+        assert_eq!((&first.rule_counts, &first.looks), (&other.rule_counts, &other.looks));
+        let items = |stated: &evidence::acquisition::Acquisition| {
+            stated.walk.iter().map(|walk| walk.items).collect::<Vec<_>>()
+        };
+        assert_eq!((items(first), &first.limits), (items(other), &other.limits));
+    }
 }

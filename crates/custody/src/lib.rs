@@ -56,7 +56,8 @@ pub use durable::{Disk, DurableError};
 pub use keys::{KeyError, SecretKey, Signer};
 pub use log::{LogError, LogFolder};
 pub use package::{
-    Content, Hand, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup, Totals,
+    Compression, Content, Hand, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup,
+    Totals,
 };
 pub use part::Trouble;
 pub use seal::{Keeper, SealError};

@@ -37,6 +37,7 @@ use crate::sorted::Runs;
 pub use crate::hand::Hand;
 pub use crate::part::Content;
 pub use crate::totals::Totals;
+pub use crate::zipper::Compression;
 
 /// What a package is bound to, and for whom it is encrypted.
 #[derive(Debug)]
@@ -77,12 +78,14 @@ pub struct Options {
     pub part_size: u64,
     /// Items at which a batch ends: 1 to 65,536, which is what a reader of a part accepts.
     pub items: u64,
+    /// How hard content is compressed.
+    pub compression: Compression,
 }
 
 impl Default for Options {
-    /// 1 GiB and 65,536 items.
+    /// 1 GiB and 65,536 items, compressed fast.
     fn default() -> Self {
-        Self { part_size: 1 << 30, items: MAX_ITEMS }
+        Self { part_size: 1 << 30, items: MAX_ITEMS, compression: Compression::default() }
     }
 }
 

@@ -157,7 +157,11 @@ impl Part {
         let recipients = writer.recipients_of(set)?;
         let place = Place { set: set.clone(), number: writer.counters.next_part(set), batch };
         let encrypted = Encrypted::create(&writer.disk, &writer.partial, place.clone(), recipients)?;
-        Ok(Self { zip: ZipWriter::new(encrypted), rows: ManifestWriter::new(), place })
+        Ok(Self {
+            zip: ZipWriter::new(encrypted, writer.options.compression),
+            rows: ManifestWriter::new(),
+            place,
+        })
     }
 
     /// The set that it belongs to.

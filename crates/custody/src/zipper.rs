@@ -2,8 +2,9 @@
 //!
 //! Implements `docs/spec/zip-profile.md`, version 1. Every entry is method 8
 //! with bit 3: zeros in the local header, content, one signed ZIP64 descriptor.
-//! Where compression does not pay, the content is in stored blocks of
-//! deflate, so that the method stays the same.
+//! Where compression does not pay, content is in stored blocks of deflate, so
+//! that the method stays the same. That is found piece by piece, from a sample
+//! of its bytes: a disk image has both kinds (`docs/decisions/0063`).
 //!
 //! ```text
 //! PK 03 04 | 2d 00  08 00  08 00 | 1980-01-01 00:00 | 0 0 0 | name | 01 00 10 00 0 0
@@ -13,7 +14,19 @@
 
 use std::io::{self, Write};
 
-use flate2::{Compress, Compression, Crc, FlushCompress};
+use flate2::{Compress, Crc, FlushCompress};
+
+/// How hard content is compressed.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// As fast as possible: the disk should wait for deflate, not the other way round.
+    #[default]
+    Fast,
+    /// As small as deflate can.
+    Best,
+}
 
 /// Writes one archive.
 ///
@@ -23,7 +36,10 @@ pub(crate) struct ZipWriter<W> {
     out: Counted<W>,
     entries: Vec<Entry>,
     open: Option<Open>,
+    compression: Compression,
     compress: Compress,
+    /// The first bytes of the open entry, until there are enough to tell what it is.
+    head: Vec<u8>,
     scratch: Vec<u8>,
 }
 
@@ -45,20 +61,29 @@ struct Open {
     mode: Mode,
 }
 
+/// What the last piece was. Between two pieces the deflate stream is at a whole byte, so that either kind can follow.
 enum Mode {
-    /// Too few bytes yet to tell whether compression pays.
-    Undecided(Vec<u8>),
-    Deflating,
-    Storing,
+    /// There was none: what came is in `head`.
+    Beginning,
+    /// Compressed: the next may refer back to it.
+    Deflated,
+    /// Stored: the next one compressed begins anew.
+    Stored,
 }
 
 impl<W: Write> ZipWriter<W> {
-    pub(crate) fn new(out: W) -> Self {
+    pub(crate) fn new(out: W, compression: Compression) -> Self {
+        let level = match compression {
+            Compression::None | Compression::Fast => flate2::Compression::new(1),
+            Compression::Best => flate2::Compression::new(9),
+        };
         Self {
             out: Counted { inner: out, count: 0 },
             entries: Vec::new(),
             open: None,
-            compress: Compress::new(Compression::new(LEVEL), false),
+            compression,
+            compress: Compress::new(level, false),
+            head: Vec::new(),
             scratch: Vec::with_capacity(SCRATCH),
         }
     }
@@ -77,14 +102,14 @@ impl<W: Write> ZipWriter<W> {
         }
         let offset = self.out.count;
         self.local_header(name)?;
-        self.compress.reset();
+        self.head.clear();
         self.open = Some(Open {
             name: name.to_owned(),
             offset,
             begins: self.out.count,
             crc: Crc::new(),
             size: 0,
-            mode: Mode::Undecided(Vec::new()),
+            mode: Mode::Beginning,
         });
         Ok(())
     }
@@ -94,16 +119,17 @@ impl<W: Write> ZipWriter<W> {
         let mut open = self.open.take().ok_or_else(no_entry)?;
         open.crc.update(bytes);
         open.size = open.size.saturating_add(length(bytes));
-        match &mut open.mode {
-            Mode::Deflating => self.deflate(bytes, FlushCompress::None)?,
-            Mode::Storing => self.store(bytes)?,
-            Mode::Undecided(head) => {
-                head.extend_from_slice(bytes);
-                if head.len() >= HEAD {
-                    let head = std::mem::take(head);
-                    open.mode = self.decide(&head)?;
-                }
+        match open.mode {
+            Mode::Beginning if self.head.len().saturating_add(bytes.len()) < HEAD => {
+                self.head.extend_from_slice(bytes);
             }
+            Mode::Beginning => {
+                let head = std::mem::take(&mut self.head);
+                open.mode = self.pieces(&head, Mode::Stored)?;
+                self.head = head;
+                open.mode = self.pieces(bytes, open.mode)?;
+            }
+            mode => open.mode = self.pieces(bytes, mode)?,
         }
         self.open = Some(open);
         Ok(())
@@ -113,9 +139,17 @@ impl<W: Write> ZipWriter<W> {
     pub(crate) fn end(&mut self) -> io::Result<u64> {
         let open = self.open.take().ok_or_else(no_entry)?;
         match open.mode {
-            Mode::Deflating => self.deflate(&[], FlushCompress::Finish)?,
-            Mode::Storing => self.out.write_all(&LAST_BLOCK)?,
-            Mode::Undecided(head) => self.whole(&head)?,
+            Mode::Deflated => {
+                self.scratch.clear();
+                squeeze(&mut self.compress, &[], FlushCompress::Finish, &mut self.scratch)?;
+                self.out.write_all(&self.scratch)?;
+            }
+            Mode::Stored => self.out.write_all(&LAST_BLOCK)?,
+            Mode::Beginning => {
+                let head = std::mem::take(&mut self.head);
+                self.whole(&head)?;
+                self.head = head;
+            }
         }
         let (crc, size) = (open.crc.sum(), open.size);
         let compressed = self.out.count.saturating_sub(open.begins);
@@ -201,18 +235,13 @@ impl<W: Write> ZipWriter<W> {
         None
     }
 
-    fn decide(&mut self, head: &[u8]) -> io::Result<Mode> {
-        self.scratch.clear();
-        squeeze(&mut self.compress, head, FlushCompress::Sync, &mut self.scratch)?;
-        if self.scratch.len() >= head.len().saturating_mul(WORTH.0) / WORTH.1 {
-            self.store(head)?;
-            return Ok(Mode::Storing);
-        }
-        self.out.write_all(&self.scratch)?;
-        Ok(Mode::Deflating)
-    }
-
+    /// Writes an entry that is all there.
     fn whole(&mut self, content: &[u8]) -> io::Result<()> {
+        if !self.seems_worth(content) {
+            self.store(content)?;
+            return self.out.write_all(&LAST_BLOCK);
+        }
+        self.compress.reset();
         self.scratch.clear();
         squeeze(&mut self.compress, content, FlushCompress::Finish, &mut self.scratch)?;
         if self.scratch.len() <= content.len().saturating_add(LAST_BLOCK.len()) {
@@ -222,19 +251,34 @@ impl<W: Write> ZipWriter<W> {
         self.out.write_all(&LAST_BLOCK)
     }
 
-    fn deflate(&mut self, mut bytes: &[u8], flush: FlushCompress) -> io::Result<()> {
-        loop {
-            let (now, later) = bytes.split_at_checked(DEFLATE_STEP).unwrap_or((bytes, &[]));
-            let last = later.is_empty();
-            self.scratch.clear();
-            let step = if last { flush } else { FlushCompress::None };
-            squeeze(&mut self.compress, now, step, &mut self.scratch)?;
-            self.out.write_all(&self.scratch)?;
-            if last {
-                return Ok(());
-            }
-            bytes = later;
+    /// Writes content that goes on, each piece in the way that suits it.
+    fn pieces(&mut self, bytes: &[u8], mut mode: Mode) -> io::Result<Mode> {
+        for piece in bytes.chunks(PIECE) {
+            mode = self.piece(piece, mode)?;
         }
+        Ok(mode)
+    }
+
+    fn piece(&mut self, piece: &[u8], mode: Mode) -> io::Result<Mode> {
+        if self.seems_worth(piece) {
+            if !matches!(mode, Mode::Deflated) {
+                self.compress.reset();
+            }
+            self.scratch.clear();
+            // INVARIANT: flushed to a whole byte, so that stored blocks can follow.
+            squeeze(&mut self.compress, piece, FlushCompress::Sync, &mut self.scratch)?;
+            if self.scratch.len() < piece.len() {
+                self.out.write_all(&self.scratch)?;
+                return Ok(Mode::Deflated);
+            }
+        }
+        self.store(piece)?;
+        Ok(Mode::Stored)
+    }
+
+    /// Whether compressing these bytes is worth trying.
+    fn seems_worth(&self, bytes: &[u8]) -> bool {
+        self.compression != Compression::None && !seems_random(bytes)
     }
 
     fn store(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -323,6 +367,30 @@ fn needs_zip64(entries: u64, begins: u64, size: u64) -> bool {
     entries > u64::from(u16::MAX) || begins > U32_FULL || size > U32_FULL
 }
 
+/// Whether a sample of the bytes has every value about as often as the others, as compressed and encrypted content has.
+///
+/// Two bytes drawn from such content are equal once in 256 times. What is counted here is how often that happens; text,
+/// programs and tables have it several times as often.
+fn seems_random(bytes: &[u8]) -> bool {
+    let mut counts = [0_u64; 256];
+    let mut sampled = 0_u64;
+    let apart = (bytes.len() / SAMPLES).max(SAMPLE);
+    for sample in bytes.chunks(apart).take(SAMPLES) {
+        for byte in sample.iter().take(SAMPLE) {
+            if let Some(count) = counts.get_mut(usize::from(*byte)) {
+                *count = count.saturating_add(1);
+            }
+            sampled = sampled.saturating_add(1);
+        }
+    }
+    if sampled < LEAST_SAMPLE {
+        return false;
+    }
+    let pairs = counts.iter().fold(0_u64, |sum, n| sum.saturating_add(n.saturating_mul(n.saturating_sub(1))));
+    let even = sampled.saturating_mul(sampled.saturating_sub(1)) / 256;
+    pairs.saturating_mul(4) < even.saturating_mul(5)
+}
+
 /// Compresses all of `input`, appending to `out`.
 fn squeeze(
     compress: &mut Compress,
@@ -386,20 +454,21 @@ const PADDING: &str = "padding";
 /// Version 4.5, bit 3, method 8, 1980-01-01 00:00:00: real times are facts, and stand in the manifest.
 const VERSION_FLAGS_METHOD_TIME: [u8; 10] = [0x2d, 0, 8, 0, 8, 0, 0, 0, 0x21, 0];
 
-/// zlib's fastest: the disk waits for deflate, not the other way round.
-const LEVEL: u32 = 1;
-
-/// How many bytes tell whether compression pays.
+/// Content shorter than this is compressed whole, in one go.
 const HEAD: usize = 1 << 16;
 
-/// Compression pays if it leaves less than this fraction: beyond, unpacking costs more than the bytes saved.
-const WORTH: (usize, usize) = (95, 100);
+/// How many bytes are compressed or stored alike: what is held back stays bounded, and 5 bytes each do not matter.
+const PIECE: usize = 1 << 18;
+
+/// A sample is so many runs of so many bytes, spread over a piece.
+const SAMPLES: usize = 32;
+const SAMPLE: usize = 128;
+
+/// Fewer bytes than this tell nothing, and cost nothing to compress.
+const LEAST_SAMPLE: u64 = 512;
 
 /// Room that deflate gets at a time.
 const SCRATCH: usize = 1 << 16;
-
-/// How much is compressed at a time, so that what is held back stays bounded.
-const DEFLATE_STEP: usize = 1 << 18;
 
 /// Most bytes in a stored block.
 const MAX_BLOCK: usize = 65_535;
@@ -452,12 +521,16 @@ mod tests {
             ("objects/NOISE", noise(300_000)),
             ("objects/SMALL-NOISE", noise(5_000)),
             ("objects/LONG", b"0123456789abcdef".repeat(100_000)),
+            (
+                "objects/MIXED",
+                [&b"0123456789abcdef".repeat(40_000), &noise(600_000)[..], &[7; 700_000]].concat(),
+            ),
             ("manifest.jsonl", b"{}\n".to_vec()),
         ]
     }
 
     fn archive(step: usize, finish: impl FnOnce(ZipWriter<Vec<u8>>) -> Vec<u8>) -> Vec<u8> {
-        let mut zip = ZipWriter::new(Vec::new());
+        let mut zip = ZipWriter::new(Vec::new(), Compression::Fast);
         for (name, content) in contents() {
             zip.start(name).unwrap();
             content.chunks(step).for_each(|chunk| zip.write(chunk).unwrap());
@@ -478,6 +551,9 @@ mod tests {
                 entry.read_to_end(&mut found).unwrap();
                 assert!(found == content, "{name} in steps of {step}");
             }
+            let mixed = read.by_name("objects/MIXED").unwrap();
+            assert!(mixed.compressed_size() < 640_000, "both kinds: {}", mixed.compressed_size());
+            drop(mixed);
             let noise = read.by_name("objects/NOISE").unwrap();
             assert!(noise.compressed_size() < 303_000, "stored: {}", noise.compressed_size());
         }
@@ -490,7 +566,7 @@ mod tests {
             .large_file(true)
             .last_modified_time(zip::DateTime::default());
         let mut theirs = zip::ZipWriter::new_stream(Vec::new());
-        let mut ours = ZipWriter::new(Vec::new());
+        let mut ours = ZipWriter::new(Vec::new(), Compression::Fast);
         for (name, content) in contents().into_iter().filter(|(name, _)| !name.contains("NOISE")) {
             if content.len() > HEAD {
                 continue; // we look at the head first, which cuts the stream differently
@@ -521,9 +597,11 @@ mod tests {
     /// The padding's blocks must add up for every length of the stream.
     #[test]
     fn padding_streams_of_every_length() {
-        let around = ZipWriter::new(Vec::new()).finish_padded(|least| least).unwrap().len() as u64;
+        let around =
+            ZipWriter::new(Vec::new(), Compression::Fast).finish_padded(|least| least).unwrap().len() as u64;
         for more in (0..20).chain(65_520..65_560).chain([131_070, 131_075, 131_080, 200_000]) {
-            let bytes = ZipWriter::new(Vec::new()).finish_padded(|_| around + more).unwrap();
+            let bytes =
+                ZipWriter::new(Vec::new(), Compression::Fast).finish_padded(|_| around + more).unwrap();
             assert_eq!(bytes.len() as u64, around + more);
             let mut read = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
             io::copy(&mut read.by_name(PADDING).unwrap(), &mut io::sink()).unwrap();
@@ -531,8 +609,49 @@ mod tests {
     }
 
     #[test]
+    fn what_is_random_is_told_from_what_is_not() {
+        let text = include_bytes!("zipper.rs");
+        let even: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+        for (name, bytes, random) in [
+            ("noise", noise(300_000), true),
+            ("a little noise", noise(600), true),
+            ("too little to tell", noise(500), false),
+            ("text", text.to_vec(), false),
+            ("a little text", text[..600].to_vec(), false),
+            ("zeros", vec![0; 300_000], false),
+            // A sample does not see that it repeats: it is stored, and is whole all the same.
+            ("every value as often as the others", even, true),
+            (
+                "noise in hexadecimal",
+                noise(10_000).iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect(),
+                false,
+            ),
+        ] {
+            assert_eq!(seems_random(&bytes), random, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_compressed_where_nothing_is_asked_for() {
+        for (compression, most, least) in [
+            (Compression::None, 101_000, 100_000),
+            (Compression::Fast, 2_000, 0),
+            (Compression::Best, 2_000, 0),
+        ] {
+            let mut zip = ZipWriter::new(Vec::new(), compression);
+            zip.start("objects/ZEROS").unwrap();
+            zip.write(&[0; 100_000]).unwrap();
+            zip.end().unwrap();
+            let bytes = zip.finish().unwrap();
+            assert!((least..most).contains(&bytes.len()), "{compression:?}: {}", bytes.len());
+            let mut read = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
+            assert_eq!(io::copy(&mut read.by_index(0).unwrap(), &mut io::sink()).unwrap(), 100_000);
+        }
+    }
+
+    #[test]
     fn more_entries_than_the_old_format_counts() {
-        let mut zip = ZipWriter::new(Vec::new());
+        let mut zip = ZipWriter::new(Vec::new(), Compression::Fast);
         for number in 0..70_000 {
             zip.start(&format!("objects/KC07-C-{number:07}")).unwrap();
             zip.end().unwrap();
@@ -563,7 +682,7 @@ mod tests {
     fn names_are_ours() {
         for name in ["", "../x", "a b", "/etc/passwd\n", "caf\u{e9}", "C:\\x"] {
             let sound = name == "../x"; // dots are of the grammar; control numbers never hold them
-            assert_eq!(ZipWriter::new(Vec::new()).start(name).is_ok(), sound, "{name:?}");
+            assert_eq!(ZipWriter::new(Vec::new(), Compression::Fast).start(name).is_ok(), sound, "{name:?}");
         }
     }
 }

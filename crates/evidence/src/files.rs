@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek};
 use std::sync::Arc;
 
+use scope::Digest;
+use sha2::{Digest as _, Sha256};
+
 /// Bytes that can be read twice.
 pub trait ReadSeek: Read + Seek {}
 
@@ -37,7 +40,38 @@ pub trait Files {
     ///
     /// Each is one line for a person, already safe to print. An honest package has none.
     fn irregular(&self) -> Vec<String>;
+
+    /// Digest and length of each of these files, in the order of their names.
+    ///
+    /// Storage that several threads can read at once answers faster than one file after the other, as this does.
+    fn digests(&self, names: &[&str]) -> Vec<io::Result<(Digest, u64)>> {
+        names.iter().map(|name| digest_of(&mut *self.open(name)?)).collect()
+    }
 }
+
+/// Digest and length of what a reader gives, in constant memory.
+///
+/// # Errors
+///
+/// What the reader reports.
+pub fn digest_of(reader: &mut (impl Read + ?Sized)) -> io::Result<(Digest, u64)> {
+    let mut hash = Sha256::new();
+    let mut length = 0_u64;
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = match reader.read(&mut chunk) {
+            Ok(0) => return Ok((Digest(hash.finalize().into()), length)),
+            Ok(read) => read,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        hash.update(chunk.get(..read).unwrap_or_default());
+        length = length.saturating_add(read as u64);
+    }
+}
+
+/// Bytes read at a time: large enough to keep the hash busy, small enough for a browser.
+const CHUNK: usize = 256 << 10;
 
 /// Reads the whole file of that name, if it has at most `limit` bytes.
 ///

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use scope::RawName;
+use scope::{Policy, RawName};
 use source::{Entry, Issue, Source, SourceError, WalkEvent, WalkOptions, WalkReport};
 
 use crate::{ExamineError, Examined, Examiner};
@@ -36,7 +36,7 @@ pub enum EveryItemError {
 
 /// Walks `source` and examines every item. Folders that the policy closes are not entered.
 ///
-/// Captures, plans and re-examinations all go through here, so that they see the same items.
+/// Re-examinations go through here, captures and plans through [`every_entry`], so that they see the same items.
 ///
 /// # Errors
 ///
@@ -47,16 +47,7 @@ pub fn every_item(
     visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<WalkReport, EveryItemError> {
     let mut failed = None;
-    let volume = source.info().case_rule;
-    let closed = |path: &RawName| examiner.policy().is_closed(path, volume);
-    let target = examiner.policy().target();
-    let options = WalkOptions {
-        closed: &closed,
-        closes: !target.closed.is_empty(),
-        streams: target.streams,
-        deleted: target.deleted,
-    };
-    let report = source.walk_with(&options, &mut |event| match event {
+    let report = every_entry(examiner.policy(), source, &mut |event| match event {
         WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
         WalkEvent::Item(entry) => match examiner.examine(&entry, source) {
             Ok(examined) => visit(Event::Item(&entry, examined)),
@@ -67,4 +58,26 @@ pub fn every_item(
         },
     })?;
     failed.map_or(Ok(report), Err)
+}
+
+/// Walks `source` as `policy` has it walked, and examines nothing: for a program that examines items elsewhere.
+///
+/// # Errors
+///
+/// [`SourceError`] where the source's root cannot be read.
+pub fn every_entry(
+    policy: &Policy,
+    source: &dyn Source,
+    visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+) -> Result<WalkReport, SourceError> {
+    let volume = source.info().case_rule;
+    let closed = |path: &RawName| policy.is_closed(path, volume);
+    let target = policy.target();
+    let options = WalkOptions {
+        closed: &closed,
+        closes: !target.closed.is_empty(),
+        streams: target.streams,
+        deleted: target.deleted,
+    };
+    source.walk_with(&options, visit)
 }

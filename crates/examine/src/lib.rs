@@ -16,5 +16,5 @@ pub mod examine;
 pub mod keywords;
 pub mod magic;
 
-pub use every_item::{Event, EveryItemError, every_item};
+pub use every_item::{Event, EveryItemError, every_entry, every_item};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};

@@ -6,12 +6,16 @@
 mod against;
 mod identity_file;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use evidence::files::{Files, ReadSeek};
-use scope::RawName;
+use evidence::files::{self, Files, ReadSeek};
+use scope::{Digest, RawName};
 use walkdir::WalkDir;
 
 pub use against::{audit_against, layers, limit_to_order};
@@ -95,6 +99,28 @@ impl Files for Folder {
 
     fn irregular(&self) -> Vec<String> {
         self.entries().map(|(_, strange)| strange).unwrap_or_else(|error| vec![error.to_string()])
+    }
+
+    /// As many files at once as there are processors.
+    fn digests(&self, names: &[&str]) -> Vec<io::Result<(Digest, u64)>> {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(names.len());
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some((at, name)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                names.get(at).map(|name| (at, *name))
+            } {
+                done.push((at, self.open(name).and_then(|mut file| files::digest_of(&mut *file))));
+            }
+            done
+        };
+        let mut found: BTreeMap<usize, _> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
+        });
+        let lost = || Err(io::Error::other("the thread that was to hash this file is gone"));
+        (0..names.len()).map(|at| found.remove(&at).unwrap_or_else(lost)).collect()
     }
 }
 

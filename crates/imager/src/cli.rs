@@ -1,9 +1,12 @@
 //! The command line of `ambit`.
 
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use crate::progress::ProgressMode;
 
 /// Takes what the order allows, and lets others check that it took nothing more.
 #[derive(Debug, Parser)]
@@ -325,12 +328,52 @@ fn reason(text: &str) -> Result<String, String> {
     }
 }
 
+/// How fast a medium is worked through, and how that is told.
+#[derive(Args, Clone, Debug)]
+pub struct PaceArgs {
+    /// How many threads look, decide, compress and encrypt. Default: one for each processor. The record does not depend
+    /// on it, but for the parts that objects lie in and their control numbers.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Read at most so many bytes of content a second, for a medium or a server that others need meanwhile.
+    #[arg(long, value_name = "BYTES_PER_S")]
+    pub throttle: Option<NonZeroU64>,
+    /// How progress is told on standard error; never with names.
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressMode,
+}
+
+impl PaceArgs {
+    /// How many threads.
+    pub(crate) fn jobs(&self) -> usize {
+        let all = || std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        self.jobs.unwrap_or_else(all).get().min(MAX_JOBS)
+    }
+}
+
+/// Most threads: each has open files, and with an image a process of its own.
+const MAX_JOBS: usize = 256;
+
+/// How hard content is compressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum CompressionArg {
+    /// Not at all.
+    None,
+    /// As fast as possible; what does not shrink is stored.
+    Fast,
+    /// As small as possible, at about a fifth of the speed; what does not shrink is stored.
+    Best,
+}
+
 /// `ambit plan`.
 #[derive(Args, Debug)]
 pub struct PlanArgs {
     /// What is examined.
     #[command(flatten)]
     pub examine: ExamineArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
     /// Which case.
     #[command(flatten)]
     pub case: CaseArg,
@@ -363,9 +406,15 @@ pub struct CaptureArgs {
     /// Record SHA-1 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
     #[arg(long)]
     pub sha1: bool,
-    /// End a batch once its parts hold so many bytes. An item is never split.
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// End a batch once its parts, of all sets and threads, together hold so many bytes. An item is never split.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
     pub part_size: u64,
+    /// How hard content is compressed.
+    #[arg(long, value_name = "HOW", default_value = "fast")]
+    pub compression: CompressionArg,
     /// Seal without asking again at the terminal, once the counts are shown.
     #[arg(long)]
     pub yes: bool,

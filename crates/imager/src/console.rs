@@ -6,6 +6,8 @@ use std::io::Write;
 use serde::Serialize;
 use source::Reader;
 
+use crate::interrupt::Interrupt;
+
 /// How a command ended; the number is the process's exit code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[repr(u8)]
@@ -88,16 +90,28 @@ pub(crate) struct Console<'a> {
     err: &'a mut dyn Write,
     json: bool,
     reader: Reader,
+    interrupt: Interrupt,
 }
 
 impl<'a> Console<'a> {
-    pub(crate) fn new(out: &'a mut dyn Write, err: &'a mut dyn Write, json: bool, reader: Reader) -> Self {
-        Self { out, err, json, reader }
+    pub(crate) fn new(
+        out: &'a mut dyn Write,
+        err: &'a mut dyn Write,
+        json: bool,
+        reader: Reader,
+        interrupt: Interrupt,
+    ) -> Self {
+        Self { out, err, json, reader, interrupt }
     }
 
     /// Where media are parsed: in this process or in one of its own.
     pub(crate) fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Whether the person asked the program to stop.
+    pub(crate) fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
     }
 
     /// Words to the person at the keyboard. A closed terminal stops nothing.

@@ -7,8 +7,13 @@
 pub mod cli;
 mod command;
 mod console;
+mod estimate;
+mod interrupt;
 mod load;
+mod metered;
+mod pipeline;
 mod progress;
+mod queue;
 mod survey;
 mod workplace;
 
@@ -20,6 +25,7 @@ use clap::Parser as _;
 use source::Reader;
 
 pub use console::{Exit, Failure};
+use interrupt::Interrupt;
 
 /// Runs one command: the whole of the program `ambit`.
 ///
@@ -30,7 +36,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &
     if let Some(code) = source::guard::serve_if_asked(&args) {
         return ExitCode::from(code);
     }
-    ExitCode::from(run_with(Reader::this_program(), args, out, err) as u8)
+    // Where signals cannot be listened to, they end the program as they always do.
+    let interrupt = Interrupt::of_process().unwrap_or_default();
+    ExitCode::from(run_with(Reader::this_program(), interrupt, args, out, err) as u8)
 }
 
 /// As [`run`], for callers in the same process, where media are parsed too.
@@ -39,11 +47,12 @@ pub fn run_to_exit(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Exit {
-    run_with(Reader::Here, args, out, err)
+    run_with(Reader::Here, Interrupt::default(), args, out, err)
 }
 
 pub(crate) fn run_with(
     reader: Reader,
+    interrupt: Interrupt,
     args: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -52,7 +61,7 @@ pub(crate) fn run_with(
         Ok(cli) => cli,
         Err(error) => return console::usage(&error, out, err),
     };
-    let mut console = console::Console::new(out, err, cli.json, reader);
+    let mut console = console::Console::new(out, err, cli.json, reader, interrupt);
     match command::run(cli.command, &mut console) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -1,122 +1,315 @@
-//! Progress: counts and rates, never a name.
+//! Progress: counts, rates and what is left, never a name.
+//!
+//! A terminal gets one line that is written again and again, everything else a
+//! plain line every few seconds. `--progress json` gives one JSON object a line
+//! instead, described in `docs/guide/examiner.md`:
+//!
+//! ```text
+//! {"phase":"capture","seconds":5.0,"scanned":41200,"decided":40960,"kept":812,"kept_bytes":91230112,
+//!  "read_bytes":91230112,"items_per_second":8192,"bytes_per_second":18246022,"items_expected":250000,"seconds_left":26}
+//! ```
 
-use std::io::{IsTerminal, Write as _};
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use indicatif::HumanBytes;
+use clap::ValueEnum;
+use indicatif::{HumanBytes, HumanDuration};
+use serde::Serialize;
 
-/// Tells how far a walk has come: a line that is rewritten on a terminal, a plain line now and then elsewhere.
+/// How progress is told.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum ProgressMode {
+    /// One line on a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// A plain line every few seconds.
+    Plain,
+    /// A JSON object a line, every second, on standard error.
+    Json,
+    /// Nothing.
+    Off,
+}
+
+/// What all threads of a walk count. Copies count together.
+#[derive(Clone, Debug)]
+pub(crate) struct Meter(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    scanned: AtomicU64,
+    decided: AtomicU64,
+    kept: AtomicU64,
+    kept_bytes: AtomicU64,
+    read: AtomicU64,
+    throttle: Option<Throttle>,
+}
+
+/// Most bytes a second, over all threads.
+#[derive(Debug)]
+struct Throttle {
+    rate: u64,
+    free: Mutex<Instant>,
+}
+
+impl Meter {
+    /// Counts from zero; with a limit, readers wait so that no more bytes a second are read.
+    pub(crate) fn new(bytes_per_second: Option<u64>) -> Self {
+        let throttle = bytes_per_second.map(|rate| Throttle { rate, free: Mutex::new(Instant::now()) });
+        Self(Arc::new(Counts { throttle, ..Counts::default() }))
+    }
+
+    /// The walker met an item.
+    pub(crate) fn scanned(&self) {
+        self.0.scanned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// An item was decided; `kept` bytes of it were preserved.
+    pub(crate) fn decided(&self, kept: Option<u64>) {
+        self.0.decided.fetch_add(1, Ordering::Relaxed);
+        if let Some(bytes) = kept {
+            self.0.kept.fetch_add(1, Ordering::Relaxed);
+            self.0.kept_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// So many bytes of content were read.
+    pub(crate) fn read(&self, bytes: usize) {
+        self.0.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        let Some(throttle) = &self.0.throttle else { return };
+        let cost = Duration::from_secs_f64(bytes as f64 / throttle.rate.max(1) as f64);
+        let now = Instant::now();
+        let mut free = throttle.free.lock().unwrap_or_else(PoisonError::into_inner);
+        // Time that nobody used is not saved up.
+        let until = (*free).max(now) + cost;
+        *free = until;
+        drop(free);
+        thread::sleep(until.saturating_duration_since(now));
+    }
+
+    fn counted(&self) -> Counted {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let counts = &self.0;
+        Counted {
+            scanned: of(&counts.scanned),
+            decided: of(&counts.decided),
+            kept: of(&counts.kept),
+            kept_bytes: of(&counts.kept_bytes),
+            read: of(&counts.read),
+        }
+    }
+}
+
+struct Counted {
+    scanned: u64,
+    decided: u64,
+    kept: u64,
+    kept_bytes: u64,
+    read: u64,
+}
+
+/// What an earlier pass over the same medium under the same policy counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Expected {
+    pub(crate) items: u64,
+    pub(crate) kept_bytes: u64,
+}
+
+/// Tells how far a walk has come.
 pub(crate) struct Progress {
     phase: &'static str,
-    began: Instant,
-    told: Instant,
-    terminal: bool,
-    expected: Option<u64>,
-    items: u64,
-    kept: u64,
-    bytes: u64,
+    mode: Mode,
+    items: Option<u64>,
+    kept_bytes: u64,
 }
 
-/// How often a terminal is told.
-const TERMINAL: Duration = Duration::from_millis(200);
-/// How often a log file is told.
-const PLAIN: Duration = Duration::from_secs(5);
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Mode {
+    Terminal,
+    Plain,
+    Json,
+    Off,
+}
+
+impl Mode {
+    fn of(mode: ProgressMode) -> Self {
+        match mode {
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Self::Terminal,
+            ProgressMode::Auto | ProgressMode::Plain => Self::Plain,
+            ProgressMode::Json => Self::Json,
+            ProgressMode::Off => Self::Off,
+        }
+    }
+
+    fn every(self) -> Duration {
+        match self {
+            Self::Terminal => Duration::from_millis(200),
+            Self::Json => Duration::from_secs(1),
+            Self::Plain | Self::Off => Duration::from_secs(5),
+        }
+    }
+}
+
+/// One line of `--progress json`.
+#[derive(Serialize)]
+struct Told {
+    phase: &'static str,
+    seconds: f64,
+    scanned: u64,
+    decided: u64,
+    kept: u64,
+    kept_bytes: u64,
+    read_bytes: u64,
+    items_per_second: u64,
+    bytes_per_second: u64,
+    items_expected: Option<u64>,
+    seconds_left: Option<u64>,
+}
 
 impl Progress {
-    /// Starts counting. `expected` is the number of items on the medium, where its file system counts them.
-    pub(crate) fn start(phase: &'static str, expected: Option<u64>) -> Self {
-        let now = Instant::now();
-        let terminal = std::io::stderr().is_terminal();
-        Self { phase, began: now, told: now, terminal, expected, items: 0, kept: 0, bytes: 0 }
+    /// `about` is the number of items on the medium, where its file system counts them; `expected` what an earlier pass
+    /// found, which is better.
+    pub(crate) fn new(
+        phase: &'static str,
+        mode: ProgressMode,
+        about: Option<u64>,
+        expected: Option<Expected>,
+    ) -> Self {
+        let items = expected.map(|expected| expected.items).or(about);
+        let kept_bytes = expected.map_or(0, |expected| expected.kept_bytes);
+        Self { phase, mode: Mode::of(mode), items, kept_bytes }
     }
 
-    /// One more item was decided; `kept` bytes of it were preserved.
-    pub(crate) fn item(&mut self, kept: Option<u64>) {
-        self.items += 1;
-        if let Some(bytes) = kept {
-            self.kept += 1;
-            self.bytes = self.bytes.saturating_add(bytes);
-        }
-        let every = if self.terminal { TERMINAL } else { PLAIN };
-        if self.told.elapsed() >= every {
-            self.told = Instant::now();
-            self.tell();
-        }
-    }
-
-    /// Ends the line on a terminal.
-    pub(crate) fn finish(self) {
-        if self.terminal {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
-
-    fn tell(&self) {
-        let seconds = self.began.elapsed().as_secs_f64().max(0.001);
-        let rate = self.items as f64 / seconds;
-        let eta = match self.expected {
-            Some(all) if all > self.items && rate > 0.0 => {
-                let left = Duration::from_secs_f64((all - self.items) as f64 / rate);
-                format!(", about {} left", indicatif::HumanDuration(left))
+    /// Tells of what `meter` counts while `work` is done.
+    pub(crate) fn during<T>(&self, meter: &Meter, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = (Mutex::new(false), Condvar::new());
+        thread::scope(|scope| {
+            if self.mode != Mode::Off {
+                scope.spawn(|| {
+                    let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+                    while !*over {
+                        let waited = done.1.wait_timeout(over, self.mode.every());
+                        over = waited.unwrap_or_else(PoisonError::into_inner).0;
+                        if !*over || self.mode == Mode::Json {
+                            self.tell(meter, began.elapsed());
+                        }
+                    }
+                    if self.mode == Mode::Terminal {
+                        let _ = write!(std::io::stderr(), "\r\x1b[K");
+                    }
+                });
             }
-            _ => String::new(),
+            let result = work();
+            *done.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            done.1.notify_all();
+            result
+        })
+    }
+
+    fn tell(&self, meter: &Meter, took: Duration) {
+        let counted = meter.counted();
+        let seconds = took.as_secs_f64().max(0.001);
+        let rate = |count: u64| (count as f64 / seconds) as u64;
+        let left = self.left(&counted, seconds);
+        let text = match self.mode {
+            Mode::Json => {
+                let told = Told {
+                    phase: self.phase,
+                    seconds: (seconds * 1000.0).round() / 1000.0,
+                    scanned: counted.scanned,
+                    decided: counted.decided,
+                    kept: counted.kept,
+                    kept_bytes: counted.kept_bytes,
+                    read_bytes: counted.read,
+                    items_per_second: rate(counted.decided),
+                    bytes_per_second: rate(counted.read),
+                    items_expected: self.items,
+                    seconds_left: left.map(|left| left.as_secs()),
+                };
+                serde_json::to_string(&told).unwrap_or_default()
+            }
+            _ => {
+                let of = self.items.map(|all| format!(" of about {all}")).unwrap_or_default();
+                let left =
+                    left.map(|left| format!(", about {} left", HumanDuration(left))).unwrap_or_default();
+                format!(
+                    "{}: {} met, {}{of} decided ({}/s), {} kept ({}), {} read ({}/s){left}",
+                    self.phase,
+                    counted.scanned,
+                    counted.decided,
+                    rate(counted.decided),
+                    counted.kept,
+                    HumanBytes(counted.kept_bytes),
+                    HumanBytes(counted.read),
+                    HumanBytes(rate(counted.read)),
+                )
+            }
         };
-        let of = self.expected.map(|all| format!(" of about {all}")).unwrap_or_default();
-        let text = format!(
-            "{}: {}{of} items decided ({rate:.0}/s), {} kept, {}{eta}",
-            self.phase,
-            self.items,
-            self.kept,
-            HumanBytes(self.bytes)
-        );
         let mut err = std::io::stderr();
-        let _ = if self.terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
+        let _ = match self.mode {
+            Mode::Terminal => write!(err, "\r\x1b[K{text}"),
+            _ => writeln!(err, "{text}"),
+        };
+    }
+
+    /// The time that is left, where it is known how much there is to do.
+    fn left(&self, counted: &Counted, seconds: f64) -> Option<Duration> {
+        let all = self.items?.checked_mul(ITEM)?.checked_add(self.kept_bytes)?;
+        let kept = counted.kept_bytes.min(self.kept_bytes);
+        let done = counted.decided.checked_mul(ITEM)?.checked_add(kept)?;
+        (done > 0 && all >= done)
+            .then(|| seconds * (all - done) as f64 / done as f64)
+            .and_then(|left| Duration::try_from_secs_f64(left).ok())
     }
 }
+
+/// What an item costs beside its content, in bytes that could be kept in the same time.
+const ITEM: u64 = 16 << 10;
 
 /// Tells how much of a medium was read, for a digest of all of it.
 pub(crate) struct ByteProgress {
     phase: &'static str,
     began: Instant,
     told: Instant,
-    terminal: bool,
+    mode: Mode,
     all: u64,
 }
 
-impl Progress {
-    /// Starts counting bytes, of `all`.
-    pub(crate) fn of_bytes(phase: &'static str, all: u64) -> ByteProgress {
-        let now = Instant::now();
-        ByteProgress { phase, began: now, told: now, terminal: std::io::stderr().is_terminal(), all }
-    }
-}
-
 impl ByteProgress {
+    /// Starts counting bytes, of `all`.
+    pub(crate) fn start(phase: &'static str, all: u64) -> Self {
+        let now = Instant::now();
+        Self { phase, began: now, told: now, mode: Mode::of(ProgressMode::Auto), all }
+    }
+
     /// So many bytes were read.
     pub(crate) fn bytes(&mut self, read: u64) {
-        let every = if self.terminal { TERMINAL } else { PLAIN };
-        if self.told.elapsed() < every {
+        if self.told.elapsed() < self.mode.every() {
             return;
         }
         self.told = Instant::now();
         let seconds = self.began.elapsed().as_secs_f64().max(0.001);
         let rate = read as f64 / seconds;
-        let left = Duration::from_secs_f64(self.all.saturating_sub(read) as f64 / rate.max(1.0));
+        let left = Duration::try_from_secs_f64(self.all.saturating_sub(read) as f64 / rate.max(1.0));
         let text = format!(
             "{}: {} of {}, {}/s, about {} left",
             self.phase,
             HumanBytes(read),
             HumanBytes(self.all),
             HumanBytes(rate as u64),
-            indicatif::HumanDuration(left)
+            HumanDuration(left.unwrap_or(Duration::MAX))
         );
         let mut err = std::io::stderr();
-        let _ = if self.terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
+        let terminal = self.mode == Mode::Terminal;
+        let _ = if terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
     }
 
     /// Ends the line on a terminal.
     pub(crate) fn finish(self) {
-        if self.terminal {
+        if self.mode == Mode::Terminal {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }

@@ -1,17 +1,21 @@
 //! Walking a medium and deciding every item: what `plan` and `capture` have in common.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
+use std::ops::AddAssign;
 
 use evidence::acquisition::{Coverage, MediumId, WalkStatement};
-use examine::{Event, Examined, Examiner, Options, every_item};
+use examine::{Examined, Examiner, Options};
 use scope::facts::Look;
 use scope::{Outcome, Policy};
 use serde::Serialize;
-use source::{Entry, Source, SourceInfo};
+use source::{Source, SourceInfo};
 
-use crate::console::{Context as _, Failure};
-use crate::progress::Progress;
+use crate::cli::PaceArgs;
+use crate::console::Failure;
+use crate::interrupt::Interrupt;
+use crate::metered::Metered;
+use crate::pipeline::{self, Crew, Run};
+use crate::progress::{Expected, Meter, Progress};
 
 /// Counts of a walk; never a name.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,8 @@ pub(crate) struct Tally {
     pub(crate) failed_looks: u64,
     pub(crate) issues: u64,
     pub(crate) walks: Vec<WalkStatement>,
+    /// Items per source, by its position.
+    pub(crate) of_sources: BTreeMap<usize, u64>,
     /// Set where a limit of the policy, or the person, ended the walk before its end.
     pub(crate) interrupted: Option<String>,
 }
@@ -46,6 +52,20 @@ impl Amount {
     }
 }
 
+impl AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        self.items += other.items;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// Adds counts by their keys.
+fn add<K: Clone + Ord, V: AddAssign + Copy + Default>(to: &mut BTreeMap<K, V>, from: &BTreeMap<K, V>) {
+    for (key, value) in from {
+        *to.entry(key.clone()).or_default() += *value;
+    }
+}
+
 impl Tally {
     /// Items with this kind of outcome, over all compartments.
     pub(crate) fn total(&self, of: impl Fn(&Outcome) -> bool) -> Amount {
@@ -54,10 +74,23 @@ impl Tally {
         })
     }
 
-    fn count(&mut self, examined: &Examined) {
+    /// Adds what another worker counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.items += other.items;
+        self.failed_looks += other.failed_looks;
+        add(&mut self.outcomes, &other.outcomes);
+        add(&mut self.rules, &other.rules);
+        add(&mut self.tiers, &other.tiers);
+        add(&mut self.deepest, &other.deepest);
+        add(&mut self.looks, &other.looks);
+        add(&mut self.of_sources, &other.of_sources);
+    }
+
+    pub(crate) fn count(&mut self, examined: &Examined, source: usize) {
         let bytes = examined.facts.size.unwrap_or(0);
         let decision = &examined.decision;
         self.items += 1;
+        *self.of_sources.entry(source).or_default() += 1;
         self.outcomes.entry(decision.outcome.clone()).or_default().add(bytes);
         self.tiers.entry(decision.tier.word()).or_default().add(bytes);
         for rule in &decision.rules {
@@ -77,82 +110,70 @@ impl Tally {
     }
 }
 
-/// What became of one item in the hands of the caller.
+/// What became of one item in the hands of the crew: how many bytes were preserved, `None` without an object.
 pub(crate) type Kept = Option<u64>;
 
-/// What the caller does with an item: from its source, the item as it was walked, and what was found and decided.
-type Each<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> Result<Kept, Failure> + 'e;
+/// How a medium is surveyed.
+pub(crate) struct How<'a> {
+    /// The looks.
+    pub(crate) looks: Options,
+    /// How many workers, and how fast they may read.
+    pub(crate) pace: &'a PaceArgs,
+    /// What the walk is for, as progress names it.
+    pub(crate) phase: &'static str,
+    /// What an earlier pass found, where one is on record.
+    pub(crate) expected: Option<Expected>,
+    /// Whether somebody asked to stop.
+    pub(crate) interrupt: &'a Interrupt,
+}
 
-/// Walks every source, decides each item, and hands it to `each`.
-///
-/// `each` returns how many bytes of the item were preserved, `None` for an item without an object.
+/// Walks every source, decides each item, and hands it to the crew.
 ///
 /// # Errors
 ///
-/// A source whose root cannot be read, and whatever `each` reports. Damage elsewhere is an issue, and counted.
-pub(crate) fn survey(
-    phase: &'static str,
+/// A source whose root cannot be read, whatever the crew reports, and an interrupt. Damage elsewhere is an issue, and
+/// counted.
+pub(crate) fn survey<C: Crew>(
+    how: &How<'_>,
     policy: &Policy,
     sources: &[Box<dyn Source>],
-    options: &Options,
-    each: &mut Each<'_>,
+    crew: &C,
 ) -> Result<Tally, Failure> {
-    let mut tally = Tally::default();
-    let examiner = Examiner::new(policy, *options);
+    let jobs = how.pace.jobs();
+    // Many workers hold many items: each holds less, and reads the larger ones twice.
+    let most = (HELD / jobs).clamp(LEAST_BUFFER, how.looks.buffer.max(LEAST_BUFFER));
+    let examiner = Examiner::new(policy, Options { buffer: how.looks.buffer.min(most), ..how.looks });
     let about: Option<u64> = sources.iter().map(|source| source.info().about_items).sum();
-    let mut progress = Progress::start(phase, about);
-    for source in sources {
-        let source = source.as_ref();
-        let mut failed = None;
-        let before = tally.issues;
-        let report = every_item(&examiner, source, &mut |event| {
-            let (entry, examined) = match event {
-                Event::Item(entry, examined) => (entry, examined),
-                Event::Issue(_) => {
-                    tally.issues += 1;
-                    return ControlFlow::Continue(());
-                }
-            };
-            if let Some(reason) = beyond_bytes(policy, &tally, &examined) {
-                tally.interrupted = Some(reason);
-                return ControlFlow::Break(());
-            }
-            tally.count(&examined);
-            match each(source, entry, examined) {
-                Ok(kept) => progress.item(kept),
-                Err(failure) => {
-                    failed = Some(failure);
-                    return ControlFlow::Break(());
-                }
-            }
-            match policy.limits().items {
-                Some(limit) if tally.items >= limit => {
-                    tally.interrupted = Some(format!("the policy's limit of {limit} items"));
-                    ControlFlow::Break(())
-                }
-                _ => ControlFlow::Continue(()),
-            }
-        })
-        .context(format_args!("volume {}", source.info().volume))?;
-        if let Some(failure) = failed {
-            return Err(failure);
-        }
-        let coverage = report.coverage.into_iter();
+    let meter = Meter::new(how.pace.throttle.map(|rate| rate.get()));
+    let metered: Vec<Metered<'_>> =
+        sources.iter().map(|source| Metered::new(source.as_ref(), &meter, how.interrupt)).collect();
+    let metered: Vec<&dyn Source> = metered.iter().map(|source| source as &dyn Source).collect();
+    let run =
+        Run { policy, sources: &metered, examiner: &examiner, jobs, meter: &meter, interrupt: how.interrupt };
+    let _in_order = how.interrupt.ends_in_order();
+    let progress = Progress::new(how.phase, how.pace.progress, about, how.expected);
+    let done = progress.during(&meter, || pipeline::run(&run, crew))?;
+    let mut tally = done.tally;
+    let stopped = tally.interrupted.is_some();
+    let last = done.walks.len();
+    for (source, (at, (report, recorded))) in sources.iter().zip((1..).zip(done.walks)) {
+        // The walker is ahead of the decisions: where a limit of bytes ended the run, one item more was met.
+        let items =
+            if stopped && at == last { report.items.min(recorded.saturating_add(1)) } else { report.items };
+        tally.issues = tally.issues.saturating_add(report.issues);
         tally.walks.push(WalkStatement {
             volume: at_place(&source.info().place, &source.info().volume),
             ids: ids_of(source.info()),
-            items: report.items,
+            items,
             names: report.names,
-            issues: tally.issues - before,
-            coverage: coverage
+            issues: report.issues,
+            coverage: report
+                .coverage
+                .into_iter()
                 .map(|(what, counted, expected)| Coverage { what, counted, expected })
                 .collect(),
         });
-        if tally.interrupted.is_some() {
-            break;
-        }
     }
-    progress.finish();
     Ok(tally)
 }
 
@@ -167,10 +188,9 @@ fn ids_of(info: &SourceInfo) -> Vec<MediumId> {
 }
 
 /// Why an item cannot be kept any more, where keeping it would exceed the policy's limit of bytes.
-fn beyond_bytes(policy: &Policy, tally: &Tally, examined: &Examined) -> Option<String> {
+pub(crate) fn beyond_bytes(policy: &Policy, kept: u64, examined: &Examined) -> Option<String> {
     let limit = policy.limits().bytes?;
     let size = examined.facts.size.unwrap_or(0);
-    let kept = tally.total(Outcome::is_kept).bytes;
     (examined.decision.outcome.is_kept() && kept.saturating_add(size) > limit).then(|| {
         format!(
             "the policy's limit of {limit} bytes: {kept} are kept, and the next item, of {size} bytes, was examined, \
@@ -178,3 +198,7 @@ fn beyond_bytes(policy: &Policy, tally: &Tally, examined: &Examined) -> Option<S
         )
     })
 }
+
+/// Bytes of items that all workers together hold in memory, and the least for one.
+const HELD: usize = 128 << 20;
+const LEAST_BUFFER: usize = 1 << 20;

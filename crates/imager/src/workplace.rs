@@ -17,7 +17,7 @@ use source::{ByteSource, MediumDigests, OpenOptions, Opened, StoredDigest};
 use crate::cli::{CaseArg, ExamineArgs};
 use crate::console::{Console, Context as _, Failure};
 use crate::load::{self, LoadedPolicy};
-use crate::progress::Progress;
+use crate::progress::ByteProgress;
 
 /// The case's own copy of the trust file: it says who the signers are. No verifier reads it.
 pub(crate) const TRUST: &str = "trust.toml";
@@ -276,7 +276,7 @@ pub(crate) fn whole_digest(
     image: &dyn ByteSource,
     stated: &[StoredDigest],
 ) -> Result<MediumDigests, Failure> {
-    let mut progress = Progress::of_bytes("digest", image.len());
+    let mut progress = ByteProgress::start("digest", image.len());
     let found =
         source::digests(image, stated, &mut |read| progress.bytes(read)).context("digest of the medium")?;
     progress.finish();

@@ -8,29 +8,28 @@
 //! seal                            signatures, package.seal, checkpoint; OUT.partial becomes OUT
 //! ```
 
-use std::io::{IsTerminal as _, Read};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
 use custody::{
-    Content, Disk, Ending, Item, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
+    Compression, Disk, Ending, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
     Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft};
 use evidence::event::{AcquisitionStart, Action, Note, PackageSeal};
-use evidence::item::ReadState;
 use evidence::trust::Step;
-use examine::Examined;
 use scope::policy::{LeftRecord, UnreadVolumes};
-use scope::{Digest, Policy, visible_names};
+use scope::{Digest, Policy};
 use serde_json::{Value, json};
-use source::{Entry, Source};
 
+use super::keeping::Keeping;
 use super::plan::{outcomes, summary, summary_value};
-use crate::cli::{Addressee, CaptureArgs, ImageArgs};
+use crate::cli::{Addressee, CaptureArgs, CompressionArg, ImageArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
+use crate::estimate;
 use crate::load;
 use crate::load::Passphrases;
-use crate::survey::{self, Tally};
+use crate::survey::{self, How, Tally};
 use crate::workplace::{self, Ready};
 
 /// `ambit capture`: the files of a medium.
@@ -104,18 +103,32 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
             LeftRecord::Facts => RecordLeft::Facts,
             LeftRecord::Counts => RecordLeft::Counts,
         },
-        options: Batches { part_size: args.part_size, ..Batches::default() },
+        options: Batches {
+            part_size: args.part_size,
+            compression: compression(args.compression),
+            ..Batches::default()
+        },
     };
-    let mut writer = PackageWriter::create(&disk, &args.out, &case.state(), setup)
+    let writer = PackageWriter::create(&disk, &args.out, &case.state(), setup)
         .context(format_args!("package {}", args.out.display()))?;
-    let options = examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() };
-    let mut changed = 0;
-    let walked = survey::survey("capture", policy, sources, &options, &mut |source, entry, examined| {
-        keep(&mut writer, policy, source, entry, &examined, &mut changed)
-    });
+    let how = How {
+        looks: examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() },
+        pace: &args.pace,
+        phase: "capture",
+        expected: match extent {
+            Extent::Files => estimate::last(&case, policy.id(), &ready.medium.label),
+            Extent::Volumes => None,
+        },
+        interrupt: console.interrupt(),
+    };
+    let keeping = Keeping::new(&writer, policy);
+    let walked = survey::survey(&how, policy, sources, &keeping);
+    let changed = keeping.changed();
     let tally = match walked {
         Ok(tally) => tally,
         Err(failure) => {
+            // What no journal commits is no use to anybody; where it cannot be removed, its name says what it is.
+            let _ = writer.discard_batch();
             // The log says how a run ended even where there is no package to say it.
             let text = format!("the acquisition {run} ended without a package");
             let note = workplace::statement(Action::Note(Note { text }), "", &tool);
@@ -207,6 +220,14 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     Ok(if departs { Exit::Departures } else { Exit::Done })
 }
 
+fn compression(asked: CompressionArg) -> Compression {
+    match asked {
+        CompressionArg::None => Compression::None,
+        CompressionArg::Fast => Compression::Fast,
+        CompressionArg::Best => Compression::Best,
+    }
+}
+
 /// Fails unless a package can be begun at `out`: asked before anybody signs, since a signed start stays on the log.
 fn can_be_made(out: &Path) -> Result<(), Failure> {
     if out.symlink_metadata().is_ok() {
@@ -235,59 +256,6 @@ fn confirm(counts: &str, sealed: Digest, root: Digest, console: &mut Console<'_>
     );
     let mut answer = String::new();
     input.read_line(&mut answer).is_ok() && answer.trim() == "yes"
-}
-
-/// Puts one decided item where its outcome says. `changed` counts items that gave other bytes the second time.
-fn keep(
-    writer: &mut PackageWriter,
-    policy: &Policy,
-    source: &dyn Source,
-    entry: &Entry,
-    examined: &Examined,
-    changed: &mut u64,
-) -> Result<survey::Kept, Failure> {
-    let (facts, decision) = (&examined.facts, &examined.decision);
-    let visible = visible_names(policy, facts);
-    let item = Item { locator: &entry.locator, facts, decision, visible: &visible };
-    if !decision.outcome.is_kept() {
-        writer.record(&item).context("package")?;
-        return Ok(None);
-    }
-    if !facts.kind.has_content() {
-        writer.keep(&item, None).context("package")?;
-        return Ok(Some(0));
-    }
-    // A file without a size on record cannot be opened. One byte of it is declared, so that its object is partial and
-    // never the digest of nothing: docs/decisions/0044.
-    let length = facts.size.unwrap_or(1);
-    let keep = |writer: &mut PackageWriter, bytes: &mut dyn Read| {
-        let content = Content { length, bytes, unreadable: &Vec::new };
-        writer.keep(&item, Some(content)).context("package")
-    };
-    let kept = match &examined.content {
-        Some(content) => keep(writer, &mut content.as_slice())?,
-        None => match source.open(entry) {
-            Ok(mut stream) => keep(writer, &mut stream)?,
-            // What cannot be opened is an object of which nothing could be read, and its record says so.
-            Err(error) => keep(writer, &mut Unreadable(Some(std::io::Error::other(error))))?,
-        },
-    };
-    if let (Some(object), Some(hash)) = (&kept.object, &facts.hash) {
-        // A large item is read once to decide and once to keep: both readings must give the same bytes.
-        if object.read == ReadState::Complete && object.sha256 != hash.sha256 {
-            *changed += 1;
-        }
-    }
-    Ok(Some(kept.object.map_or(0, |object| object.size)))
-}
-
-/// A stream that gives its error and nothing else.
-struct Unreadable(Option<std::io::Error>);
-
-impl Read for Unreadable {
-    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
-        Err(self.0.take().unwrap_or_else(|| std::io::Error::other("not readable")))
-    }
 }
 
 /// For whom each set is encrypted: the policy says so, and nobody else.

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::cli::DemoArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
+use crate::interrupt::Interrupt;
 use crate::load;
 
 /// The medium: an E01 image of a hosting server's disk, made by `tests/media/make-demo.sh`.
@@ -146,6 +147,9 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
             "--out",
             "{package}",
             "--digest-medium",
+            // One thread, so that control numbers are given in the order of the walk, in every run of the demonstration.
+            "--jobs",
+            "1",
         ],
     )?;
 
@@ -265,7 +269,8 @@ impl Stage {
         let args = std::iter::once("ambit".to_owned()).chain(words.iter().map(|word| self.fill(word)));
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let reader = console.reader().clone();
-        let exit = crate::run_with(reader, args.map(OsString::from), &mut out, &mut err);
+        let exit =
+            crate::run_with(reader, Interrupt::default(), args.map(OsString::from), &mut out, &mut err);
         for text in [&err, &out] {
             for line in String::from_utf8_lossy(text).lines() {
                 console.say(format_args!("  {line}"));

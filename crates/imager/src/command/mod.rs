@@ -3,6 +3,7 @@
 mod capture;
 mod case;
 mod demo;
+mod keeping;
 mod key;
 mod medium;
 mod open;
@@ -13,6 +14,9 @@ mod policy_diff;
 mod sign;
 
 mod trust;
+
+#[cfg(test)]
+pub(crate) use keeping::Keeping;
 
 use crate::cli::{CaseCommand, Command, KeyCommand, MediumCommand, PolicyCommand, TrustCommand};
 use crate::console::{Console, Exit, Failure};

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use custody::Signer;
 use evidence::event::{Action, Examine};
 use evidence::trust::Step;
+use examine::Examined;
 use scope::Policy;
 use serde_json::{Value, json};
+use source::{Entry, Source};
 
 use crate::cli::PlanArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
-use crate::survey::{self, Amount, Tally};
-use crate::{load, workplace};
+use crate::pipeline::Crew;
+use crate::survey::{self, Amount, How, Kept, Tally};
+use crate::{estimate, load, workplace};
 
 pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let loaded = load::policy(&args.examine.policy)?;
@@ -35,12 +38,17 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     let reason = ready.without_approval.clone().unwrap_or_default();
     let event =
         case.append(workplace::statement(action, &reason, &tool), &signed_by).context("custody log")?;
-    let options = examine::Options::default();
-    let tally =
-        survey::survey("plan", &loaded.policy, &ready.opened.sources, &options, &mut |_, _, examined| {
-            let bytes = examined.facts.size.unwrap_or(0);
-            Ok(examined.decision.outcome.is_kept().then_some(bytes))
-        })?;
+    let how = How {
+        looks: examine::Options::default(),
+        pace: &args.pace,
+        phase: "plan",
+        expected: estimate::last(&case, loaded.policy.id(), &ready.medium.label),
+        interrupt: console.interrupt(),
+    };
+    let tally = survey::survey(&how, &loaded.policy, &ready.opened.sources, &Counting)?;
+    if tally.interrupted.is_none() {
+        estimate::keep(&case, event.index, loaded.policy.id(), &ready.medium.label, &tally);
+    }
     let mut text = summary(&tally, &loaded.policy);
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
     let mut value = summary_value(&tally, &loaded.policy);
@@ -49,6 +57,38 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     }
     console.result(&value, text)?;
     Ok(if ready.departs() { Exit::Departures } else { Exit::Done })
+}
+
+/// Takes nothing: decisions are counted, and that is all.
+struct Counting;
+
+impl Crew for Counting {
+    type Hand = ();
+
+    fn hand(&self) {}
+
+    fn has_room(&self, _: u64) -> bool {
+        true
+    }
+
+    fn walked(&self, _: &Entry) {}
+
+    fn item(&self, (): &mut (), _: &dyn Source, _: &Entry, examined: Examined) -> Result<Kept, Failure> {
+        let bytes = examined.facts.size.unwrap_or(0);
+        Ok(examined.decision.outcome.is_kept().then_some(bytes))
+    }
+
+    fn pause(&self, (): &mut ()) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn close(&self, (): &mut ()) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn commit(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 }
 
 /// The counts per outcome as a table for people: all there is to say of volumes, about which no rule is.

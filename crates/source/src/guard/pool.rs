@@ -165,8 +165,9 @@ impl Deaths {
     }
 }
 
-/// Most processes that wait for work: a walk's, a stream's, and a few where a program reads several at once.
-const MAX_IDLE: usize = 4;
+/// Most processes that wait for work: a walk's, and one for each thread of the program that reads content. They are
+/// started as threads ask for them, so that a program with two threads has three.
+const MAX_IDLE: usize = 256;
 /// Most frames that can be on their way to a program that has asked to stop: what a pipe and a buffer hold.
 const MAX_LATE: u32 = 1 << 20;
 /// Most ends of a source's processes. A start takes milliseconds, so that a thousand damaged files do not cost the next;

@@ -1,0 +1,118 @@
+//! What a capture does with decided items: each worker keeps them in parts of its own.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use custody::{Content, Hand, Item, PackageWriter};
+use evidence::item::ReadState;
+use examine::Examined;
+use scope::{Outcome, Policy, visible_names};
+use source::{Entry, Source};
+
+use crate::console::{Context as _, Failure};
+use crate::pipeline::Crew;
+use crate::survey::Kept;
+
+/// Keeps items in a package.
+pub(crate) struct Keeping<'a> {
+    writer: &'a PackageWriter,
+    policy: &'a Policy,
+    changed: AtomicU64,
+}
+
+impl<'a> Keeping<'a> {
+    pub(crate) fn new(writer: &'a PackageWriter, policy: &'a Policy) -> Self {
+        Self { writer, policy, changed: AtomicU64::new(0) }
+    }
+
+    /// Items that gave other bytes the second time.
+    pub(crate) fn changed(&self) -> u64 {
+        self.changed.load(Ordering::Relaxed)
+    }
+}
+
+impl Crew for Keeping<'_> {
+    type Hand = Hand;
+
+    fn hand(&self) -> Hand {
+        self.writer.hand()
+    }
+
+    fn has_room(&self, items: u64) -> bool {
+        self.writer.has_room(items)
+    }
+
+    fn walked(&self, entry: &Entry) {
+        self.writer.walked(&entry.locator, &entry.facts);
+    }
+
+    /// Puts one decided item where its outcome says.
+    fn item(
+        &self,
+        hand: &mut Hand,
+        source: &dyn Source,
+        entry: &Entry,
+        examined: Examined,
+    ) -> Result<Kept, Failure> {
+        let (facts, decision) = (&examined.facts, &examined.decision);
+        if !decision.outcome.is_kept() {
+            let visible = if decision.outcome == Outcome::Listed {
+                visible_names(self.policy, facts)
+            } else {
+                Vec::new()
+            };
+            let item = Item { locator: &entry.locator, facts, decision, visible: &visible };
+            self.writer.record(hand, &item).context("package")?;
+            return Ok(None);
+        }
+        let visible = visible_names(self.policy, facts);
+        let item = Item { locator: &entry.locator, facts, decision, visible: &visible };
+        if !facts.kind.has_content() {
+            self.writer.keep(hand, &item, None).context("package")?;
+            return Ok(Some(0));
+        }
+        // A file without a size on record cannot be opened. One byte of it is declared, so that its object is partial and
+        // never the digest of nothing: docs/decisions/0044.
+        let length = facts.size.unwrap_or(1);
+        let mut keep = |bytes: &mut dyn Read| {
+            let content = Content { length, bytes, unreadable: &Vec::new };
+            self.writer.keep(hand, &item, Some(content)).context("package")
+        };
+        let kept = match &examined.content {
+            Some(content) => keep(&mut content.as_slice())?,
+            None => match source.open(entry) {
+                Ok(mut stream) => keep(&mut stream)?,
+                // What cannot be opened is an object of which nothing could be read, and its record says so.
+                Err(error) => keep(&mut Unreadable(Some(std::io::Error::other(error))))?,
+            },
+        };
+        if let (Some(object), Some(hash)) = (&kept.object, &facts.hash) {
+            // A large item is read once to decide and once to keep: both readings must give the same bytes.
+            if object.read == ReadState::Complete && object.sha256 != hash.sha256 {
+                self.changed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(Some(kept.object.map_or(0, |object| object.size)))
+    }
+
+    fn pause(&self, hand: &mut Hand) -> Result<(), Failure> {
+        self.writer.hand_over(hand).context("package")
+    }
+
+    fn close(&self, hand: &mut Hand) -> Result<(), Failure> {
+        self.writer.close_parts(hand).context("package")
+    }
+
+    fn commit(&self) -> Result<(), Failure> {
+        self.writer.commit().context("package")
+    }
+}
+
+/// A stream that gives its error and nothing else.
+struct Unreadable(Option<std::io::Error>);
+
+impl Read for Unreadable {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(self.0.take().unwrap_or_else(|| std::io::Error::other("not readable")))
+    }
+}

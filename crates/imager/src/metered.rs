@@ -1,0 +1,69 @@
+//! A source whose reading is counted, slowed down where that is asked for, and cut off by an interrupt.
+
+use std::io::{self, Read};
+use std::ops::ControlFlow;
+
+use source::{Entry, EvidenceStream, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
+
+use crate::interrupt::Interrupt;
+use crate::progress::Meter;
+
+/// See the module's page.
+pub(crate) struct Metered<'a> {
+    source: &'a dyn Source,
+    meter: &'a Meter,
+    interrupt: &'a Interrupt,
+}
+
+impl<'a> Metered<'a> {
+    pub(crate) fn new(source: &'a dyn Source, meter: &'a Meter, interrupt: &'a Interrupt) -> Self {
+        Self { source, meter, interrupt }
+    }
+
+    /// The content of an item, counted as it is read. The stream may not outlive the meter.
+    fn stream(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        let inner = self.source.open(entry)?;
+        Ok(Box::new(Stream { inner, meter: self.meter.clone(), interrupt: self.interrupt.clone() }))
+    }
+}
+
+impl Source for Metered<'_> {
+    fn info(&self) -> &SourceInfo {
+        self.source.info()
+    }
+
+    fn walk_with(
+        &self,
+        options: &WalkOptions<'_>,
+        visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
+        self.source.walk_with(options, visit)
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        self.stream(entry)
+    }
+}
+
+struct Stream {
+    inner: Box<dyn EvidenceStream>,
+    meter: Meter,
+    interrupt: Interrupt,
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.is_asked() {
+            return Err(io::Error::other("stopped, as asked"));
+        }
+        let count = self.inner.read(buffer)?;
+        self.meter.read(count);
+        Ok(count)
+    }
+}
+
+impl EvidenceStream for Stream {
+    fn declared_len(&self) -> u64 {
+        self.inner.declared_len()
+    }
+}

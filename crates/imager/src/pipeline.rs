@@ -1,0 +1,353 @@
+//! The pipeline: one walker, a bounded queue, and workers that look, decide and keep.
+//!
+//! ```text
+//! walker (this thread)   every source in turn, in its own order
+//! worker 1 .. N          look, decide, then whatever the crew does with the item
+//! all workers            meet where the batch is full: each closes what it has, one commits
+//! ```
+//!
+//! What is decided does not depend on the number of workers: a decision is a
+//! function of policy and facts. Where the policy limits the bytes that may be
+//! kept, items are decided one after the other, in the order of the walk, and
+//! only kept side by side.
+
+use std::ops::ControlFlow;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use examine::{Examined, Examiner, every_entry};
+use scope::Policy;
+use source::{Entry, Source, WalkEvent, WalkReport};
+
+use crate::console::{Context as _, Failure};
+use crate::interrupt::Interrupt;
+use crate::progress::Meter;
+use crate::queue::{Chunk, Queue, Step, StopOnPanic, Stopped};
+use crate::survey::{Kept, Tally, beyond_bytes};
+
+/// What is done with decided items, by several threads at once.
+pub(crate) trait Crew: Sync {
+    /// What one thread holds.
+    type Hand: Send;
+    /// A hand for one thread.
+    fn hand(&self) -> Self::Hand;
+    /// Whether the open batch takes so many items more.
+    fn has_room(&self, items: u64) -> bool;
+    /// Sees every item in the order of the walk, before it is examined.
+    fn walked(&self, entry: &Entry);
+    /// What becomes of one item.
+    fn item(
+        &self,
+        hand: &mut Self::Hand,
+        source: &dyn Source,
+        entry: &Entry,
+        examined: Examined,
+    ) -> Result<Kept, Failure>;
+    /// The hand is about to wait.
+    fn pause(&self, hand: &mut Self::Hand) -> Result<(), Failure>;
+    /// Every hand has paused and none is at work: ends what this one holds of the batch.
+    fn close(&self, hand: &mut Self::Hand) -> Result<(), Failure>;
+    /// Every hand has closed: ends the batch.
+    fn commit(&self) -> Result<(), Failure>;
+}
+
+/// What a run needs beside its crew.
+pub(crate) struct Run<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) sources: &'a [&'a dyn Source],
+    pub(crate) examiner: &'a Examiner<'a>,
+    pub(crate) jobs: usize,
+    pub(crate) meter: &'a Meter,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+/// What a run came to.
+pub(crate) struct Done {
+    /// What was decided, over all workers.
+    pub(crate) tally: Tally,
+    /// What each source's walk reported, and the items of it that were recorded.
+    pub(crate) walks: Vec<(WalkReport, u64)>,
+}
+
+/// Walks every source, and has each item decided and handed to the crew.
+///
+/// # Errors
+///
+/// A source whose root cannot be read, whatever the crew reports, and an interrupt.
+pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
+    let queue = Queue::new(run.jobs);
+    let turns = run.policy.limits().bytes.map(|_| Turns::default());
+    let (walked, tallies) = thread::scope(|scope| {
+        let workers: Vec<_> = (0..run.jobs)
+            .map(|_| {
+                scope.spawn(|| {
+                    let _guard = StopOnPanic(&queue);
+                    let mut worker = Worker {
+                        run,
+                        crew,
+                        queue: &queue,
+                        turns: turns.as_ref(),
+                        hand: crew.hand(),
+                        tally: Tally::default(),
+                    };
+                    match worker.work() {
+                        Ok(()) | Err(Ended::Stopped) => {}
+                        Err(Ended::Failed(failure)) => queue.stop(Some(failure)),
+                    }
+                    worker.tally
+                })
+            })
+            .collect();
+        let guard = StopOnPanic(&queue);
+        let walked = walk(run, &queue, turns.is_some());
+        match &walked {
+            Ok(_) => queue.end(),
+            Err(_) => queue.stop(None),
+        }
+        drop(guard);
+        let tallies: Vec<Tally> = workers.into_iter().filter_map(|worker| worker.join().ok()).collect();
+        (walked, tallies)
+    });
+    if let Some(failure) = queue.failure() {
+        return Err(failure);
+    }
+    let (reports, mut interrupted) = walked?;
+    if run.interrupt.is_asked() {
+        return Err(asked_to_stop());
+    }
+    let mut tally = Tally::default();
+    tallies.iter().for_each(|other| tally.add(other));
+    if let Some(turns) = turns {
+        let turn = turns.turn.into_inner().unwrap_or_else(PoisonError::into_inner);
+        interrupted = turn.interrupted.or(interrupted);
+    }
+    tally.interrupted = interrupted;
+    let recorded = |index: usize| tally.of_sources.get(&index).copied().unwrap_or(0);
+    let walks = reports.into_iter().enumerate().map(|(index, report)| (report, recorded(index))).collect();
+    Ok(Done { tally, walks })
+}
+
+/// The failure of a run that was interrupted.
+pub(crate) fn asked_to_stop() -> Failure {
+    Failure::new("stopped, as asked (interrupt or SIGTERM)")
+}
+
+/// Walks the sources, until the policy's limit of items or somebody's stop. Returns the reports, and the limit that was met.
+fn walk(
+    run: &Run<'_>,
+    queue: &Queue,
+    one_by_one: bool,
+) -> Result<(Vec<WalkReport>, Option<String>), Failure> {
+    let mut reports = Vec::new();
+    let mut items = 0_u64;
+    for (index, source) in run.sources.iter().enumerate() {
+        let mut chunk = Vec::new();
+        let mut weight = 0_u64;
+        let (mut limit, mut issues) = (None, 0_u64);
+        let report = every_entry(run.policy, *source, &mut |event| {
+            let entry = match event {
+                WalkEvent::Item(entry) => entry,
+                WalkEvent::Issue(_) => {
+                    issues = issues.saturating_add(1);
+                    return go_on(!run.interrupt.is_asked() && !queue.is_ended());
+                }
+            };
+            run.meter.scanned();
+            items = items.saturating_add(1);
+            weight = weight.saturating_add(entry.facts.size.unwrap_or(0));
+            chunk.push(entry);
+            let last = run.policy.limits().items.filter(|limit| items >= *limit);
+            let full = one_by_one || chunk.len() >= CHUNK_ITEMS || weight >= CHUNK_BYTES;
+            // A hungry worker gets less at once, but not so little that handing it over costs more than the work.
+            let enough = chunk.len() >= LEAST_ITEMS || weight >= LEAST_BYTES;
+            if full || last.is_some() || enough && queue.is_hungry() {
+                weight = 0;
+                if run.interrupt.is_asked() || queue.push(index, std::mem::take(&mut chunk)).is_err() {
+                    return ControlFlow::Break(());
+                }
+                if queue.is_ended() {
+                    return ControlFlow::Break(());
+                }
+            }
+            if let Some(last) = last {
+                limit = Some(format!("the policy's limit of {last} items"));
+            }
+            go_on(limit.is_none())
+        })
+        .context(format_args!("volume {}", source.info().volume))?;
+        reports.push(WalkReport { issues, ..report });
+        // Where somebody stopped, nobody takes what is left.
+        let _ = queue.push(index, chunk);
+        if limit.is_some() || queue.is_ended() || run.interrupt.is_asked() {
+            return Ok((reports, limit));
+        }
+    }
+    Ok((reports, None))
+}
+
+fn go_on(on: bool) -> ControlFlow<()> {
+    if on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+enum Ended {
+    Stopped,
+    Failed(Failure),
+}
+
+impl From<Stopped> for Ended {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<Failure> for Ended {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+struct Worker<'a, C: Crew> {
+    run: &'a Run<'a>,
+    crew: &'a C,
+    queue: &'a Queue,
+    turns: Option<&'a Turns>,
+    hand: C::Hand,
+    tally: Tally,
+}
+
+impl<C: Crew> Worker<'_, C> {
+    fn work(&mut self) -> Result<(), Ended> {
+        // Where items have turns, those that others hold and that have not had theirs are not counted yet.
+        let others = if self.turns.is_some() { self.run.jobs as u64 } else { 0 };
+        loop {
+            let step = self.queue.take(
+                |items| self.crew.has_room(items.saturating_add(others)),
+                |chunk| {
+                    if self.turns.is_none() {
+                        chunk.entries.iter().for_each(|entry| self.crew.walked(entry));
+                    }
+                },
+            )?;
+            match step {
+                Step::Chunk(chunk) => self.chunk(&chunk)?,
+                Step::EndBatch => self.end_batch()?,
+                Step::End => {
+                    self.end_batch()?;
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn chunk(&mut self, chunk: &Chunk) -> Result<(), Ended> {
+        let Some(source) = self.run.sources.get(chunk.source).copied() else { return Ok(()) };
+        for entry in &chunk.entries {
+            let examined = match self.turns {
+                None => Some(self.examine(entry, source)?),
+                Some(turns) => self.in_turn(turns, chunk.number, entry, source)?,
+            };
+            let Some(examined) = examined else { continue };
+            self.tally.count(&examined, chunk.source);
+            let kept = self.crew.item(&mut self.hand, source, entry, examined)?;
+            // A stream that was cut off for an interrupt looks like one that could not be read: it is never committed.
+            if self.run.interrupt.is_asked() {
+                return Err(asked_to_stop().into());
+            }
+            self.run.meter.decided(kept);
+        }
+        Ok(())
+    }
+
+    fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<Examined, Failure> {
+        self.run.examiner.examine(entry, source).context(format_args!("item {}", entry.locator))
+    }
+
+    /// Examines an item once all before it are decided; `None` where the policy's limit of bytes was met.
+    fn in_turn(
+        &self,
+        turns: &Turns,
+        number: u64,
+        entry: &Entry,
+        source: &dyn Source,
+    ) -> Result<Option<Examined>, Ended> {
+        let mut turn = turns.wait_for(number, self.queue)?;
+        if turn.interrupted.is_some() {
+            turns.pass(turn);
+            return Ok(None);
+        }
+        self.crew.walked(entry);
+        let examined = self.examine(entry, source)?;
+        turn.interrupted = beyond_bytes(self.run.policy, turn.kept, &examined);
+        let taken = turn.interrupted.is_none();
+        if taken && examined.decision.outcome.is_kept() {
+            turn.kept = turn.kept.saturating_add(examined.facts.size.unwrap_or(0));
+        }
+        if !taken {
+            self.queue.cut();
+        }
+        turns.pass(turn);
+        Ok(taken.then_some(examined))
+    }
+
+    /// Ends the batch, together with all others.
+    fn end_batch(&mut self) -> Result<(), Ended> {
+        self.crew.pause(&mut self.hand)?;
+        self.queue.meet()?;
+        self.crew.close(&mut self.hand)?;
+        if self.queue.meet()? {
+            self.crew.commit()?;
+            self.queue.batch_ended();
+        }
+        self.queue.meet()?;
+        Ok(())
+    }
+}
+
+/// Who decides next, where decisions depend on those before.
+#[derive(Default)]
+struct Turns {
+    turn: Mutex<Turn>,
+    passed: Condvar,
+}
+
+#[derive(Default)]
+struct Turn {
+    next: u64,
+    kept: u64,
+    interrupted: Option<String>,
+}
+
+impl Turns {
+    /// Waits for the turn of chunk `number`; whoever has it keeps it until [`Turns::pass`].
+    fn wait_for(&self, number: u64, queue: &Queue) -> Result<MutexGuard<'_, Turn>, Ended> {
+        let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        while turn.next != number {
+            if queue.failed() {
+                return Err(Ended::Stopped);
+            }
+            turn = self.passed.wait_timeout(turn, PATIENCE).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(turn)
+    }
+
+    fn pass(&self, mut turn: MutexGuard<'_, Turn>) {
+        turn.next = turn.next.saturating_add(1);
+        drop(turn);
+        self.passed.notify_all();
+    }
+}
+
+/// Most items of a chunk: a hundred microseconds of work at least, so that queue and locks cost next to nothing.
+const CHUNK_ITEMS: usize = 64;
+/// Most bytes of a chunk, but for one large item: what one worker does while another waits at the end.
+const CHUNK_BYTES: u64 = 1 << 20;
+/// What is handed over early where a worker waits.
+const LEAST_ITEMS: usize = 16;
+const LEAST_BYTES: u64 = 1 << 16;
+
+/// How long a worker waits for its turn without asking whether all was stopped.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests;
