@@ -100,7 +100,8 @@ fn two_captures_of_one_medium_decide_alike() {
     }
     let parts = |at: usize| -> usize { stated[at].sets.iter().map(|set| set.parts.len()).sum() };
     assert_eq!((parts(0), parts(1)), (4, 4));
-    assert!(parts(2) > 10 && parts(3) > 300, "small parts are many: {} and {}", parts(2), parts(3));
+    // A batch ends between two chunks of items, so that there are fewer parts than items.
+    assert!(parts(2) > parts(1) && parts(3) > 10, "small parts are many: {} and {}", parts(2), parts(3));
 }
 
 #[test]

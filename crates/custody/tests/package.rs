@@ -574,10 +574,7 @@ fn an_error_at_any_moment_leaves_no_package_that_looks_whole() {
             assert_eq!(refused.load(Ordering::Relaxed), 0, "operation {n}: an error was swallowed");
             continue;
         };
-        assert!(
-            error.contains("no space left") || error.contains("exists already"),
-            "operation {n}: {error}"
-        );
+        assert!(error.contains("no space left") || error.contains("exists already"), "{n}: {error}");
         assert_eq!(out.exists(), renamed.load(Ordering::Relaxed) == 1, "operation {n}: {error}");
     }
 }

@@ -72,10 +72,11 @@ impl Queue {
             return Ok(());
         }
         let mut state = self.state();
-        while state.chunks.len() >= self.capacity && !state.stopped {
+        while state.chunks.len() >= self.capacity && !state.stopped && !state.ended {
             state = self.wait(&self.room, state);
         }
-        if state.stopped {
+        // INVARIANT: after a cut nothing follows: a chunk would wait for the turn of those that were forgotten.
+        if state.stopped || state.ended {
             return Err(Stopped);
         }
         let number = state.pushed;
