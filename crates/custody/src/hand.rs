@@ -70,7 +70,8 @@ impl Hand {
         let partial = kept.object.as_ref().is_some_and(|object| !object.unreadable.is_empty());
         let totals = &mut self.gathered.totals;
         totals.unreadable = totals.unreadable.saturating_add(u64::from(partial));
-        let size = kept.object.as_ref().map_or(item.facts.size, |object| Some(object.size)).unwrap_or(0);
+        let size =
+            kept.object.as_ref().map_or(item.facts.content_size(), |object| Some(object.size)).unwrap_or(0);
         let record = self.write_record(writer, item, Some(&kept.control), kept.object.as_ref())?;
         let (control, key) = (kept.control.clone(), self.key(writer)?);
         let opening = match outcome {

@@ -189,6 +189,7 @@ fn facts(node: usize, kind: Kind, names: &[String], size: Option<u64>) -> Facts 
         links: None,
         size,
         allocated: None,
+        slack: None,
         times: Vec::new(),
         uid: None,
         gid: None,

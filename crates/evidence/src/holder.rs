@@ -381,6 +381,7 @@ impl<'a> SetCheck<'a> {
         if rules.is_empty() {
             // No rule was certain: the policy's default holds the item.
             return compartment.id == UNREAD_VOLUMES
+                || policy.target().holds_for(&compartment.id)
                 || matches!(&policy.defaults().unknown, UnknownDefault::Hold(id) if *id == compartment.id);
         }
         let mut own = policy

@@ -20,6 +20,8 @@ mod examined;
 mod finding;
 mod limits;
 mod reexamine;
+#[cfg(test)]
+mod remnant_tests;
 mod stated;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -264,7 +266,8 @@ impl<'a> Replay<'a> {
             self.kept = self.kept.saturating_add(object.size);
             self.object_part(item, &object.part);
         }
-        self.findings.extend(limits::beyond_target(self.policy, self.acquisition.extent, item, facts));
+        let (extent, outcome) = (self.acquisition.extent, &decision.outcome);
+        self.findings.extend(limits::beyond_target(self.policy, extent, item, facts, outcome));
         let looks_differ = self.decide_again(item, parts);
         for detail in examined::unsound(facts, &self.keyword_lists) {
             self.raise(FindingKind::Fact, item, &[], detail);

@@ -2,9 +2,11 @@
 
 use std::ops::ControlFlow;
 
+use scope::policy::Deleted;
 use scope::{Policy, RawName};
 use source::{Entry, Issue, Source, SourceError, WalkEvent, WalkOptions, WalkReport};
 
+use crate::slack::{self, Slacks};
 use crate::{ExamineError, Examined, Examiner};
 
 /// What a walk gives: an item with its decision, or something that could not be read.
@@ -34,7 +36,8 @@ pub enum EveryItemError {
     },
 }
 
-/// Walks `source` and examines every item. Folders that the policy closes are not entered.
+/// Walks `source` and examines every item. Folders that the policy closes are not entered. Where the policy has slack
+/// read, that of a kept item follows it.
 ///
 /// Re-examinations go through here, captures and plans through [`every_entry`], so that they see the same items.
 ///
@@ -47,16 +50,26 @@ pub fn every_item(
     visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<WalkReport, EveryItemError> {
     let mut failed = None;
-    let report = every_entry(examiner.policy(), source, &mut |event| match event {
+    let mut slacks = Slacks::default();
+    let mut report = every_entry(examiner.policy(), source, &mut |event| match event {
         WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
         WalkEvent::Item(entry) => match examiner.examine(&entry, source) {
-            Ok(examined) => visit(Event::Item(&entry, examined)),
+            Ok(examined) => {
+                let slack = slack::slack_wanted(examiner, &entry, &examined);
+                visit(Event::Item(&entry, examined))?;
+                match slack {
+                    Some(slack) => slacks.take(examiner, source, slack, visit),
+                    None => ControlFlow::Continue(()),
+                }
+            }
             Err(source) => {
                 failed = Some(EveryItemError::Item { locator: entry.locator, source });
                 ControlFlow::Break(())
             }
         },
     })?;
+    report.items = report.items.saturating_add(slacks.items);
+    report.limits.extend(remnant_limits(examiner.policy(), source, &report, slacks.unread));
     failed.map_or(Ok(report), Err)
 }
 
@@ -77,7 +90,29 @@ pub fn every_entry(
         closed: &closed,
         closes: !target.closed.is_empty(),
         streams: target.streams,
-        deleted: target.deleted,
+        deleted: target.deleted != Deleted::Never,
+        recovered: matches!(target.deleted, Deleted::Hold(_)),
+        unallocated: target.unallocated.is_some(),
     };
     source.walk_with(&options, visit)
+}
+
+/// What of free space the policy has read, and a source cannot tell of. `unread`: kept items whose slack is of a form that
+/// is not read.
+#[must_use]
+pub fn remnant_limits(policy: &Policy, source: &dyn Source, report: &WalkReport, unread: u64) -> Vec<String> {
+    if report.remnants {
+        let told =
+            format!("the slack of {unread} kept items is of a form that is not read (compressed, encrypted)");
+        return if unread > 0 { vec![told] } else { Vec::new() };
+    }
+    let target = policy.target();
+    let asked = [
+        ("unallocated space", target.unallocated.is_some()),
+        ("slack", target.slack.is_some()),
+        ("the content of deleted entries", matches!(target.deleted, Deleted::Hold(_))),
+    ];
+    let file_system = &source.info().file_system;
+    let asked = asked.into_iter().filter(|(_, asked)| *asked);
+    asked.map(|(what, _)| format!("{what} of {file_system} is not read by this version")).collect()
 }

@@ -98,6 +98,11 @@ impl<'a> Examiner<'a> {
         self.policy
     }
 
+    /// How items are examined.
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Examines one item.
     ///
     /// # Errors

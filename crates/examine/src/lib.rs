@@ -15,6 +15,8 @@ pub mod every_item;
 pub mod examine;
 pub mod keywords;
 pub mod magic;
+mod slack;
 
-pub use every_item::{Event, EveryItemError, every_entry, every_item};
+pub use every_item::{Event, EveryItemError, every_entry, every_item, remnant_limits};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};
+pub use slack::{Slacks, slack_wanted};

@@ -65,7 +65,10 @@ fn every_item_of_the_demo_medium_has_its_expected_outcome() {
 
     let mut found = BTreeMap::new();
     for source in &opened.sources {
-        let options = WalkOptions { deleted: policy.target().deleted, ..WalkOptions::default() };
+        let options = WalkOptions {
+            deleted: policy.target().deleted != scope::policy::Deleted::Never,
+            ..WalkOptions::default()
+        };
         let place = &source.info().place;
         let report = source.walk_with(&options, &mut |event| {
             let entry = match event {

@@ -183,7 +183,7 @@ fn compare_object(
 
 /// Why a walk may not have seen all that is on the medium.
 fn shortcomings(walk: &WalkReport) -> Vec<String> {
-    let mut told = Vec::new();
+    let mut told = walk.limits.clone();
     if !walk.complete {
         told.push("the walk did not come to its end".to_owned());
     }

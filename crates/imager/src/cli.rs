@@ -479,6 +479,9 @@ pub struct MediumListArgs {
     /// List deleted entries too.
     #[arg(long)]
     pub deleted: bool,
+    /// List runs of unallocated space too.
+    #[arg(long)]
+    pub unallocated: bool,
     /// Which case: its log says that names were looked at. Where no case folder is found, no log does.
     #[command(flatten)]
     pub case: CaseArg,

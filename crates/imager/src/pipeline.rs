@@ -16,7 +16,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use examine::{Examined, Examiner, every_entry};
+use examine::{Event, Examined, Examiner, every_entry, slack_wanted};
 use scope::Policy;
 use source::{Entry, Source, WalkEvent, WalkReport};
 
@@ -155,7 +155,7 @@ fn walk(
             };
             run.meter.scanned();
             items = items.saturating_add(1);
-            weight = weight.saturating_add(entry.facts.size.unwrap_or(0));
+            weight = weight.saturating_add(entry.facts.content_size().unwrap_or(0));
             chunk.push(entry);
             let last = run.policy.limits().items.filter(|limit| items >= *limit);
             let full = one_by_one || chunk.len() >= CHUNK_ITEMS || weight >= CHUNK_BYTES;
@@ -249,14 +249,43 @@ impl<C: Crew> Worker<'_, C> {
             };
             let Some(examined) = examined else { continue };
             self.tally.count(&examined, chunk.source);
+            let slack = slack_wanted(self.run.examiner, entry, &examined);
             let kept = self.crew.item(&mut self.hand, source, entry, examined)?;
             // A stream that was cut off for an interrupt looks like one that could not be read: it is never committed.
             if self.run.interrupt.is_asked() {
                 return Err(asked_to_stop().into());
             }
             self.run.meter.decided(kept);
+            if let Some(slack) = slack {
+                self.slack(chunk.source, source, slack)?;
+            }
         }
         Ok(())
+    }
+
+    /// Keeps the slack of an item that was kept, where there is some.
+    fn slack(&mut self, at: usize, source: &dyn Source, slack: Entry) -> Result<(), Ended> {
+        let (run, crew, hand, tally) = (self.run, self.crew, &mut self.hand, &mut self.tally);
+        let mut slacks = tally.slacks.get(&at).copied().unwrap_or_default();
+        let mut failed = None;
+        let _ = slacks.take(run.examiner, source, slack, &mut |event| {
+            match event {
+                Event::Issue(_) => *tally.slack_issues.entry(at).or_default() += 1,
+                Event::Item(entry, examined) => {
+                    tally.count(&examined, at);
+                    match crew.item(hand, source, entry, examined) {
+                        Ok(kept) => run.meter.decided(kept),
+                        Err(failure) => failed = Some(failure),
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        tally.slacks.insert(at, slacks);
+        if run.interrupt.is_asked() {
+            return Err(asked_to_stop().into());
+        }
+        failed.map_or(Ok(()), |failure| Err(failure.into()))
     }
 
     fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<Examined, Failure> {
@@ -278,10 +307,15 @@ impl<C: Crew> Worker<'_, C> {
         }
         self.crew.walked(entry);
         let examined = self.examine(entry, source)?;
-        turn.interrupted = beyond_bytes(self.run.policy, turn.kept, &examined);
+        // Its slack comes along, and counts.
+        let slack = slack_wanted(self.run.examiner, entry, &examined)
+            .and_then(|slack| Some(source.open(&slack).ok()?.declared_len()))
+            .unwrap_or(0);
+        let kept = turn.kept.saturating_add(slack);
+        turn.interrupted = beyond_bytes(self.run.policy, kept, &examined);
         let taken = turn.interrupted.is_none();
         if taken && examined.decision.outcome.is_kept() {
-            turn.kept = turn.kept.saturating_add(examined.facts.size.unwrap_or(0));
+            turn.kept = kept.saturating_add(examined.facts.content_size().unwrap_or(0));
         }
         if !taken {
             self.queue.cut();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 use evidence::acquisition::{Coverage, MediumId, WalkStatement};
-use examine::{Examined, Examiner, Options};
+use examine::{Examined, Examiner, Options, Slacks, remnant_limits};
 use scope::facts::Look;
 use scope::{Outcome, Policy};
 use serde::Serialize;
@@ -34,6 +34,12 @@ pub(crate) struct Tally {
     pub(crate) walks: Vec<WalkStatement>,
     /// Items per source, by its position.
     pub(crate) of_sources: BTreeMap<usize, u64>,
+    /// The slack of kept items, per source.
+    pub(crate) slacks: BTreeMap<usize, Slacks>,
+    /// Slack that could not be read, or not be decided, per source.
+    pub(crate) slack_issues: BTreeMap<usize, u64>,
+    /// What the walks left out, in sentences.
+    pub(crate) limits: Vec<String>,
     /// Set where a limit of the policy, or the person, ended the walk before its end.
     pub(crate) interrupted: Option<String>,
 }
@@ -84,10 +90,16 @@ impl Tally {
         add(&mut self.deepest, &other.deepest);
         add(&mut self.looks, &other.looks);
         add(&mut self.of_sources, &other.of_sources);
+        add(&mut self.slack_issues, &other.slack_issues);
+        for (source, slacks) in &other.slacks {
+            let sum = self.slacks.entry(*source).or_default();
+            sum.items = sum.items.saturating_add(slacks.items);
+            sum.unread = sum.unread.saturating_add(slacks.unread);
+        }
     }
 
     pub(crate) fn count(&mut self, examined: &Examined, source: usize) {
-        let bytes = examined.facts.size.unwrap_or(0);
+        let bytes = examined.facts.content_size().unwrap_or(0);
         let decision = &examined.decision;
         self.items += 1;
         *self.of_sources.entry(source).or_default() += 1;
@@ -156,17 +168,26 @@ pub(crate) fn survey<C: Crew>(
     let mut tally = done.tally;
     let stopped = tally.interrupted.is_some();
     let last = done.walks.len();
-    for (source, (at, (report, recorded))) in sources.iter().zip((1..).zip(done.walks)) {
+    for (source, (at, (report, recorded))) in sources.iter().zip((1_usize..).zip(done.walks)) {
+        let index = at.saturating_sub(1);
+        let slacks = tally.slacks.get(&index).copied().unwrap_or_default();
+        let walked = recorded.saturating_sub(slacks.items);
         // The walker is ahead of the decisions: where a limit of bytes ended the run, one item more was met.
         let items =
-            if stopped && at == last { report.items.min(recorded.saturating_add(1)) } else { report.items };
-        tally.issues = tally.issues.saturating_add(report.issues);
+            if stopped && at == last { report.items.min(walked.saturating_add(1)) } else { report.items };
+        let issues =
+            report.issues.saturating_add(tally.slack_issues.get(&index).copied().unwrap_or_default());
+        tally.issues = tally.issues.saturating_add(issues);
+        let volume = at_place(&source.info().place, &source.info().volume);
+        let unread = remnant_limits(policy, source.as_ref(), &report, slacks.unread);
+        let limits = report.limits.iter().chain(&unread);
+        tally.limits.extend(limits.map(|limit| format!("{volume}: {limit}")));
         tally.walks.push(WalkStatement {
-            volume: at_place(&source.info().place, &source.info().volume),
+            volume,
             ids: ids_of(source.info()),
-            items,
+            items: items.saturating_add(slacks.items),
             names: report.names,
-            issues: report.issues,
+            issues,
             coverage: report
                 .coverage
                 .into_iter()
@@ -190,7 +211,7 @@ fn ids_of(info: &SourceInfo) -> Vec<MediumId> {
 /// Why an item cannot be kept any more, where keeping it would exceed the policy's limit of bytes.
 pub(crate) fn beyond_bytes(policy: &Policy, kept: u64, examined: &Examined) -> Option<String> {
     let limit = policy.limits().bytes?;
-    let size = examined.facts.size.unwrap_or(0);
+    let size = examined.facts.content_size().unwrap_or(0);
     (examined.decision.outcome.is_kept() && kept.saturating_add(size) > limit).then(|| {
         format!(
             "the policy's limit of {limit} bytes: {kept} are kept, and the next item, of {size} bytes, was examined, \

@@ -27,6 +27,7 @@ fn main() {
             links: Some(1),
             size: Some(100),
             allocated: None,
+            slack: None,
             times: Vec::new(),
             uid: Some(0),
             gid: None,

@@ -13,7 +13,7 @@ use crate::atom::{Name, value};
 use crate::compile::{Compiled, CompiledRule, RuleTier};
 use crate::facts::{Facts, Kind, Look};
 use crate::outcome::{Decision, Outcome, Step, Tier};
-use crate::policy::{Atom, Policy, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes};
+use crate::policy::{Atom, Deleted, Policy, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes};
 use crate::trit::Trit;
 
 /// A replay needs a look that the record does not have.
@@ -30,15 +30,11 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Step {
         return Step::Look(Look::Metadata);
     }
     let board = Board::of(&policy.compiled, facts);
-    if facts.kind == Kind::Volume {
-        // No rule is about what cannot be read: the order says of all such volumes whether they may be preserved.
-        let (outcome, tier) = match policy.target().unread_volumes {
-            UnreadVolumes::Preserve => (Outcome::Held(UNREAD_VOLUMES.to_owned()), Tier::Held),
-            UnreadVolumes::Name => (Outcome::Left, Tier::OutOfScope),
-        };
+    if let Some((outcome, tier)) = by_target(policy, facts.kind) {
         return Step::Decided(board.decision(policy, facts, outcome, tier));
     }
     if let Some((outcome, tier)) = board.outcome(policy) {
+        let (outcome, tier) = of_remnant(policy, facts.kind, outcome, tier);
         return Step::Decided(board.decision(policy, facts, outcome, tier));
     }
     let open = policy.target().inspect.iter().filter(|look| !facts.looks.contains(look));
@@ -53,6 +49,41 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Step {
         _ => Outcome::Left,
     };
     Step::Decided(board.decision(policy, facts, outcome, Tier::Undetermined))
+}
+
+/// The outcome of kinds about which no rule can be: `[target]` says of all of them what may be done.
+fn by_target(policy: &Policy, kind: Kind) -> Option<(Outcome, Tier)> {
+    let target = policy.target();
+    let held = match kind {
+        Kind::Volume => (target.unread_volumes == UnreadVolumes::Preserve).then(|| UNREAD_VOLUMES.to_owned()),
+        Kind::Unallocated => target.unallocated.clone(),
+        // The rules decide, where the policy has them read at all.
+        Kind::Slack if target.slack.is_some() => return None,
+        Kind::Recovered if matches!(target.deleted, Deleted::Hold(_)) => return None,
+        Kind::Slack | Kind::Recovered => None,
+        _ => return None,
+    };
+    Some(match held {
+        Some(compartment) => (Outcome::Held(compartment), Tier::Held),
+        None => (Outcome::Left, Tier::OutOfScope),
+    })
+}
+
+/// What the rules capture of slack and of what was deleted goes to the compartment that `[target]` names, and to nobody
+/// else. There is no slack of what is not kept.
+fn of_remnant(policy: &Policy, kind: Kind, outcome: Outcome, tier: Tier) -> (Outcome, Tier) {
+    let compartment = match (kind, &policy.target().deleted) {
+        (Kind::Slack, _) => policy.target().slack.as_ref(),
+        (Kind::Deleted | Kind::Recovered, Deleted::Hold(compartment)) => Some(compartment),
+        _ => None,
+    };
+    match (compartment, outcome) {
+        (Some(compartment), Outcome::Captured) => (Outcome::Held(compartment.clone()), Tier::Held),
+        (_, Outcome::Listed | Outcome::ListedTo(_)) if kind == Kind::Slack => {
+            (Outcome::Left, Tier::OutOfScope)
+        }
+        (_, outcome) => (outcome, tier),
+    }
 }
 
 /// Decides again on recorded facts: from metadata, granting each look that the decision asks for.

@@ -176,7 +176,7 @@ fn fact(facts: &Facts, name: usize, field: Field) -> String {
     match field {
         Field::Path => path,
         Field::Name | Field::Ext => path.rsplit('/').next().unwrap_or_default().to_owned(),
-        Field::Kind => kind(facts.kind).to_owned(),
+        Field::Kind => kind(facts.kind_for_rules()).to_owned(),
         Field::Size => facts.size.map_or_else(none, |size| format!("{size} bytes")),
         Field::Volume => facts.volume.clone(),
         Field::Owner => match (facts.uid, &facts.sid) {

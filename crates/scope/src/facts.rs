@@ -75,6 +75,12 @@ pub enum Kind {
     Deleted,
     /// A range of a volume of which no file can be read, preserved raw.
     Volume,
+    /// A run of space that its file system counts as free.
+    Unallocated,
+    /// What stands behind the end of a file's content, in the last of its blocks. Its facts are its file's, and [`Facts::slack`].
+    Slack,
+    /// What stands where a deleted entry had its content, in space that is free now.
+    Recovered,
     /// An object of a kind that this version does not know.
     Other,
 }
@@ -89,7 +95,10 @@ impl Kind {
     /// Whether items of this kind have bytes that can be read.
     #[must_use]
     pub fn has_content(self) -> bool {
-        matches!(self, Self::File | Self::Stream | Self::Volume)
+        matches!(
+            self,
+            Self::File | Self::Stream | Self::Volume | Self::Unallocated | Self::Slack | Self::Recovered
+        )
     }
 }
 
@@ -162,6 +171,16 @@ pub struct Attribute {
 impl Attribute {
     /// Longest value kept as a fact. A longer one is cut here and its `size` tells.
     pub const MAX_VALUE: usize = 4096;
+}
+
+/// Of a slack: whose it is, and how long.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// The kind of the item whose slack it is: `file` or `stream`.
+    pub of: Kind,
+    /// Length of the slack in bytes. The fact `size` is that of the item itself.
+    pub size: u64,
 }
 
 /// What the look *type* found.
@@ -272,6 +291,8 @@ pub enum Fact {
     Size(u64),
     /// Bytes allocated on the medium; less than `size` for a sparse file.
     Allocated(u64),
+    /// Of a slack: whose it is, and how long.
+    Slack(Slack),
     /// A time stamp.
     Time(Stamp),
     /// Owner's user id.
@@ -331,6 +352,8 @@ pub struct Facts {
     pub size: Option<u64>,
     /// Bytes allocated on the medium.
     pub allocated: Option<u64>,
+    /// Of a slack: whose it is, and how long. All other facts are of the item whose slack it is.
+    pub slack: Option<Slack>,
     /// Time stamps.
     pub times: Vec<Stamp>,
     /// Owner's user id.
@@ -370,6 +393,30 @@ pub enum FactsError {
 }
 
 impl Facts {
+    /// Length of the item's own content in bytes: of a slack, that of the slack.
+    #[must_use]
+    pub fn content_size(&self) -> Option<u64> {
+        match self.kind {
+            Kind::Slack => self.slack.map(|slack| slack.size),
+            _ => self.size,
+        }
+    }
+
+    /// What the look *hash* found of the item's own content; nothing for a slack, whose file it was taken at.
+    #[must_use]
+    pub fn content_hash(&self) -> Option<&HashFact> {
+        self.hash.as_ref().filter(|_| self.kind != Kind::Slack)
+    }
+
+    /// The kind that a rule asks for: of a slack, that of the item whose slack it is.
+    #[must_use]
+    pub fn kind_for_rules(&self) -> Kind {
+        match (self.kind, self.slack) {
+            (Kind::Slack, Some(slack)) => slack.of,
+            _ => self.kind,
+        }
+    }
+
     /// The facts one by one, in the order in which a record carries them.
     #[must_use]
     pub fn to_list(&self) -> Vec<Fact> {
@@ -383,6 +430,7 @@ impl Facts {
         list.extend(self.links.map(Fact::Links));
         list.extend(self.size.map(Fact::Size));
         list.extend(self.allocated.map(Fact::Allocated));
+        list.extend(self.slack.map(Fact::Slack));
         list.extend(self.times.iter().cloned().map(Fact::Time));
         list.extend(self.uid.map(Fact::Uid));
         list.extend(self.gid.map(Fact::Gid));
@@ -420,6 +468,7 @@ impl Facts {
                 Fact::Links(value) => facts.links = Some(value),
                 Fact::Size(value) => facts.size = Some(value),
                 Fact::Allocated(value) => facts.allocated = Some(value),
+                Fact::Slack(value) => facts.slack = Some(value),
                 Fact::Time(value) => facts.times.push(value),
                 Fact::Uid(value) => facts.uid = Some(value),
                 Fact::Gid(value) => facts.gid = Some(value),
@@ -475,6 +524,7 @@ impl Facts {
             links: None,
             size: None,
             allocated: None,
+            slack: None,
             times: Vec::new(),
             uid: None,
             gid: None,

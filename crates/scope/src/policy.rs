@@ -282,12 +282,29 @@ pub struct Target {
     pub inspect: Vec<Look>,
     /// Whether named streams are items.
     pub streams: bool,
-    /// Whether deleted entries are items, decided by what the file system still says of them. Their content is not read.
-    pub deleted: bool,
+    /// Whether deleted entries are items, and whether what stands where their content was is read.
+    pub deleted: Deleted,
+    /// The compartment for which unallocated space of file systems that are read is held; `None` where it is not read.
+    pub unallocated: Option<String>,
+    /// The compartment for which slack of what is kept is held; `None` where it is not read.
+    pub slack: Option<String>,
     /// What becomes of a volume that is recognised and cannot be read.
     pub unread_volumes: UnreadVolumes,
     /// Folders into which the walk does not go.
     pub closed: Vec<Glob>,
+}
+
+/// `target.deleted`.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Deleted {
+    /// Deleted entries are no items.
+    #[default]
+    Never,
+    /// They are, decided by what the file system still says of them. Their content is not read.
+    Catalogue,
+    /// They are, and so is what stands where their content was, if it is free now. What the rules capture of either is
+    /// held for this compartment.
+    Hold(String),
 }
 
 impl Target {
@@ -298,6 +315,16 @@ impl Target {
         let ids = &self.media.iter().find(|spec| spec.label == label)?.ids;
         let uuids = ids.iter().map(|(kind, value)| (*kind == MediumIdKind::Fsuuid).then_some(value.as_str()));
         uuids.collect()
+    }
+
+    /// Whether it has something held for the compartment `id`, whatever the rules say.
+    #[must_use]
+    pub fn holds_for(&self, id: &str) -> bool {
+        let deleted = match &self.deleted {
+            Deleted::Hold(compartment) => Some(compartment),
+            Deleted::Never | Deleted::Catalogue => None,
+        };
+        [self.unallocated.as_ref(), self.slack.as_ref(), deleted].into_iter().flatten().any(|own| own == id)
     }
 }
 

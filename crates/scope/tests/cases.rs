@@ -85,6 +85,7 @@ fn facts(policy: &Policy, folder: &str, path: &str, fields: &[&str]) -> (Facts, 
         names,
         size: content.then(|| get("size").map_or(100, |text| text.parse().unwrap())),
         allocated: None,
+        slack: None,
         times: vec![
             stamp(TimeKind::Modified, get("modified").unwrap_or(modified), zone),
             stamp(TimeKind::Created, get("created").unwrap_or(modified), zone),

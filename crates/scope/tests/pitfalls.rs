@@ -47,6 +47,7 @@ fn file(names: &[&[u8]]) -> Facts {
         links: Some(names.len() as u64),
         size: Some(1),
         allocated: None,
+        slack: None,
         times: Vec::new(),
         uid: None,
         gid: None,

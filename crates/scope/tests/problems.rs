@@ -151,21 +151,13 @@ fn each_fault_has_its_message() {
             "containers = { open = [\"zip\"] }",
             &["`containers` of [target] is not supported in this version"],
         ),
+        ("streams    = true", "deleted = \"hold:filter\"", &["unknown compartment `filter`"]),
         (
             "streams    = true",
-            "deleted = \"hold:filter-team\"",
-            &["`deleted` = \"hold:filter-team\" is not supported in this version"],
+            "unallocated = \"catalogue\"",
+            &["`catalogue` is not a value of `unallocated`"],
         ),
-        (
-            "streams    = true",
-            "unallocated = \"hold:filter-team\"",
-            &["`unallocated` = \"hold:filter-team\" is not supported"],
-        ),
-        (
-            "streams    = true",
-            "slack = \"hold:filter-team\"",
-            &["`slack` = \"hold:filter-team\" is not supported"],
-        ),
+        ("streams    = true", "slack = \"hold\"", &["`hold` is not a value of `slack`"]),
         ("streams    = true", "snapshots = \"catalogue\"", &["`snapshots` = \"catalogue\" is not supported"]),
         ("streams    = true", "unread_volumes = \"keep\"", &["`keep` is not a value of `unread_volumes`"]),
         (

@@ -10,12 +10,13 @@
 //!
 //! Clusters and chains are those of `fat`. In story order: `boot` (the shape of the volume), `volume` (directories as
 //! entries of 32 bytes, chains), `bitmap` (which clusters are in use), `set` (the entries of one item), `nodes` (what the
-//! walker asks), `deleted`.
+//! walker asks), `deleted`, `remnants`.
 
 mod bitmap;
 mod boot;
 mod deleted;
 mod nodes;
+mod remnants;
 mod set;
 mod volume;
 

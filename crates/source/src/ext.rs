@@ -9,7 +9,8 @@
 //!
 //! In story order: `superblock`, `journal` (applied in memory), `volume` (blocks
 //! and inodes by number), `inode`, `map` (where content stands), `content`,
-//! `dir`, `xattr`, `nodes` (what the walker asks).
+//! `dir`, `xattr`, `nodes` (what the walker asks),
+//! `remnants`.
 
 mod content;
 mod dir;
@@ -17,6 +18,7 @@ mod inode;
 mod journal;
 mod map;
 mod nodes;
+mod remnants;
 mod superblock;
 mod volume;
 mod xattr;

@@ -12,7 +12,7 @@
 //! In story order: `boot` (the shape of the volume), `table` (which cluster
 //! follows which), `heap` (clusters on the medium), `volume` (directories as
 //! slots), `entry` (a slot's fields), `long` (long names), `nodes` (what the
-//! walker asks), `deleted`.
+//! walker asks), `deleted`, `remnants`.
 
 pub(crate) mod boot;
 pub(crate) mod deleted;
@@ -20,6 +20,7 @@ pub(crate) mod entry;
 pub(crate) mod heap;
 mod long;
 pub(crate) mod nodes;
+pub(crate) mod remnants;
 pub(crate) mod table;
 pub(crate) mod volume;
 

@@ -58,3 +58,4 @@ pub use medium::{Layer, LayerState, Medium, Opened, UnreadVolume};
 pub use open::{OpenError, OpenOptions, open, open_set};
 pub use volumes::{Partition, VolumeMap, volumes};
 pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
+pub use walker::slack_of;

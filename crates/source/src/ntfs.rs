@@ -11,7 +11,7 @@
 //! In story order: `boot`, `record` (with `fixup`), `runs`, `data` (a value by
 //! position), `mft` (records by number), `file` (all records of one item), `volume`,
 //! `index` (directories), `item` (facts; `times`, `security`, `reparse`, `name`),
-//! `content` (with `lznt1`), `deleted`, `nodes` (what the walker asks).
+//! `content` (with `lznt1`), `deleted`, `remnants`, `nodes` (what the walker asks).
 //!
 //! Source of the format: the documentation of the Linux-NTFS project, and MS-FSCC,
 //! MS-DTYP and MS-XCA for reparse points, security descriptors and LZNT1.
@@ -31,6 +31,7 @@ mod mft;
 mod name;
 mod nodes;
 mod record;
+mod remnants;
 mod reparse;
 mod runs;
 mod security;

@@ -48,6 +48,9 @@ pub trait Source: Send + Sync {
 
     /// Opens the content of one item: its declared length, or an error.
     ///
+    /// A slack is opened by its file's facts with the kind `slack`, and its file's locator with `/slack` behind it;
+    /// whatever length its facts state, the stream declares the true one, which may be 0.
+    ///
     /// # Errors
     ///
     /// [`SourceError`] where the item has no content, cannot be reached, or is
@@ -66,12 +69,23 @@ pub struct WalkOptions<'a> {
     pub streams: bool,
     /// Whether deleted entries are items.
     pub deleted: bool,
+    /// Whether what stands where deleted entries had their content is an item, too, where all of it is free now.
+    pub recovered: bool,
+    /// Whether space that the file system counts as free is items.
+    pub unallocated: bool,
 }
 
 impl Default for WalkOptions<'_> {
-    /// Every directory open, streams, no deleted entries.
+    /// Every directory open, streams, no deleted entries, nothing of free space.
     fn default() -> Self {
-        Self { closed: &|_| false, closes: true, streams: true, deleted: false }
+        Self {
+            closed: &|_| false,
+            closes: true,
+            streams: true,
+            deleted: false,
+            recovered: false,
+            unallocated: false,
+        }
     }
 }
 
@@ -173,6 +187,10 @@ pub struct WalkReport {
     pub coverage: Vec<(String, u64, u64)>,
     /// Whether the walk came to its end; `false` where `visit` ended it.
     pub complete: bool,
+    /// Whether this source can tell of free space and of slack at all.
+    pub remnants: bool,
+    /// What of free space is no item although it was asked for, in sentences without names.
+    pub limits: Vec<String>,
 }
 
 /// Why a source, or an item on it, cannot be read.
@@ -241,6 +259,7 @@ pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: 
         links: None,
         size: None,
         allocated: None,
+        slack: None,
         times: Vec::new(),
         uid: None,
         gid: None,

@@ -12,6 +12,7 @@
 //! ```
 
 mod descent;
+mod remnants;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
@@ -26,6 +27,8 @@ use crate::walk::{
     Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport,
 };
 use descent::{Descent, several_names};
+pub use remnants::slack_of;
+pub(crate) use remnants::{Lost, Pieces, Remnants, Span, behind, cut};
 
 /// A file system as the walker sees it: nodes by their handles.
 pub(crate) trait Volume: Send + Sync {
@@ -62,6 +65,11 @@ pub(crate) trait Volume: Send + Sync {
     /// path is known. What cannot be read is returned as issues.
     fn deleted(&self, _each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The volume's bytes and what is known of free ones among them; `None` where this version does not read it.
+    fn remnants(&self) -> Option<&dyn Remnants> {
+        None
     }
 
     /// Opens the content of an item that a walk of this volume gave.
@@ -162,7 +170,12 @@ impl<V: Volume + 'static> Source for VolumeSource<V> {
         if !entry.facts.kind.has_content() {
             return Err(SourceError::NoContent("not a file".into()));
         }
-        Arc::clone(&self.volume).content(entry)
+        match entry.facts.kind {
+            Kind::Unallocated | Kind::Slack | Kind::Recovered => {
+                remnants::open(self.volume.as_ref(), &self.info.volume, entry)
+            }
+            _ => Arc::clone(&self.volume).content(entry),
+        }
     }
 }
 
@@ -187,7 +200,7 @@ pub(crate) fn walk(
         volume,
         options,
         visit,
-        report: WalkReport::default(),
+        report: WalkReport { remnants: volume.remnants().is_some(), ..WalkReport::default() },
         seen: Seen::default(),
         several,
         linked: BTreeMap::new(),
@@ -238,7 +251,10 @@ impl Walker<'_> {
             }
             self.item(id, node)?;
         }
-        if self.options.deleted { self.deleted() } else { ControlFlow::Continue(()) }
+        if self.options.deleted {
+            self.deleted()?;
+        }
+        if self.options.unallocated { self.unallocated() } else { ControlFlow::Continue(()) }
     }
 
     fn link(&mut self, link: &Link, path: Option<Vec<u8>>) -> ControlFlow<()> {
@@ -337,6 +353,8 @@ impl Walker<'_> {
     fn deleted(&mut self) -> ControlFlow<()> {
         let closed = self.options.closed;
         let (visit, report, seen) = (&mut *self.visit, &mut self.report, &self.seen);
+        let remnants = self.volume.remnants().filter(|_| self.options.recovered);
+        let mut lost = remnants::Tally::default();
         let mut flow = ControlFlow::Continue(());
         let mut alive = Vec::new();
         let issues = self.volume.deleted(&mut |entry| {
@@ -350,10 +368,19 @@ impl Walker<'_> {
                 return ControlFlow::Continue(());
             }
             report.items = report.items.saturating_add(1);
+            let recovered = remnants.and_then(|remnants| lost.recovered(remnants, &entry));
             flow = visit(WalkEvent::Item(entry));
+            if let (Some(recovered), ControlFlow::Continue(())) = (recovered, flow) {
+                report.items = report.items.saturating_add(1);
+                flow = visit(WalkEvent::Item(recovered));
+            }
             flow
         });
         flow?;
+        for issue in lost.issues {
+            self.issue(Some(&issue.0), issue.1)?;
+        }
+        self.report.limits.extend(lost.further);
         for locator in alive {
             self.issue(
                 Some(&locator),
@@ -364,6 +391,17 @@ impl Walker<'_> {
             self.issue(None, what)?;
         }
         ControlFlow::Continue(())
+    }
+
+    fn unallocated(&mut self) -> ControlFlow<()> {
+        let Some(remnants) = self.volume.remnants() else { return ControlFlow::Continue(()) };
+        let (visit, report) = (&mut *self.visit, &mut self.report);
+        let (flow, limits) = remnants::each_item(remnants, &mut |entry| {
+            report.items = report.items.saturating_add(1);
+            visit(WalkEvent::Item(entry))
+        });
+        report.limits.extend(limits);
+        flow
     }
 
     fn issue(&mut self, locator: Option<&str>, what: String) -> ControlFlow<()> {

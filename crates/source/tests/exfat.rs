@@ -11,6 +11,7 @@
 
 mod common;
 mod media;
+mod remnants_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -312,6 +313,56 @@ fn small_clusters() {
 #[test]
 fn large_clusters() {
     check("64M", "16K");
+}
+
+#[test]
+fn free_space_slack_and_deleted_content() {
+    if !need(&["mkfs.exfat"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = filled(folder.path(), "64M", "16K");
+    // The deleted file of 100 bytes stood in cluster 2000, which is free.
+    let at = writer.heap + (2000 - 2) * writer.cluster;
+    writer.image[at..at + 100].copy_from_slice(&noise(100, 9));
+    let sound = writer.image.clone();
+    let source = remnants_of::opened(&sound);
+    let found = remnants_of::whole(source.as_ref());
+    assert_eq!(found.report.limits, Vec::<String>::new());
+    let free = remnants_of::free(source.as_ref(), &found, &sound);
+    assert!(free.windows(100).any(|window| *window == noise(100, 9)));
+    let image = folder.path().join("image");
+    fs::write(&image, &sound).unwrap();
+    if let Some(other) = remnants_of::blkls(&image, "exfat") {
+        let more = other.strip_prefix(free.as_slice()).map(<[u8]>::len);
+        assert!(more.is_some_and(|more| more < writer.cluster), "{} {}", other.len(), free.len());
+    }
+    let recovered = found.recovered(source.as_ref());
+    let (_, how) = recovered.iter().find(|(bytes, _)| *bytes == noise(100, 9)).unwrap();
+    assert!(how.contains("states that its clusters follow each other"), "{how}");
+    // Slack of a file in one run, and of one in a chain.
+    for name in ["contiguous.bin", "chained.bin"] {
+        let entry = found.entries.iter().find(|entry| {
+            entry.facts.kind == Kind::File
+                && entry.facts.names.iter().any(|own| own.to_string().ends_with(name))
+        });
+        let entry = entry.unwrap_or_else(|| panic!("{name}"));
+        let bytes = content(source.as_ref(), entry);
+        let tail = &bytes[bytes.len() / writer.cluster * writer.cluster..];
+        let behind = remnants_of::slack(source.as_ref(), entry);
+        assert_eq!(behind.len(), bytes.len().next_multiple_of(writer.cluster) - bytes.len(), "{name}");
+        assert!(!tail.is_empty() && !behind.is_empty(), "{name} fills its clusters");
+        let end = remnants_of::place(&sound, tail) + tail.len();
+        assert!(behind == sound[end..end + behind.len()], "{name}");
+    }
+    // A cluster that is in use again is no deleted file's.
+    let mut reused = sound;
+    reused[writer.bitmap + (2000 - 2) / 8] |= 1 << ((2000 - 2) % 8);
+    let source = remnants_of::opened(&reused);
+    let found = remnants_of::whole(source.as_ref());
+    assert!(found.recovered(source.as_ref()).iter().all(|(bytes, _)| *bytes != noise(100, 9)));
+    let told = "of the 1 clusters from 2000 on, 1 are in use again";
+    assert!(found.issues.iter().any(|issue| issue.what.contains(told)), "{:?}", found.issues);
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub fn item(dice: &mut Dice) -> Facts {
             md5: None,
             sha1: None,
         }),
+        slack: None,
         keywords: keywords(dice),
         failures: failures(dice),
         looks: Look::ALL.to_vec(),

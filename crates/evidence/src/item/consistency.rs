@@ -103,12 +103,12 @@ fn object_mismatches(facts: &Facts, set: SetName, object: &ObjectValue) -> Vec<M
     if part_number(&set, &object.part).is_none() {
         found.push(Mismatch::ObjectPart { part: object.part.clone(), set });
     }
-    if let Some(item) = facts.size.filter(|size| *size != object.size) {
+    if let Some(item) = facts.content_size().filter(|size| *size != object.size) {
         found.push(Mismatch::ObjectSize { object: object.size, item });
     }
     // Where ranges could not be read, the object has zeros there: a digest found at another reading may differ.
     let complete = object.read == ReadState::Complete;
-    let hash = facts.hash.as_ref().map(|hash| hash.sha256);
+    let hash = facts.content_hash().map(|hash| hash.sha256);
     if let Some(item) = hash.filter(|hash| complete && *hash != object.sha256) {
         found.push(Mismatch::ObjectDigest { object: object.sha256, item });
     }

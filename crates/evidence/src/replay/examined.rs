@@ -1,6 +1,6 @@
 //! Whether facts can have come from the looks that are recorded.
 
-use scope::facts::{Facts, Look};
+use scope::facts::{Facts, Kind, Look};
 
 /// The first look whose facts are there although it is not recorded as taken.
 pub(super) fn undeclared(facts: &Facts) -> Option<Look> {
@@ -21,12 +21,28 @@ pub(super) fn undeclared(facts: &Facts) -> Option<Look> {
 /// A missing fact is unknown, and what is unknown may be left: a record could hide an item that way.
 pub(super) fn unsound(facts: &Facts, keyword_lists: &[String]) -> Vec<String> {
     if !facts.kind.has_content() {
-        return match facts.type_fact.is_some() || facts.hash.is_some() || !facts.keywords.is_empty() {
+        let of_content = facts.type_fact.is_some()
+            || facts.hash.is_some()
+            || !facts.keywords.is_empty()
+            || facts.slack.is_some();
+        return match of_content {
             true => vec!["there are facts about the content of a kind that has none".to_owned()],
             false => Vec::new(),
         };
     }
     let mut found = Vec::new();
+    let is_whole = facts.slack.is_none_or(|slack| {
+        slack.size > 0 && matches!(slack.of, Kind::File | Kind::Stream) && facts.size.is_some()
+    });
+    if (facts.kind == Kind::Slack) != facts.slack.is_some() || !is_whole {
+        found.push(
+            "a slack whose file or length is not stated, or a fact of slack about another kind".to_owned(),
+        );
+    }
+    if matches!(facts.kind, Kind::Unallocated) && (!facts.names.is_empty() || facts.looks != [Look::Metadata])
+    {
+        found.push("unallocated space with a name, or looked at".to_owned());
+    }
     for look in &facts.looks {
         let failed = facts.failures.iter().any(|failure| failure.look == *look);
         let lists = facts.keywords.iter().map(|fact| &fact.list);

@@ -357,6 +357,7 @@ fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
         Fact::Size(_) => "size",
         Fact::Allocated(_) if tree => return None,
         Fact::Allocated(_) => "allocated",
+        Fact::Slack(_) => "slack",
         Fact::Time(Stamp { of: TimeKind::Accessed, .. }) if tree => return None,
         Fact::Time(stamp) => time_label(stamp.of),
         Fact::Uid(_) => "uid",

@@ -127,9 +127,9 @@ impl Case {
         };
         let number = self.items.len();
         let control = self.control(&decision.outcome);
-        let object = SetName::keeping(&decision.outcome)
-            .filter(|_| facts.kind.has_content())
-            .map(|set| ObjectValue::new(Digest::of(content), facts.size.unwrap(), set.part(1), Vec::new()));
+        let object = SetName::keeping(&decision.outcome).filter(|_| facts.kind.has_content()).map(|set| {
+            ObjectValue::new(Digest::of(content), facts.content_size().unwrap(), set.part(1), Vec::new())
+        });
         let id = id_of(number);
         let locator = format!("ext4:test/inode:{number}:0");
         let record =
@@ -236,7 +236,7 @@ impl Case {
         for item in &self.items {
             let decision = DecisionValue::parse(&item.record.decision).unwrap();
             let Some(control) = decision.control else { continue };
-            let size = item.facts.size.unwrap_or(0);
+            let size = item.facts.content_size().unwrap_or(0);
             if SetName::naming(&decision.outcome).as_ref() == Some(set) {
                 let opening = match set {
                     SetName::Captured => Opening::for_reader(&self.k, &item.record, &item.visible),
@@ -345,7 +345,7 @@ impl Case {
         self.policy.record().left == LeftRecord::Counts
     }
 
-    fn control(&mut self, outcome: &Outcome) -> Option<Control> {
+    pub(crate) fn control(&mut self, outcome: &Outcome) -> Option<Control> {
         let series = match outcome {
             Outcome::Captured => Series::Captured,
             Outcome::Held(id) => {
@@ -373,6 +373,7 @@ impl Case {
             links: Some(links),
             size: None,
             allocated: Some(4096),
+            slack: None,
             times: vec![stamp(TimeKind::Modified, 1_300_000_000_000_000_000), stamp(TimeKind::Accessed, 5)],
             uid: Some(33),
             gid: Some(33),

@@ -301,6 +301,7 @@ fn may_preserve_volumes(policy: &Policy) -> Result<(), Failure> {
 
 fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed: u64) -> Vec<String> {
     let mut limits = ready.opened.medium.limits.clone();
+    limits.extend(tally.limits.iter().cloned());
     if tally.issues > 0 {
         limits.push(format!("{} places of the medium could not be walked", tally.issues));
     }

@@ -73,7 +73,7 @@ impl Crew for Keeping<'_> {
         }
         // A file without a size on record cannot be opened. One byte of it is declared, so that its object is partial and
         // never the digest of nothing: docs/decisions/0044.
-        let length = facts.size.unwrap_or(1);
+        let length = facts.content_size().unwrap_or(1);
         let mut keep = |bytes: &mut dyn Read| {
             let content = Content { length, bytes, unreadable: &Vec::new };
             self.writer.keep(hand, &item, Some(content)).context("package")
@@ -86,7 +86,7 @@ impl Crew for Keeping<'_> {
                 Err(error) => keep(&mut Unreadable(Some(std::io::Error::other(error))))?,
             },
         };
-        if let (Some(object), Some(hash)) = (&kept.object, &facts.hash) {
+        if let (Some(object), Some(hash)) = (&kept.object, facts.content_hash()) {
             // A large item is read once to decide and once to keep: both readings must give the same bytes.
             if object.read == ReadState::Complete && object.sha256 != hash.sha256 {
                 self.changed.fetch_add(1, Ordering::Relaxed);

@@ -54,7 +54,8 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
     put_on_log(args, &opened, console)?;
     let mut issues = 0_u64;
     for source in sources {
-        let options = WalkOptions { deleted: args.deleted, ..WalkOptions::default() };
+        let options =
+            WalkOptions { deleted: args.deleted, unallocated: args.unallocated, ..WalkOptions::default() };
         let mut failed = None;
         source
             .walk_with(&options, &mut |event| match event {

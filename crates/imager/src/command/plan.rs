@@ -74,7 +74,7 @@ impl Crew for Counting {
     fn walked(&self, _: &Entry) {}
 
     fn item(&self, (): &mut (), _: &dyn Source, _: &Entry, examined: Examined) -> Result<Kept, Failure> {
-        let bytes = examined.facts.size.unwrap_or(0);
+        let bytes = examined.facts.content_size().unwrap_or(0);
         Ok(examined.decision.outcome.is_kept().then_some(bytes))
     }
 
@@ -124,6 +124,9 @@ pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
     for rule in tally.idle_rules(policy) {
         text += &format!("\nnote: rule {rule} determined nothing on this medium; is its path or list right?");
     }
+    for limit in &tally.limits {
+        text += &format!("\nnote: {limit}");
+    }
     if tally.failed_looks > 0 {
         text += &format!("\nnote: {} looks could not be taken to their end", tally.failed_looks);
     }
@@ -150,6 +153,7 @@ pub(super) fn summary_value(tally: &Tally, policy: &Policy) -> Value {
         "idle_rules": tally.idle_rules(policy),
         "failed_looks": tally.failed_looks,
         "issues": tally.issues,
+        "limits": tally.limits,
         "interrupted": tally.interrupted,
     })
 }

@@ -53,6 +53,7 @@ fn entry(number: u64, size: u64) -> Entry {
         attributes: Vec::new(),
         type_fact: None,
         hash: None,
+        slack: None,
         keywords: Vec::new(),
         failures: Vec::new(),
         looks: vec![Look::Metadata],

@@ -6,8 +6,8 @@ use super::{Audience, Finding, Way, add};
 use crate::facts::Look;
 use crate::glob::{Answer, Glob, covered};
 use crate::policy::{
-    Compartment, Condition, Effect, Hours, LeftRecord, List, ListItems, PathCase, Policy, Selector,
-    UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
+    Compartment, Condition, Deleted, Effect, Hours, LeftRecord, List, ListItems, PathCase, Policy, Selector,
+    Target, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
 };
 
 /// Compares everything but the rules.
@@ -142,6 +142,42 @@ fn media(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Free space, slack and deleted entries that go to a compartment whatever the rules would give the case team.
+fn remnants(old: &Target, new: &Target, findings: &mut Vec<Finding>) {
+    let held = |target: &Target| match &target.deleted {
+        Deleted::Hold(id) => Some(id.clone()),
+        Deleted::Never | Deleted::Catalogue => None,
+    };
+    for (was, is, what) in [
+        (old.unallocated.clone(), new.unallocated.clone(), "unallocated space"),
+        (old.slack.clone(), new.slack.clone(), "slack of what is kept"),
+        (held(old), held(new), "deleted entries, and what stands where their content was"),
+    ] {
+        if was == is {
+            continue;
+        }
+        if let (None, Some(_)) = (&was, &is) {
+            add(findings, Way::Adds, Audience::Examiners, format!("{what}: may be read"));
+        }
+        if let Some(id) = was {
+            add(findings, Way::Removes, Audience::Compartment(id), format!("content: {what}"));
+        }
+        if let Some(id) = is {
+            add(findings, Way::Adds, Audience::Compartment(id), format!("content: {what}"));
+        }
+    }
+    let what = "deleted entries that the rules capture";
+    match (&old.deleted, &new.deleted) {
+        (Deleted::Catalogue, Deleted::Hold(_)) => {
+            add(findings, Way::Removes, Audience::CaseTeam, what.to_owned())
+        }
+        (Deleted::Hold(_), Deleted::Catalogue) => {
+            add(findings, Way::Adds, Audience::CaseTeam, what.to_owned())
+        }
+        _ => {}
+    }
+}
+
 /// What is an item at all, and where the capture stops.
 fn items(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
     let (old, new) = (before.target(), after.target());
@@ -150,7 +186,7 @@ fn items(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
     for (was, is, what) in [
         (old.live, new.live, "running systems"),
         (old.streams, new.streams, "named streams"),
-        (old.deleted, new.deleted, "deleted entries"),
+        (old.deleted != Deleted::Never, new.deleted != Deleted::Never, "deleted entries"),
     ] {
         match (was, is) {
             (false, true) => add(findings, Way::Adds, Audience::Examiners, format!("{what} may be examined")),
@@ -165,6 +201,7 @@ fn items(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
             _ => {}
         }
     }
+    remnants(old, new, findings);
     match (old.unread_volumes, new.unread_volumes) {
         (UnreadVolumes::Name, UnreadVolumes::Preserve) => {
             let what = "content: volumes of which no file can be read may be preserved whole";

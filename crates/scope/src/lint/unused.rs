@@ -46,7 +46,7 @@ pub(super) fn unused(remarks: &mut Remarks<'_>) {
         report("list", format!("list.{}", own.id), &own.id, lists.contains(&own.id));
     }
     for (at, own) in policy.compartments().iter().enumerate() {
-        let used = held.contains(&own.id) || own.id == UNREAD_VOLUMES;
+        let used = held.contains(&own.id) || own.id == UNREAD_VOLUMES || policy.target().holds_for(&own.id);
         report("compartment", format!("compartment.{at}.id"), &own.id, used);
     }
 }

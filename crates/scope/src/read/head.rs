@@ -14,8 +14,8 @@ use crate::digest::{Digest, unhex};
 use crate::facts::Look;
 use crate::glob::Glob;
 use crate::policy::{
-    Authority, Defaults, Hours, LeftRecord, Limits, MediaSpec, MediumIdKind, NotSearchable, PathCase,
-    Recipients, Record, Target, UnknownDefault, UnreadVolumes,
+    Authority, Defaults, Deleted, Hours, LeftRecord, Limits, MediaSpec, MediumIdKind, NotSearchable,
+    PathCase, Recipients, Record, Target, UnknownDefault, UnreadVolumes,
 };
 
 pub(super) fn version(doc: &mut Doc<'_>, root: &Section<'_>) -> u64 {
@@ -171,7 +171,7 @@ pub(super) fn record(doc: &mut Doc<'_>, root: &Section<'_>) -> Record {
     }
 }
 
-pub(super) fn target(doc: &mut Doc<'_>, root: &Section<'_>) -> Target {
+pub(super) fn target(doc: &mut Doc<'_>, root: &Section<'_>, ids: &Ids<'_>) -> Target {
     const KNOWN: &[&str] = &[
         "media",
         "live",
@@ -186,26 +186,44 @@ pub(super) fn target(doc: &mut Doc<'_>, root: &Section<'_>) -> Target {
     ];
     let containers = "containers are captured or left whole; leave the field out";
     let table = required(doc, root, "target", KNOWN, &[("containers", containers)]);
-    for key in ["unallocated", "slack", "snapshots"] {
-        only(doc, &table, key, "never", &["catalogue", "hold"]);
-    }
+    only(doc, &table, "snapshots", "never", &["catalogue", "hold"]);
     Target {
         media: media(doc, &table),
         live: table.maybe_flag(doc, "live").unwrap_or(false),
         inspect: inspect(doc, &table),
         streams: table.maybe_flag(doc, "streams").unwrap_or(true),
-        deleted: deleted(doc, &table),
+        deleted: deleted(doc, &table, ids),
+        unallocated: held(doc, &table, "unallocated", ids),
+        slack: held(doc, &table, "slack", ids),
         unread_volumes: unread_volumes(doc, &table),
         closed: globs(doc, &table, "closed", Glob::path),
     }
 }
 
-fn deleted(doc: &mut Doc<'_>, table: &Section<'_>) -> bool {
+fn deleted(doc: &mut Doc<'_>, table: &Section<'_>, ids: &Ids<'_>) -> Deleted {
     if table.maybe_text(doc, "deleted").as_deref() == Some("catalogue") {
-        return true;
+        return Deleted::Catalogue;
     }
-    only(doc, table, "deleted", "never", &["hold"]);
-    false
+    held(doc, table, "deleted", ids).map_or(Deleted::Never, Deleted::Hold)
+}
+
+/// `never`, or `hold:` and a compartment.
+fn held(doc: &mut Doc<'_>, table: &Section<'_>, key: &str, ids: &Ids<'_>) -> Option<String> {
+    let text = table.maybe_text(doc, key)?;
+    match text.split_once(':') {
+        None if text == "never" => None,
+        Some(("hold", compartment)) => {
+            check_reference(doc, table.span_of(key), compartment, &ids.compartments, "compartment");
+            Some(compartment.to_owned())
+        }
+        _ => {
+            let catalogue = if key == "deleted" { ", \"catalogue\"" } else { "" };
+            let hint = format!("write \"never\"{catalogue}, or \"hold:\" and a compartment");
+            let message = format!("`{}` is not a value of `{key}`", shown(&text));
+            doc.report(table.span_of(key), message, Some(hint));
+            None
+        }
+    }
 }
 
 fn unread_volumes(doc: &mut Doc<'_>, table: &Section<'_>) -> UnreadVolumes {

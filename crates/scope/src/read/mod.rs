@@ -106,7 +106,7 @@ fn tree(doc: &mut Doc<'_>, bundle: &Bundle, table: &DeTable<'_>) -> Tree {
         authority: head::authority(doc, &root),
         recipients: head::recipients(doc, &root),
         record: head::record(doc, &root),
-        target: head::target(doc, &root),
+        target: head::target(doc, &root, &ids),
         limits: head::limits(doc, &root),
         defaults: head::defaults(doc, &root, &ids),
         windows: lists::windows(doc, &root),

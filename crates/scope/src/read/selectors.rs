@@ -12,7 +12,7 @@ use crate::magic;
 use crate::policy::{Condition, Field, ListItems, Selector, TimeCondition, TimeMode, Tree};
 
 /// Kinds and their words, as in facts.
-pub(crate) const KINDS: [(&str, Kind); 10] = [
+pub(crate) const KINDS: [(&str, Kind); 11] = [
     ("file", Kind::File),
     ("directory", Kind::Directory),
     ("symlink", Kind::Symlink),
@@ -22,6 +22,7 @@ pub(crate) const KINDS: [(&str, Kind); 10] = [
     ("block-device", Kind::BlockDevice),
     ("stream", Kind::Stream),
     ("deleted", Kind::Deleted),
+    ("recovered", Kind::Recovered),
     ("other", Kind::Other),
 ];
 

@@ -8,8 +8,8 @@ use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape
 use crate::facts::Look;
 use crate::lint::lint;
 use crate::policy::{
-    Compartment, Effect, LeftRecord, ListItems, MediaSpec, MediumIdKind, NotSearchable, Policy, Rule,
-    Selector, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
+    Compartment, Deleted, Effect, LeftRecord, ListItems, MediaSpec, MediumIdKind, NotSearchable, Policy,
+    Rule, Selector, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
 };
 
 /// The policy as a document.
@@ -129,12 +129,23 @@ fn target(page: &mut Page, policy: &Policy) {
     media(page, &target.media);
     page.provision(&Sentence::WritableRefused, Mark::Tool);
     page.provision(&Sentence::Live(target.live), if target.live { Mark::Unchecked } else { Mark::Duty });
-    if target.deleted {
-        page.provision(&Sentence::DeletedCatalogued, Mark::Tool);
-        page.provision(&Sentence::FreeSpaceNotRead, Mark::Tool);
-    } else {
-        page.provision(&Sentence::DeletedNotRead, Mark::Tool);
+    match &target.deleted {
+        Deleted::Never => {}
+        Deleted::Catalogue => page.provision(&Sentence::DeletedCatalogued, Mark::Tool),
+        Deleted::Hold(id) => page.provision(&Sentence::DeletedHeld(id), Mark::Tool),
     }
+    if let Some(id) = &target.unallocated {
+        page.provision(&Sentence::UnallocatedHeld(id), Mark::Tool);
+    }
+    if let Some(id) = &target.slack {
+        page.provision(&Sentence::SlackHeld(id), Mark::Tool);
+    }
+    let not_read = Sentence::NotRead {
+        deleted: target.deleted == Deleted::Never,
+        unallocated: target.unallocated.is_none(),
+        slack: target.slack.is_none(),
+    };
+    page.provision(&not_read, Mark::Tool);
     page.provision(&Sentence::Streams(target.streams), Mark::Tool);
     page.provision(&Sentence::ContainersNotOpened, Mark::Tool);
     let unread = match target.unread_volumes {

@@ -5,7 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use super::document::{Mark, Text, code, given, strong, text};
 use super::language::{grouped, moment as parts};
 use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape, Undetermined};
-use super::words::{kind, time_kind};
+use super::words::{kind, listed, time_kind};
 use crate::facts::Look;
 use crate::policy::{Effect, Hours, MediumIdKind, PathCase};
 
@@ -45,8 +45,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Live(true) => "A running system, or a snapshot of one, may be read.".into(),
         Sentence::Live(false) => "A running system is not read: nothing changes the medium while it is read. The program cannot tell a read-only bind mount of a live file system from one at rest.".into(),
         Sentence::DeletedCatalogued => "Deleted entries of which the file system still has something are listed and decided like files, by name, size and times alone; their content is not read.".into(),
-        Sentence::FreeSpaceNotRead => "Unallocated space, slack space and snapshots are not read.".into(),
-        Sentence::DeletedNotRead => "Deleted entries, unallocated space, slack space and snapshots are not read.".into(),
+        Sentence::DeletedHeld(id) => text!["Deleted entries of which the file system still has something are decided like files; so is what stands where the content of one was, if the file system still tells where and all of it is free now. What the rules would capture of them goes to the compartment ", code(id), " instead."],
+        Sentence::UnallocatedHeld(id) => text!["All space that a file system counts as free is taken, whatever is in it and whosever it was; no rule can be about it. It goes to the compartment ", code(id), ", whole."],
+        Sentence::SlackHeld(id) => text!["Of a file that is captured, what stands behind its end in the last of its blocks (slack space) goes to the compartment ", code(id), "; of a file that is held, to the compartment of the file. Of no other file is it read."],
+        Sentence::NotRead { deleted, unallocated, slack } => {
+            let all = [(*deleted, "deleted entries"), (*unallocated, "unallocated space"), (*slack, "slack space"), (true, "snapshots")];
+            format!("{} are not read.", listed(&all, "and")).into()
+        }
         Sentence::Streams(true) => "Named streams of files are items like files.".into(),
         Sentence::Streams(false) => "Named streams of files are not read.".into(),
         Sentence::ContainersNotOpened => "Archives, mailboxes and disk images inside files are not opened; they are taken or left whole.".into(),

@@ -5,6 +5,7 @@ use chrono::{DateTime, FixedOffset};
 use super::document::{Mark, Text, code, given, strong, text};
 use super::language::{grouped, moment as parts};
 use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape, Undetermined};
+use super::words::listed;
 use crate::facts::{Kind, Look, TimeKind};
 use crate::lint::Lint;
 use crate::policy::{Effect, Hours, MediumIdKind, PathCase};
@@ -45,8 +46,13 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Live(true) => "Ein laufendes System oder dessen Momentaufnahme (Snapshot) darf gelesen werden.".into(),
         Sentence::Live(false) => "Ein laufendes System wird nicht gelesen: Während des Lesens verändert nichts den Datenträger. Ob ein nur lesbar eingehängtes Dateisystem andernorts noch in Betrieb ist, kann das Programm nicht erkennen.".into(),
         Sentence::DeletedCatalogued => "Gelöschte Einträge, von denen das Dateisystem noch Angaben enthält, werden erfasst und wie Dateien beurteilt, jedoch allein nach Name, Größe und Zeitangaben; ihr Inhalt wird nicht gelesen.".into(),
-        Sentence::FreeSpaceNotRead => "Nicht belegter Speicherplatz, Schlupfspeicher (Slack) und Momentaufnahmen (Snapshots) werden nicht gelesen.".into(),
-        Sentence::DeletedNotRead => "Gelöschte Einträge, nicht belegter Speicherplatz, Schlupfspeicher (Slack) und Momentaufnahmen (Snapshots) werden nicht gelesen.".into(),
+        Sentence::DeletedHeld(id) => text!["Gelöschte Einträge, von denen das Dateisystem noch Angaben enthält, werden wie Dateien beurteilt; ebenso das, was an der Stelle ihres früheren Inhalts steht, sofern das Dateisystem diese Stelle noch angibt und sie vollständig frei ist. Was davon nach den Regeln zu sichern wäre, gelangt stattdessen in den Sonderbestand ", code(id), "."],
+        Sentence::UnallocatedHeld(id) => text!["Aller Speicherplatz, den ein Dateisystem als frei führt, wird ohne Rücksicht auf seinen Inhalt und dessen Herkunft als Ganzes gesichert; keine Regel kann ihn betreffen. Er gelangt in den Sonderbestand ", code(id), "."],
+        Sentence::SlackHeld(id) => text!["Was bei einer gesicherten Datei hinter ihrem Ende in deren letztem Block steht (Schlupfspeicher, Slack), gelangt in den Sonderbestand ", code(id), "; bei einer gesondert verwahrten Datei in deren Sonderbestand. Bei keiner anderen Datei wird es gelesen."],
+        Sentence::NotRead { deleted, unallocated, slack } => {
+            let all = [(*deleted, "gelöschte Einträge"), (*unallocated, "nicht belegter Speicherplatz"), (*slack, "Schlupfspeicher (Slack)"), (true, "Momentaufnahmen (Snapshots)")];
+            format!("{} werden nicht gelesen.", listed(&all, "und")).into()
+        }
         Sentence::Streams(true) => "Benannte Datenströme von Dateien werden wie Dateien behandelt.".into(),
         Sentence::Streams(false) => "Benannte Datenströme von Dateien werden nicht gelesen.".into(),
         Sentence::ContainersNotOpened => "Archive, Postfachdateien und in Dateien enthaltene Datenträgerabbilder werden nicht geöffnet; sie werden nur als Ganzes gesichert oder belassen.".into(),
@@ -326,6 +332,9 @@ fn kind(kind: Kind) -> &'static str {
         Kind::BlockDevice => "ein blockorientiertes Gerät",
         Kind::Stream => "ein Datenstrom",
         Kind::Deleted => "ein gelöschter Eintrag",
+        Kind::Unallocated => "nicht belegter Speicherplatz",
+        Kind::Slack => "der Schlupfspeicher (Slack) einer Datei",
+        Kind::Recovered => "was an der Stelle einer gelöschten Datei steht",
         Kind::Volume => "ein Datenbereich (Volume)",
         Kind::Other => "ein Objekt anderer Art",
     }

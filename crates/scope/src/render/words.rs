@@ -47,3 +47,15 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
 pub(crate) fn time_kind(kind: TimeKind) -> &'static str {
     TIMES.iter().find(|(_, known)| *known == kind).map_or("other", |(word, _)| word)
 }
+
+/// What applies, as a list that begins a sentence: `Deleted entries, slack space and snapshots`.
+pub(super) fn listed(all: &[(bool, &str)], and: &str) -> String {
+    let words: Vec<&str> = all.iter().filter(|(applies, _)| *applies).map(|(_, word)| *word).collect();
+    let list = match words.as_slice() {
+        [init @ .., last] if !init.is_empty() => format!("{} {and} {last}", init.join(", ")),
+        words => words.concat(),
+    };
+    let mut letters = list.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!("{first}{}", letters.as_str())
+}

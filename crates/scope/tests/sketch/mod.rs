@@ -217,6 +217,7 @@ pub fn complete() -> impl Strategy<Value = Facts> {
                 names,
                 size: content.then_some(size),
                 allocated: None,
+                slack: None,
                 times: vec![stamp(TimeKind::Modified, modified), stamp(TimeKind::Created, created)],
                 uid: Some(uid),
                 gid: None,

@@ -101,10 +101,12 @@ impl Nodes {
         InodeReader::new(volume, self.root_of(id)?, id.number(), inode, self.subvolumes.checksums)
     }
 
-    /// Subvolumes that the walk entered, and inodes that it met, against a scan of all trees.
+    /// Subvolumes that the walk entered, and inodes that it met, against a scan of all trees but those of snapshots that
+    /// are kept read only.
     fn scan(&self, seen: &Seen) -> Counts {
         let mut counts = Counts::default();
-        for (number, subvolume) in self.subvolumes.live() {
+        let entered = |number: &u64| !self.subvolumes.is_kept_state(*number);
+        for (number, subvolume) in self.subvolumes.live().filter(|(number, _)| entered(number)) {
             counts.subvolumes = counts.subvolumes.saturating_add(1);
             let root = NodeId::with_part(FIRST, number);
             counts.entered = counts.entered.saturating_add(seen.named.contains(&root).into());
@@ -195,7 +197,8 @@ impl walker::Volume for Nodes {
     }
 
     fn list(&self, id: NodeId, limit: usize) -> Listing {
-        if is_place(id) {
+        // That there are snapshots which are not entered is told with the volume.
+        if is_place(id) || id.number() == FIRST && self.subvolumes.is_kept_state(id.part()) {
             return Listing::default();
         }
         list(&self.volume, &self.subvolumes, id.part(), id.number(), limit)

@@ -109,6 +109,13 @@ impl Subvolumes {
         self.places.get(&(above, below)).is_some_and(|(at, known)| *at == dir && known == name)
     }
 
+    /// Whether a subvolume is an earlier state that somebody keeps: a snapshot that cannot be written to, and that is not
+    /// the one which a plain mount shows. Policies call these snapshots, and this version never enters them.
+    pub(crate) fn is_kept_state(&self, number: u64) -> bool {
+        let is_kept = |found: &Subvolume| found.is_snapshot && found.is_read_only;
+        number != TOP && number != self.default && self.map.get(&number).is_some_and(is_kept)
+    }
+
     /// The subvolumes that were not deleted.
     pub(crate) fn live(&self) -> impl Iterator<Item = (u64, &Subvolume)> {
         self.map.iter().filter(|(_, subvolume)| subvolume.is_live).map(|(number, found)| (*number, found))
@@ -120,9 +127,9 @@ impl Subvolumes {
         let count = |fits: fn(&Subvolume) -> bool| self.live().filter(|(_, found)| fits(found)).count();
         let snapshots = count(|found| found.is_snapshot);
         if snapshots > 0 {
-            let read_only = count(|found| found.is_snapshot && found.is_read_only);
+            let kept = self.live().filter(|(number, _)| self.is_kept_state(*number)).count();
             limits.push(format!(
-                "{snapshots} of {} subvolumes are snapshots, {read_only} of them read only; each is walked where it hangs, like a directory",
+                "{snapshots} of {} subvolumes are snapshots; {kept} of them, kept read only, are named and not entered, the others can be written to and are walked where they hang",
                 count(|_| true)
             ));
         }

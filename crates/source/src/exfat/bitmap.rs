@@ -101,6 +101,11 @@ impl System {
         full.saturating_add(last.count_ones().into())
     }
 
+    /// Whether there is a bitmap that could be read.
+    pub(crate) fn has_bitmap(&self) -> bool {
+        self.bitmap.is_some()
+    }
+
     /// Whether a cluster is marked as free.
     pub(crate) fn is_free(&self, cluster: u32) -> bool {
         let Some((bitmap, index)) = self.bitmap.as_ref().zip(cluster.checked_sub(2)) else { return false };

@@ -18,7 +18,7 @@ use crate::fat::nodes::node_name;
 use crate::fat::table::Bits;
 use crate::fat::volume::Place;
 use crate::walk::{Entry, NodeId, SourceError, stated};
-use crate::walker::{self, Link, Listing, Node, Seen};
+use crate::walker::{self, Link, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
 pub(crate) struct Nodes {
@@ -70,6 +70,30 @@ impl Nodes {
     /// The locator of `node`.
     pub(crate) fn locator(&self, node: &str) -> String {
         format!("{}/{node}", self.name)
+    }
+
+    /// The volume as facts call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the content of a file stands, if it is the one that the walk saw.
+    pub(crate) fn file(&self, entry: &Entry) -> Result<Extension, SourceError> {
+        let place = Some(entry.node).filter(|id| id.part() == PLACE).and_then(|id| Place::of(id.number()));
+        let place = place.ok_or_else(|| SourceError::NoContent("not a file".into()))?;
+        let set = self.volume.set(place)?;
+        if set.is_directory() {
+            return Err(SourceError::NoContent("not a file".into()));
+        }
+        let extension = set
+            .extension()
+            .ok_or_else(|| SourceError::NoContent("the entry has no stream extension".into()))?;
+        let size = stated(extension.size)
+            .ok_or_else(|| SourceError::NoContent("the size is one that no volume holds".into()))?;
+        if self.locator(&node_name("entry", place)) != entry.locator || entry.facts.size != Some(size) {
+            return Err(SourceError::Changed("the entry belongs to another item".into()));
+        }
+        Ok(extension)
     }
 
     fn root_node(&self) -> Node {
@@ -221,21 +245,13 @@ impl walker::Volume for Nodes {
         deleted::find(self, each)
     }
 
+    fn remnants(&self) -> Option<&dyn Remnants> {
+        Some(self)
+    }
+
     fn content(self: Arc<Self>, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
-        let place = Some(entry.node).filter(|id| id.part() == PLACE).and_then(|id| Place::of(id.number()));
-        let place = place.ok_or_else(|| SourceError::NoContent("not a file".into()))?;
-        let set = self.volume.set(place)?;
-        if set.is_directory() {
-            return Err(SourceError::NoContent("not a file".into()));
-        }
-        let extension = set
-            .extension()
-            .ok_or_else(|| SourceError::NoContent("the entry has no stream extension".into()))?;
-        let size = stated(extension.size)
-            .ok_or_else(|| SourceError::NoContent("the size is one that no volume holds".into()))?;
-        if self.locator(&node_name("entry", place)) != entry.locator || entry.facts.size != Some(size) {
-            return Err(SourceError::Changed("the entry belongs to another item".into()));
-        }
+        let extension = self.file(entry)?;
+        let size = extension.size;
         let runs = self.volume.runs(extension)?;
         let bytes = Arc::clone(&self.volume.bytes);
         let reader = RunReader::new(bytes, self.volume.heap, runs, size, extension.valid);

@@ -41,7 +41,8 @@ pub(crate) struct Extension {
 
 /// An entry that begins an item.
 pub(crate) const FILE: u8 = 0x85;
-const IN_USE: u8 = 0x80;
+/// The bit of an entry's type that says that it is in use.
+pub(crate) const IN_USE: u8 = 0x80;
 const SECONDARY: u8 = 0x40;
 const BENIGN: u8 = 0x20;
 const STREAM: u8 = 0x40;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::bytes::{ByteSource, length};
 use crate::exfat::bitmap::System;
 use crate::exfat::boot::{self, Boot};
-use crate::exfat::set::{Extension, FILE, Set};
+use crate::exfat::set::{Extension, FILE, IN_USE, Set};
 use crate::fat::boot::corrupt;
 use crate::fat::heap::{Heap, Run};
 use crate::fat::table::{Bits, Next, Table, Width};
@@ -124,6 +124,24 @@ impl Volume {
         if file[0] != FILE {
             return Err(corrupt("the entry is not in use"));
         }
+        self.set_of(place, file)
+    }
+
+    /// The set of the deleted item at `place`.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where no such entry is there, or it cannot be read.
+    pub(crate) fn deleted_set(&self, place: Place) -> Result<Set, SourceError> {
+        let file = self.slot(place)?;
+        // Behind the mark that ends a directory, an entry may bear the mark of one in use.
+        if file[0] | IN_USE != FILE {
+            return Err(corrupt("the entry is not that of a deleted item"));
+        }
+        self.set_of(place, file)
+    }
+
+    fn set_of(&self, place: Place, file: [u8; SLOT]) -> Result<Set, SourceError> {
         let claim = lock(&self.claims).contains_key(&place.cluster);
         let listed = |at: u32| lock(&self.claims).get(&at).and_then(|claim| claim.next);
         let chained = |at: u32| match self.table.next(at) {

@@ -23,10 +23,33 @@ pub(crate) struct Run {
 ///
 /// [`SourceError`] where the map is damaged: content is never guessed.
 pub(crate) fn run(volume: &Volume, inode: &Inode, logical: u64) -> Result<Run, SourceError> {
-    if inode.has_extents() { extent_run(volume, inode, logical) } else { block_run(volume, inode, logical) }
+    run_by(volume, inode, logical, &mut |_| {})
 }
 
-fn extent_run(volume: &Volume, inode: &Inode, logical: u64) -> Result<Run, SourceError> {
+/// As [`run`]; `through` is told of each block of the map itself that was read on the way.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) fn run_by(
+    volume: &Volume,
+    inode: &Inode,
+    logical: u64,
+    through: &mut dyn FnMut(u64),
+) -> Result<Run, SourceError> {
+    if inode.has_extents() {
+        extent_run(volume, inode, logical, through)
+    } else {
+        block_run(volume, inode, logical, through)
+    }
+}
+
+fn extent_run(
+    volume: &Volume,
+    inode: &Inode,
+    logical: u64,
+    through: &mut dyn FnMut(u64),
+) -> Result<Run, SourceError> {
     let mut node = inode.blocks.to_vec();
     let mut depth = None;
     // Blocks of the file that this node is answerable for: keys outside belong to another node.
@@ -46,7 +69,9 @@ fn extent_run(volume: &Volume, inode: &Inode, logical: u64) -> Result<Run, Sourc
         }
         let child = le32(&node, at.saturating_add(4)).zip(le16(&node, at.saturating_add(8)));
         let (low, high) = child.ok_or_else(|| corrupt("an extent index is cut short"))?;
-        node = volume.block(wide(low, high.into()))?;
+        let block = wide(low, high.into());
+        through(block);
+        node = volume.block(block)?;
         check_node(volume, inode, &node)?;
         (from, until, depth) = (key, next, header.depth.checked_sub(1));
     }
@@ -138,7 +163,12 @@ fn check_node(volume: &Volume, inode: &Inode, node: &[u8]) -> Result<(), SourceE
     Err(corrupt("an extent node's checksum does not fit its content"))
 }
 
-fn block_run(volume: &Volume, inode: &Inode, logical: u64) -> Result<Run, SourceError> {
+fn block_run(
+    volume: &Volume,
+    inode: &Inode,
+    logical: u64,
+    through: &mut dyn FnMut(u64),
+) -> Result<Run, SourceError> {
     let per_block = u64::from(volume.sb.block_size >> 2);
     let direct: Vec<u64> = numbers(&inode.blocks);
     let mut index = logical;
@@ -150,7 +180,7 @@ fn block_run(volume: &Volume, inode: &Inode, logical: u64) -> Result<Run, Source
     for level in 1..=3_usize {
         if index < span {
             let root = direct.get(level.saturating_add(11)).copied().unwrap_or(0);
-            return indirect_run(volume, root, index, span);
+            return indirect_run(volume, root, index, span, through);
         }
         index = index.saturating_sub(span);
         span = span.saturating_mul(per_block);
@@ -159,13 +189,20 @@ fn block_run(volume: &Volume, inode: &Inode, logical: u64) -> Result<Run, Source
 }
 
 /// Descends from `root`, which answers for `span` blocks, to the run at `index` among them.
-fn indirect_run(volume: &Volume, root: u64, mut index: u64, mut span: u64) -> Result<Run, SourceError> {
+fn indirect_run(
+    volume: &Volume,
+    root: u64,
+    mut index: u64,
+    mut span: u64,
+    through: &mut dyn FnMut(u64),
+) -> Result<Run, SourceError> {
     let per_block = u64::from(volume.sb.block_size >> 2);
     let mut block = root;
     loop {
         if block == 0 {
             return Ok(Run { start: None, blocks: span.saturating_sub(index).max(1) });
         }
+        through(block);
         let entries = numbers(&volume.block(block)?);
         span = span.checked_div(per_block).unwrap_or(1).max(1);
         let slot = index.checked_div(span).unwrap_or(0);
@@ -204,7 +241,7 @@ const MAX_WRITTEN: u16 = 0x8000;
 /// Blocks numbered in the inode itself.
 const DIRECT: u64 = 12;
 /// A file has at most 2^32 blocks.
-const FILE_END: u64 = 1 << 32;
+pub(crate) const FILE_END: u64 = 1 << 32;
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! What the walker asks of an ext file system: nodes, directories, counters, content.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use scope::RawName;
 use scope::facts::{CaseRule, Facts, Kind};
@@ -10,21 +10,23 @@ use crate::exact::{EvidenceStream, Exact};
 use crate::ext::content::{InodeReader, read_small};
 use crate::ext::dir::list;
 use crate::ext::inode::Inode;
+use crate::ext::remnants::LastGroup;
 use crate::ext::volume::Volume;
 use crate::ext::xattr;
 use crate::walk::{Entry, NodeId, SourceError, stated};
-use crate::walker::{self, Listing, Node, Seen};
+use crate::walker::{self, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
 pub(crate) struct Nodes {
-    volume: Arc<Volume>,
+    pub(crate) volume: Arc<Volume>,
     name: String,
+    pub(crate) last_group: Mutex<LastGroup>,
 }
 
 impl Nodes {
     /// The nodes of `volume`, which facts call `name`.
     pub(crate) fn new(volume: Arc<Volume>, name: String) -> Self {
-        Self { volume, name }
+        Self { volume, name, last_group: Mutex::default() }
     }
 
     fn inode(&self, id: NodeId) -> Result<Inode, SourceError> {
@@ -34,6 +36,23 @@ impl Nodes {
             inode if inode.mode != 0 => Ok(inode),
             _ => Err(SourceError::Corrupt("the inode is not in use".into())),
         }
+    }
+
+    /// The volume as facts call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The inode of a file, if it is the one that the walk saw.
+    pub(crate) fn file(&self, entry: &Entry) -> Result<Inode, SourceError> {
+        let inode = self.inode(entry.node)?;
+        if inode.kind() != Kind::File {
+            return Err(SourceError::NoContent("not a file".into()));
+        }
+        if self.locator(entry.node.number(), Some(inode.generation)) != entry.locator {
+            return Err(SourceError::Changed("the inode belongs to another item".into()));
+        }
+        Ok(inode)
     }
 
     /// Where the item `number` is. A generation that cannot be read is `-`.
@@ -188,14 +207,12 @@ impl walker::Volume for Nodes {
         issues
     }
 
+    fn remnants(&self) -> Option<&dyn Remnants> {
+        Some(self)
+    }
+
     fn content(self: Arc<Self>, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
-        let inode = self.inode(entry.node)?;
-        if inode.kind() != Kind::File {
-            return Err(SourceError::NoContent("not a file".into()));
-        }
-        if self.locator(entry.node.number(), Some(inode.generation)) != entry.locator {
-            return Err(SourceError::Changed("the inode belongs to another item".into()));
-        }
+        let inode = self.file(entry)?;
         let declared = inode.sound_size(&self.volume.sb).ok_or_else(|| {
             SourceError::Corrupt("the inode states a larger size than a file can have".into())
         })?;

@@ -53,6 +53,7 @@ mod ro_compat {
     pub(super) const SPARSE_SUPER: u32 = 0x1;
     pub(super) const HUGE_FILE: u32 = 0x8;
     pub(super) const GROUP_CSUM: u32 = 0x10;
+    pub(super) const BIGALLOC: u32 = 0x200;
     pub(super) const METADATA_CSUM: u32 = 0x400;
     pub(super) const KNOWN: u32 = 0x1_FFFF;
 }
@@ -88,6 +89,9 @@ pub(crate) struct Superblock {
     /// Whether the superblock's own checksum fits.
     pub(crate) checksum_fits: bool,
     pub(crate) creator: u32,
+    /// Blocks for each bit of a block bitmap: more than 1 where there are clusters (bigalloc).
+    pub(crate) cluster_ratio: u32,
+    reserved_descriptors: u16,
     first_meta_group: Option<u32>,
     backup_groups: Option<[u32; 2]>,
     compat: u32,
@@ -138,6 +142,11 @@ impl Superblock {
             checksum_seed: checksummed.then_some(seed),
             checksum_fits: !checksummed || le32(raw, 0x3FC)? == crc32c(!0, raw.get(..0x3FC)?),
             creator: le32(raw, 0x48)?,
+            cluster_ratio: match ro_compat & ro_compat::BIGALLOC {
+                0 => 1,
+                _ => 1_u32.checked_shl(le32(raw, 0x1C)?.checked_sub(le32(raw, 0x18)?)?)?,
+            },
+            reserved_descriptors: le16(raw, 0xCE)?,
             first_meta_group: (incompat & incompat::META_BG != 0).then_some(le32(raw, 0x104)?),
             backup_groups: (compat & COMPAT_SPARSE_SUPER2 != 0)
                 .then_some([le32(raw, 0x24C)?, le32(raw, 0x250)?]),
@@ -210,6 +219,17 @@ impl Superblock {
             _ => meta_group.checked_add(1)?.checked_add(small.into())?,
         };
         Some((block, usize::try_from(offset).ok()?))
+    }
+
+    /// Blocks at the beginning of `group` that hold copies of the superblock and of the descriptors; `None` where the
+    /// descriptors stand elsewhere (meta block groups).
+    pub(crate) fn copies(&self, group: u64) -> Option<u64> {
+        if self.first_meta_group.is_some() {
+            return None;
+        }
+        let descriptors = self.groups().checked_mul(self.desc_size.into())?.div_ceil(self.block_size.into());
+        let blocks = descriptors.checked_add(self.reserved_descriptors.into())?.checked_add(1)?;
+        Some(if self.has_superblock(group) { blocks } else { 0 })
     }
 
     fn has_superblock(&self, group: u64) -> bool {

@@ -14,7 +14,7 @@ use crate::walk::SourceError;
 /// An ext file system over some bytes.
 pub(crate) struct Volume {
     pub(crate) sb: Superblock,
-    bytes: Arc<dyn ByteSource>,
+    pub(crate) bytes: Arc<dyn ByteSource>,
     /// Blocks whose newest content is still in the journal.
     pub(crate) replay: HashMap<u64, journal::Place>,
     pub(crate) limits: Vec<String>,
@@ -23,8 +23,14 @@ pub(crate) struct Volume {
 /// Flag of a group descriptor: its inode table was never written to.
 const INODES_UNUSED: u16 = 0x1;
 
+/// Flag of a group descriptor: its block bitmap was never written, and all that is not the file system's own is free.
+const BLOCKS_UNUSED: u16 = 0x2;
+
 /// What a group descriptor says that matters here.
 struct Group {
+    block_bitmap: u64,
+    /// Whether the block bitmap was never written.
+    is_blank: bool,
     inode_bitmap: u64,
     /// Inodes at the end of the group's table that were never in use, or all of them.
     never_used: u32,
@@ -148,6 +154,8 @@ impl Volume {
                 false => 0,
             };
             Some(Group {
+                block_bitmap: wide(le32(&raw, 0x0)?, high32(0x20)?),
+                is_blank: le16(&raw, 0x12)? & BLOCKS_UNUSED != 0 && self.sb.has_group_checksums(),
                 inode_bitmap: wide(le32(&raw, 0x4)?, high32(0x24)?),
                 never_used: if all { self.sb.inodes_per_group } else { unused },
                 inode_table: wide(le32(&raw, 0x8)?, high32(0x28)?),
@@ -188,6 +196,47 @@ impl Volume {
         let slots = (0..used).filter(|slot| is_free(*slot));
         let numbers = slots.filter_map(|slot| first.checked_add(slot)?.checked_add(1));
         Ok(numbers.filter(|inode| (self.sb.first_inode..=self.sb.inodes_count).contains(inode)).collect())
+    }
+
+    /// Which blocks of a group are in use: the first bit is that of the group's first blocks.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the descriptor or the bitmap cannot be read.
+    pub(crate) fn blocks_in_use(&self, number: u64) -> Result<Vec<u8>, SourceError> {
+        let group = self.group(number)?;
+        if !group.is_blank {
+            return self.block(group.block_bitmap);
+        }
+        let copies = self.sb.copies(number).ok_or_else(|| {
+            SourceError::NoContent(
+                "the bitmap of a group without one, with descriptors in meta block groups".into(),
+            )
+        })?;
+        let first =
+            self.first_block(number).ok_or_else(|| corrupt("a group beyond the end of the file system"))?;
+        let table = u64::from(self.sb.inodes_per_group)
+            .saturating_mul(self.sb.inode_size.into())
+            .div_ceil(self.sb.block_size.into());
+        let mut bits = vec![0_u8; usize::try_from(self.sb.block_size).unwrap_or(0)];
+        let own =
+            [(first, copies), (group.block_bitmap, 1), (group.inode_bitmap, 1), (group.inode_table, table)];
+        for (start, count) in own {
+            for block in start..start.saturating_add(count) {
+                let bit =
+                    block.checked_sub(first).and_then(|at| at.checked_div(self.sb.cluster_ratio.into()));
+                let Some(bit) = bit else { continue };
+                if let Some(byte) = usize::try_from(bit / 8).ok().and_then(|at| bits.get_mut(at)) {
+                    *byte |= 1 << (bit % 8);
+                }
+            }
+        }
+        Ok(bits)
+    }
+
+    /// The first block of a group.
+    pub(crate) fn first_block(&self, group: u64) -> Option<u64> {
+        group.checked_mul(self.sb.blocks_per_group.into())?.checked_add(self.sb.first_data_block.into())
     }
 
     /// Inodes in use by the group descriptors' counters, without the reserved ones but with the root.

@@ -18,7 +18,7 @@ use crate::fat::long::{self, Long};
 use crate::fat::table::{Bits, Next};
 use crate::fat::volume::{Piece, Place, SLOT, Volume};
 use crate::walk::{Entry, NodeId, SourceError};
-use crate::walker::{self, Link, Listing, Node, Seen};
+use crate::walker::{self, Link, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
 pub(crate) struct Nodes {
@@ -90,6 +90,27 @@ impl Nodes {
             first => facts.allocated = self.allocated(first, self.root_id(), &mut issues),
         }
         node(self.locator("root"), facts, issues)
+    }
+
+    /// The volume as facts call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first cluster and the size of a file, if it is the one that the walk saw.
+    pub(crate) fn file(&self, entry: &Entry) -> Result<(u32, u64), SourceError> {
+        let place = Some(entry.node).filter(|id| id.part() == PLACE).and_then(|id| Place::of(id.number()));
+        let place = place.ok_or_else(|| SourceError::NoContent("not a file".into()))?;
+        let slot = self.slot(place)?;
+        let short = Short(&slot);
+        if short.is_directory() {
+            return Err(SourceError::NoContent("not a file".into()));
+        }
+        let size = u64::from(short.size());
+        if self.locator(&node_name("entry", place)) != entry.locator || entry.facts.size != Some(size) {
+            return Err(SourceError::Changed("the entry belongs to another item".into()));
+        }
+        Ok((short.first_cluster(self.volume.boot.width), size))
     }
 
     /// Bytes of the chain that begins at `first`, where it is sound.
@@ -239,20 +260,13 @@ impl walker::Volume for Nodes {
         deleted::find(self, each)
     }
 
+    fn remnants(&self) -> Option<&dyn Remnants> {
+        Some(self)
+    }
+
     fn content(self: Arc<Self>, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
-        let place = Some(entry.node).filter(|id| id.part() == PLACE).and_then(|id| Place::of(id.number()));
-        let place = place.ok_or_else(|| SourceError::NoContent("not a file".into()))?;
-        let slot = self.slot(place)?;
-        let short = Short(&slot);
-        if short.is_directory() {
-            return Err(SourceError::NoContent("not a file".into()));
-        }
-        let size = u64::from(short.size());
-        if self.locator(&node_name("entry", place)) != entry.locator || entry.facts.size != Some(size) {
-            return Err(SourceError::Changed("the entry belongs to another item".into()));
-        }
+        let (first, size) = self.file(entry)?;
         let volume = &self.volume;
-        let first = short.first_cluster(volume.boot.width);
         let needed = volume.heap.needed(size);
         let runs = if needed == 0 { Vec::new() } else { volume.table.follow(first, needed)? };
         let reader = RunReader::new(Arc::clone(&volume.bytes), volume.heap, runs, size, size);

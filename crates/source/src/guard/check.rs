@@ -1,6 +1,6 @@
 //! What the program believes of a process that reads: nothing that it can check.
 
-use scope::facts::{Attribute, Facts, Look};
+use scope::facts::{Attribute, Facts, Kind, Look};
 
 use super::words::{Item, plain};
 use crate::medium::{LayerState, Medium};
@@ -71,6 +71,10 @@ fn locator(text: &str, info: &SourceInfo) -> Result<(), &'static str> {
 }
 
 fn facts(facts: &Facts, info: &SourceInfo) -> Result<(), &'static str> {
+    // Slack is asked for item by item, by the program: no walk tells of it.
+    if facts.kind == Kind::Slack || facts.slack.is_some() || facts.kind == Kind::Volume {
+        return Err("an item of a kind that no walk of a file system gives");
+    }
     let other = facts.type_fact.is_some() || facts.hash.is_some() || !facts.keywords.is_empty();
     if other || !facts.failures.is_empty() || facts.looks != [Look::Metadata] {
         return Err("an item has facts of a look that was not taken");
@@ -103,7 +107,7 @@ const MAX_WORD: usize = 512;
 
 #[cfg(test)]
 mod tests {
-    use scope::facts::{CaseRule, Fact, Kind, TypeFact};
+    use scope::facts::{CaseRule, Fact, TypeFact};
 
     use super::*;
     use crate::walk::bare_facts;

@@ -200,6 +200,8 @@ impl Talk {
             closes: asked.closes,
             streams: asked.streams,
             deleted: asked.deleted,
+            recovered: asked.recovered,
+            unallocated: asked.unallocated,
         };
         let mut batch =
             Batch { json: Vec::with_capacity(2 * BATCH), most: if asked.at_once { 0 } else { BATCH } };

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use scope::facts::Kind;
+
 use super::frame::{ask, tell};
 use super::pool::{Deaths, Pool, source_error};
 use super::process::{Ended, Process};
@@ -33,7 +35,9 @@ pub(super) fn open(
             return Err(fault.source());
         }
     };
-    if entry.facts.size.is_some_and(|size| size != declared) {
+    // A slack is first opened to learn its length.
+    let is_known = |size: &u64| *size > 0 || entry.facts.kind != Kind::Slack;
+    if entry.facts.content_size().filter(is_known).is_some_and(|size| size != declared) {
         let what = process.broke("content is not of the length that was on record").what;
         return Err(SourceError::Changed(what));
     }

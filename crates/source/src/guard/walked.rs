@@ -5,13 +5,14 @@ use std::hash::{Hash as _, Hasher as _};
 use std::ops::ControlFlow;
 
 use scope::RawName;
+use scope::facts::Kind;
 
 use super::check;
 use super::frame::{ask, tell};
 use super::pool::{Deaths, Pool};
 use super::process::{Ended, Process};
 use super::words::{Event, Fault, WalkAsk};
-use crate::walk::{Issue, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
+use crate::walk::{Entry, Issue, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 
 /// Walks the source `source`. A process that ends on the way costs the rest of the walk, and an issue.
 ///
@@ -44,6 +45,8 @@ pub(super) fn walk(
         closes: options.closes,
         streams: options.streams,
         deleted: options.deleted,
+        recovered: options.recovered,
+        unallocated: options.unallocated,
         at_once: false,
     };
     let ended = match walk.once(pool, deaths, asked)? {
@@ -139,13 +142,24 @@ impl Walk<'_> {
         }
     }
 
+    /// The item, if it is of a kind that this walk is to yield.
+    fn asked_for(&self, entry: Entry) -> Result<Entry, &'static str> {
+        let asked = match entry.facts.kind {
+            Kind::Deleted => self.options.deleted,
+            Kind::Recovered => self.options.recovered,
+            Kind::Unallocated => self.options.unallocated,
+            _ => true,
+        };
+        if asked { Ok(entry) } else { Err("it tells of an item of a kind that was not asked for") }
+    }
+
     /// Checks an event and passes it on, once.
     fn event(&mut self, event: Event) -> Result<(), &'static str> {
         if self.broken {
             return Ok(());
         }
         let event = match event {
-            Event::Item(item) => WalkEvent::Item(check::item(item, self.info)?),
+            Event::Item(item) => WalkEvent::Item(self.asked_for(check::item(item, self.info)?)?),
             Event::Issue(issue) => WalkEvent::Issue(check::issue(issue, self.info)?),
         };
         if self.skip > 0 {
@@ -180,6 +194,8 @@ impl Walk<'_> {
         for (what, _, _) in &mut told.coverage {
             *what = super::words::plain(what);
         }
+        told.limits.truncate(MAX_LIMITS);
+        told.limits.iter_mut().for_each(|limit| *limit = super::words::plain(limit));
         let WalkReport { items, issues, .. } = self.report;
         Ok(WalkReport { items, issues, complete: told.complete && !self.broken && self.skip == 0, ..told })
     }
@@ -206,5 +222,7 @@ fn chain(chain: &mut DefaultHasher, event: &WalkEvent) {
     }
 }
 
+/// Most sentences about what a walk leaves out: a reader has a handful.
+const MAX_LIMITS: usize = 1000;
 /// Most items and issues of one volume, and most questions: more than any file system of this day holds.
 const MAX_EVENTS: u64 = 1 << 36;

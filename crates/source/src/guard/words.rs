@@ -81,6 +81,8 @@ pub(super) struct WalkAsk {
     pub(super) closes: bool,
     pub(super) streams: bool,
     pub(super) deleted: bool,
+    pub(super) recovered: bool,
+    pub(super) unallocated: bool,
     /// Whether each event is told at once: so asked where the process ended before.
     pub(super) at_once: bool,
 }

@@ -31,6 +31,11 @@ impl Bits {
         number < self.count && byte(&self.bytes, at).is_some_and(|byte| byte >> (number & 7) & 1 == 1)
     }
 
+    /// How many bits there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
+    }
+
     /// The numbers of the set bits.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = u64> {
         (0..length(self.bytes.len()).saturating_mul(8)).filter(|number| self.has(*number))

@@ -7,29 +7,36 @@ use scope::facts::{CaseRule, Facts, Kind};
 
 use crate::exact::{EvidenceStream, Exact};
 use crate::ntfs::content::DataReader;
-use crate::ntfs::data::sound_size;
+use crate::ntfs::data::{Data, sound_size};
 use crate::ntfs::deleted;
 use crate::ntfs::file::File;
 use crate::ntfs::index;
 use crate::ntfs::item::{self, Item};
 use crate::ntfs::name::wtf8;
 use crate::ntfs::record::{Attribute, Header, Record, Reference, kind};
+use crate::ntfs::remnants::Clusters;
 use crate::ntfs::volume::Volume;
 use crate::walk::{Entry, NodeId, SourceError};
-use crate::walker::{self, Listing, NamedStream, Node, Seen};
+use crate::walker::{self, Listing, NamedStream, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
 pub(crate) struct Nodes {
     pub(crate) volume: Arc<Volume>,
     name: String,
     root: NodeId,
+    pub(crate) cluster_bits: Clusters,
 }
 
 impl Nodes {
     /// The nodes of `volume`, which facts call `name`.
     pub(crate) fn new(volume: Arc<Volume>, name: String) -> Self {
         let sequence = volume.header(ROOT).map_or(0, |header| header.sequence);
-        Self { volume, name, root: node_id(Reference { record: ROOT, sequence }) }
+        Self {
+            volume,
+            name,
+            root: node_id(Reference { record: ROOT, sequence }),
+            cluster_bits: Clusters::new(),
+        }
     }
 
     /// The header of a record that is in use as `id` has it.
@@ -158,7 +165,25 @@ impl walker::Volume for Nodes {
         deleted::each(self, each)
     }
 
+    fn remnants(&self) -> Option<&dyn Remnants> {
+        Some(self)
+    }
+
     fn content(self: Arc<Self>, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        let data = self.data(entry)?;
+        let size = data.size;
+        Ok(Box::new(Exact::new(DataReader::new(Arc::clone(&self.volume.disk), data), size)))
+    }
+}
+
+impl Nodes {
+    /// The volume as facts call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the content of a file or stream stands, if it is the one that the walk saw.
+    pub(crate) fn data(&self, entry: &Entry) -> Result<Data, SourceError> {
         let file = self.file(entry.node)?;
         let (number, sequence) = (record_of(entry.node), sequence_of(entry.node));
         let locator = self.locator(number, sequence);
@@ -186,13 +211,9 @@ impl walker::Volume for Nodes {
         }
         let found =
             found.ok_or_else(|| SourceError::NoContent("the record has no $DATA attribute".into()))?;
-        let data = file.data(disk, found)?;
-        let size = data.size;
-        Ok(Box::new(Exact::new(DataReader::new(Arc::clone(disk), data), size)))
+        file.data(disk, found)
     }
-}
 
-impl Nodes {
     fn is_nameless(&self, number: u64) -> bool {
         self.volume.file(number).is_ok_and(|file| file.all(kind::FILE_NAME).next().is_none())
     }
