@@ -293,7 +293,7 @@ fn a_capture_that_fails_late_leaves_nothing_of_the_medium() {
     let desk = &world.desk;
     // The entry for acquisition.end cannot be put on the log: everything is written by then, and nothing is closed.
     fs::write(desk.path("case/custody/000003"), "in the way").unwrap();
-    let capture = "ambit capture {what} {both} --part-size 20000 --out {dir}/KC07.ambit";
+    let capture = "ambit capture {what} {both} --part-size 1 --out {dir}/KC07.ambit";
     let failed = desk.run(capture).exits(1).says("custody log: ");
     assert!(!desk.path("KC07.ambit").exists());
     let files = files_below(&desk.path(""));
@@ -418,7 +418,7 @@ fn a_captured_item_shows_the_case_team_no_name_that_is_out_of_scope() {
     desk.policy_with(&[(owners, &owners.replace("\"tenant-files\", ", ""))]);
     desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
     let what = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";
-    desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/KC07.ambit")).exits(0);
+    desk.run(&format!("ambit capture {what} {{both}} --jobs 1 --out {{dir}}/KC07.ambit")).exits(0);
     let package = desk.path("KC07.ambit");
     let records = ledger(&package, &desk.demo.path("keys/auditor.age"));
     let names = [seen, hidden].map(RawName::from);
