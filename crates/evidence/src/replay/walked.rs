@@ -54,12 +54,13 @@ impl Walked {
         if acquisition.extent == Extent::Files {
             return Vec::new();
         }
-        let mut findings = Vec::new();
+        let (mut findings, mut met) = (Vec::new(), BTreeSet::new());
         for layer in acquisition.layers.iter().filter(|layer| layer.is_unread_volume()) {
             let place = if layer.place.is_empty() { MEDIUM } else { &layer.place };
             // Two marks at one place are two layers of the same bytes.
+            let again = !met.insert(place);
             let Some(mut ranges) = self.ranges.remove(place) else {
-                if !findings.iter().any(|(met, _)| met == place) && !self.volumes.contains(place) {
+                if !again {
                     let detail = format!("nothing of {} was preserved", shown(place));
                     findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
                 }
@@ -165,6 +166,12 @@ mod tests {
         let all = [("gpt:3/bytes:0-10", 10), ("gpt:3/bytes:10-30", 20)];
         check(&[luks.clone(), layer("gpt:2", 9, LayerState::Read)], &all, &[]);
         check(&[luks.clone(), luks.clone()], &all, &[]);
+        // A walk that is stated and gave nothing excuses nothing.
+        let mut acquisition = case.clone().seal().acquisition;
+        (acquisition.extent, acquisition.layers) = (Extent::Volumes, vec![luks.clone()]);
+        acquisition.walk = vec![walk("gpt:3", "-")];
+        let found: Vec<String> = Walked::new(&acquisition).finish(&acquisition).iter().map(told).collect();
+        assert_eq!(found, ["missing : nothing of gpt:3 was preserved"]);
         check(std::slice::from_ref(&luks), &[], &["missing : nothing of gpt:3 was preserved"]);
         check(&[layer("", 10, LayerState::Unknown)], &[("medium/bytes:0-10", 10)], &[]);
         check(&[layer("gpt:4", 0, LayerState::Unread), layer("gpt:5", 4, LayerState::Gap)], &[], &[]);
