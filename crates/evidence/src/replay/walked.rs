@@ -194,7 +194,10 @@ mod tests {
         check(
             &[layer("gpt:3", 10, LayerState::Blank)],
             &[("gpt:3/bytes:0-10", 11)],
-            &["fact item: a range of a volume whose size is not that of its locator"],
+            &[
+                "fact item: a range of a volume whose size is not that of its locator",
+                "missing : nothing of gpt:3 was preserved",
+            ],
         );
     }
 
