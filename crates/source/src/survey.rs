@@ -9,7 +9,7 @@ mod stacks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::bytes::ByteSource;
@@ -37,6 +37,8 @@ pub(crate) struct Survey {
     assembled: BTreeSet<String>,
     /// Places of the members that are used in that.
     used: BTreeSet<String>,
+    /// The length of the longest volume that each of them is used in.
+    reach: BTreeMap<String, u64>,
     /// What could not be put together of all members found.
     unassembled: Vec<Unassembled>,
     /// Members that were looked at for what they hold besides.
@@ -270,11 +272,14 @@ impl Survey {
     /// A volume of which no file is read, whatever it is: its bytes can be preserved.
     fn not_known(&mut self, found: &Found, what: &str, state: LayerState) {
         self.layer(found, what, state);
-        self.unread.push(UnreadVolume {
-            place: found.place.clone(),
-            what: what.to_owned(),
-            bytes: Arc::clone(&found.bytes),
-        });
+        // Of a volume of which nothing is there, as behind the end of an image that was cut, nothing can be preserved.
+        if !found.bytes.is_empty() {
+            self.unread.push(UnreadVolume {
+                place: found.place.clone(),
+                what: what.to_owned(),
+                bytes: Arc::clone(&found.bytes),
+            });
+        }
     }
 
     fn layer(&mut self, found: &Found, what: &str, state: LayerState) {

@@ -30,6 +30,10 @@ impl Survey {
         self.unassembled = assembly.unread;
         for volume in assembly.volumes {
             self.used.extend(volume.members.iter().cloned());
+            for member in &volume.members {
+                let reach = self.reach.entry(member.clone()).or_default();
+                *reach = volume.bytes.len().max(*reach);
+            }
             if !self.assembled.insert(volume.place.clone()) {
                 continue;
             }
@@ -54,11 +58,16 @@ impl Survey {
     fn look_inside_member(&mut self, member: &Found) -> Result<(), SourceError> {
         let shape = stack::shape(member.bytes.as_ref());
         let from_the_start = shape.is_some_and(|shape| shape.from_the_start);
-        if from_the_start && self.used.contains(&member.place) {
+        let (place, length) = (shown(&member.place), member.bytes.len());
+        let reach = self.reach.get(&member.place).copied().filter(|_| from_the_start);
+        if reach.is_some_and(|reach| reach.saturating_add(BESIDE) >= length) {
             return Ok(()); // the array has it
         }
-        let place = shown(&member.place);
-        if from_the_start && !shape.is_some_and(|shape| shape.mirror) {
+        if let Some(reach) = reach {
+            self.limits.push(format!(
+                "{place} has {length} bytes, of which the array that it is in reaches {reach}"
+            ));
+        } else if from_the_start && !shape.is_some_and(|shape| shape.mirror) {
             // The first piece of something striped looks like the whole: its files would be read wrongly.
             if let Some(kind) = recognise(&probe::head(member.bytes.as_ref())?) {
                 self.limits.push(format!(
@@ -142,6 +151,9 @@ impl Survey {
         }
     }
 }
+
+/// Most bytes that stand beside an array's data on a member whose data begin at byte 0: superblock, bitmap, list of bad blocks.
+const BESIDE: u64 = 1 << 20;
 
 fn places(members: &[String]) -> String {
     members.iter().map(|place| shown(place)).collect::<Vec<_>>().join(", ")

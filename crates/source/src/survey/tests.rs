@@ -81,6 +81,38 @@ fn a_mirror_is_read_once_and_an_old_half_of_it_beside_it() {
 }
 
 #[test]
+fn an_array_that_reaches_over_a_part_of_its_member_hides_nothing_of_the_rest() {
+    let Some(fat) = fat() else { return };
+    for level in [1, 0] {
+        let decoy = Array { minor: 0, level, disks: 1, size: 8, chunk: 8, ..Array::default() };
+        let mut disk = partitioned(&[(64, &fat)]);
+        let member = decoy.member(0, &[0; 8 * SECTOR]);
+        // The disk's own length is what the superblock must stand before the end of.
+        let pad = (disk.len() + 8 * SECTOR).next_multiple_of(8 * SECTOR);
+        disk.resize(pad, 0);
+        let (at, length) = ((pad / SECTOR - 16) & !7, member.len() / SECTOR);
+        let from = (length - 16) & !7;
+        let mut block = member[from * SECTOR..(from + 1) * SECTOR].to_vec();
+        block[144..152].copy_from_slice(&(at as u64).to_le_bytes());
+        crate::stack::tests::md::seal(&mut block[..258]);
+        disk[at * SECTOR..(at + 1) * SECTOR].copy_from_slice(&block);
+        let found = look(&[disk]);
+        assert!(read(&found).contains(&"mbr:1".to_owned()), "{:?} {:#?}", read(&found), found.limits);
+        says(&found, "of which the array that it is in reaches 4096");
+    }
+}
+
+#[test]
+fn nothing_is_preserved_of_what_is_not_there() {
+    let noise = vec![0xA5; 1 << 20];
+    let mut disk = partitioned(&[(64, &noise), (4096, &noise)]);
+    disk.truncate(4096 * SECTOR);
+    let found = look(&[disk]);
+    assert_eq!(unread(&found), ["mbr:1"]);
+    says(&found, "mbr:2 has 1048576 bytes by the table, of which the medium has 0");
+}
+
+#[test]
 fn the_first_piece_of_something_striped_is_not_read_as_the_whole() {
     let Some(fat) = fat() else { return };
     let array = Array { minor: 0, level: 0, chunk: 8, layout: 1, ..Array::default() };

@@ -87,7 +87,7 @@ impl Array {
 }
 
 /// Writes a superblock's checksum.
-fn seal(block: &mut [u8]) {
+pub(crate) fn seal(block: &mut [u8]) {
     block[216..220].fill(0);
     let words =
         block.chunks(4).map(|word| word.iter().rev().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)));
