@@ -50,6 +50,12 @@ def line_of(outcome, commitments):
     return f"{outcome} {hashlib.sha256(b'ambit/item/1' + bytes(1) + b''.join(commitments)).hexdigest()}"
 
 
+def run_key_of(acquisition, batch):
+    """The key that signs a batch: that of the last resume at or before it, or of the start."""
+    keys = [acquisition["run_key"], *(entry["run_key"] for entry in acquisition.get("resumed", []) if entry["batch"] <= batch)]
+    return keys[-1]
+
+
 def tree_root(leaves):
     """RFC 6962, section 2.1."""
     if not leaves:

@@ -13,7 +13,7 @@ import re
 import decide
 import globs
 import names
-from commitments import inventory_line, tree_root
+from commitments import inventory_line, run_key_of, tree_root
 from facts import FactError, fields, need, read_facts, strict
 from magic import TYPES
 from policy import LOOKS
@@ -79,13 +79,14 @@ class Replay:
             raise Unfinished(f"{name}: {error}") from error
         stated = self.acquisition
         ours = [(part["number"], part["batch"]) for entry in stated["sets"] if entry["set"] == "ledger" for part in entry["parts"]]
+        run_key = run_key_of(stated, head["batch"])
         bound = (head["format"] == "ambit/ledger/1" and head["medium"] == stated["medium"]["label"] and len(key) == 32
-                 and all(head[field] == stated[field] for field in ("origin", "package", "policy", "run_key")))
+                 and all(head[field] == stated[field] for field in ("origin", "package", "policy")) and head["run_key"] == run_key)
         if not bound or (head["part"], head["batch"]) not in ours or head["part"] in self.parts:
             raise Unfinished(f"{name}: the first row is not that of a ledger part of this package, or a part is given twice")
         self.parts.add(head["part"])
         signed = data[: len(data) - len(rows[-1]) - 1]
-        if not sshsig_holds(last["signature"], "ambit/manifest/v1", stated["run_key"], signed):
+        if not sshsig_holds(last["signature"], "ambit/manifest/v1", run_key, signed):
             raise Unfinished(f"{name}: the last row is not a signature by the run key over the rows before it")
         for number, row in enumerate(rows[1:-1], 2):
             self.record(f"{name} line {number}", key, row)

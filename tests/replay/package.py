@@ -9,7 +9,7 @@ import collections
 import hashlib
 import tomllib
 
-from commitments import digest_text, opened_line, tree_root
+from commitments import digest_text, opened_line, run_key_of, tree_root
 from decide import visible
 from facts import FactError, read_facts, strict
 from policy import bundle_id
@@ -69,7 +69,8 @@ def openings(manifests, lines, policy, acquisition, findings):
     for name, data in manifests:
         try:
             head, *rows = [strict(line) for line in data.split(b"\n")[:-1]]
-            if head["format"] != "ambit/part/1" or any(head[field] != acquisition[field] for field in ("origin", "package", "policy", "run_key")):
+            bound = all(head[field] == acquisition[field] for field in ("origin", "package", "policy"))
+            if head["format"] != "ambit/part/1" or not bound or head["run_key"] != run_key_of(acquisition, head["batch"]):
                 findings.add("objects", name, "the first row is not that of a part of this package")
             for row in (next(iter(row.values())) for row in rows):
                 if "opening" not in row:
@@ -127,11 +128,13 @@ def custody_log(folder, acquisition, log_key, findings):
         if (event["origin"], event["index"], event["prev_entry"], event["prev_tree"]) != (origin, index, previous, tree):
             findings.add("log", name, "the event does not commit to the entries before it")
         if event["action"]["kind"] == "acquisition.start" and event["action"]["package"] == acquisition["package"]:
-            run_keys.append(event["action"]["run_key"])
+            run_keys.append((1, event["action"]["run_key"]))
+        if event["action"]["kind"] == "acquisition.resume" and event["action"]["package"] == acquisition["package"]:
+            run_keys.append((event["action"]["batch"], event["action"]["run_key"]))
         if (entry / "checkpoint").exists():
             checkpoints += 1
             checkpoint(name, (entry / "checkpoint").read_bytes(), origin, entries, log_key, findings)
-    if run_keys != [acquisition["run_key"]]:
+    if run_keys != [(1, acquisition["run_key"]), *((entry["batch"], entry["run_key"]) for entry in acquisition.get("resumed", []))]:
         findings.add("agreement", "run_key", "the log announces another key for this run")
     stated = acquisition["log"]
     if stated["size"] > len(entries) or root(entries[: stated["size"]]) != stated["root"]:

@@ -177,20 +177,27 @@ parts() {
 }
 
 run_key_signers() {
-    printf 'run %s\n' "$(jq -r .run_key "$acquisition" | cut -d' ' -f1,2)" >"$scratch/run_signers"
+    local batch=$1
+    printf 'run %s\n' "$(run_key_of "$batch" | cut -d' ' -f1,2)" >"$scratch/run_signers"
+}
+
+# The key that signs a batch: that of the last resume at or before it, or of the start.
+run_key_of() {
+    jq -r --argjson batch "$1" '[{batch: 1, run_key}, .resumed[]?] | map(select(.batch <= $batch)) | last.run_key' "$acquisition"
 }
 
 # The manifest of a captured or held part: its signature by the run key, and its rows beside the entries of the zip.
 part_manifest() {
-    local set=$1 zip=$2 base
+    local set=$1 zip=$2 base batch
     base=${zip%.zip}
-    run_key_signers
     unzip -p "$zip" manifest.jsonl >"$base.manifest.jsonl"
     unzip -p "$zip" manifest.jsonl.sig >"$base.manifest.jsonl.sig"
+    batch=$(head -n1 "$base.manifest.jsonl" | jq .batch)
+    run_key_signers "$batch"
     signature "manifest of ${zip##*/}" "$scratch/run_signers" run ambit/manifest/v1 "$base.manifest.jsonl.sig" "$base.manifest.jsonl"
     same "${zip##*/}: first row binds it to set and package" \
         "$(head -n1 "$base.manifest.jsonl" | jq -c '[.format, .set, .package, .policy, .run_key]')" \
-        "$(jq -c --arg set "$set" '["ambit/part/1", $set, .package, .policy, .run_key]' "$acquisition")"
+        "$(jq -c --arg set "$set" --arg key "$(run_key_of "$batch")" '["ambit/part/1", $set, .package, .policy, $key]' "$acquisition")"
     same "${zip##*/}: the zip's entries are the manifest's objects" \
         "$(unzip -Z1 "$zip" | grep '^objects/' | sort | sha256sum | cut -c1-16)" \
         "$(jq -r 'select(.object) | .object | select(.opening.object.value != "-") | "objects/" + .control' "$base.manifest.jsonl" | sort | sha256sum | cut -c1-16)"
@@ -204,7 +211,7 @@ ledger_signatures() {
     for ledger in "$scratch"/ledger-*.jsonl; do
         tail -n1 "$ledger" | jq -r .signature >"$ledger.sig"
         head -n-1 "$ledger" >"$ledger.signed"
-        run_key_signers
+        run_key_signers "$(head -n1 "$ledger" | jq .batch)"
         signature "ledger ${ledger##*/}" "$scratch/run_signers" run ambit/manifest/v1 "$ledger.sig" "$ledger.signed"
     done
 }

@@ -159,6 +159,7 @@ impl Closed {
             medium: self.medium,
             policy: binding.policy,
             run_key: binding.run_key,
+            resumed: Vec::new(),
             tool: ending.tool,
             began: ending.began,
             ended: ending.ended,

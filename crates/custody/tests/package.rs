@@ -363,7 +363,7 @@ fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
     assert_eq!((inventory.root(), inventory.len()), (acquisition.inventory.root, 10));
     assert_eq!(inventory.counts(), acquisition.inventory.counts);
     let mut lines: Vec<String> = Vec::new();
-    let binding = Binding::of(&acquisition);
+    let binding = Binding::of(&acquisition, 1);
 
     // The ledger: one record per item, signed, and its line is in the inventory.
     let set = |name: SetName| acquisition.sets.iter().find(|set| set.set == name).unwrap();

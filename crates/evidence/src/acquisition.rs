@@ -45,8 +45,11 @@ pub struct Acquisition {
     pub extent: Extent,
     /// The policy's id.
     pub policy: Digest,
-    /// The run key, `ssh-ed25519 AAAA...`, no comment.
+    /// The run key that acquisition.start announced, `ssh-ed25519 AAAA...`, no comment.
     pub run_key: String,
+    /// Where the run was broken off and resumed, in order: from which batch on another key signs. Absent where it was not.
+    #[serde(default, deserialize_with = "some_entries", skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Resumed>,
     /// The program that captured.
     pub tool: Tool,
     /// When the walk began, by the examiner's clock.
@@ -96,6 +99,7 @@ impl Acquisition {
         rule(is_origin(&statement.origin), "origin: not an origin")?;
         rule(statement.medium.ids.is_sorted_by(|a, b| a < b), "medium.ids: not sorted, or one twice")?;
         rule(statement.sets.is_sorted_by(|a, b| a.set < b.set), "sets: not in order, or one twice")?;
+        rule(statement.resumed.is_sorted_by_key(|resumed| resumed.batch), "resumed: batches not in order")?;
         for set in &statement.sets {
             let name = &set.set;
             rule(!set.recipients.is_empty(), &format!("set {name}: no recipients"))?;
@@ -128,10 +132,36 @@ impl Acquisition {
         Ok(statement)
     }
 
+    /// The key that signs the parts of a batch: that of the last resume at or before it, or of the start.
+    #[must_use]
+    pub fn run_key_of(&self, batch: u64) -> &str {
+        let last = self.resumed.iter().rev().find(|resumed| resumed.batch <= batch);
+        last.map_or(&self.run_key, |resumed| &resumed.run_key)
+    }
+
     /// The statement about one set.
     #[must_use]
     pub fn set(&self, name: &SetName) -> Option<&SetStatement> {
         self.sets.iter().find(|set| set.set == *name)
+    }
+}
+
+/// That a run was resumed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumed {
+    /// The first batch that this key signs, unless a later entry names the same.
+    pub batch: u64,
+    /// The key that acquisition.resume announced, `ssh-ed25519 AAAA...`, no comment.
+    pub run_key: String,
+}
+
+fn some_entries<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Resumed>, D::Error> {
+    let entries = Vec::deserialize(deserializer)?;
+    if entries.is_empty() {
+        Err(serde::de::Error::custom("empty; it is left out instead"))
+    } else {
+        Ok(entries)
     }
 }
 

@@ -129,6 +129,9 @@ pub enum Action {
     /// An acquisition is about to read its first item.
     #[serde(rename = "acquisition.start")]
     AcquisitionStart(AcquisitionStart),
+    /// An acquisition that was broken off is about to go on.
+    #[serde(rename = "acquisition.resume")]
+    AcquisitionResume(AcquisitionResume),
     /// An acquisition has closed its last part.
     #[serde(rename = "acquisition.end")]
     AcquisitionEnd(AcquisitionEnd),
@@ -223,6 +226,22 @@ pub struct AcquisitionStart {
     pub write_blocker: Option<String>,
 }
 
+/// The fields of `acquisition.resume`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcquisitionResume {
+    /// The run number that acquisition.start announced.
+    pub package: RunNumber,
+    /// The key that signs from here on, `ssh-ed25519 AAAA...`, no comment: the one before is gone.
+    pub run_key: String,
+    /// The first batch that this key signs, unless a later resume names the same; all before it are kept.
+    pub batch: u64,
+    /// The policy's id.
+    pub policy: Digest,
+    /// The medium, as it was found again.
+    pub medium: MediumStatement,
+}
+
 /// The fields of `acquisition.end`. Items are counted by outcome, over all compartments.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -301,6 +320,7 @@ impl Action {
             Self::PolicyApprove(_) => "policy.approve",
             Self::Examine(_) => "examine",
             Self::AcquisitionStart(_) => "acquisition.start",
+            Self::AcquisitionResume(_) => "acquisition.resume",
             Self::AcquisitionEnd(_) => "acquisition.end",
             Self::PackageSeal(_) => "package.seal",
             Self::Note(_) => "note",

@@ -57,7 +57,7 @@ pub type Sink<'s> = dyn FnMut(&Control, &[u8]) -> io::Result<()> + 's;
 #[derive(Debug)]
 pub struct SetCheck<'a> {
     set: &'a SetStatement,
-    binding: Binding,
+    acquisition: &'a Acquisition,
     inventory: &'a Inventory,
     policy: Option<&'a Policy>,
     ticks: Ticks<'a>,
@@ -128,7 +128,7 @@ impl<'a> SetCheck<'a> {
             acquisition.sets.iter().find(|stated| stated.set == *set && stated.set != SetName::Ledger)?;
         Some(Self {
             set,
-            binding: Binding::of(acquisition),
+            acquisition,
             inventory,
             policy,
             ticks: Ticks::new(inventory),
@@ -184,7 +184,8 @@ impl<'a> SetCheck<'a> {
             return Err(HolderError::Parts { set, checked, stated });
         };
         let mut entries = self.read(zip, sink)?;
-        let manifest = Manifest::open(&entries.manifest, &entries.signature, &self.binding.run_key)?;
+        let key = self.acquisition.run_key_of(statement.batch);
+        let manifest = Manifest::open(&entries.manifest, &entries.signature, key)?;
         self.header(&manifest, statement)?;
         let part = self.set.set.part(statement.number);
         let mut unnamed = Vec::new();
@@ -271,7 +272,7 @@ impl<'a> SetCheck<'a> {
 
     fn header(&self, manifest: &Manifest<'_>, statement: &PartStatement) -> Result<(), HolderError> {
         let header = manifest.header();
-        header.binding().must_equal(&self.binding)?;
+        header.binding().must_equal(&Binding::of(self.acquisition, statement.batch))?;
         BindingError::unless_equal("set", &self.set.set, &header.set)?;
         BindingError::unless_equal("part", statement.number, header.part)?;
         BindingError::unless_equal("batch", statement.batch, header.batch)?;
@@ -287,7 +288,7 @@ impl<'a> SetCheck<'a> {
         if decision.control.as_ref() != Some(control) {
             return Err(wrong("its decision has another control number".to_owned()));
         }
-        if decision.policy != self.binding.policy {
+        if decision.policy != self.acquisition.policy {
             return Err(wrong(format!("decided under {}", decision.policy)));
         }
         let here = SetName::naming(&decision.outcome).as_ref() == Some(&self.set.set);
@@ -394,7 +395,7 @@ impl<'a> SetCheck<'a> {
 
     /// A control number is of this medium and stands once in the set.
     fn number(&mut self, control: &Control) -> Result<(), HolderError> {
-        if !control.is_for(&self.binding.medium) {
+        if !control.is_for(&self.acquisition.medium.label) {
             let what = "a control number of another medium".to_owned();
             return Err(HolderError::Row { control: control.clone(), what });
         }

@@ -55,7 +55,6 @@ use walked::Walked;
 pub struct Replay<'a> {
     policy: &'a Policy,
     acquisition: &'a Acquisition,
-    binding: Binding,
     inventory: &'a Inventory,
     ticks: Ticks<'a>,
     ids: HashSet<[u8; 16]>,
@@ -106,7 +105,6 @@ impl<'a> Replay<'a> {
         Self {
             policy,
             acquisition,
-            binding: Binding::of(acquisition),
             inventory,
             ticks: Ticks::new(inventory),
             ids: HashSet::new(),
@@ -190,7 +188,7 @@ impl<'a> Replay<'a> {
                 stated: self.ledger_parts(),
             });
         };
-        let signed = reader.finish(&self.binding, part.number)?;
+        let signed = reader.finish(&Binding::of(self.acquisition, part.batch), part.number)?;
         BindingError::unless_equal("batch", part.batch, signed.header().batch).map_err(LedgerError::from)?;
         self.parts = self.parts.saturating_add(1);
         Ok(signed)
@@ -331,7 +329,7 @@ impl<'a> Replay<'a> {
             let detail = format!("the control number {control} is given twice");
             self.raise(FindingKind::Duplicate, item, &[], detail);
         }
-        if !control.is_for(&self.binding.medium) {
+        if !control.is_for(&self.acquisition.medium.label) {
             let detail = format!("the control number {control} belongs to another medium");
             self.raise(FindingKind::Fact, item, &[], detail);
         }

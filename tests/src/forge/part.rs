@@ -116,7 +116,7 @@ impl Part {
         edit: &dyn Fn(&str, Vec<u8>) -> Vec<u8>,
     ) -> (Vec<u8>, PartStatement) {
         let file = self.file.clone().unwrap_or_else(|| {
-            let binding = self.binding.clone().unwrap_or_else(|| Binding::of(acquisition));
+            let binding = self.binding.clone().unwrap_or_else(|| Binding::of(acquisition, 1));
             let plain = match &self.body {
                 Body::Zip { rows, objects } => {
                     let stated = acquisition.set(&self.set).expect("a set that is stated");

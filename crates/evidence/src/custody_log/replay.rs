@@ -142,6 +142,8 @@ fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
         Action::PolicyApprove(_) => trust.meets(Step::PolicyApprove, &signers),
         Action::Examine(_) => trust.meets(Step::Examine, &signers),
         Action::AcquisitionStart(_) => trust.meets(Step::AcquisitionStart, &signers),
+        // Who had to stand for the start stands for going on: a new key is named.
+        Action::AcquisitionResume(_) => trust.meets(Step::AcquisitionStart, &signers),
         Action::AcquisitionEnd(_) => trust.meets(Step::AcquisitionEnd, &signers),
         Action::PackageSeal(seal) => {
             // The quorum of the seal is over its own signatures; the event needs one of those who gave them.
@@ -187,18 +189,18 @@ impl State {
                 if self.runs.insert(start.package, Stage::Started).is_some() {
                     problems.push(format!("run {} has been started before", start.package));
                 }
-                if !matches!(start.run_key.parse(), Ok(PublicKey::Ed25519(_))) {
-                    problems.push("run_key: not an ssh-ed25519 key".to_owned());
-                }
-                if !self.run_keys.insert(start.run_key.clone()) {
-                    problems.push("run_key: used by a run before".to_owned());
-                }
+                self.run_key(&start.run_key, &mut problems);
                 if start.without_approval.is_none() && !self.approved.contains(&start.policy) {
                     problems.push(format!(
                         "policy {} is not approved, and the event does not say why",
                         start.policy
                     ));
                 }
+            }
+            Action::AcquisitionResume(resume) => {
+                let step = self.advance(resume.package, Stage::Started, Stage::Started, "acquisition.resume");
+                problems.extend(step);
+                self.run_key(&resume.run_key, &mut problems);
             }
             Action::AcquisitionEnd(end) => {
                 problems.extend(self.advance(end.package, Stage::Started, Stage::Ended, "acquisition.end"));
@@ -209,6 +211,15 @@ impl State {
             Action::CaseOpen(_) | Action::Examine(_) | Action::Note(_) | Action::Override(_) => {}
         }
         problems
+    }
+
+    fn run_key(&mut self, key: &str, problems: &mut Vec<String>) {
+        if !matches!(key.parse(), Ok(PublicKey::Ed25519(_))) {
+            problems.push("run_key: not an ssh-ed25519 key".to_owned());
+        }
+        if !self.run_keys.insert(key.to_owned()) {
+            problems.push("run_key: used by a run before".to_owned());
+        }
     }
 
     fn advance(&mut self, package: RunNumber, from: Stage, to: Stage, step: &str) -> Option<String> {
@@ -238,7 +249,7 @@ fn stated_departure(action: &Action) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{AcquisitionEnd, CaseOpen, Note, PackageSeal, PolicyApprove};
+    use crate::event::{AcquisitionEnd, AcquisitionResume, CaseOpen, Note, PackageSeal, PolicyApprove};
     use crate::verify::testing::key_line;
 
     fn action(word: &str) -> Action {
@@ -258,17 +269,22 @@ mod tests {
                 package,
                 run_key: key_line(run),
                 policy: Digest([0; 32]),
-                medium: crate::acquisition::MediumStatement {
-                    label: "m".into(),
-                    form: "raw image".into(),
-                    size: None,
-                    ids: vec![],
-                },
+                medium: medium(),
                 freshness: "not checked".into(),
                 writable_source: None,
                 without_approval: None,
                 write_blocker: None,
             }),
+            "resume" => {
+                let (run, key) = run.split_once(':').unwrap();
+                Action::AcquisitionResume(AcquisitionResume {
+                    package: RunNumber([run.as_bytes()[0]; 16]),
+                    run_key: key_line(key),
+                    batch: 1,
+                    policy: Digest([0; 32]),
+                    medium: medium(),
+                })
+            }
             "end" => Action::AcquisitionEnd(AcquisitionEnd {
                 package,
                 items: 0,
@@ -286,6 +302,15 @@ mod tests {
                 Action::PackageSeal(PackageSeal { package, tagmanifest: Digest([0; 32]), signatures: vec![] })
             }
             _ => Action::Note(Note { text: String::new() }),
+        }
+    }
+
+    fn medium() -> crate::acquisition::MediumStatement {
+        crate::acquisition::MediumStatement {
+            label: "m".into(),
+            form: "raw image".into(),
+            size: None,
+            ids: vec![],
         }
     }
 
@@ -315,5 +340,10 @@ mod tests {
         check("open, approve, start 1, end 1, seal 1, end 1", "is sealed already");
         check("open, approve, start 1, start 1", "has been started before");
         check("open, approve, start 1, end 2", "was not started");
+        check("open, approve, start 1, resume 1:b, note, resume 1:c, end 1, seal 1", "");
+        check("open, approve, resume 1:b, start 1", "acquisition.resume: run");
+        check("open, approve, start 1, end 1, resume 1:b", "has ended already");
+        check("open, approve, start 1, resume 1:b, resume 1:b, end 1", "used by a run before");
+        check("open, approve, start 1, resume 1:1, end 1", "used by a run before");
     }
 }

@@ -35,7 +35,7 @@ impl Parts {
         let set = &self.sealed.acquisition.sets[0];
         let mut manifest = ManifestWriter::new();
         rows.iter().for_each(|row| manifest.add(row).unwrap());
-        let binding = Binding::of(&self.sealed.acquisition);
+        let binding = Binding::of(&self.sealed.acquisition, 1);
         let bytes = manifest.finish(&binding, SetName::Captured, 1, 1, set.recipients.clone()).unwrap();
         *self.entry(SIGNATURE) = self.case.sign(&MessageDigest::of(&bytes)).into_bytes();
         *self.entry(MANIFEST) = bytes;
@@ -48,7 +48,7 @@ impl Parts {
 
 fn entries(case: &Case, sealed: &Sealed, set: &SetName) -> Vec<(String, Vec<u8>)> {
     let statement = sealed.acquisition.sets.iter().find(|stated| stated.set == *set).unwrap();
-    case.entries(&Binding::of(&sealed.acquisition), statement)
+    case.entries(&Binding::of(&sealed.acquisition, 1), statement)
 }
 
 /// Changes a run and its captured part; the check must say this.

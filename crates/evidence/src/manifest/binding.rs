@@ -17,7 +17,7 @@ pub struct Binding {
     pub medium: String,
     /// The policy's id.
     pub policy: Digest,
-    /// The run key, `ssh-ed25519 AAAA...`, no comment.
+    /// The run key of its batch, `ssh-ed25519 AAAA...`, no comment.
     pub run_key: String,
 }
 
@@ -34,15 +34,15 @@ pub struct BindingError {
 }
 
 impl Binding {
-    /// What the parts of this acquisition must state.
+    /// What the parts of this batch of the acquisition must state: a run that was resumed has several run keys.
     #[must_use]
-    pub fn of(acquisition: &Acquisition) -> Self {
+    pub fn of(acquisition: &Acquisition, batch: u64) -> Self {
         Self {
             origin: acquisition.origin.clone(),
             package: acquisition.package,
             medium: acquisition.medium.label.clone(),
             policy: acquisition.policy,
-            run_key: acquisition.run_key.clone(),
+            run_key: acquisition.run_key_of(batch).to_owned(),
         }
     }
 

@@ -10,7 +10,7 @@ fn check(change: impl FnOnce(&mut String), expected: &str) {
     let case = Case::new();
     let sealed = case.seal();
     let set = &sealed.acquisition.sets[0];
-    let entries = case.entries(&Binding::of(&sealed.acquisition), set);
+    let entries = case.entries(&Binding::of(&sealed.acquisition, 1), set);
     let (_, bytes) = entries.into_iter().find(|(name, _)| name == MANIFEST).unwrap();
     let mut text = String::from_utf8(bytes).unwrap();
     change(&mut text);

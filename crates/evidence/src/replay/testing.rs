@@ -201,7 +201,7 @@ impl Case {
         let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
         let inventory = Inventory::read(text.as_bytes()).unwrap();
         let acquisition = self.acquisition(&inventory);
-        let binding = Binding::of(&acquisition);
+        let binding = Binding::of(&acquisition, 1);
         let records: Vec<Record> = self.items.iter().filter(kept).map(|item| item.record.clone()).collect();
         let ledger = self.ledger(&binding, &records);
         Sealed { acquisition, inventory, ledger }
@@ -306,6 +306,7 @@ impl Case {
             extent: Extent::Files,
             policy: self.policy.id(),
             run_key: public.to_string(),
+            resumed: Vec::new(),
             tool: Tool { name: "test".to_owned(), version: "0".to_owned(), digest: Digest::of(b"") },
             began: at.clone(),
             ended: at,

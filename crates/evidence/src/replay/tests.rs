@@ -303,7 +303,7 @@ fn lines_and_records_one_to_one() {
     let again = |case: &Case, sealed: &mut Sealed, change: &dyn Fn(&mut Vec<Record>)| {
         let mut records: Vec<Record> = case.items.iter().map(|item| item.record.clone()).collect();
         change(&mut records);
-        sealed.ledger = case.ledger(&Binding::of(&sealed.acquisition), &records);
+        sealed.ledger = case.ledger(&Binding::of(&sealed.acquisition, 1), &records);
     };
     check_sealed(
         |case, sealed| {
@@ -416,7 +416,7 @@ fn under_counts_left_items_have_lines_alone() {
     assert_eq!((replayed.records, replayed.unrecorded), (11, 4));
     // A kept record dropped is still missed, and cannot hide among the items that were left.
     let records: Vec<Record> = case.items.iter().take(3).map(|item| item.record.clone()).collect();
-    let short = Sealed { ledger: case.ledger(&Binding::of(&sealed.acquisition), &records), ..sealed };
+    let short = Sealed { ledger: case.ledger(&Binding::of(&sealed.acquisition, 1), &records), ..sealed };
     let missing =
         short.findings(&case.policy).iter().filter(|finding| finding.starts_with("missing")).count();
     assert_eq!(missing, 8);

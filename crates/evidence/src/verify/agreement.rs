@@ -55,7 +55,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         );
     }
     events(&mut compared, package, acquisition);
-    let mut departures: Vec<String> = Vec::new();
+    let mut departures = times(package, acquisition);
     match &package.policy {
         Ok(policy) => {
             against_policy(&mut compared, acquisition, policy);
@@ -97,6 +97,7 @@ fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition)
     compared.same("run_key", (HERE, &acquisition.run_key), (START, &start.run_key));
     compared.same("medium", (HERE, &medium(&acquisition.medium)), (START, &medium(&start.medium)));
     compared.same("tool", (HERE, &acquisition.tool.digest), (START, &start_at.event.tool.digest));
+    resumes(compared, package, acquisition);
     if let Some(id) = package.policy_id() {
         compared.same("policy", (HERE, &acquisition.policy), ("meta/policy", &id));
     }
@@ -110,17 +111,6 @@ fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition)
     compared.same("tool", (HERE, &acquisition.tool.digest), (END, &end_at.event.tool.digest));
     counts(compared, acquisition, end);
     walked(compared, acquisition, end);
-    let times = [
-        (START, &start_at.event.when),
-        ("began", &acquisition.began),
-        ("ended", &acquisition.ended),
-        (END, &end_at.event.when),
-    ];
-    for ((earlier, a), (later, b)) in times.iter().zip(times.iter().skip(1)) {
-        compared.holds(a.at().timestamp() <= b.at().timestamp(), || {
-            format!("times: {earlier} {a} is after {later} {b}")
-        });
-    }
     let size = end_at.event.index.saturating_add(1);
     compared.same("log.size", (HERE, &acquisition.log.size), ("the log up to acquisition.end", &size));
     if let Some(tree) = package.log.head_at(size).and_then(|head| head.tree()) {
@@ -130,6 +120,41 @@ fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition)
             ("the log up to acquisition.end", &tree.root),
         );
     }
+}
+
+/// Each resume on the log is stated, with its key and the first batch that it signs, and found the same medium again.
+fn resumes(compared: &mut Compared, package: &Package, acquisition: &Acquisition) {
+    const HERE: &str = "acquisition.json";
+    const RESUME: &str = "acquisition.resume";
+    let announced: Vec<String> = package
+        .resume_events()
+        .map(|(_, resume)| format!("{} from batch {}", resume.run_key, resume.batch))
+        .collect();
+    let stated: Vec<String> = acquisition
+        .resumed
+        .iter()
+        .map(|resumed| format!("{} from batch {}", resumed.run_key, resumed.batch))
+        .collect();
+    compared.same("run keys of resumes", (HERE, &stated.join(", ")), (RESUME, &announced.join(", ")));
+    for (at, resume) in package.resume_events() {
+        compared.same("policy", (HERE, &acquisition.policy), (RESUME, &resume.policy));
+        compared.same("medium", (HERE, &medium(&acquisition.medium)), (RESUME, &medium(&resume.medium)));
+        compared.same("tool", (HERE, &acquisition.tool.digest), (RESUME, &at.event.tool.digest));
+    }
+}
+
+/// Where the clock went back between start and end. It proves nothing against the parts: whoever reads the times is told.
+fn times(package: &Package, acquisition: &Acquisition) -> Vec<String> {
+    let mut times = Vec::new();
+    times.extend(package.start_event().map(|(at, _)| ("acquisition.start", &at.event.when)));
+    times.extend([("began", &acquisition.began), ("ended", &acquisition.ended)]);
+    times.extend(package.end_event().map(|(at, _)| ("acquisition.end", &at.event.when)));
+    let pairs = times.iter().zip(times.iter().skip(1));
+    let back = pairs.filter(|((_, a), (_, b))| a.at().timestamp() > b.at().timestamp());
+    back.map(|((earlier, a), (later, b))| {
+        format!("times: {earlier} {a} is after {later} {b}: the clock was set back")
+    })
+    .collect()
 }
 
 fn counts(compared: &mut Compared, acquisition: &Acquisition, end: &AcquisitionEnd) {

@@ -55,7 +55,10 @@ pub(crate) fn of(log: &Log, run: Option<RunNumber>, policy: Option<Digest>) -> H
                 sealed.insert(seal.package);
             }
             Action::Note(note) => noted.push(&note.text),
-            Action::CaseOpen(_) | Action::AcquisitionEnd(_) | Action::Override(_) => {}
+            Action::CaseOpen(_)
+            | Action::AcquisitionResume(_)
+            | Action::AcquisitionEnd(_)
+            | Action::Override(_) => {}
         }
     }
     for (when, start) in others {

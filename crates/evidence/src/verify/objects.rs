@@ -7,7 +7,7 @@ use crate::gzip::GzipReader;
 use crate::holder::SetCheck;
 use crate::inventory::Inventory;
 use crate::ledger::LedgerReader;
-use crate::manifest::Binding;
+use crate::manifest::{Binding, BindingError};
 
 /// What is said where no key was given.
 const NO_KEY: &str = "not checked: contents of the captured parts, the held parts and the ledger; no key was given. \
@@ -83,7 +83,6 @@ fn objects(
 
 /// Every row of the ledger, up to the run key's signature. Whether decisions follow is what an audit says.
 fn ledger(context: &Context<'_>, acquisition: &Acquisition, set: &SetStatement) -> Checked {
-    let binding = Binding::of(acquisition);
     let mut records = 0_u64;
     for part in &set.parts {
         let opened = open(context.files, part, context.options)
@@ -93,7 +92,9 @@ fn ledger(context: &Context<'_>, acquisition: &Acquisition, set: &SetStatement) 
         while reader.next_record().map_err(fail)?.is_some() {
             records = records.saturating_add(1);
         }
-        reader.finish(&binding, part.number).map_err(fail)?;
+        let binding = Binding::of(acquisition, part.batch);
+        let signed = reader.finish(&binding, part.number).map_err(fail)?;
+        BindingError::unless_equal("batch", part.batch, signed.header().batch).map_err(|e| fail(e.into()))?;
     }
     Ok(format!("{records} records, signed by the run key; not replayed here"))
 }

@@ -10,7 +10,7 @@ use crate::acquisition::{Acquisition, RunNumber};
 use crate::approval::MAX_APPROVAL;
 use crate::bag::Manifest;
 use crate::custody_log::{Log, Logged};
-use crate::event::{AcquisitionEnd, AcquisitionStart, Action, PackageSeal};
+use crate::event::{AcquisitionEnd, AcquisitionResume, AcquisitionStart, Action, PackageSeal};
 use crate::files::{self, Files};
 
 /// Longest `acquisition.json` read. A part takes 300 bytes; ten thousand parts make 3 MB.
@@ -131,6 +131,15 @@ impl Package {
     pub(crate) fn start_event(&self) -> Option<(&Logged, &AcquisitionStart)> {
         self.find(|action| match action {
             Action::AcquisitionStart(start) => Some((start.package, start)),
+            _ => None,
+        })
+    }
+
+    /// The events by which this package's run was resumed, in order.
+    pub(crate) fn resume_events(&self) -> impl Iterator<Item = (&Logged, &AcquisitionResume)> {
+        let run = self.run();
+        self.log.entries.iter().filter_map(move |logged| match &logged.event.action {
+            Action::AcquisitionResume(resume) if Some(resume.package) == run => Some((logged, resume)),
             _ => None,
         })
     }

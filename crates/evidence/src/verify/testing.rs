@@ -86,6 +86,8 @@ pub(crate) struct Plan {
     pub(crate) before_approval: Vec<Action>,
     /// Events before acquisition.start.
     pub(crate) before_start: Vec<Action>,
+    /// Events after acquisition.start.
+    pub(crate) after_start: Vec<Action>,
     pub(crate) instructions: String,
     /// bag-info.txt
     pub(crate) info: Box<dyn Fn(String) -> String>,
@@ -115,7 +117,7 @@ impl Default for Plan {
             event: Box::new(|_| {}),
             signers: Box::new(|action| match action {
                 Action::PolicyApprove(_) => vec!["authority"],
-                Action::AcquisitionStart(_) => vec!["examiner", "witness"],
+                Action::AcquisitionStart(_) | Action::AcquisitionResume(_) => vec!["examiner", "witness"],
                 _ => vec!["examiner"],
             }),
             event_namespace: sshsig::CUSTODY_EVENT,
@@ -126,6 +128,7 @@ impl Default for Plan {
             log_key: "log",
             before_approval: Vec::new(),
             before_start: Vec::new(),
+            after_start: Vec::new(),
             instructions: crate::bag::VERIFY_TXT.to_owned(),
             info: Box::new(|text| text),
             last: Box::new(|_| {}),
@@ -346,6 +349,12 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
             write_blocker: None,
         }),
     );
+    for mut action in plan.after_start.clone() {
+        if let Action::AcquisitionResume(resume) = &mut action {
+            resume.policy = policy.id();
+        }
+        writer.append(plan, action);
+    }
     let mut counts: BTreeMap<Outcome, u64> = BTreeMap::new();
     for line in plan.inventory.lines() {
         *counts.entry(line.split(' ').next().unwrap().parse().unwrap()).or_insert(0) += 1;
@@ -401,6 +410,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
         extent: Extent::Files,
         policy: policy.id(),
         run_key: key_line("run"),
+        resumed: Vec::new(),
         tool: tool(),
         began,
         ended,

@@ -326,7 +326,8 @@ fn files_agree_with_each_other() {
     check(&acquisition(|a| a.sets[0].parts[0].bytes += 1), "agreement", "length of");
     check(&acquisition(|a| a.sets[0].parts[0].stanzas += 1), "agreement", "stanzas of");
     check(&acquisition(|a| drop(a.sets.pop())), "agreement", "no set ledger");
-    check(&acquisition(|a| std::mem::swap(&mut a.began, &mut a.ended)), "agreement", "is after ended");
+    // A clock that goes back is told, and proves nothing against the parts.
+    check(&acquisition(|a| std::mem::swap(&mut a.began, &mut a.ended)), "", "is after ended");
     // Another medium is a departure where an override on the log says so too; acquisition.json alone cannot say it.
     let mut another = start(|start| start.medium.ids[0].value.push('8'));
     another.acquisition = Box::new(|a| {

@@ -3,15 +3,74 @@
 use std::io;
 
 use super::{check, plan};
-use crate::acquisition::{Acquisition, Departure, MediumId, OTHER_MEDIUM, RunNumber};
+use crate::acquisition::{Acquisition, Departure, MediumId, OTHER_MEDIUM, Resumed, RunNumber};
 use crate::event::{
-    AcquisitionEnd, AcquisitionStart, Action, Examine, Note, Override, PackageSeal, SealSignature,
+    AcquisitionEnd, AcquisitionResume, AcquisitionStart, Action, Examine, Note, Override, PackageSeal,
+    SealSignature,
 };
 use crate::files::{Files, MemoryFiles, ReadSeek};
 use crate::report::Intact;
 use crate::sshsig;
 use crate::verify::testing::{Plan, build, identity, key_line, medium, with_ledger};
 use crate::verify::{VerifyOptions, audit, policy_of, verify};
+
+fn resume(batch: u64, key: &str) -> Action {
+    Action::AcquisitionResume(AcquisitionResume {
+        package: RunNumber([7; 16]),
+        run_key: key_line(key),
+        batch,
+        policy: scope::Digest([0; 32]),
+        medium: medium(),
+    })
+}
+
+/// A run that was resumed before batches 2 and 2 again; `change` and `state` spoil the last event and the statement.
+fn resumed(change: fn(&mut AcquisitionResume), state: fn(&mut Acquisition)) -> Plan {
+    plan(|p| {
+        p.after_start = vec![resume(2, "second"), resume(2, "third")];
+        p.event = Box::new(move |action| {
+            if let Action::AcquisitionResume(resume) = action
+                && resume.run_key == key_line("third")
+            {
+                change(resume);
+            }
+        });
+        p.acquisition = Box::new(move |a| {
+            let key = |key: &str| Resumed { batch: 2, run_key: key_line(key) };
+            a.resumed = vec![key("second"), key("third")];
+            state(a);
+        });
+    })
+}
+
+#[test]
+fn each_resume_is_stated_with_its_key_and_its_batch() {
+    let same = |_: &mut AcquisitionResume| {};
+    let report = check(&resumed(same, |_| {}), "", "");
+    assert_eq!(
+        report.exit_code(),
+        0,
+        "a break that was mended in order departs from nothing: {}",
+        report.text()
+    );
+    let keys = "run keys of resumes";
+    check(&resumed(same, |a| drop(a.resumed.pop())), "agreement", keys);
+    check(&resumed(same, |a| a.resumed.clear()), "agreement", keys);
+    check(&resumed(same, |a| a.resumed[1].batch = 3), "agreement", keys);
+    check(&resumed(same, |a| a.resumed[1].run_key = key_line("fourth")), "agreement", keys);
+    check(&resumed(same, |a| a.resumed[1].batch = 1), "agreement", "resumed: batches not in order");
+    check(&resumed(|r| r.policy.0[0] ^= 1, |_| {}), "agreement", "policy");
+    check(&resumed(|r| r.medium.ids[0].value.push('8'), |_| {}), "agreement", "medium");
+    check(&resumed(|r| r.run_key = key_line("second"), |_| {}), "log", "used by a run before");
+    check(&resumed(|r| r.package.0[0] ^= 1, |_| {}), "log", "acquisition.resume: run");
+    let mut alone = resumed(same, |_| {});
+    let default = Plan::default().signers;
+    alone.signers = Box::new(move |action| match action {
+        Action::AcquisitionResume(_) => vec!["examiner"],
+        other => default(other),
+    });
+    check(&alone, "log", "acquisition.start needs examiner and witness");
+}
 
 /// An order on paper: these people sign both the approval and its event.
 fn on_paper(people: &'static [&'static str]) -> Plan {
@@ -187,14 +246,15 @@ fn a_medium_is_known_by_what_it_shows_itself() {
 #[test]
 fn times_and_walks_are_compared() {
     let acquisition = |change: fn(&mut Acquisition)| plan(|p| p.acquisition = Box::new(change));
-    check(
+    let back = check(
         &acquisition(|a| a.began = "2026-11-23T09:01:59+01:00".parse().unwrap()),
-        "agreement",
+        "",
         "times: acquisition.start 2026-11-23T09:02:00+01:00 is after began",
     );
+    assert_eq!(back.exit_code(), 3, "a clock that was set back is a departure");
     check(
         &acquisition(|a| a.ended = "2026-11-23T09:03:01+01:00".parse().unwrap()),
-        "agreement",
+        "",
         "is after acquisition.end",
     );
     check(&acquisition(|a| a.walk[0].items += 1), "agreement", "found 4, the inventory has 3");
