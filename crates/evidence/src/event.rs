@@ -190,7 +190,7 @@ pub enum ApprovedBy {
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Examine {
-    /// What for: `plan`.
+    /// What for: `plan`, `list` or `explain`.
     pub purpose: String,
     /// The policy by which it was examined; null where there was none.
     #[serde(deserialize_with = "present")]

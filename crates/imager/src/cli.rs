@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod explain;
+
+pub use explain::ExplainArgs;
+
 pub use crate::progress::ProgressMode;
 
 /// Takes what the order allows, and lets others check that it took nothing more.
@@ -181,6 +185,8 @@ pub enum PolicyCommand {
         /// The policy as it would be.
         after: PathBuf,
     },
+    /// Explain what a policy makes of one item of a medium, and why. Leaves an `examine` event.
+    Explain(ExplainArgs),
     /// Print the cover sheet of an approval: what is approved, and the eight words of the trust file.
     Cover(CoverArgs),
     /// Approve a policy: sign its plain-language form, and put `policy.approve` on the log.
@@ -299,6 +305,14 @@ pub struct ExamineArgs {
     /// The policy folder, or its policy.toml.
     #[arg(long, value_name = "POLICY")]
     pub policy: PathBuf,
+    /// The medium.
+    #[command(flatten)]
+    pub source: SourceArgs,
+}
+
+/// The medium that is examined, and on what ground where that is not the ordinary one.
+#[derive(Args, Clone, Debug)]
+pub struct SourceArgs {
     /// The medium: an image (raw, split, E01, virtual disk), a device, or the folder where a medium is mounted
     /// read-only. Given several times: the drives of one set, in their order.
     #[arg(long, value_name = "MEDIUM", required = true)]

@@ -197,9 +197,18 @@ pub(crate) fn identities(
     passphrase_file: Option<&Path>,
     console: &mut Console<'_>,
 ) -> Result<Vec<Box<dyn age::Identity>>, Failure> {
+    Ok(identity_keys(path, passphrase_file, console)?.identities)
+}
+
+/// As [`identities`], with their recipients.
+pub(crate) fn identity_keys(
+    path: &Path,
+    passphrase_file: Option<&Path>,
+    console: &mut Console<'_>,
+) -> Result<folder::Keys, Failure> {
     let passphrases = Passphrases::new(passphrase_file)?;
     warn(&readable_by_others(path), console);
-    folder::read_identities(path, &mut |path| passphrases.ask(path))
+    folder::read_keys(path, &mut |path| passphrases.ask(path))
         .context(format_args!("identity {}", path.display()))
 }
 

@@ -14,7 +14,7 @@ use scope::Digest;
 use scope::policy::MediumIdKind;
 use source::{ByteSource, MediumDigests, OpenOptions, Opened, StoredDigest};
 
-use crate::cli::{CaseArg, ExamineArgs};
+use crate::cli::{CaseArg, SourceArgs};
 use crate::console::{Console, Context as _, Failure};
 use crate::load::{self, LoadedPolicy};
 use crate::progress::ByteProgress;
@@ -110,7 +110,7 @@ impl Ready {
 
 /// Checks authority first, then opens the medium and compares its identity. `bare`: also one of which no file is read.
 pub(crate) fn ready(
-    args: &ExamineArgs,
+    args: &SourceArgs,
     loaded: &LoadedPolicy,
     case: &CaseFolder,
     trust: &Trust,
@@ -314,7 +314,7 @@ pub(crate) fn bare_statement(opened: &Opened, label: &str) -> MediumStatement {
 }
 
 /// What is said of the medium in the record: what it showed of itself, and what a person read off it.
-fn statement_of(opened: &Opened, label: &str, args: &ExamineArgs, digest: Option<Digest>) -> MediumStatement {
+fn statement_of(opened: &Opened, label: &str, args: &SourceArgs, digest: Option<Digest>) -> MediumStatement {
     let mut statement = bare_statement(opened, label);
     if let Some(tag) = &args.asset_tag {
         statement.ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });

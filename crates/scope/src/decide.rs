@@ -69,6 +69,11 @@ fn by_target(policy: &Policy, kind: Kind) -> Option<(Outcome, Tier)> {
     })
 }
 
+/// Whether `[target]` alone decides of items of this kind.
+pub(crate) fn is_by_target(policy: &Policy, kind: Kind) -> bool {
+    by_target(policy, kind).is_some()
+}
+
 /// What the rules capture of slack and of what was deleted goes to the compartment that `[target]` names, and to nobody
 /// else. There is no slack of what is not kept.
 fn of_remnant(policy: &Policy, kind: Kind, outcome: Outcome, tier: Tier) -> (Outcome, Tier) {
@@ -197,7 +202,7 @@ impl<'p> Board<'p> {
     }
 
     /// The tiers that are still unknown and that the decision can come to.
-    fn pending(&self) -> impl Iterator<Item = RuleTier> {
+    pub(crate) fn pending(&self) -> impl Iterator<Item = RuleTier> {
         let holds = (0..self.compiled.compartments).map(RuleTier::Hold);
         // A compartment behind one that is certain never gets the item.
         let holds = holds.take_while(|tier| self.tier(*tier) != Trit::T);

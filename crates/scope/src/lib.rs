@@ -40,7 +40,7 @@ pub use bundle::Bundle;
 pub use decide::{MissingLook, atoms, decide, decide_from_metadata, visible_names};
 pub use diff::{Difference, Verdict, diff};
 pub use digest::Digest;
-pub use explain::{Explanation, explain};
+pub use explain::{Explanation, explain, explain_visible};
 pub use facts::{Facts, Look};
 pub use lint::{Lint, lint};
 pub use name::RawName;

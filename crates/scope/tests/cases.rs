@@ -1,4 +1,6 @@
-//! Every case of every example policy: outcome, rule, and the looks that it took.
+//! Every case of every example policy: outcome, rule, the looks that it took, and how it is explained.
+//!
+//! `AMBIT_BLESS=1 cargo test -p scope --test cases` writes the explanations anew.
 //!
 //! A line of `cases.txt` is an outcome, the determining rules (or the tier, where no rule determines), the path (several
 //! names with `|`, none as `-`), and facts that differ from the policy's ordinary ones.
@@ -123,6 +125,7 @@ fn check(folder: &str) {
     let policy = read(&policies().join(folder));
     let text = std::fs::read_to_string(policies().join(folder).join("cases.txt")).unwrap();
     let mut count = 0;
+    let mut explained = String::new();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let [outcome, rules, path, rest @ ..] = &fields[..] else { panic!("not a case: {line}") };
@@ -138,10 +141,15 @@ fn check(folder: &str) {
             let took: Vec<&str> = decision.looks.iter().map(|look| look.word()).collect();
             assert_eq!(took.join(","), looks, "{line}");
         }
-        let explanation = scope::explain(&policy, &facts, &decision).to_string();
-        assert!(explanation.contains(*outcome), "{explanation}");
+        let words: Vec<&str> = line.split_whitespace().collect();
+        explained += &format!("# {}\n{}\n", words.join(" "), scope::explain(&policy, &facts, &decision));
         count += 1;
     }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/explanations/{folder}.txt"));
+    if std::env::var_os("AMBIT_BLESS").is_some() {
+        std::fs::write(&path, &explained).unwrap();
+    }
+    assert_eq!(explained, std::fs::read_to_string(&path).unwrap(), "{}", path.display());
     assert!(count >= 7, "{folder} has {count} cases");
 }
 

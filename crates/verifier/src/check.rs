@@ -54,7 +54,11 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
     }
 }
 
-fn prepare(args: &CheckArgs, err: &mut dyn Write) -> Result<(Folder, Vec<u8>, VerifyOptions), Failure> {
+/// What a check is given: the package, the trust file, the keys.
+pub(crate) fn prepare(
+    args: &CheckArgs,
+    err: &mut dyn Write,
+) -> Result<(Folder, Vec<u8>, VerifyOptions), Failure> {
     let package = &args.package;
     let files = Folder::open(package).map_err(|error| {
         Failure::of(package.display())(&error).hint("give the package's folder, such as KC07.ambit")

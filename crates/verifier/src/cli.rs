@@ -31,6 +31,8 @@ const EXIT_CODES: &str = "Exit codes: 0 all that was asked is confirmed; 1 could
 pub enum Command {
     /// Replay every decision from the recorded facts, with the key that opens the ledger.
     Audit(AuditArgs),
+    /// Say why an item came to what it came to, with the key that opens the ledger: outcome, rules, what they compared.
+    Explain(ExplainArgs),
     /// Print a trust file's eight words and principals, or the keys as `ssh-keygen -Y verify` takes them.
     Trust(TrustArgs),
 }
@@ -81,4 +83,15 @@ pub struct AuditArgs {
     /// Read a mounted original although its mount is writable.
     #[arg(long, requires = "against")]
     pub writable_source: bool,
+}
+
+/// `ambit-verify explain`.
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// What every check needs.
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// The item: its control number, its locator, or a path from the root of its volume, escaped as in every record.
+    #[arg(value_name = "ITEM")]
+    pub item: String,
 }

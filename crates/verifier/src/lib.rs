@@ -5,6 +5,7 @@
 
 mod check;
 pub mod cli;
+mod explain;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -60,6 +61,21 @@ fn run_with(
             }
         };
     }
+    if let Some(cli::Command::Explain(args)) = &cli.command {
+        return match explain::explain(args, err) {
+            Ok(told) => match out.write_all(told.text.as_bytes()).and_then(|()| out.flush()) {
+                Ok(()) => told.code,
+                Err(error) => {
+                    let _ = writeln!(err, "error: standard output: {error}");
+                    1
+                }
+            },
+            Err(failure) => {
+                let _ = writeln!(err, "{failure}");
+                failure.code
+            }
+        };
+    }
     let json = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => args.check.json,
         (None, Some(args)) => args.json,
@@ -93,11 +109,17 @@ fn run_with(
 struct Failure {
     message: String,
     hint: Option<String>,
+    code: u8,
 }
 
 impl Failure {
     fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), hint: None, code: 1 }
+    }
+
+    /// The answer is no.
+    fn no(message: impl Into<String>) -> Self {
+        Self { code: 2, ..Self::new(message) }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {

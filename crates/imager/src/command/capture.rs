@@ -60,7 +60,8 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     let signed_by: Vec<&Signer> = signers.iter().collect();
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
-    let ready = workplace::ready(&args.examine, &loaded, &case, &trust, extent == Extent::Volumes, console)?;
+    let ready =
+        workplace::ready(&args.examine.source, &loaded, &case, &trust, extent == Extent::Volumes, console)?;
     let volumes = ready.opened.unread_sources();
     let sources = match extent {
         Extent::Files => ready.opened.sources.as_slice(),
@@ -142,7 +143,7 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
 
     let closed = writer.close().context("package")?;
     let ended = workplace::now();
-    let after = match (&ready.opened.image, args.examine.digest_medium) {
+    let after = match (&ready.opened.image, args.examine.source.digest_medium) {
         (Some(image), true) => Some(workplace::whole_digest(image.as_ref(), &[])?.sha256),
         _ => None,
     };

@@ -3,6 +3,7 @@
 mod capture;
 mod case;
 mod demo;
+mod explain;
 mod keeping;
 mod key;
 mod medium;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
             policy::check(&policy, deny_warnings, console)
         }
         Command::Policy(PolicyCommand::Diff { before, after }) => policy_diff::diff(&before, &after, console),
+        Command::Policy(PolicyCommand::Explain(args)) => explain::explain(&args, console),
         Command::Policy(PolicyCommand::Render(args)) => paper::render(&args, console),
         Command::Policy(PolicyCommand::Cover(args)) => paper::cover(&args, console),
         Command::Policy(PolicyCommand::Approve(args)) => policy::approve(&args, console),

@@ -21,7 +21,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     workplace::need_quorum(&trust, Step::Examine, &signers)?;
-    let ready = workplace::ready(&args.examine, &loaded, &case, &trust, false, console)?;
+    let ready = workplace::ready(&args.examine.source, &loaded, &case, &trust, false, console)?;
     let tool = workplace::tool()?;
     let signed_by: Vec<&Signer> = signers.iter().collect();
     for departure in &ready.overrides {
