@@ -13,6 +13,8 @@
 )]
 
 pub mod forge;
+pub mod hazard;
+pub mod power;
 pub mod random;
 pub mod reading;
 pub mod second;

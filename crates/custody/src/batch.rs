@@ -183,10 +183,11 @@ impl Recorder {
         self.are_all(&done, held.is_empty())?;
         let run = self.runs.add(lines)?;
         let parts: Vec<PartStatement> = done.iter().map(|(_, part)| part.clone()).collect();
-        self.journal.commit(number, &mut lock(&writer.walk), &parts, &run)?;
+        // From here on the parts stay: a line that was written and not made durable may be on the disk all the same.
         for (set, part) in done {
             self.closed.entry(set).or_default().push(part);
         }
+        self.journal.commit(number, &mut lock(&writer.walk), &parts, &run)?;
         writer.counters.batch_ends();
         Ok(())
     }

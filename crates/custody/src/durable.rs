@@ -29,7 +29,9 @@ pub enum Op {
     Write,
     /// A file's bytes are made durable.
     Sync,
-    /// A file is read back.
+    /// A file or folder is opened to be read.
+    Open,
+    /// Bytes are read back.
     Read,
     /// A file or folder is renamed to a name that was free.
     Rename,
@@ -46,6 +48,7 @@ impl Op {
             Self::Create => "create",
             Self::Write => "write",
             Self::Sync => "make durable",
+            Self::Open => "open",
             Self::Read => "read",
             Self::Rename => "rename",
             Self::SyncFolder => "make durable the names in",
@@ -54,8 +57,24 @@ impl Op {
     }
 }
 
+/// An operation that is about to be done.
+#[derive(Clone, Copy, Debug)]
+pub struct Step<'a> {
+    /// Which.
+    pub op: Op,
+    /// To which path: with a rename, the new one.
+    pub path: &'a Path,
+    /// With a rename, the old path.
+    pub from: Option<&'a Path>,
+    /// With a write, what is to be written.
+    pub bytes: &'a [u8],
+}
+
 /// Called before each operation; an error it returns takes the operation's place.
 pub type Hook = dyn Fn(Op, &Path) -> io::Result<()> + Send + Sync;
+
+/// As [`Hook`], and told everything. It returns how many bytes a read or a write may be of at most: a short one.
+pub type Watch = dyn Fn(&Step<'_>) -> io::Result<usize> + Send + Sync;
 
 /// Why something could not be put on the disk.
 #[derive(Debug, thiserror::Error)]
@@ -100,12 +119,12 @@ pub enum DurableError {
 /// The disk, as this crate uses it.
 #[derive(Clone, Default)]
 pub struct Disk {
-    hook: Option<Arc<Hook>>,
+    watch: Option<Arc<Watch>>,
 }
 
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Disk").field("hook", &self.hook.is_some()).finish()
+        f.debug_struct("Disk").field("watched", &self.watch.is_some()).finish()
     }
 }
 
@@ -119,7 +138,13 @@ impl Disk {
     /// A disk whose every operation is first shown to `hook`, which may fail it.
     #[must_use]
     pub fn with_hook(hook: Arc<Hook>) -> Self {
-        Self { hook: Some(hook) }
+        Self::watched(Arc::new(move |step| hook(step.op, step.path).map(|()| usize::MAX)))
+    }
+
+    /// A disk whose every operation is first shown to `watch`, which may fail or shorten it.
+    #[must_use]
+    pub fn watched(watch: Arc<Watch>) -> Self {
+        Self { watch: Some(watch) }
     }
 
     /// Makes a folder (its parent exists) and makes its name durable.
@@ -165,7 +190,8 @@ impl Disk {
     ///
     /// [`DurableError::Exists`] if `to` is taken.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), DurableError> {
-        self.run(Op::Rename, to, || rename_to_free_name(from, to))?;
+        let step = Step { op: Op::Rename, path: to, from: Some(from), bytes: &[] };
+        self.run_step(&step, || rename_to_free_name(from, to))?;
         self.sync_parent(from)?;
         self.sync_parent(to)
     }
@@ -188,8 +214,9 @@ impl Disk {
     /// # Errors
     ///
     /// What the operating system said.
-    pub fn open(&self, path: &Path) -> Result<File, DurableError> {
-        self.run(Op::Read, path, || File::open(path))
+    pub fn open(&self, path: &Path) -> Result<OldFile, DurableError> {
+        let file = self.run(Op::Open, path, || File::open(path))?;
+        Ok(OldFile { disk: self.clone(), path: path.to_owned(), file })
     }
 
     /// Reads a whole file of at most `limit` bytes.
@@ -199,7 +226,8 @@ impl Disk {
     /// [`DurableError::TooLong`] beyond `limit`.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DurableError> {
         let mut bytes = Vec::new();
-        self.run(Op::Read, path, || File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes))?;
+        let read = self.open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+        read.map_err(|source| describe(Op::Read, path, 0, source))?;
         if u64::try_from(bytes.len()).is_ok_and(|len| len <= limit) {
             Ok(bytes)
         } else {
@@ -248,7 +276,7 @@ impl Disk {
         folder: &Path,
         wanted: fn(&std::fs::FileType) -> bool,
     ) -> Result<Vec<String>, DurableError> {
-        self.run(Op::Read, folder, || {
+        self.run(Op::Open, folder, || {
             let mut names = Vec::new();
             for entry in std::fs::read_dir(folder)? {
                 let entry = entry?;
@@ -285,12 +313,23 @@ impl Disk {
         }
     }
 
-    fn run<T>(&self, op: Op, path: &Path, action: impl FnOnce() -> io::Result<T>) -> Result<T, DurableError> {
-        self.ask(op, path).and_then(|()| action()).map_err(|source| describe(op, path, 0, source))
+    fn run<T>(&self, op: Op, path: &Path, action: impl Fn() -> io::Result<T>) -> Result<T, DurableError> {
+        self.run_step(&Step { op, path, from: None, bytes: &[] }, action)
     }
 
-    fn ask(&self, op: Op, path: &Path) -> io::Result<()> {
-        self.hook.as_ref().map_or(Ok(()), |hook| hook(op, path))
+    /// Does what a step says, again where a signal interrupted it before it was done.
+    fn run_step<T>(&self, step: &Step<'_>, action: impl Fn() -> io::Result<T>) -> Result<T, DurableError> {
+        loop {
+            match self.ask(step).and_then(|_| action()) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return done.map_err(|source| describe(step.op, step.path, 0, source)),
+            }
+        }
+    }
+
+    /// How many bytes the step may be of.
+    fn ask(&self, step: &Step<'_>) -> io::Result<usize> {
+        self.watch.as_ref().map_or(Ok(usize::MAX), |watch| watch(step))
     }
 }
 
@@ -330,11 +369,18 @@ impl NewFile {
             self.failed = Some(again(&self.path));
             return Err(error);
         }
-        let synced = self.disk.ask(Op::Sync, &self.path).and_then(|()| self.file.sync_all());
-        synced.map_err(|source| {
-            self.failed = Some(again(&self.path));
-            describe(Op::Sync, &self.path, self.written, source)
-        })
+        let synced = self.disk.run(Op::Sync, &self.path, || self.file.sync_all());
+        // A second try could succeed and mean nothing: the system may have dropped what it could not write.
+        synced.inspect_err(|_| self.failed = Some(again(&self.path)))
+    }
+
+    /// Latches an error, and tells it with path and numbers.
+    fn fails(&mut self, error: io::Error) -> io::Result<usize> {
+        let kind = error.kind();
+        let described = describe(Op::Write, &self.path, self.written, error);
+        let told = io::Error::new(kind, described.to_string());
+        self.failed = Some(described);
+        Err(told)
     }
 
     /// Makes the file and its name durable. Returns its length.
@@ -354,24 +400,51 @@ impl Write for NewFile {
         if self.failed.is_some() {
             return Err(io::Error::other("an earlier write to this file failed"));
         }
-        match self.disk.ask(Op::Write, &self.path).and_then(|()| self.file.write(bytes)) {
+        let step = Step { op: Op::Write, path: &self.path, from: None, bytes };
+        let allowed = self.disk.ask(&step).map(|most| bytes.get(..most).unwrap_or(bytes));
+        match allowed.and_then(|bytes| self.file.write(bytes)) {
+            Ok(0) if !bytes.is_empty() => self.fails(io::ErrorKind::WriteZero.into()),
             Ok(count) => {
                 self.written = self.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
                 Ok(count)
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => {
-                let kind = error.kind();
-                let described = describe(Op::Write, &self.path, self.written, error);
-                let told = io::Error::new(kind, described.to_string()); // with path and numbers
-                self.failed = Some(described);
-                Err(told)
-            }
+            Err(error) => self.fails(error),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(()) // nothing is held back here; durability is `sync`
+    }
+}
+
+/// A file that is read back.
+#[derive(Debug)]
+pub struct OldFile {
+    disk: Disk,
+    path: PathBuf,
+    file: File,
+}
+
+impl OldFile {
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks the system to forget what it holds of the file in memory, so that it is read from the disk. What is not
+    /// durable yet stays in memory: sync first.
+    pub fn from_the_disk(&self) {
+        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed); // a hint: some systems take none
+    }
+}
+
+impl io::Read for OldFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = self.disk.ask(&Step { op: Op::Read, path: &self.path, from: None, bytes: &[] })?;
+        let most = most.min(buffer.len());
+        self.file.read(buffer.get_mut(..most).unwrap_or_default())
     }
 }
 

@@ -326,8 +326,7 @@ impl LedgerPart {
 /// The digest of a file, from the disk as far as the system lets us choose.
 pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
     let mut file = disk.open(path)?;
-    // A hint: what we just wrote should come from the disk, not from memory.
-    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    file.from_the_disk();
     let mut hash = Sha256::new();
     let mut buffer = vec![0; READ_STEP];
     loop {

@@ -5,7 +5,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use evidence::inventory::Line;
 use evidence::tree::Tree;
 use scope::Outcome;
 
-use crate::durable::Disk;
+use crate::durable::{Disk, OldFile};
 use crate::package::PackageError;
 
 /// The runs of a package being written.
@@ -65,7 +64,7 @@ impl Runs {
         let mut readers = runs
             .iter()
             .map(|run| Ok(BufReader::new(self.disk.open(run)?)))
-            .collect::<Result<Vec<BufReader<File>>, PackageError>>()?;
+            .collect::<Result<Vec<BufReader<OldFile>>, PackageError>>()?;
         let mut heap = BinaryHeap::new();
         for (index, reader) in readers.iter_mut().enumerate() {
             heap.extend(next_line(reader)?.map(|line| Reverse((line, index))));
@@ -95,7 +94,7 @@ impl Runs {
     }
 }
 
-fn next_line(reader: &mut BufReader<File>) -> Result<Option<String>, PackageError> {
+fn next_line(reader: &mut BufReader<OldFile>) -> Result<Option<String>, PackageError> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
     Ok(line.strip_suffix('\n').map(str::to_owned))

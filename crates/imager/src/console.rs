@@ -3,6 +3,7 @@
 use std::fmt::{self, Display};
 use std::io::Write;
 
+use custody::Disk;
 use serde::Serialize;
 use source::Reader;
 
@@ -91,6 +92,7 @@ pub(crate) struct Console<'a> {
     json: bool,
     reader: Reader,
     interrupt: Interrupt,
+    disk: Disk,
 }
 
 impl<'a> Console<'a> {
@@ -100,8 +102,14 @@ impl<'a> Console<'a> {
         json: bool,
         reader: Reader,
         interrupt: Interrupt,
+        disk: Disk,
     ) -> Self {
-        Self { out, err, json, reader, interrupt }
+        Self { out, err, json, reader, interrupt, disk }
+    }
+
+    /// Where cases and packages are written.
+    pub(crate) fn disk(&self) -> &Disk {
+        &self.disk
     }
 
     /// Where media are parsed: in this process or in one of its own.

@@ -22,6 +22,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use custody::Disk;
 use source::Reader;
 
 pub use console::{Exit, Failure};
@@ -50,9 +51,31 @@ pub fn run_to_exit(
     run_with(Reader::Here, Interrupt::default(), args, out, err)
 }
 
+/// As [`run_to_exit`], with a disk of the caller's: one whose operations fail when a test says so. `capture` and
+/// `image` write the case and the package to it; other commands take the system's.
+pub fn run_on(
+    disk: Disk,
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    run_around(Reader::Here, Interrupt::default(), disk, args, out, err)
+}
+
 pub(crate) fn run_with(
     reader: Reader,
     interrupt: Interrupt,
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    run_around(reader, interrupt, Disk::new(), args, out, err)
+}
+
+fn run_around(
+    reader: Reader,
+    interrupt: Interrupt,
+    disk: Disk,
     args: impl IntoIterator<Item = OsString>,
     out: &mut dyn Write,
     err: &mut dyn Write,
@@ -61,7 +84,7 @@ pub(crate) fn run_with(
         Ok(cli) => cli,
         Err(error) => return console::usage(&error, out, err),
     };
-    let mut console = console::Console::new(out, err, cli.json, reader, interrupt);
+    let mut console = console::Console::new(out, err, cli.json, reader, interrupt, disk);
     match command::run(cli.command, &mut console) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -40,8 +40,17 @@ pub(crate) fn find_case(arg: &CaseArg, beside: &Path) -> Result<PathBuf, Failure
 
 /// Opens a case folder, with its own copy of the trust file.
 pub(crate) fn open_case(arg: &CaseArg, beside: &Path) -> Result<(CaseFolder, Trust), Failure> {
+    open_case_on(&Disk::new(), arg, beside)
+}
+
+/// As [`open_case`], on this disk.
+pub(crate) fn open_case_on(
+    disk: &Disk,
+    arg: &CaseArg,
+    beside: &Path,
+) -> Result<(CaseFolder, Trust), Failure> {
     let dir = find_case(arg, beside)?;
-    let case = CaseFolder::open(&Disk::new(), &dir).context(format_args!("case {}", dir.display()))?;
+    let case = CaseFolder::open(disk, &dir).context(format_args!("case {}", dir.display()))?;
     let (trust, _) = load::trust(&dir.join(TRUST))?;
     Ok((case, trust))
 }

@@ -12,8 +12,7 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 
 use custody::{
-    Compression, Disk, Ending, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer,
-    Unsealed,
+    Compression, Ending, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer, Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft};
 use evidence::event::{AcquisitionStart, Action, Note, PackageSeal};
@@ -50,7 +49,8 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     if extent == Extent::Volumes {
         may_preserve_volumes(policy)?;
     }
-    let (mut case, case_trust) = workplace::open_case(&args.case, &loaded.folder)?;
+    let disk = console.disk().clone();
+    let (mut case, case_trust) = workplace::open_case_on(&disk, &args.case, &loaded.folder)?;
     let (trust, _) = load::trust(&args.trust)?;
     if trust.digest() != case_trust.digest() {
         console.say("note: this trust file is not the one that the case was opened with");
@@ -71,7 +71,6 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
         return Err(nothing_to_take(extent));
     }
     let tool = workplace::tool()?;
-    let disk = Disk::new();
     can_be_made(&args.out)?;
 
     for departure in &ready.overrides {

@@ -1,0 +1,163 @@
+//! One small capture, run many times on a disk that fails; and what may be left afterwards.
+//!
+//! ```text
+//! let hazard = Hazard::new();
+//! let place = hazard.place();                        a case of its own, nothing captured yet
+//! let ran = hazard.capture(disk, &place);
+//! hazard.judge(place.path());                        whole or recognisably unfinished: else the test fails
+//! ```
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use custody::{CaseFolder, Disk};
+use evidence::acquisition::PartStatement;
+use evidence::report::{Intact, Status};
+use evidence::verify::{VerifyOptions, verify};
+use folder::Folder;
+use scope::Digest;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::reading::expected_counts;
+use crate::story::{Desk, Ran};
+
+/// The demo's case, approved, and its medium.
+#[derive(Debug)]
+pub struct Hazard {
+    desk: Desk,
+}
+
+/// What a capture left.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Left {
+    /// A package under its name, INTACT and complete.
+    Whole,
+    /// No package under its name; so many batches are committed, and all of their files are whole.
+    Unfinished(usize),
+}
+
+impl Hazard {
+    /// Makes the case.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { desk: Desk::with_case() }
+    }
+
+    /// A folder with the case in it, in memory where the system has such a place: what is synced takes no time there.
+    #[must_use]
+    pub fn place(&self) -> TempDir {
+        let place = in_memory();
+        copy(&self.desk.path("case"), &place.path().join("case"));
+        place
+    }
+
+    /// Captures in several batches, with one worker, to `KC07.ambit` in `place`.
+    #[must_use]
+    pub fn capture(&self, disk: Disk, place: &Path) -> Ran {
+        self.capture_to(disk, place, &["KC07.ambit"])
+    }
+
+    /// As [`Hazard::capture`], to these names.
+    #[must_use]
+    pub fn capture_to(&self, disk: Disk, place: &Path, outs: &[&str]) -> Ran {
+        let mut words: Vec<String> = [
+            "ambit capture --yes --jobs 1 --part-size 16384 --policy {policy} --medium {medium} --trust {trust} \
+             --sign-as examiner={keys}/examiner --sign-as witness={keys}/witness",
+        ]
+        .iter()
+        .flat_map(|words| words.split_whitespace())
+        .map(|word| self.desk.fill(word))
+        .collect();
+        words.extend(["--case".to_owned(), place.join("case").display().to_string()]);
+        for out in outs {
+            words.extend(["--out".to_owned(), place.join(out).display().to_string()]);
+        }
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let exit = imager::run_on(disk, words.iter().map(Into::into), &mut out, &mut err) as u8;
+        let text = |bytes| String::from_utf8(bytes).expect("programs print UTF-8");
+        Ran { command: words.join(" "), exit, out: text(out), err: text(err) }
+    }
+
+    /// What is in `place`.
+    ///
+    /// Fails the test where something under the package's name is not INTACT; something INTACT is not complete; a
+    /// file of a committed batch is not whole; or the case cannot be opened any more.
+    #[must_use]
+    pub fn judge(&self, place: &Path) -> Left {
+        let case = CaseFolder::open(&Disk::new(), &place.join("case"));
+        case.unwrap_or_else(|error| panic!("the case cannot be used any more: {error}"));
+        let (out, partial) = (place.join("KC07.ambit"), place.join("KC07.ambit.partial"));
+        if partial.exists() {
+            let _ = self.is_complete(&partial); // INTACT or not; if it is, it lacks nothing
+        }
+        if out.exists() {
+            assert!(self.is_complete(&out), "what has the name of a package is not INTACT");
+            return Left::Whole;
+        }
+        Left::Unfinished(committed(&partial))
+    }
+
+    /// Whether a folder verifies. Fails the test where it does and lacks something.
+    #[must_use]
+    pub fn is_complete(&self, package: &Path) -> bool {
+        let trust = fs::read(self.desk.demo.path("trust.toml")).expect("the demo's trust file");
+        let files = Folder::open(package).expect("a folder");
+        let report = verify(&files, &trust, &VerifyOptions::default());
+        if report.intact != Intact::Yes {
+            return false;
+        }
+        assert!(report.checks.iter().all(|check| check.status != Status::Fail), "{}", report.text());
+        let counts = report.summary.counts.iter().cloned().collect();
+        assert_eq!(expected_counts(), counts, "it verifies, and lacks something");
+        true
+    }
+}
+
+impl Default for Hazard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How many batches the journal of an unfinished package commits; fails the test unless their files are whole.
+fn committed(partial: &Path) -> usize {
+    let work = partial.join(".work");
+    let Ok(journal) = fs::read(work.join("journal.jsonl")) else { return 0 };
+    let mut lines = 0;
+    for line in journal.split_inclusive(|byte| *byte == b'\n') {
+        // A line that was being written when the power went is no line.
+        let Ok(line) = serde_json::from_slice::<Value>(line) else { break };
+        let Some(parts) = line.get("parts") else { continue };
+        let parts: Vec<PartStatement> = serde_json::from_value(parts.clone()).expect("statements of parts");
+        assert!(!parts.is_empty());
+        for part in parts {
+            let bytes = fs::read(partial.join(&part.file)).unwrap_or_default();
+            assert_eq!(Digest::of(&bytes), part.sha256, "{}: committed, and not whole", part.file);
+        }
+        lines += 1;
+    }
+    lines
+}
+
+/// A folder for one test, in memory where the system has such a place.
+#[must_use]
+pub fn in_memory() -> TempDir {
+    let memory = PathBuf::from("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary folder")
+}
+
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(&from, &to).map(drop).expect("a file");
+        }
+    }
+}
