@@ -330,7 +330,10 @@ def read_decision(value):
 
 
 def read_object(value):
-    fields(value, "sha256", "size", "part", "read", "unreadable")
+    need(isinstance(value, dict))
+    trouble = ["trouble"] if "trouble" in value else []
+    fields(value, "sha256", "size", "part", "read", "unreadable", *trouble)
+    need(not trouble or isinstance(value["trouble"], str) and re.fullmatch(r"[ -~]{1,200}", value["trouble"]))
     need(isinstance(value["sha256"], str) and DIGEST.fullmatch(value["sha256"]))
     need(type(value["size"]) is int and value["size"] >= 0 and isinstance(value["part"], str) and isinstance(value["unreadable"], list))
     end = -1

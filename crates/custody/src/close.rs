@@ -16,7 +16,7 @@ use evidence::acquisition::{
     PartStatement, RecordLeft, RunNumber, SetName, SetStatement, WalkStatement,
 };
 use evidence::bag::{self, Info, Manifest, Oxum};
-use evidence::event::{AcquisitionEnd, Moment, Tool, TreeHead};
+use evidence::event::{AcquisitionEnd, MediumUnreadable, Moment, Tool, TreeHead};
 use evidence::manifest::Binding;
 use scope::{Digest, Outcome};
 
@@ -76,6 +76,15 @@ pub struct Unsealed {
     pub(crate) tagmanifest: Vec<u8>,
 }
 
+/// The medium as it was after the last item.
+#[derive(Clone, Debug, Default)]
+pub struct Medium {
+    /// SHA-256 of all of it, where it was computed and every byte was read.
+    pub sha256: Option<Digest>,
+    /// What it did not give.
+    pub unreadable: Option<MediumUnreadable>,
+}
+
 impl Closed {
     pub(crate) fn of(writer: PackageWriter) -> Result<Self, PackageError> {
         let PackageWriter { disk, out, partial, binding, medium, record_left, recipients, recorder, .. } =
@@ -110,9 +119,9 @@ impl Closed {
         &self.inventory
     }
 
-    /// The fields of acquisition.end. `medium_sha256` is of the whole medium, after the last item.
+    /// The fields of acquisition.end.
     #[must_use]
-    pub fn end(&self, issues: u64, interrupted: bool, medium_sha256: Option<Digest>) -> AcquisitionEnd {
+    pub fn end(&self, issues: u64, interrupted: bool, medium: Medium) -> AcquisitionEnd {
         let totals = &self.totals;
         let sum = |which: fn(&Outcome) -> bool| {
             let of = totals.outcomes.iter().filter(|(outcome, _)| which(outcome));
@@ -129,7 +138,8 @@ impl Closed {
             unreadable: totals.unreadable,
             issues,
             interrupted,
-            medium_sha256,
+            medium_sha256: medium.sha256,
+            medium_unreadable: medium.unreadable,
         }
     }
 

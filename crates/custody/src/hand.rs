@@ -49,15 +49,17 @@ impl Hand {
         let mut buffer = mem::take(&mut self.buffer);
         let part = self.part(writer, &set)?;
         if let Some(content) = content {
-            let (before, length, unreadable) = (part.written(), content.length, content.unreadable);
+            let (before, length, missing) = (part.written(), content.length, content.missing);
             let written = part.object(&kept.control, content, &mut buffer)?;
             writer.counters.add_written(part.written().saturating_sub(before));
-            let mut missing = unreadable();
+            let mut missing = missing();
             if written.got < length {
-                missing.push((written.got, length));
+                missing.ranges.push((written.got, length));
             }
-            kept.object =
-                Some(ObjectValue::new(written.digest(), length, part.name(), merged(missing, length)));
+            let ranges = merged(missing.ranges, length);
+            let amiss = written.amiss(length, missing.reason);
+            let object = ObjectValue::new(written.digest(), length, part.name(), ranges);
+            kept.object = Some(object.with_trouble(amiss.as_deref()));
             kept.trouble = written.trouble;
             kept.longer = written.longer;
             if set == SetName::Captured {

@@ -14,7 +14,7 @@
 //! writer.record(&Item { .. })?;                                     // listed or left
 //! let closed = writer.close()?;
 //!
-//! case.append(statement(Action::AcquisitionEnd(closed.end(issues, interrupted, None))), &[&examiner])?;
+//! case.append(statement(Action::AcquisitionEnd(closed.end(issues, interrupted, medium))), &[&examiner])?;
 //! let unsealed = closed.finish(Ending { log: case.tree(), policy_files: case.policy_files()?, .. })?;
 //! let (log_key, _) = case.log_key(&mut ask)?;
 //! unsealed.seal(&mut case, statement(..), &[&examiner, &witness], &log_key)?;   // OUT.partial becomes OUT
@@ -51,7 +51,7 @@ mod totals;
 mod zipper;
 
 pub use case::{CaseError, CaseFolder, NewCase};
-pub use close::{Closed, Ending, Unsealed};
+pub use close::{Closed, Ending, Medium, Unsealed};
 pub use durable::{Disk, DurableError};
 pub use keys::{KeyError, SecretKey, Signer};
 pub use log::{LogError, LogFolder};
@@ -59,7 +59,7 @@ pub use package::{
     Compression, Content, Hand, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup,
     Totals,
 };
-pub use part::Trouble;
+pub use part::{Missing, Trouble};
 pub use seal::{Keeper, SealError};
 
 use evidence::acquisition::RunNumber;

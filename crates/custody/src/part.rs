@@ -212,7 +212,12 @@ impl Part {
             }
         }
         self.zeros(&mut object.hash, content.length.saturating_sub(object.got))?;
-        object.longer = object.trouble.is_none() && gives_more(content.bytes);
+        if object.trouble.is_none() {
+            match gives_more(content.bytes) {
+                Ok(more) => object.longer = more,
+                Err(error) => object.trouble = Some(Trouble::Read(error)),
+            }
+        }
         self.zip.end()?;
         Ok(object)
     }
@@ -266,9 +271,18 @@ pub struct Content<'a> {
     pub length: u64,
     /// Its bytes. An error ends the reading; what is missing is recorded, and zeros stand in its place.
     pub bytes: &'a mut dyn Read,
-    /// Ranges `[from, to)` that the reader has already filled with zeros because the medium did not give them:
-    /// asked for once the last byte has been read.
-    pub unreadable: &'a dyn Fn() -> Vec<(u64, u64)>,
+    /// What the reader has already filled with zeros because the medium did not give it: asked for once the last byte has
+    /// been read.
+    pub missing: &'a dyn Fn() -> Missing,
+}
+
+/// Bytes that a medium did not give.
+#[derive(Clone, Debug, Default)]
+pub struct Missing {
+    /// Ranges `[from, to)`.
+    pub ranges: Vec<(u64, u64)>,
+    /// Why the first of them are missing.
+    pub reason: Option<String>,
 }
 
 /// What became of an object's bytes.
@@ -282,6 +296,19 @@ pub(crate) struct Written {
 impl Written {
     pub(crate) fn digest(&self) -> Digest {
         Digest(self.hash.clone().finalize().into())
+    }
+
+    /// What was amiss with the reading of `length` bytes of which the reader itself says `reason`.
+    pub(crate) fn amiss(&self, length: u64, reason: Option<String>) -> Option<String> {
+        let then = match &self.trouble {
+            Some(Trouble::Ended) => Some(format!("content ended after {} of {length} bytes", self.got)),
+            Some(Trouble::Read(error)) => Some(error.to_string()),
+            None => self.longer.then(|| format!("content goes on after its stated {length} bytes")),
+        };
+        match (reason, then) {
+            (Some(reason), Some(then)) if reason != then => Some(format!("{reason}; {then}")),
+            (reason, then) => reason.or(then),
+        }
     }
 }
 
@@ -339,12 +366,13 @@ pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError
     }
 }
 
-fn gives_more(bytes: &mut dyn Read) -> bool {
+/// Whether there is more than was stated. The last word of a reader may be that the content changed meanwhile.
+fn gives_more(bytes: &mut dyn Read) -> io::Result<bool> {
     loop {
         match bytes.read(&mut [0]) {
-            Ok(count) => return count > 0,
+            Ok(count) => return Ok(count > 0),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) => return false,
+            Err(error) => return Err(error),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::durable::Op;
 use custody::{
-    CaseFolder, Closed, Content, Disk, Ending, Hand, Item, Kept, NewCase, Options, PackageError,
+    CaseFolder, Closed, Content, Disk, Ending, Hand, Item, Kept, Missing, NewCase, Options, PackageError,
     PackageWriter, SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
 };
 use evidence::acquisition::{Acquisition, Extent, MediumStatement, RecordLeft, SetName};
@@ -173,7 +173,7 @@ impl World {
     /// Appends acquisition.end and writes the rest.
     fn finish(&mut self, closed: Closed) -> custody::Unsealed {
         let mut end = statement();
-        end.action = Action::AcquisitionEnd(closed.end(0, false, None));
+        end.action = Action::AcquisitionEnd(closed.end(0, false, Medium::default()));
         self.case.append(end, &[&self.examiner]).unwrap();
         closed.finish(self.ending()).unwrap()
     }
@@ -249,7 +249,7 @@ fn keep(
         visible: &[0],
     };
     let mut bytes = Faulty { content, error };
-    writer.keep(&item, Some(Content { length, bytes: &mut bytes, unreadable: &Vec::new }))
+    writer.keep(&item, Some(Content { length, bytes: &mut bytes, missing: &Missing::default }))
 }
 
 fn record(writer: &mut Single, node: usize, outcome: &str) -> Result<(), PackageError> {
@@ -332,6 +332,11 @@ fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
     assert_eq!(object(3).unreadable, [(7, 10)]);
     assert!(matches!(kept[3].trouble, Some(Trouble::Ended)));
     assert!(kept[4].longer && kept[4].trouble.is_none() && object(4).size == 7);
+    let amiss = |n: usize| object(n).trouble.unwrap_or_default();
+    assert_eq!(amiss(0), "");
+    assert!(!amiss(2).is_empty());
+    assert_eq!(amiss(3), "content ended after 7 of 10 bytes");
+    assert_eq!(amiss(4), "content goes on after its stated 7 bytes");
     assert!(kept[5].object.is_none());
 
     // Nothing of the medium is on any disk in clear, while the package is being written.
@@ -341,7 +346,7 @@ fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
     }
 
     let closed = writer.close().unwrap();
-    let end = closed.end(0, false, None);
+    let end = closed.end(0, false, Medium::default());
     assert_eq!((end.items, end.captured, end.held, end.listed, end.left), (10, 5, 1, 2, 2));
     assert_eq!(end.unreadable, 2);
     let unsealed = world.finish(closed);

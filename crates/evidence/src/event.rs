@@ -269,6 +269,58 @@ pub struct AcquisitionEnd {
     /// SHA-256 of the whole medium after the last item; absent where it was not computed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub medium_sha256: Option<Digest>,
+    /// What the medium did not give, wherever it was read; absent where it gave everything.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub medium_unreadable: Option<MediumUnreadable>,
+}
+
+/// The ranges of a medium that could not be read.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediumUnreadable {
+    /// How many there are.
+    pub ranges: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
+    /// The first of them, at most 1,000: by drive, then ascending.
+    pub first: Vec<UnreadableRange>,
+    /// SHA-256 of the whole medium with zeros in all of them, after the last item; absent where it was not computed. It is
+    /// the digest of no medium.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub sha256_with_zeros: Option<Digest>,
+}
+
+/// A range of a drive that could not be read.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnreadableRange {
+    /// Which drive of the medium, from 1.
+    pub drive: u64,
+    /// The first byte.
+    pub from: u64,
+    /// The byte after the last.
+    pub to: u64,
+}
+
+impl MediumUnreadable {
+    /// Most ranges that are spelled out, so that an event stays one that can be read.
+    pub const MAX_FIRST: usize = 1_000;
+
+    /// Of the ranges of each drive, ascending; `None` where there is none.
+    #[must_use]
+    pub fn of(drives: &[Vec<std::ops::Range<u64>>]) -> Option<Self> {
+        let mut all = Self::default();
+        for (drive, ranges) in (1_u64..).zip(drives) {
+            for range in ranges {
+                all.ranges = all.ranges.saturating_add(1);
+                all.bytes = all.bytes.saturating_add(range.end.saturating_sub(range.start));
+                if all.first.len() < Self::MAX_FIRST {
+                    all.first.push(UnreadableRange { drive, from: range.start, to: range.end });
+                }
+            }
+        }
+        (all.ranges > 0).then_some(all)
+    }
 }
 
 /// The fields of `package.seal`.
@@ -475,7 +527,7 @@ where
 }
 
 /// Reads a field that may be absent, and is never null.
-fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -17,7 +17,7 @@
 mod consistency;
 mod control;
 
-use scope::facts::{Fact, Facts, FactsError, Look};
+use scope::facts::{Fact, Facts, FactsError, Failure, Look};
 use scope::{Decision, Digest, Outcome, Tier};
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,7 @@ pub use consistency::Mismatch;
 pub(crate) use consistency::mismatches;
 pub use control::{Control, ControlError, Series};
 
-use crate::event::present;
+use crate::event::{given, present};
 use crate::strict::{self, StrictError};
 
 /// The value of a field that has nothing to say: no object, or an item left under `record.left = "counts"`.
@@ -104,6 +104,10 @@ pub struct ObjectValue {
     pub read: ReadState,
     /// Byte ranges `[from, to)` that could not be read: ascending, none empty, none touching the next.
     pub unreadable: Vec<(u64, u64)>,
+    /// What was amiss with the reading, in words and numbers: why the first bytes are missing, or that the item changed
+    /// meanwhile. Absent where nothing was.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// Whether the medium gave every byte of an item.
@@ -144,6 +148,9 @@ pub enum RecordError {
         outcome: Outcome,
     },
     /// An object's ranges contradict its size or its reading.
+    #[error("what was amiss with the object's reading is not 1 to 200 printable ASCII characters")]
+    Trouble,
+    /// The ranges of an object do not fit.
     #[error("the object's unreadable ranges do not fit its size, or whether it was read completely")]
     Ranges,
 }
@@ -264,7 +271,16 @@ impl ObjectValue {
     #[must_use]
     pub fn new(sha256: Digest, size: u64, part: String, unreadable: Vec<(u64, u64)>) -> Self {
         let read = if unreadable.is_empty() { ReadState::Complete } else { ReadState::Partial };
-        Self { sha256, size, part, read, unreadable }
+        Self { sha256, size, part, read, unreadable, trouble: None }
+    }
+
+    /// The same, with what was amiss: cut to what a record may state, as the reason of a failed look is.
+    #[must_use]
+    pub fn with_trouble(mut self, trouble: Option<&str>) -> Self {
+        let plain = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
+        let cut = |text: &str| text.chars().take(Failure::MAX_REASON).map(plain).collect::<String>();
+        self.trouble = trouble.map(cut).filter(|text| !text.is_empty());
+        self
     }
 
     /// The value of `object`.
@@ -298,6 +314,12 @@ impl ObjectValue {
             free_from = to;
             sound
         });
+        let stated = self.trouble.as_ref().is_none_or(|text| {
+            (1..=Failure::MAX_REASON).contains(&text.len()) && text.bytes().all(|b| matches!(b, b' '..=b'~'))
+        });
+        if !stated {
+            return Err(RecordError::Trouble);
+        }
         if fits && (self.read == ReadState::Complete) == self.unreadable.is_empty() {
             Ok(())
         } else {

@@ -21,9 +21,8 @@ impl<'a> Metered<'a> {
     }
 
     /// The content of an item, counted as it is read. The stream may not outlive the meter.
-    fn stream(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
-        let inner = self.source.open(entry)?;
-        Ok(Box::new(Stream { inner, meter: self.meter.clone(), interrupt: self.interrupt.clone() }))
+    fn stream(&self, inner: Box<dyn EvidenceStream>) -> Box<dyn EvidenceStream> {
+        Box::new(Stream { inner, meter: self.meter.clone(), interrupt: self.interrupt.clone() })
     }
 }
 
@@ -41,7 +40,11 @@ impl Source for Metered<'_> {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
-        self.stream(entry)
+        Ok(self.stream(self.source.open(entry)?))
+    }
+
+    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        Ok(self.stream(self.source.open_to_keep(entry)?))
     }
 }
 
@@ -65,5 +68,9 @@ impl Read for Stream {
 impl EvidenceStream for Stream {
     fn declared_len(&self) -> u64 {
         self.inner.declared_len()
+    }
+
+    fn pass(&mut self) -> Option<u64> {
+        self.inner.pass()
     }
 }

@@ -74,7 +74,7 @@ pub(crate) struct Done {
 ///
 /// # Errors
 ///
-/// A source whose root cannot be read, whatever the crew reports, and an interrupt.
+/// The root of the only source, or of each of them, cannot be read; whatever the crew reports; an interrupt.
 pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
     let queue = Queue::new(run.jobs);
     let turns = run.policy.limits().bytes.map(|_| Turns::default());
@@ -141,6 +141,8 @@ fn walk(
 ) -> Result<(Vec<WalkReport>, Option<String>), Failure> {
     let mut reports = Vec::new();
     let mut items = 0_u64;
+    let mut first_failure = None;
+    let mut walked = false;
     for (index, source) in run.sources.iter().enumerate() {
         let mut chunk = Vec::new();
         let mut weight = 0_u64;
@@ -174,14 +176,29 @@ fn walk(
                 limit = Some(format!("the policy's limit of {last} items"));
             }
             go_on(limit.is_none())
-        })
-        .context(format_args!("volume {}", source.info().volume))?;
+        });
+        // A root that cannot be read costs its volume, and says so; the others are walked.
+        let report = match report {
+            Ok(report) => {
+                walked = true;
+                report
+            }
+            Err(error) => {
+                issues = issues.saturating_add(1);
+                let limits = vec![format!("not walked: {error}")];
+                first_failure.get_or_insert((source.info().volume.clone(), error));
+                WalkReport { limits, ..WalkReport::default() }
+            }
+        };
         reports.push(WalkReport { issues, ..report });
         // Where somebody stopped, nobody takes what is left.
         let _ = queue.push(index, chunk);
         if limit.is_some() || queue.is_ended() || run.interrupt.is_asked() {
             return Ok((reports, limit));
         }
+    }
+    if let Some((volume, error)) = first_failure.filter(|_| !walked) {
+        return Err(error).context(format_args!("volume {volume}"));
     }
     Ok((reports, None))
 }

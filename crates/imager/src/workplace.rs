@@ -1,6 +1,7 @@
 //! The case folder at work: who signs, what may be examined, and on what authority.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, Signer};
@@ -264,7 +265,11 @@ fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Di
             .push("a digest of the whole medium is of one disk alone; none was computed".to_owned());
         return Ok(None);
     };
-    let found = whole_digest(image.as_ref(), &opened.medium.stored)?;
+    let found = whole_digest(image, &opened.medium.stored)?;
+    if let Some(partial) = partial(&found) {
+        opened.medium.limits.push(partial);
+        return Ok(None);
+    }
     let mut wrong = Vec::new();
     for (stated, computed) in &found.stated {
         let computed = computed.as_deref().unwrap_or("not of a kind that is computed");
@@ -280,9 +285,23 @@ fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Di
     Ok(Some(found.sha256))
 }
 
+/// What is to be said of digests that are not of every byte; nothing where they are.
+pub(crate) fn partial(found: &MediumDigests) -> Option<String> {
+    let bytes =
+        found.unreadable.iter().fold(0_u64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
+    (bytes > 0).then(|| {
+        format!(
+            "{bytes} bytes of the medium in {} ranges could not be read; with zeros in their place its SHA-256 is {}: \
+             partial, the digest of no medium",
+            found.unreadable.len(),
+            found.sha256.hex()
+        )
+    })
+}
+
 /// Reads the whole medium once, with progress.
 pub(crate) fn whole_digest(
-    image: &dyn ByteSource,
+    image: &Arc<dyn ByteSource>,
     stated: &[StoredDigest],
 ) -> Result<MediumDigests, Failure> {
     let mut progress = ByteProgress::start("digest", image.len());

@@ -74,13 +74,38 @@ pub struct ReadFault {
 pub struct RawFile {
     file: File,
     len: u64,
+    /// The same, read past the page cache: sector by sector where the cache reads whole pages.
+    direct: Option<File>,
 }
 
 impl RawFile {
     /// Takes `file`, opened for reading alone, as `len` bytes of medium.
     #[must_use]
     pub fn new(file: File, len: u64) -> Self {
-        Self { file, len }
+        Self { file, len, direct: None }
+    }
+
+    /// As [`RawFile::new`], with the same file opened to be read past the page cache.
+    #[must_use]
+    pub fn with_direct(file: File, direct: Option<File>, len: u64) -> Self {
+        Self { file, len, direct }
+    }
+
+    /// Reads a few bytes past the page cache, where that is possible: the sectors in which they are, whole.
+    fn read_direct(&self, offset: u64, buf: &mut [u8]) -> Option<()> {
+        let direct = self.direct.as_ref().filter(|_| buf.len() <= PAGE)?;
+        let mut room = vec![0; 3 * PAGE];
+        let start = room.as_ptr().align_offset(PAGE);
+        // A device of larger sectors refuses what is not of its own.
+        [512, PAGE].into_iter().find_map(|sector| {
+            let within = usize::try_from(offset % length(sector)).ok()?;
+            let whole = within.checked_add(buf.len())?.checked_next_multiple_of(sector)?;
+            let room = room.get_mut(start..)?.get_mut(..whole)?;
+            let count = direct.read_at(room, offset.checked_sub(length(within))?).ok()?;
+            let wanted = room.get(..count)?.get(within..)?.get(..buf.len())?;
+            buf.copy_from_slice(wanted);
+            Some(())
+        })
     }
 }
 
@@ -102,7 +127,13 @@ impl ByteSource for RawFile {
                 Ok(0) => return Err(fault(format!("the file ended at {at}, before its {} bytes", self.len))),
                 Ok(count) => done = done.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(fault(error.to_string())),
+                Err(error) => {
+                    let rest = buf.get_mut(done..want).unwrap_or_default();
+                    return match self.read_direct(at, rest) {
+                        Some(()) => Ok(want),
+                        None => Err(fault(error.to_string())),
+                    };
+                }
             }
         }
         Ok(done)
@@ -148,6 +179,8 @@ pub(crate) fn length(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
+/// What the page cache reads at least, and the alignment that every device accepts.
+const PAGE: usize = 4096;
 /// Bytes read at once for a digest: large enough that the calls do not count, small enough for any laptop.
 const DIGEST_CHUNK: usize = 1 << 20;
 

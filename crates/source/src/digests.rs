@@ -1,5 +1,8 @@
 //! Digests of a whole medium, and those that its container states for it.
 
+use std::io::{self, Read as _};
+use std::sync::Arc;
+
 use md5::Md5;
 use scope::Digest;
 use scope::digest::hex;
@@ -7,7 +10,10 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
 use crate::bytes::{ByteSource, ReadFault, length};
+use crate::exact::Exact;
 use crate::image::StoredDigest;
+use crate::past::PastGaps;
+use crate::unread::Range;
 
 /// The digests of a whole medium.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -17,12 +23,19 @@ pub struct MediumDigests {
     /// Every digest that was stated, in its order, with the one that was computed in lower-case hex; `None` for an
     /// algorithm that is not known.
     pub stated: Vec<(StoredDigest, Option<String>)>,
+    /// The ranges that could not be read, ascending, none touching the next: the digests are over zeros there, and are those of no
+    /// medium. Empty where every byte was read.
+    pub unreadable: Vec<(u64, u64)>,
 }
 
 impl MediumDigests {
-    /// The stated digests that are not those of the bytes.
+    /// The stated digests that are not those of the bytes; none where not every byte was read.
     pub fn differing(&self) -> impl Iterator<Item = &(StoredDigest, Option<String>)> {
-        self.stated.iter().filter(|(stated, computed)| computed.as_ref().is_some_and(|is| *is != stated.hex))
+        let all = self.unreadable.is_empty();
+        self.stated
+            .iter()
+            .filter(move |_| all)
+            .filter(|(stated, computed)| computed.as_ref().is_some_and(|is| *is != stated.hex))
     }
 }
 
@@ -30,9 +43,9 @@ impl MediumDigests {
 ///
 /// # Errors
 ///
-/// [`ReadFault`] for the first range that cannot be read: a digest of part of a medium is never given.
+/// [`ReadFault`] where the medium is given up: where it has more bad ranges than a list can hold.
 pub fn digests(
-    bytes: &dyn ByteSource,
+    bytes: &Arc<dyn ByteSource>,
     stated: &[StoredDigest],
     progress: &mut dyn FnMut(u64),
 ) -> Result<MediumDigests, ReadFault> {
@@ -42,8 +55,17 @@ pub fn digests(
     let mut sha1 = wanted("sha1").then(Sha1::new);
     let mut buf = vec![0; CHUNK];
     let mut at = 0;
+    let range = Range { bytes: Arc::clone(bytes), at: 0, end: bytes.len() };
+    let mut stream = PastGaps::new(Exact::new(range, bytes.len()));
     loop {
-        let count = bytes.read_at(at, &mut buf)?;
+        let count = match stream.read(&mut buf) {
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                let length = bytes.len().saturating_sub(at);
+                return Err(ReadFault { offset: at, length, reason: error.to_string() });
+            }
+        };
         let piece = buf.get(..count).unwrap_or_default();
         if piece.is_empty() {
             break;
@@ -70,6 +92,7 @@ pub fn digests(
     Ok(MediumDigests {
         sha256,
         stated: stated.iter().map(|digest| (digest.clone(), computed(digest))).collect(),
+        unreadable: stream.missing().to_vec(),
     })
 }
 
@@ -85,7 +108,7 @@ mod tests {
         let stated =
             |algorithm: &str, hex: &str| StoredDigest { algorithm: algorithm.into(), hex: hex.into() };
         let found = digests(
-            &b"abc".to_vec(),
+            &(Arc::new(b"abc".to_vec()) as Arc<dyn ByteSource>),
             &[
                 stated("md5", "900150983cd24fb0d6963f7d28e17f72"),
                 stated("sha1", "a9993e364706816aba3e25717850c26c9cd0d89d"),

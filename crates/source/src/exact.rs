@@ -4,11 +4,31 @@
 //! the end of a file is how other tools lose evidence in silence.
 
 use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::patience::{Patience, SECTOR, STREAM_FAILURES};
 
 /// The content of one item.
 pub trait EvidenceStream: Read + Send {
     /// How many bytes the stream delivers before its end. Anything else is an error.
     fn declared_len(&self) -> u64;
+
+    /// Goes on behind bytes that the medium did not give, once a read has failed on them. Returns how many these are; `None`
+    /// where the stream cannot go on. Whoever calls this says on record that they are missing.
+    fn pass(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+impl<S: EvidenceStream + ?Sized> EvidenceStream for Box<S> {
+    fn declared_len(&self) -> u64 {
+        (**self).declared_len()
+    }
+
+    fn pass(&mut self) -> Option<u64> {
+        (**self).pass()
+    }
 }
 
 /// Why a stream ended before or after its declared length, or is not to be trusted. The cause inside an [`io::Error`].
@@ -58,14 +78,36 @@ pub trait Content: Read + Send {
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
+
+    /// How the bytes that the last read failed on can be gone past.
+    fn gap(&self) -> Gap {
+        Gap::Final
+    }
+
+    /// Goes on `count` bytes further on, after a read that failed. Called where [`Content::gap`] allows it alone.
+    fn skip(&mut self, _count: u64) {}
 }
 
-/// Holds a reader to its declared length.
+/// How a read that failed can be gone past.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Gap {
+    /// It cannot.
+    Final,
+    /// The reader is where it was, can read fewer bytes there, or go on behind them.
+    Unknown,
+    /// So many bytes are missing from here on.
+    Known(u64),
+}
+
+/// Holds a reader to its declared length, and narrows down what it cannot read.
 pub struct Exact<R> {
     inner: R,
     declared: u64,
     delivered: u64,
     state: State,
+    /// How many bytes are read at once: few behind a fault.
+    careful: u64,
+    patience: Arc<Patience>,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -73,12 +115,19 @@ enum State {
     Reading,
     Ended,
     Failed,
+    /// Failed on so many bytes, behind which it can go on.
+    Gap(u64),
 }
 
 impl<R: Content> Exact<R> {
     /// Wraps `inner`, which is to deliver `declared` bytes.
     pub fn new(inner: R, declared: u64) -> Self {
-        Self { inner, declared, delivered: 0, state: State::Reading }
+        Self::with(inner, declared, Arc::new(Patience::new(STREAM_FAILURES)))
+    }
+
+    /// As [`Exact::new`], for a reader that shares its patience with others.
+    pub(crate) fn with(inner: R, declared: u64, patience: Arc<Patience>) -> Self {
+        Self { inner, declared, delivered: 0, state: State::Reading, careful: u64::MAX, patience }
     }
 
     fn end(&mut self) -> io::Result<usize> {
@@ -86,7 +135,11 @@ impl<R: Content> Exact<R> {
         loop {
             match self.inner.read(&mut probe) {
                 Ok(0) => break,
-                Ok(_) => return Err(StreamFault::Long { declared: self.declared }.into()),
+                Ok(_) => {
+                    // The reader may know more of the reason.
+                    self.inner.finish()?;
+                    return Err(StreamFault::Long { declared: self.declared }.into());
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
@@ -96,34 +149,77 @@ impl<R: Content> Exact<R> {
         Ok(0)
     }
 
+    fn left(&self) -> u64 {
+        self.declared.saturating_sub(self.delivered)
+    }
+
     fn step(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let left = self.declared.saturating_sub(self.delivered);
-        if left == 0 {
-            return self.end();
-        }
-        let want = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
-        let short = StreamFault::Short { declared: self.declared, delivered: self.delivered };
-        match self.inner.read(buf.get_mut(..want).unwrap_or_default())? {
-            0 => Err(short.into()),
-            count => {
-                self.delivered = self.delivered.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-                Ok(count)
+        loop {
+            if self.left() == 0 {
+                return self.end();
+            }
+            let want = self.left().min(self.piece()).min(u64::try_from(buf.len()).unwrap_or(u64::MAX));
+            let room = usize::try_from(want).unwrap_or(usize::MAX);
+            let began = Instant::now();
+            match self.inner.read(buf.get_mut(..room).unwrap_or_default()) {
+                Ok(0) => {
+                    let short = StreamFault::Short { declared: self.declared, delivered: self.delivered };
+                    self.state = State::Gap(self.left());
+                    return Err(short.into());
+                }
+                Ok(count) => {
+                    if self.careful != u64::MAX {
+                        self.careful = self.careful.saturating_mul(2);
+                        self.patience.eased();
+                    }
+                    self.delivered = self.delivered.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+                    return Ok(count);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+                Err(error) => self.failed(error, want, began.elapsed())?,
             }
         }
+    }
+
+    /// How much to read next: up to a sector's end, where little is read.
+    fn piece(&self) -> u64 {
+        let end = self.delivered.saturating_add(self.careful);
+        let even = end.checked_sub(end % SECTOR).filter(|even| *even > self.delivered);
+        even.unwrap_or(end).saturating_sub(self.delivered)
+    }
+
+    /// After a read of `want` bytes that failed: reads fewer next, or says what is missing.
+    fn failed(&mut self, error: io::Error, want: u64, took: Duration) -> io::Result<()> {
+        let missing = match self.inner.gap() {
+            Gap::Final => return Err(error),
+            Gap::Known(count) => count,
+            Gap::Unknown => {
+                self.patience.failed(took);
+                let is_sector = want <= SECTOR.saturating_sub(self.delivered % SECTOR);
+                if !is_sector && !self.patience.is_spent() {
+                    self.careful = (want / 2).max(SECTOR);
+                    return Ok(());
+                }
+                if is_sector { want } else { want.max(self.patience.step()) }
+            }
+        };
+        self.state = State::Gap(missing.min(self.left()));
+        Err(error)
     }
 }
 
 impl<R: Content> Read for Exact<R> {
-    /// Returns the number of bytes read, 0 only after the declared length. An error repeats: a failed stream never ends well.
+    /// Returns the number of bytes read, 0 only after the declared length. An error repeats, unless it was passed.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self.state {
             State::Ended => return Ok(0),
-            State::Failed => return Err(io::Error::other("the stream has already failed")),
+            State::Failed | State::Gap(_) => return Err(io::Error::other("the stream has already failed")),
             State::Reading if buf.is_empty() => return Ok(0),
             State::Reading => {}
         }
         let result = self.step(buf);
-        if result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
+        let failed = result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
+        if failed && self.state == State::Reading {
             self.state = State::Failed;
         }
         result
@@ -133,6 +229,14 @@ impl<R: Content> Read for Exact<R> {
 impl<R: Content> EvidenceStream for Exact<R> {
     fn declared_len(&self) -> u64 {
         self.declared
+    }
+
+    fn pass(&mut self) -> Option<u64> {
+        let State::Gap(count) = self.state else { return None };
+        self.inner.skip(count);
+        self.delivered = self.delivered.saturating_add(count);
+        self.state = State::Reading;
+        Some(count)
     }
 }
 

@@ -147,5 +147,6 @@ pub(crate) fn open(paths: &[PathBuf], apart: &Apart, options: &OpenOptions) -> R
         bytes: bytes(Some(index), unread.extent),
     });
     let (sources, unread) = (sources.collect(), unread.collect());
-    Ok(Opened { medium, sources, image: survey.image.map(|extent| bytes(None, extent)), unread })
+    let image = survey.image.map(|extent| bytes(None, extent));
+    Ok(Opened { medium, sources, image, unread, drives: pool })
 }

@@ -7,6 +7,7 @@
 //! gap        1048576 bytes at 535822336          no partition covers it
 //! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use scope::Digest;
@@ -26,6 +27,20 @@ pub struct Opened {
     pub image: Option<Arc<dyn ByteSource>>,
     /// Volumes that are recognised and not read, or that cannot be read: their bytes, in the order of the layers.
     pub unread: Vec<UnreadVolume>,
+    /// The drives that the medium consists of; none of a mounted tree.
+    pub drives: Arc<dyn Drives>,
+}
+
+/// The drives of a medium, and what they did not give.
+pub trait Drives: Send + Sync {
+    /// The ranges of each drive that could not be read so far, ascending, none touching the next. Drives are in their order.
+    fn bad_ranges(&self) -> Vec<Vec<Range<u64>>>;
+}
+
+impl Drives for Vec<Arc<dyn ByteSource>> {
+    fn bad_ranges(&self) -> Vec<Vec<Range<u64>>> {
+        self.iter().map(|drive| drive.bad_ranges()).collect()
+    }
 }
 
 impl Opened {

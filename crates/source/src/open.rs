@@ -13,6 +13,7 @@ use crate::device;
 use crate::guard::Reader;
 use crate::image::{ImageError, container};
 use crate::medium::{LayerState, Medium, Opened};
+use crate::patient::Patient;
 use crate::survey::survey;
 use crate::tree::TreeSource;
 use crate::walk::SourceError;
@@ -139,7 +140,7 @@ pub fn open_set(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, Open
     for path in paths {
         let (disk, found) = open_disk(path, options)?;
         add_disk(&mut medium, found, paths.len());
-        disks.push(disk);
+        disks.push(Arc::new(Patient::new(disk)) as Arc<dyn ByteSource>);
     }
     let mut survey = survey(&disks);
     survey.describe(&mut medium);
@@ -150,7 +151,7 @@ pub fn open_set(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, Open
         [only] => Some(Arc::clone(only)),
         _ => None,
     };
-    Ok(Opened { medium, sources: survey.sources, image, unread: survey.unread })
+    Ok(Opened { medium, sources: survey.sources, image, unread: survey.unread, drives: Arc::new(disks) })
 }
 
 fn is_directory(path: &Path) -> Result<bool, OpenError> {
@@ -199,7 +200,10 @@ fn open_disk(path: &Path, options: &OpenOptions) -> Result<(Arc<dyn ByteSource>,
     if medium.writable && !options.writable_source {
         return Err(OpenError::WritableDevice { path: path.to_owned() });
     }
-    Ok((Arc::new(RawFile::new(file, size)), medium))
+    // Where it cannot be opened so, faults are narrowed down to pages.
+    let direct = rustix::fs::open(path, flags | OFlags::DIRECT, Mode::empty()).ok().map(File::from);
+    let same = |direct: &File| direct.metadata().is_ok_and(|found| found.rdev() == metadata.rdev());
+    Ok((Arc::new(RawFile::with_direct(file, direct.filter(same), size)), medium))
 }
 
 /// Adds what is known of one disk to the description of the medium.
@@ -251,7 +255,13 @@ fn open_tree(path: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     if medium.writable && !options.writable_source {
         return Err(OpenError::Writable { path: path.to_owned() });
     }
-    Ok(Opened { medium, sources: vec![Box::new(tree)], image: None, unread: Vec::new() })
+    Ok(Opened {
+        medium,
+        sources: vec![Box::new(tree)],
+        image: None,
+        unread: Vec::new(),
+        drives: Arc::new(Vec::new()),
+    })
 }
 
 fn unsupported(path: &Path, what: &str, next: &str) -> OpenError {

@@ -36,14 +36,32 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
     })
 }
 
-/// The bytes in which the marks of file systems and partition tables stand.
+/// The bytes in which the marks of file systems and partition tables stand. Where a sector of them cannot be read, [`NO_MARK`] is
+/// in its place: a file's bad sector near the beginning hides no file system.
 ///
 /// # Errors
 ///
-/// [`ReadFault`] where they cannot be read.
+/// [`ReadFault`] where none of them can be read.
 pub(crate) fn head(bytes: &dyn ByteSource) -> Result<Vec<u8>, ReadFault> {
-    read(bytes, 0, HEAD)
+    let fault = match read(bytes, 0, HEAD) {
+        Ok(head) => return Ok(head),
+        Err(fault) => fault,
+    };
+    let mut head = vec![NO_MARK; usize::try_from(HEAD.min(bytes.len())).unwrap_or(0)];
+    let mut given = false;
+    for (at, sector) in (0_u64..).step_by(SECTOR).zip(head.chunks_mut(SECTOR)) {
+        match bytes.read_exact_at(at, sector) {
+            Ok(()) => given = true,
+            Err(_) => sector.fill(NO_MARK),
+        }
+    }
+    if given { Ok(head) } else { Err(fault) }
 }
+
+/// In no mark, and not the zero of what is blank.
+const NO_MARK: u8 = 0xDB;
+/// The unit in which what cannot be read is told from what can.
+const SECTOR: usize = 512;
 
 /// Whether a signature's name and a file system's are of one thing.
 pub(crate) fn is_name_of(signature: &str, file_system: &str) -> bool {

@@ -18,12 +18,15 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use rustix::fs::{Mode, OFlags, StatVfsMountFlags, Statx};
-use scope::facts::{CaseRule, Kind};
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, Statx, StatxTimestamp};
+use scope::facts::{CaseRule, Kind, Stamp, TimeKind};
 
-use crate::exact::{Content, EvidenceStream, Exact, StreamFault};
+use crate::exact::{Content, EvidenceStream, Exact, Gap, StreamFault};
+use crate::patience::{MEDIUM_FAILURES, Patience, RETRIES, SECTOR};
 use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 use beneath::{CONTENT, open_beneath, stat_fd};
 
@@ -33,6 +36,8 @@ pub struct TreeSource {
     stat: Statx,
     writable: bool,
     info: SourceInfo,
+    /// For all items together: a dying drive fails on each of them.
+    patience: Arc<Patience>,
 }
 
 impl TreeSource {
@@ -58,7 +63,8 @@ impl TreeSource {
             ids: Vec::new(),
             limits: Vec::new(),
         };
-        Ok(Self { root, stat, writable: !mount.f_flag.contains(StatVfsMountFlags::RDONLY), info })
+        let patience = Arc::new(Patience::new(MEDIUM_FAILURES));
+        Ok(Self { root, stat, writable: !mount.f_flag.contains(StatVfsMountFlags::RDONLY), info, patience })
     }
 
     /// Whether the mount is writable.
@@ -106,23 +112,38 @@ impl Source for TreeSource {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        self.open_any(entry, false)
+    }
+
+    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        self.open_any(entry, true)
+    }
+}
+
+impl TreeSource {
+    /// Opens an item by one of its names. With `to_keep` it may have changed since the walk, as long as it is the same item: its
+    /// content is as long as the walk saw, and the difference is told after its last byte.
+    fn open_any(&self, entry: &Entry, to_keep: bool) -> Result<Box<dyn EvidenceStream>, SourceError> {
         if entry.facts.kind != Kind::File {
             return Err(SourceError::NoContent("not a file".into()));
         }
         let mut last = SourceError::NoContent("no name leads to the item".into());
         // Another of its names may still lead to an item that lost one.
         for name in &entry.facts.names {
-            match self.open_name(name.bytes(), entry) {
+            match self.open_name(name.bytes(), entry, to_keep) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => last = error,
             }
         }
         Err(last)
     }
-}
 
-impl TreeSource {
-    fn open_name(&self, name: &[u8], entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+    fn open_name(
+        &self,
+        name: &[u8],
+        entry: &Entry,
+        to_keep: bool,
+    ) -> Result<Box<dyn EvidenceStream>, SourceError> {
         let io = |error: rustix::io::Errno| SourceError::Io("cannot open the item", error.into());
         let relative = name.strip_prefix(b"/").unwrap_or(name);
         let (parent, base) = match relative.iter().rposition(|byte| *byte == b'/') {
@@ -135,16 +156,17 @@ impl TreeSource {
         let parent = beneath::directory(&self.root, parent).map_err(io)?;
         // Never open what is not a file: opening a pipe waits, opening a device may act.
         let seen = beneath::stat_at(&parent, OsStr::from_bytes(base)).map_err(io)?;
-        self.same(&seen, entry)?;
+        self.same(&seen, entry, to_keep)?;
         let file = open_beneath(&parent, OsStr::from_bytes(base), CONTENT).map_err(io)?;
         let stat = stat_fd(&file).map_err(io)?;
-        self.same(&stat, entry)?;
-        let declared = stat.stx_size;
-        Ok(Box::new(Exact::new(Watched { file: File::from(file), before: stat }, declared)))
+        self.same(&stat, entry, to_keep)?;
+        let before = seen_by_the_walk(entry);
+        let watched = Watched { file: File::from(file), before, position: 0 };
+        Ok(Box::new(Exact::with(watched, before.0, Arc::clone(&self.patience))))
     }
 
     /// Whether `stat` is of the item that the walk saw, unchanged.
-    fn same(&self, stat: &Statx, entry: &Entry) -> Result<(), SourceError> {
+    fn same(&self, stat: &Statx, entry: &Entry, to_keep: bool) -> Result<(), SourceError> {
         let place = walker::locator(stat);
         if walker::kind(stat) != Kind::File || place != entry.locator || !walker::same_mount(stat, &self.stat)
         {
@@ -153,13 +175,24 @@ impl TreeSource {
         if entry.facts.size.is_none() {
             return Err(SourceError::Corrupt("the size is larger than a record can state".into()));
         }
-        if Some(stat.stx_size) != entry.facts.size {
-            return Err(SourceError::Changed("its size is no longer what the walk saw".into()));
-        }
         let times = walker::times(stat);
+        // An inode's number is used again; the time at which it came into being is not.
+        let is_created = |stamp: &&Stamp| stamp.of == TimeKind::Created;
+        let created = entry.facts.times.iter().find(is_created);
+        if to_keep && created.is_some() && created == times.iter().find(is_created) {
+            return Ok(());
+        }
+        if Some(stat.stx_size) != entry.facts.size {
+            let what = format!(
+                "its size is {}, and was {} when the walk saw it",
+                stat.stx_size,
+                entry.facts.size.unwrap_or(0)
+            );
+            return Err(SourceError::Changed(what));
+        }
         let unchanged = entry.facts.times.iter().all(|known| {
             // Reading may set the time of access; nothing may set the others.
-            known.of == scope::facts::TimeKind::Accessed || times.contains(known)
+            known.of == TimeKind::Accessed || times.contains(known)
         });
         if unchanged {
             Ok(())
@@ -169,35 +202,78 @@ impl TreeSource {
     }
 }
 
+/// What the walk saw of an item.
+fn seen_by_the_walk(entry: &Entry) -> State {
+    let time = |of| entry.facts.times.iter().find(|stamp| stamp.of == of).map(|stamp| stamp.ns);
+    (entry.facts.size.unwrap_or(0), time(TimeKind::Modified), time(TimeKind::Changed))
+}
+
 /// A file whose state is compared before and after.
 struct Watched {
     file: File,
-    before: Statx,
+    before: State,
+    position: u64,
+}
+
+/// What of a file's state must be the same before and after: its size, and the seconds and nanoseconds of its last modification and
+/// change. `None` for what is not known of before.
+type State = (u64, Option<i128>, Option<i128>);
+
+fn state(stat: &Statx) -> State {
+    let ns = |time: &StatxTimestamp| {
+        i128::from(time.tv_sec).saturating_mul(1_000_000_000).saturating_add(i128::from(time.tv_nsec))
+    };
+    (stat.stx_size, Some(ns(&stat.stx_mtime)), Some(ns(&stat.stx_ctime)))
 }
 
 impl Read for Watched {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buf)
+        // A page that failed may be read when it is tried again.
+        let tries = if crate::bytes::length(buf.len()) <= SECTOR { RETRIES } else { 0 };
+        let mut read = self.file.read_at(buf, self.position);
+        for _ in 0..tries {
+            match read {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {}
+                _ => break,
+            }
+            read = self.file.read_at(buf, self.position);
+        }
+        let count = read?;
+        self.position = self.position.saturating_add(crate::bytes::length(count));
+        Ok(count)
     }
 }
 
 impl Content for Watched {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.position = self.position.saturating_add(count);
+    }
+
     fn finish(&mut self) -> io::Result<()> {
-        let after = stat_fd(&self.file)?;
-        let state = |stat: &Statx| {
-            let (modified, changed) = (stat.stx_mtime, stat.stx_ctime);
-            (stat.stx_size, modified.tv_sec, modified.tv_nsec, changed.tv_sec, changed.tv_nsec)
-        };
-        let (before, after) = (state(&self.before), state(&after));
+        let (before, after) = (self.before, state(&stat_fd(&self.file)?));
         if before == after {
             return Ok(());
         }
-        let what = format!(
-            "size {} then {}, modified {}.{:09} then {}.{:09}",
-            before.0, after.0, before.1, before.2, after.1, after.2
-        );
-        Err(StreamFault::ChangedDuringRead(what).into())
+        Err(StreamFault::ChangedDuringRead(difference(before, after)).into())
     }
+}
+
+/// What is different, in numbers: `size 5 then 9, modified 1300270830.000000000 then 1300270831.500000000`.
+fn difference(before: State, after: State) -> String {
+    let time = |ns: Option<i128>| match ns {
+        Some(ns) => format!("{}.{:09}", ns.div_euclid(1_000_000_000), ns.rem_euclid(1_000_000_000)),
+        None => "unknown".to_owned(),
+    };
+    let mut what = format!("size {} then {}", before.0, after.0);
+    let times = [("modified", before.1, after.1), ("changed", before.2, after.2)];
+    for (of, before, after) in times.iter().filter(|(_, before, after)| before != after) {
+        what += &format!(", {of} {} then {}", time(*before), time(*after));
+    }
+    what
 }
 
 /// The name of the file system with this magic number, as `statfs(2)` lists them.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use scope::facts::{CaseRule, Kind};
 
 use crate::bytes::{ByteSource, length};
-use crate::exact::{Content, EvidenceStream, Exact};
+use crate::exact::{Content, EvidenceStream, Exact, Gap};
 use crate::medium::{Opened, UnreadVolume};
 use crate::walk::{
     Entry, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport, bare_facts,
@@ -96,10 +96,11 @@ impl Source for Ranges {
     }
 }
 
-struct Range {
-    bytes: Arc<dyn ByteSource>,
-    at: u64,
-    end: u64,
+/// Bytes from one offset to another, as content.
+pub(crate) struct Range {
+    pub(crate) bytes: Arc<dyn ByteSource>,
+    pub(crate) at: u64,
+    pub(crate) end: u64,
 }
 
 impl Read for Range {
@@ -115,7 +116,15 @@ impl Read for Range {
     }
 }
 
-impl Content for Range {}
+impl Content for Range {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.at = self.at.saturating_add(count);
+    }
+}
 
 /// Most bytes in one item: small enough that one part on a FAT disk holds some, large enough that a drive of many
 /// terabytes is some thousands of items.

@@ -56,6 +56,16 @@ pub trait Source: Send + Sync {
     /// [`SourceError`] where the item has no content, cannot be reached, or is
     /// no longer the item that the walk saw.
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError>;
+
+    /// As [`Source::open`], for content that was decided to be kept: also where the item, still the same, has changed since the
+    /// walk. Then the stream is as long as the walk saw, and ends in [`crate::StreamFault::ChangedDuringRead`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`].
+    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        self.open(entry)
+    }
 }
 
 /// What a walk is to find.

@@ -13,7 +13,7 @@ use std::path::Path;
 use common::{expected, populate, seen, walk};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use scope::facts::{Kind, TimeKind};
-use source::{OpenError, OpenOptions, Opened, SourceError, StreamFault, WalkOptions, open};
+use source::{OpenError, OpenOptions, Opened, PastGaps, SourceError, StreamFault, WalkOptions, open};
 
 fn opened(path: &Path) -> Opened {
     open(path, &OpenOptions { writable_source: true, ..OpenOptions::default() }).unwrap()
@@ -291,4 +291,94 @@ fn an_item_with_more_names_than_a_record_holds_says_so_and_hides_none() {
     let names = item.facts.names.len() as u64;
     assert!(names > 1000 && names < links, "{names}");
     assert!(walked.issues.iter().any(|issue| issue.what.contains("of which")), "{:?}", walked.issues);
+}
+
+/// What is kept of a file of 200,000 bytes that is changed after it was opened and 1,000 bytes were read: the bytes, what is
+/// missing, and the last word.
+fn kept_while(change: &dyn Fn(&Path)) -> (Vec<u8>, Vec<(u64, u64)>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, common::noise(200_000, 1)).unwrap();
+    let opened = opened(folder.path());
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    let mut stream = PastGaps::new(source.open_to_keep(&walked.entries[1]).unwrap());
+    let mut bytes = vec![0; 1000];
+    stream.read_exact(&mut bytes).unwrap();
+    change(&path);
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
+    assert!(matches!(StreamFault::of(&error), Some(StreamFault::ChangedDuringRead(_))), "{error}");
+    (bytes, stream.missing().to_vec(), error.to_string())
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_kept_is_kept_and_the_last_word_says_so() {
+    let (bytes, missing, what) = kept_while(&|path| {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, b"x", 199_999).unwrap();
+    });
+    let mut expected = common::noise(200_000, 1);
+    expected[199_999] = b'x';
+    assert!(bytes == expected && missing.is_empty());
+    assert!(what.contains("size 200000 then 200000, modified "), "{what}");
+}
+
+#[test]
+fn of_a_file_that_shrinks_while_it_is_kept_the_rest_is_missing() {
+    let (bytes, missing, what) =
+        kept_while(&|path| fs::File::options().write(true).open(path).unwrap().set_len(50_000).unwrap());
+    let mut expected = common::noise(200_000, 1);
+    expected[50_000..].fill(0);
+    assert!(bytes == expected);
+    assert_eq!(missing, [(50_000, 200_000)]);
+    assert!(what.contains("size 200000 then 50000"), "{what}");
+}
+
+#[test]
+fn of_a_file_that_grows_while_it_is_kept_what_the_walk_saw_is_kept() {
+    let (bytes, missing, what) =
+        kept_while(&|path| fs::File::options().append(true).open(path).unwrap().write_all(b"more").unwrap());
+    assert!(bytes == common::noise(200_000, 1) && missing.is_empty());
+    assert!(what.contains("size 200000 then 200004"), "{what}");
+}
+
+#[test]
+fn a_file_that_vanishes_while_it_is_kept_is_kept_and_one_that_is_gone_before_is_an_error() {
+    let (bytes, missing, what) = kept_while(&|path| fs::remove_file(path).unwrap());
+    assert!(bytes == common::noise(200_000, 1) && missing.is_empty());
+    assert!(what.contains("changed "), "{what}");
+
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("file"), "content").unwrap();
+    let opened = opened(folder.path());
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    fs::remove_file(folder.path().join("file")).unwrap();
+    assert!(matches!(source.open_to_keep(&walked.entries[1]), Err(SourceError::Io(..))));
+}
+
+#[test]
+fn a_file_that_changed_since_the_walk_is_kept_as_long_as_the_walk_saw_and_looked_at_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "before").unwrap();
+    let opened = opened(folder.path());
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    let entry = &walked.entries[1];
+    fs::write(&path, "later and longer").unwrap();
+    let refused = source.open(entry).err().unwrap();
+    assert!(matches!(refused, SourceError::Changed(_)), "{refused}");
+    if !entry.facts.times.iter().any(|time| time.of == TimeKind::Created) {
+        return; // nothing tells here that it is the same item
+    }
+    let mut stream = PastGaps::new(source.open_to_keep(entry).unwrap());
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).unwrap_err();
+    assert_eq!(bytes, b"later ");
+    assert!(error.to_string().contains("size 6 then 16"), "{error}");
+    // Another file in its place is another item.
+    fs::write(folder.path().join("other"), "before").unwrap();
+    fs::rename(folder.path().join("other"), &path).unwrap();
+    assert!(matches!(source.open_to_keep(entry), Err(SourceError::Changed(_))));
 }

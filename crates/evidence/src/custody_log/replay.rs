@@ -297,6 +297,7 @@ mod tests {
                 issues: 0,
                 interrupted: false,
                 medium_sha256: None,
+                medium_unreadable: None,
             }),
             "seal" => {
                 Action::PackageSeal(PackageSeal { package, tagmanifest: Digest([0; 32]), signatures: vec![] })

@@ -76,6 +76,11 @@ fn values_are_strict() {
     check(|record| record.object = unreadable("[[2,2]]"), "unreadable ranges");
     check(|record| record.object = unreadable("[[4,6]]"), "unreadable ranges");
     check(|record| record.object = unreadable("[[4,5,6]]"), "`object` cannot be used");
+    let trouble = |text: &str| honest().object.replace("[]}", &format!("[],\"trouble\":{text}}}"));
+    check(|record| record.object = trouble("\"\""), "what was amiss");
+    check(|record| record.object = trouble("\"caf\u{e9}\""), "what was amiss");
+    check(|record| record.object = trouble(&format!("\"{}\"", "x".repeat(201))), "what was amiss");
+    check(|record| record.object = trouble("null"), "`object` cannot be used");
 }
 
 #[test]

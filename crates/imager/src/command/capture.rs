@@ -15,7 +15,7 @@ use custody::{
     Compression, Ending, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer, Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft};
-use evidence::event::{AcquisitionStart, Action, Note, PackageSeal};
+use evidence::event::{AcquisitionEnd, AcquisitionStart, Action, MediumUnreadable, Note, PackageSeal};
 use evidence::trust::Step;
 use scope::policy::{LeftRecord, UnreadVolumes};
 use scope::{Digest, Policy};
@@ -142,17 +142,18 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
 
     let closed = writer.close().context("package")?;
     let ended = workplace::now();
-    let after = match (&ready.opened.image, args.examine.source.digest_medium) {
-        (Some(image), true) => Some(workplace::whole_digest(image.as_ref(), &[])?.sha256),
-        _ => None,
-    };
+    let (after, missing) = medium_after(&ready, args.examine.source.digest_medium, console)?;
     let before = ready.medium.ids.iter().find(|id| id.kind == "image_sha256");
     let altered = matches!((before, after), (Some(before), Some(after)) if before.value != after.hex());
     if altered {
         console.say("warning: the medium has another SHA-256 than before; the record says so");
     }
-    let end = closed.end(tally.issues, tally.interrupted.is_some(), after);
-    let unreadable = end.unreadable;
+    let end = closed.end(
+        tally.issues,
+        tally.interrupted.is_some(),
+        custody::Medium { sha256: after, unreadable: missing },
+    );
+    let (unreadable, failed) = (end.unreadable, failed(&end));
     case.append(workplace::statement(Action::AcquisitionEnd(end), "", &tool), &signed_by)
         .context("custody log")?;
     let log = case.tree().ok_or_else(|| Failure::new("the custody log is empty"))?;
@@ -162,7 +163,7 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
         began,
         ended,
         log,
-        limits: limits(&ready, &tally, policy, extent, changed),
+        limits: limits(&ready, &tally, policy, extent, changed).into_iter().chain(failed.clone()).collect(),
         layers: workplace::layers(&ready.opened),
         extent,
         walk: tally.walks.clone(),
@@ -200,6 +201,9 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
             "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
         );
     }
+    if let Some(failed) = &failed {
+        text += &format!("\nnote: {failed}; the custody log lists them");
+    }
     let unread = ready.opened.unread.len();
     if extent == Extent::Files && unread > 0 && policy.target().unread_volumes == UnreadVolumes::Preserve {
         text += &format!(
@@ -218,6 +222,47 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     console.result(&value, text)?;
     let departs = ready.departs() || altered || tally.interrupted.is_some() || !sealed;
     Ok(if departs { Exit::Departures } else { Exit::Done })
+}
+
+/// The medium's digest after the last item, where it is asked for and every byte can be read; and what it did not give, to
+/// whomever read it.
+fn medium_after(
+    ready: &Ready,
+    digest: bool,
+    console: &mut Console<'_>,
+) -> Result<(Option<Digest>, Option<MediumUnreadable>), Failure> {
+    let found = match (&ready.opened.image, digest) {
+        (Some(image), true) => Some(workplace::whole_digest(image, &[])?),
+        _ => None,
+    };
+    let mut drives = ready.opened.drives.bad_ranges();
+    let partial = found.as_ref().and_then(workplace::partial);
+    if let (Some(found), Some(partial)) = (&found, &partial) {
+        console.say(format_args!("warning: {partial}"));
+        if drives.is_empty() {
+            drives.push(Vec::new());
+        }
+        if let [only] = drives.as_mut_slice() {
+            only.extend(found.unreadable.iter().map(|(from, to)| *from..*to));
+            *only = source::merged(std::mem::take(only));
+        }
+    }
+    let mut missing = MediumUnreadable::of(&drives);
+    match partial {
+        Some(_) => {
+            if let Some(missing) = &mut missing {
+                missing.sha256_with_zeros = found.map(|found| found.sha256);
+            }
+            Ok((None, missing))
+        }
+        None => Ok((found.map(|found| found.sha256), missing)),
+    }
+}
+
+/// What the medium did not give, as a limit.
+fn failed(end: &AcquisitionEnd) -> Option<String> {
+    let missing = end.medium_unreadable.as_ref()?;
+    Some(format!("{} bytes of the medium in {} ranges could not be read", missing.bytes, missing.ranges))
 }
 
 fn compression(asked: CompressionArg) -> Compression {

@@ -1,13 +1,14 @@
 //! What a capture does with decided items: each worker keeps them in parts of its own.
 
+use std::cell::RefCell;
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use custody::{Content, Hand, Item, PackageWriter};
+use custody::{Content, Hand, Item, Missing, PackageWriter};
 use evidence::item::ReadState;
 use examine::Examined;
 use scope::{Outcome, Policy, visible_names};
-use source::{Entry, Source};
+use source::{Entry, EvidenceStream, PastGaps, Source};
 
 use crate::console::{Context as _, Failure};
 use crate::pipeline::Crew;
@@ -74,16 +75,24 @@ impl Crew for Keeping<'_> {
         // A file without a size on record cannot be opened. One byte of it is declared, so that its object is partial and
         // never the digest of nothing: docs/decisions/0044.
         let length = facts.content_size().unwrap_or(1);
-        let mut keep = |bytes: &mut dyn Read| {
-            let content = Content { length, bytes, unreadable: &Vec::new };
+        let mut keep = |bytes: &mut dyn Read, missing: &dyn Fn() -> Missing| {
+            let content = Content { length, bytes, missing };
             self.writer.keep(hand, &item, Some(content)).context("package")
         };
+        let nothing = &Missing::default;
         let kept = match &examined.content {
-            Some(content) => keep(&mut content.as_slice())?,
-            None => match source.open(entry) {
-                Ok(mut stream) => keep(&mut stream)?,
+            Some(content) => keep(&mut content.as_slice(), nothing)?,
+            None => match source.open_to_keep(entry) {
+                Ok(stream) => {
+                    let stream = RefCell::new(PastGaps::new(stream));
+                    keep(&mut Shared(&stream), &|| {
+                        let stream = stream.borrow();
+                        let reason = stream.reason().map(str::to_owned);
+                        Missing { ranges: stream.missing().to_vec(), reason }
+                    })?
+                }
                 // What cannot be opened is an object of which nothing could be read, and its record says so.
-                Err(error) => keep(&mut Unreadable(Some(std::io::Error::other(error))))?,
+                Err(error) => keep(&mut Unreadable(Some(std::io::Error::other(error))), nothing)?,
             },
         };
         if let (Some(object), Some(hash)) = (&kept.object, facts.content_hash()) {
@@ -105,6 +114,15 @@ impl Crew for Keeping<'_> {
 
     fn commit(&self) -> Result<(), Failure> {
         self.writer.commit().context("package")
+    }
+}
+
+/// A stream that is asked, once it has been read, what it did not give.
+struct Shared<'a>(&'a RefCell<PastGaps<Box<dyn EvidenceStream>>>);
+
+impl Read for Shared<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().read(buf)
     }
 }
 

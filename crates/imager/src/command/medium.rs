@@ -22,7 +22,7 @@ use crate::{load, workplace};
 pub(super) fn info(args: &MediumInfoArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let opened = open(&args.medium, console)?;
     let digests = match (&opened.image, args.digest) {
-        (Some(image), true) => Some(workplace::whole_digest(image.as_ref(), &opened.medium.stored)?),
+        (Some(image), true) => Some(workplace::whole_digest(image, &opened.medium.stored)?),
         _ => None,
     };
     let wrong = digests.as_ref().is_some_and(|found| found.differing().next().is_some());
@@ -176,7 +176,9 @@ fn info_value(opened: &Opened, digests: Option<&MediumDigests>) -> Value {
         "layers": medium.layers,
         "volumes": volumes,
         "stored_digests": medium.stored,
-        "sha256": digests.map(|found| found.sha256),
+        "sha256": digests.filter(|found| found.unreadable.is_empty()).map(|found| found.sha256),
+        "sha256_with_zeros": digests.filter(|found| !found.unreadable.is_empty()).map(|found| found.sha256),
+        "unreadable": digests.map(|found| &found.unreadable),
         "compared_digests": digests.map(|found| found.stated.iter().map(stated).collect::<Vec<_>>()),
         "limits": medium.limits,
     })
@@ -218,7 +220,10 @@ fn stored_text(medium: &source::Medium, digests: Option<&MediumDigests>) -> Stri
         };
         return medium.stored.iter().map(told).collect();
     };
-    let mut text = format!("sha256         {}  computed\n", found.sha256.hex());
+    let mut text = match workplace::partial(found) {
+        Some(partial) => format!("sha256         none: {partial}\n"),
+        None => format!("sha256         {}  computed\n", found.sha256.hex()),
+    };
     for (stated, computed) in &found.stated {
         let verdict = match computed {
             Some(computed) if *computed == stated.hex => "as the image states, and as computed".to_owned(),

@@ -10,7 +10,7 @@ use crate::btrfs::tree::{Key, Root, kind};
 use crate::btrfs::unpack::Method;
 use crate::btrfs::volume::Volume;
 use crate::bytes::length;
-use crate::exact::Content;
+use crate::exact::{Content, Gap};
 use crate::walk::SourceError;
 
 /// Reads an inode's content from its beginning to its declared size.
@@ -27,6 +27,10 @@ pub(crate) struct InodeReader {
     current: Piece,
     /// What is left of an extent that is read part by part.
     rest: Option<Rest>,
+    /// How much of an extent is read at once: a sector behind a fault.
+    part: u64,
+    /// From the position, bytes of an extent that could not be read.
+    lost: u64,
 }
 
 /// What stands at the position.
@@ -44,7 +48,19 @@ struct Rest {
     end: u64,
 }
 
+impl Rest {
+    /// What is left of it behind `count` bytes from `position` in the file.
+    fn behind(self, count: u64, position: u64) -> Option<Self> {
+        let is_more = position.saturating_add(count) < self.end;
+        is_more.then(|| Self { logical: self.logical.saturating_add(count), end: self.end })
+    }
+}
+
 impl InodeReader {
+    fn sector(&self) -> u64 {
+        u64::from(self.volume.superblock.sector)
+    }
+
     /// A reader of the inode `number` of the tree at `root`. `checksums` is the root of the tree of checksums.
     ///
     /// # Errors
@@ -70,6 +86,8 @@ impl InodeReader {
             from: 0,
             current: Piece::Zeros(0),
             rest: None,
+            part: PART,
+            lost: 0,
         })
     }
 
@@ -91,14 +109,21 @@ impl InodeReader {
                 self.position = self.position.saturating_add(length(count));
                 return Ok(count);
             }
-            self.current = self.next()?;
+            self.current = match self.next() {
+                // The same again, a sector alone: a fault of one is none of the others.
+                Err(_) if self.rest.is_some() && self.part > self.sector() => {
+                    self.part = self.sector();
+                    self.next()?
+                }
+                next => next?,
+            };
         }
         Ok(0)
     }
 
     /// What begins at the position: more of an extent, the next one, or a hole before it.
     fn next(&mut self) -> Result<Piece, SourceError> {
-        if let Some(rest) = self.rest.take() {
+        if let Some(rest) = self.rest {
             return self.part(rest);
         }
         let found = self.volume.first(self.root, Key::new(self.inode, kind::EXTENT_DATA, self.from))?;
@@ -117,10 +142,23 @@ impl InodeReader {
         let extent = Extent::parse(found.data())?;
         let end =
             begin.checked_add(extent.length).ok_or_else(|| corrupt("an extent ends beyond all numbers"))?;
+        // What follows may fail; then these are the bytes that are missing.
+        self.lost = extent.length;
+        let piece = self.extent(extent, end)?;
+        self.lost = 0;
+        Ok(piece)
+    }
+
+    /// The beginning of an extent that goes to `end`.
+    fn extent(&mut self, extent: Extent, end: u64) -> Result<Piece, SourceError> {
         match extent.place {
             Place::Nowhere => Ok(Piece::Zeros(end)),
             Place::Here { bytes, method } => self.here(bytes, method, extent.length),
-            Place::Plain(logical) => self.part(Rest { logical, end }),
+            Place::Plain(logical) => {
+                let rest = Rest { logical, end };
+                self.rest = Some(rest);
+                self.part(rest)
+            }
             Place::Packed { method, logical, packed, unpacked, skip } => {
                 let packed = self.volume.data(logical, packed, self.checksums)?;
                 let mut bytes = self.unpack(method, &packed, unpacked)?;
@@ -133,14 +171,15 @@ impl InodeReader {
 
     /// Reads a part of an extent that is not packed, and keeps in mind what is left of it.
     fn part(&mut self, Rest { logical, end }: Rest) -> Result<Piece, SourceError> {
-        let sector = u64::from(self.volume.superblock.sector);
+        let sector = self.sector();
         // Of an extent that goes on after the content, the last sector of the content is enough.
         let needed = self.size.checked_next_multiple_of(sector).unwrap_or(self.size);
-        let size = end.min(needed).saturating_sub(self.position).min(PART);
+        let size = end.min(needed).saturating_sub(self.position).min(self.part);
+        self.lost = size;
         let bytes = self.volume.data(logical, usize::try_from(size).unwrap_or(0), self.checksums)?;
-        if self.position.saturating_add(size) < end {
-            self.rest = Some(Rest { logical: logical.saturating_add(size), end });
-        }
+        self.lost = 0;
+        self.part = self.part.saturating_mul(2).min(PART);
+        self.rest = Rest { logical, end }.behind(size, self.position);
         Ok(Piece::Bytes(io::Cursor::new(bytes)))
     }
 
@@ -166,7 +205,21 @@ impl Read for InodeReader {
     }
 }
 
-impl Content for InodeReader {}
+impl Content for InodeReader {
+    fn gap(&self) -> Gap {
+        // Where no extent is at fault, its whereabouts are, and those of all that follow.
+        match self.lost {
+            0 => Gap::Final,
+            lost => Gap::Known(lost),
+        }
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.rest = self.rest.and_then(|rest| rest.behind(count, self.position));
+        self.position = self.position.saturating_add(count);
+        self.lost = 0;
+    }
+}
 
 /// The whole content of a small inode.
 ///

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::bytes::length;
-use crate::exact::Content;
+use crate::exact::{Content, Gap};
 use crate::ext::inode::Inode;
 use crate::ext::map::{Run, run};
 use crate::ext::superblock::corrupt;
@@ -87,7 +87,15 @@ impl Read for InodeReader {
     }
 }
 
-impl Content for InodeReader {}
+impl Content for InodeReader {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.position = self.position.saturating_add(count);
+    }
+}
 
 /// The whole content of a small inode.
 ///

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::bytes::{ByteSource, length};
-use crate::exact::Content;
+use crate::exact::{Content, Gap};
 use crate::fat::boot::corrupt;
 use crate::walk::SourceError;
 
@@ -74,12 +74,9 @@ impl RunReader {
             return Ok(buf.len());
         }
         while self.current.1 == 0 {
-            let Some(run) = self.runs.next() else {
+            if !self.next_run()? {
                 return Err(corrupt("the clusters end before the content does"));
-            };
-            let offset =
-                self.heap.offset(run.start).ok_or_else(|| corrupt("a cluster outside the volume"))?;
-            self.current = (offset, u64::from(run.count).saturating_mul(self.heap.cluster));
+            }
         }
         let (offset, left) = self.current;
         let take = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
@@ -87,6 +84,16 @@ impl RunReader {
         let took = length(take);
         self.current = (offset.saturating_add(took), left.saturating_sub(took));
         Ok(take)
+    }
+}
+
+impl RunReader {
+    /// Takes the next run; `false` where there is none.
+    fn next_run(&mut self) -> Result<bool, SourceError> {
+        let Some(run) = self.runs.next() else { return Ok(false) };
+        let offset = self.heap.offset(run.start).ok_or_else(|| corrupt("a cluster outside the volume"))?;
+        self.current = (offset, u64::from(run.count).saturating_mul(self.heap.cluster));
+        Ok(true)
     }
 }
 
@@ -98,4 +105,21 @@ impl Read for RunReader {
     }
 }
 
-impl Content for RunReader {}
+impl Content for RunReader {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, mut count: u64) {
+        self.position = self.position.saturating_add(count);
+        while count > 0 {
+            let (offset, left) = self.current;
+            let now = count.min(left);
+            self.current = (offset.saturating_add(now), left.saturating_sub(now));
+            count = count.saturating_sub(now);
+            if count > 0 && !self.next_run().is_ok_and(|found| found) {
+                return;
+            }
+        }
+    }
+}

@@ -16,9 +16,12 @@ use serde::Serialize;
 
 use super::frame::{self, VERSION, ask, frame, head, tell};
 use super::remote::PIECE;
-use super::words::{Begin, BytesAsk, Event, Extent, Fault, Item, OpenAsk, Refusal, Survey, Unread, WalkAsk};
+use super::words::{
+    Bad, Begin, BytesAsk, Event, Extent, Fault, Item, OpenAsk, Refusal, Survey, Unread, WalkAsk,
+};
 use super::{PANICKED, Reader, confine, progress};
 use crate::bytes::{ByteSource, length};
+use crate::exact::EvidenceStream;
 use crate::medium::Opened;
 use crate::open::OpenOptions;
 use crate::walk::{Issue, WalkEvent, WalkOptions};
@@ -79,6 +82,7 @@ fn serve_until_end() -> io::Result<()> {
             ask::WALK => talk.walk(&opened, parse(true, &holds)?)?,
             ask::OPEN => talk.open(&opened, parse(true, &holds)?)?,
             ask::BYTES => bytes(&opened, &parse(true, &holds)?)?,
+            ask::BAD => send_json(tell::BAD, &bad(&opened))?,
             ask::CANCEL => send(tell::CANCELLED, &[])?,
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
@@ -112,6 +116,11 @@ fn survey(opened: &Opened, unconfined: Option<String>) -> Survey {
     }
 }
 
+fn bad(opened: &Opened) -> Bad {
+    let pairs = |ranges: Vec<std::ops::Range<u64>>| ranges.into_iter().map(|range| (range.start, range.end));
+    opened.drives.bad_ranges().into_iter().map(|ranges| pairs(ranges).collect()).collect()
+}
+
 /// Answers with bytes of the medium.
 fn bytes(opened: &Opened, asked: &BytesAsk) -> io::Result<()> {
     let source = match asked.unread {
@@ -123,6 +132,15 @@ fn bytes(opened: &Opened, asked: &BytesAsk) -> io::Result<()> {
     match source.read_exact_at(asked.offset, &mut buf) {
         Ok(()) => send(tell::DATA, &buf),
         Err(fault) => send_json(tell::FAULT, &Fault::from(&fault)),
+    }
+}
+
+/// Tells what was not read; `true` where the stream goes on behind it.
+fn passed(stream: &mut dyn EvidenceStream, error: &io::Error) -> io::Result<bool> {
+    let fault = serde_json::to_vec(&Fault::from(error))?;
+    match stream.pass() {
+        Some(count) => send_parts(tell::GAP, &[&count.to_le_bytes(), &fault]).map(|()| true),
+        None => send(tell::FAULT, &fault).map(|()| false),
     }
 }
 
@@ -172,8 +190,10 @@ impl Talk {
         if all {
             return Ok(());
         }
-        if let Some(error) = fault {
-            return send_json(tell::FAULT, &Fault::from(&error));
+        if let Some(error) = fault
+            && !passed(stream.as_mut(), &error)?
+        {
+            return Ok(());
         }
         buf.resize(PIECE, 0);
         while !self.is_stopped() {
@@ -181,7 +201,8 @@ impl Talk {
                 Ok(0) => return send(tell::END, &[]),
                 Ok(count) => send(tell::DATA, buf.get(..count).unwrap_or_default())?,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return send_json(tell::FAULT, &Fault::from(&error)),
+                Err(error) if passed(stream.as_mut(), &error)? => {}
+                Err(_) => return Ok(()),
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::frame::{ask, tell};
 use super::pool::{Deaths, Pool, source_error};
 use super::process::{Ended, Process};
 use super::words::{Fault, Item, OpenAsk};
-use crate::exact::{Content, EvidenceStream, Exact};
+use crate::exact::{Content, EvidenceStream, Exact, Gap};
 use crate::walk::{Entry, SourceError};
 
 /// Opens `entry` of the source `source`.
@@ -48,6 +48,7 @@ pub(super) fn open(
         left,
         last: all,
         ended: false,
+        missing: 0,
     };
     Ok(Box::new(Exact::new(content, declared)))
 }
@@ -80,6 +81,8 @@ pub(super) fn fault(process: &mut Process, length: usize) -> Result<Fault, Ended
 
 /// Bytes of [`tell::OPENED`] before the content.
 const OPENED: usize = 9;
+/// Bytes of [`tell::GAP`] before the fault.
+const GAP: usize = 8;
 
 struct Remote {
     pool: Arc<Pool>,
@@ -91,6 +94,8 @@ struct Remote {
     /// Whether no frame follows this one.
     last: bool,
     ended: bool,
+    /// Bytes that the medium does not give, from here on.
+    missing: u64,
 }
 
 impl Remote {
@@ -111,7 +116,18 @@ impl Remote {
                 self.last = true;
                 Ok(Ok(false))
             }
-            (tell::FAULT, length) => fault(process, length).map(Err),
+            (tell::GAP, length) if length > GAP => {
+                let head = process.rest(GAP)?;
+                let count = head.as_slice().try_into().ok().map(u64::from_le_bytes);
+                self.missing = count
+                    .filter(|count| *count > 0)
+                    .ok_or_else(|| process.broke("it tells of a gap of nothing"))?;
+                fault(process, length.saturating_sub(GAP)).map(Err)
+            }
+            (tell::FAULT, length) => {
+                self.last = true;
+                fault(process, length).map(Err)
+            }
             _ => Err(process.broke("it broke off content and told something else")),
         }
     }
@@ -149,7 +165,10 @@ impl Read for Remote {
                 Ok(count)
             }
             Ok(Err(fault)) => {
-                self.pool.give(process);
+                match self.missing {
+                    0 => self.pool.give(process),
+                    _ => self.process = Some(process),
+                }
                 Err(fault.stream())
             }
             Err(ended) => Err(io::Error::other(noted(&self.deaths, ended))),
@@ -157,7 +176,18 @@ impl Read for Remote {
     }
 }
 
-impl Content for Remote {}
+impl Content for Remote {
+    fn gap(&self) -> Gap {
+        match self.missing {
+            0 => Gap::Final,
+            missing => Gap::Known(missing),
+        }
+    }
+
+    fn skip(&mut self, _: u64) {
+        self.missing = 0;
+    }
+}
 
 impl Drop for Remote {
     /// A stream that is not read to its end is stopped; what is on its way is taken when the process is next used.

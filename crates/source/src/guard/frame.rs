@@ -11,7 +11,7 @@ pub(super) const MAX_FRAME: usize = 32 << 20;
 /// Bytes before what a frame holds.
 pub(super) const HEAD: usize = 5;
 /// The version of all this. Both sides are one program; a stranger is told from an accident by it.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// What the program asks.
 pub(super) mod ask {
@@ -25,6 +25,8 @@ pub(super) mod ask {
     pub(crate) const OPEN: u8 = b'O';
     /// Read bytes of the medium: [`super::super::words::BytesAsk`].
     pub(crate) const BYTES: u8 = b'R';
+    /// Tell which ranges of the medium could not be read so far.
+    pub(crate) const BAD: u8 = b'D';
     /// Stop what is being sent. Answered by [`super::tell::CANCELLED`], whatever else was sent before.
     pub(crate) const CANCEL: u8 = b'C';
 }
@@ -47,6 +49,10 @@ pub(super) mod tell {
     pub(crate) const OPENED: u8 = b'o';
     /// More bytes.
     pub(crate) const DATA: u8 = b'd';
+    /// Bytes that the medium does not give: how many, as 64 bits little-endian, and a [`super::super::words::Fault`]. More may follow.
+    pub(crate) const GAP: u8 = b'g';
+    /// The ranges that could not be read, a list for each drive: [`super::super::words::Bad`].
+    pub(crate) const BAD: u8 = b'b';
     /// The content came to its end.
     pub(crate) const END: u8 = b'e';
     /// The medium is being read, and nothing can be told yet.

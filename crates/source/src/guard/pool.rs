@@ -1,5 +1,6 @@
 //! The processes that read one medium, and what is done when one ends.
 
+use std::ops::Range;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,8 +12,10 @@ use scope::RawName;
 use super::Apart;
 use super::frame::{VERSION, ask, tell};
 use super::process::{Ended, Process};
-use super::words::{Begin, Refusal, Survey};
+use super::words::{Bad, Begin, Refusal, Survey};
+use crate::medium::Drives;
 use crate::open::{OpenError, OpenOptions};
+use crate::patient::{MAX_BAD, merged};
 use crate::walk::SourceError;
 
 /// The processes that read one medium. Each has opened all of it; one that is idle takes what is asked next.
@@ -112,6 +115,31 @@ impl Pool {
         let survey = survey.map_err(|_| process.broke("what it says of the medium is no survey"))?;
         Ok((process, survey))
     }
+}
+
+impl Drives for Pool {
+    /// What each process that is still there met. Of one that ended, its list is lost.
+    fn bad_ranges(&self) -> Vec<Vec<Range<u64>>> {
+        let idle = mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut drives: Vec<Vec<Range<u64>>> = Vec::new();
+        for mut process in idle {
+            let told = settled(&mut process).and_then(|()| bad(&mut process));
+            let Ok(told) = told else { continue };
+            drives.resize(drives.len().max(told.len()).min(self.paths.len()), Vec::new());
+            for (drive, ranges) in drives.iter_mut().zip(told) {
+                drive.extend(ranges.into_iter().take(MAX_BAD).map(|(start, end)| start..end));
+            }
+            self.give(process);
+        }
+        drives.into_iter().map(merged).collect()
+    }
+}
+
+fn bad(process: &mut Process) -> Result<Bad, Ended> {
+    process.ask(ask::BAD, &[])?;
+    let (kind, holds) = process.frame()?;
+    let bad = Some(&holds).filter(|_| kind == tell::BAD).and_then(|holds| serde_json::from_slice(holds).ok());
+    bad.ok_or_else(|| process.broke("it does not say what it could not read"))
 }
 
 /// Takes what was still on its way when the process was asked to stop.

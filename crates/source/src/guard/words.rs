@@ -63,6 +63,9 @@ pub(super) struct Extent {
     pub(super) bad: Vec<(u64, u64)>,
 }
 
+/// The ranges of each drive that could not be read.
+pub(super) type Bad = Vec<Vec<(u64, u64)>>;
+
 /// A volume that is not read.
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]

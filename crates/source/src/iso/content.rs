@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::bytes::{ByteSource, length};
-use crate::exact::Content;
+use crate::exact::{Content, Gap};
 
 /// Consecutive bytes of an item's content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -44,4 +44,21 @@ impl Read for ExtentReader {
     }
 }
 
-impl Content for ExtentReader {}
+impl Content for ExtentReader {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, mut count: u64) {
+        while count > 0 {
+            let now = count.min(self.current.length);
+            self.current.offset = self.current.offset.saturating_add(now);
+            self.current.length = self.current.length.saturating_sub(now);
+            count = count.saturating_sub(now);
+            if self.current.length == 0 {
+                let Some(extent) = self.extents.next() else { return };
+                self.current = extent;
+            }
+        }
+    }
+}

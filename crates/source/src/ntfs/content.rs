@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::bytes::length;
-use crate::exact::Content;
+use crate::exact::{Content, Gap};
 use crate::ntfs::corrupt;
 use crate::ntfs::data::{Data, Disk, Form, head, run_at};
 use crate::ntfs::lznt1;
@@ -90,4 +90,12 @@ impl Read for DataReader {
     }
 }
 
-impl Content for DataReader {}
+impl Content for DataReader {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.position = self.position.saturating_add(count);
+    }
+}

@@ -18,7 +18,7 @@ use scope::RawName;
 use scope::facts::{Attribute, CaseRule, Facts, Kind, Slack};
 
 use crate::bytes::{ByteSource, length};
-use crate::exact::{Content, EvidenceStream, Exact};
+use crate::exact::{Content, EvidenceStream, Exact, Gap};
 use crate::walk::{Entry, NodeId, SourceError, bare_facts, stated};
 use crate::walker::Volume;
 
@@ -335,7 +335,26 @@ impl Read for Spans {
     }
 }
 
-impl Content for Spans {}
+impl Content for Spans {
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, mut count: u64) {
+        while count > 0 {
+            let now = count.min(self.left.length);
+            self.left = Span {
+                start: self.left.start.saturating_add(now),
+                length: self.left.length.saturating_sub(now),
+            };
+            count = count.saturating_sub(now);
+            if self.left.length == 0 {
+                let Some(span) = self.spans.next() else { return };
+                self.left = span;
+            }
+        }
+    }
+}
 
 /// Content in memory.
 struct Held(io::Cursor<Vec<u8>>);

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 
 use crate::bytes::length;
-use crate::exact::Content;
+use crate::exact::{Content, Gap};
 use crate::field::be32;
 use crate::walk::SourceError;
 use crate::xfs::fork::{Format, Map, Run};
@@ -84,6 +84,14 @@ impl Read for FileReader {
 impl Content for FileReader {
     fn finish(&mut self) -> io::Result<()> {
         self.map.check_count().map_err(io::Error::other)
+    }
+
+    fn gap(&self) -> Gap {
+        Gap::Unknown
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.position = self.position.saturating_add(count);
     }
 }
 

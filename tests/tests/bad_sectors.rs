@@ -1,0 +1,196 @@
+//! A block device with bad sectors, from capture to audit: exactly these are missing, and the record says which.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
+)]
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use scenarios::reading::{files_below, ledger};
+use scenarios::story::Desk;
+use scope::Digest;
+use serde_json::{Value, json};
+
+const FSUUID: &str = "4b433037-2011-4316-8000-0000000000bb";
+
+/// A loop device over an image of which some bytes are errors. Given back when it is dropped.
+struct Device {
+    path: PathBuf,
+    mount: PathBuf,
+    server: Child,
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        if self.path.as_os_str() != "" {
+            let _ = Command::new("losetup").arg("--detach").arg(&self.path).status();
+        }
+        let _ = Command::new("fusermount3").arg("-u").arg(&self.mount).status();
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// Whether a program is here. In CI it must be.
+fn is_here(program: &str) -> bool {
+    let folders = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    let found = folders.split(':').any(|folder| Path::new(folder).join(program).exists());
+    assert!(found || std::env::var_os("CI").is_none(), "`{program}` is absent in CI");
+    if !found {
+        println!("did not run: `{program}` is not here");
+    }
+    found
+}
+
+/// Puts `image` behind a loop device that fails on the ranges `bad`. `None` where this machine does not let us.
+fn device(folder: &Path, image: &Path, bad: &[Range<usize>]) -> Option<Device> {
+    let mount = folder.join("mount");
+    fs::create_dir(&mount).unwrap();
+    let list: String = bad.iter().map(|range| format!("{} {}\n", range.start, range.end)).collect();
+    fs::write(folder.join("bad"), list).unwrap();
+    let size = format!("get_size=echo {}", fs::metadata(image).unwrap().len());
+    let pread = format!(
+        "pread=end=$(($3 + $4)); while read from to; do if [ $4 -lt $to ] && [ $end -gt $from ]; then \
+         echo EIO bad sector >&2; exit 1; fi; done <{}; \
+         dd if={} iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=65536 status=none",
+        folder.join("bad").display(),
+        image.display()
+    );
+    let server = Command::new("nbdfuse")
+        .arg(mount.join("disk"))
+        .args(["--command", "nbdkit", "-s", "-r", "eval", &size, &pread])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut device = Device { path: PathBuf::new(), mount, server };
+    let disk = device.mount.join("disk");
+    for _ in 0..600 {
+        if disk.exists() || device.server.try_wait().unwrap().is_some() {
+            break;
+        }
+        sleep(Duration::from_millis(100));
+    }
+    if !disk.exists() {
+        println!("did not run: FUSE is not allowed here");
+        return None;
+    }
+    let made = Command::new("losetup")
+        .args(["--read-only", "--direct-io=on", "--find", "--show"])
+        .arg(&disk)
+        .output()
+        .unwrap();
+    if !made.status.success() {
+        println!("did not run: no loop device here: {}", String::from_utf8_lossy(&made.stderr));
+        return None;
+    }
+    device.path = String::from_utf8(made.stdout).unwrap().trim().into();
+    Some(device)
+}
+
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 7_u64;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u8::try_from(state >> 56).unwrap()
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+/// Where a sector of a file stands on the image.
+fn place(image: &[u8], file: &[u8], sector: usize) -> Range<usize> {
+    let wanted = &file[sector * 512..][..512];
+    let at = image.chunks_exact(512).position(|chunk| chunk == wanted).unwrap() * 512;
+    at..at + 512
+}
+
+#[test]
+fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_which() {
+    if !["mke2fs", "nbdkit", "nbdfuse", "losetup", "fusermount3"].into_iter().all(is_here) {
+        return;
+    }
+    let desk = Desk::with_open_case();
+    let target = format!("media = [{{ label = \"KC07\", fsuuid = \"{FSUUID}\" }}]");
+    desk.policy_with(&[("media ", &target)]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+
+    let (tree, image) = (desk.path("tree"), desk.path("disk.img"));
+    fs::create_dir_all(tree.join("opt/panel")).unwrap();
+    let damaged = noise(300 * 512);
+    fs::write(tree.join("opt/panel/dump.bin"), &damaged).unwrap();
+    fs::write(tree.join("opt/panel/gate.php"), "<?php // the panel\n").unwrap();
+    let made = Command::new("mke2fs")
+        .args(["-q", "-t", "ext4", "-U", FSUUID, "-d"])
+        .args([tree.as_os_str(), image.as_os_str(), "8M".as_ref()])
+        .status();
+    assert!(made.unwrap().success());
+    let mut bytes = fs::read(&image).unwrap();
+    let sectors = [1, 2, 77, 299];
+    let bad = sectors.map(|sector| place(&bytes, &damaged, sector));
+    let Some(device) = device(&desk.path(""), &image, &bad) else { return };
+
+    let capture = format!(
+        "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --digest-medium \
+         --out {{dir}}/out.ambit",
+        device.path.display()
+    );
+    let ran = desk.run(&capture).exits(0);
+    assert!(ran.out.contains("some content of 1 kept items could not be read"), "{ran}");
+    assert!(ran.out.contains("2048 bytes of the medium in 3 ranges could not be read"), "{ran}");
+
+    // The object: exactly these sectors, and zeros in their places alone.
+    let mut expected = damaged;
+    sectors.iter().for_each(|sector| expected[sector * 512..][..512].fill(0));
+    let records = ledger(&desk.path("out.ambit"), &desk.demo.path("keys/auditor.age"));
+    let objects = records.values().filter_map(|parts| parts.object.clone());
+    let object = objects.into_iter().find(|object| !object.unreadable.is_empty()).unwrap();
+    assert_eq!(object.unreadable, [(512, 1536), (77 * 512, 78 * 512), (299 * 512, 300 * 512)]);
+    assert_eq!(object.sha256, Digest::of(&expected));
+    assert!(object.trouble.as_ref().unwrap().starts_with("cannot read 512 bytes at "), "{object:?}");
+    desk.run("ambit open {dir}/out.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened")
+        .exits(0);
+    let opened = files_below(&desk.path("opened"));
+    assert!(opened.values().any(|content| *content == expected), "{:?}", opened.keys());
+
+    // The log: the medium's ranges, and no digest that would pass for the medium's.
+    let events = files_below(&desk.path("case/custody"));
+    let events = events.into_iter().filter(|(name, _)| name.ends_with("event.json"));
+    let events: Vec<Value> = events.map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap()).collect();
+    let end = events.iter().find(|event| event["kind"] == "acquisition.end").unwrap();
+    bad.iter().for_each(|range| bytes[range.clone()].fill(0));
+    let mut first: Vec<_> = bad.iter().map(|range| (range.start, range.end)).collect();
+    first.sort_unstable();
+    first.dedup_by(|next, last| {
+        next.0 == last.1 && {
+            last.1 = next.1;
+            true
+        }
+    });
+    let first: Vec<_> = first.iter().map(|(from, to)| json!({"drive": 1, "from": from, "to": to})).collect();
+    assert_eq!(end["medium_sha256"], Value::Null);
+    assert_eq!(
+        end["medium_unreadable"],
+        json!({"ranges": 3, "bytes": 2048, "first": first, "sha256_with_zeros": Digest::of(&bytes).to_string()})
+    );
+
+    let verify = "ambit-verify {dir}/out.ambit --trust {trust}";
+    let ran = desk.run(verify).exits(0);
+    assert!(
+        ran.out.contains("INTACT") && ran.out.contains("some content of 1 items could not be read"),
+        "{ran}"
+    );
+    let audit = "ambit-verify audit {dir}/out.ambit --trust {trust} --identity {keys}/auditor.age";
+    let ran = desk.run(audit).exits(0);
+    assert!(ran.out.contains("FOLLOWED") && !ran.out.contains("NOT FOLLOWED"), "{ran}");
+}
