@@ -37,6 +37,7 @@ mod file_system;
 mod image;
 mod iso;
 mod medium;
+mod node_set;
 mod ntfs;
 mod open;
 #[allow(dead_code)] // what people called a volume is read, and shown nowhere yet
