@@ -2,21 +2,24 @@
 # Measures capture, verification and audit against other programs, in one run, on media that it makes itself.
 #
 #     cargo build --release -p imager -p verifier
-#     tests/tools/bench.sh [--runs N] [--only abcdef] [--scale PERCENT]
+#     tests/tools/bench.sh [--runs N] [--only abcdefg] [--scale PERCENT] [--items MOST]
 #
 # Prints a table of ratios: our time to the time of the other program on the same input, hot cache, medians of N runs
 # (5). Media and packages lie in /dev/shm where it has room, else in the folder for temporary files, at most about 3 GB
 # of media at a time, and are removed at the end. A ratio below 1 is faster than the other program. --scale makes smaller media.
+# Part g, which is not made unless asked for, captures media that never were, of 10,000 items and ten times as many up to
+# --items (1,000,000), checks and audits each package, and says what one item costs and how much memory there was at most.
 set -euo pipefail
 export LC_ALL=C
 
-runs=5 only=abcdef scale=100
+runs=5 only=abcdef scale=100 most=1000000
 while [ $# -gt 0 ]; do
     case $1 in
     --runs) runs=$2; shift 2 ;;
     --only) only=$2; shift 2 ;;
     --scale) scale=$2; shift 2 ;;
-    *) echo "usage: bench.sh [--runs N] [--only abcdef] [--scale PERCENT]" >&2; exit 1 ;;
+    --items) most=$2; shift 2 ;;
+    *) echo "usage: bench.sh [--runs N] [--only abcdefg] [--scale PERCENT] [--items MOST]" >&2; exit 1 ;;
     esac
 done
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -35,7 +38,7 @@ main() {
     echo "load before: $(cut -d' ' -f1-3 /proc/loadavg), $(nproc) processors, $(uname -m), medians of $runs"
     setup
     printf '\n| what | ours s | other s | ratio | our memory MiB | other |\n| --- | --- | --- | --- | --- | --- |\n'
-    for part in a b c d e f; do
+    for part in a b c d e f g; do
         case $only in *$part*) "part_$part" ;; esac
     done
     echo "load after: $(cut -d' ' -f1-3 /proc/loadavg)"
@@ -116,7 +119,7 @@ timed() {
 # row WHAT OTHER-NAME-FILE OTHER-WORDS     one line of the table, from `ours` and that file
 row() {
     awk -v what="$1" -v other="$3" 'NR == FNR { s = $1; m = $2; next }
-        { printf "| %s | %.2f | %.2f | %.2f | %.0f | %s |\n", what, s, $1, $1 > 0 ? s / $1 : 0, m / 1024, other }' ours.median "$2.median"
+        { printf "| %s | %.2f | %.2f | %.2f | %.0f | %s |\n", what, s, $1, ($1 > 0 ? s / $1 : 0), m / 1024, other }' ours.median "$2.median"
 }
 
 capture() {
@@ -128,9 +131,12 @@ random() { # random BYTES FILE
     openssl enc -aes-128-ctr -pass "pass:$2" -nosalt -in /dev/zero 2>/dev/null | head -c "$1" >"$2" || true
 }
 
-# Real sources and libraries, over and over: every copy with other first bytes of each line would not be real either.
+# What a system is made of: libraries, sources, texts; once more from the beginning where that is not enough.
 compressible() { # compressible BYTES FILE
-    { while :; do tar c -C /usr/lib . 2>/dev/null; tar c -C /usr/share/perl . 2>/dev/null; done || true; } | head -c "$1" >"$2" || true
+    : >"$2"
+    while [ "$(stat -c %s "$2")" -lt "$1" ]; do
+        { tar c -C /usr lib share 2>/dev/null || true; } | head -c $(($1 - $(stat -c %s "$2"))) >>"$2"
+    done
 }
 
 fresh() { rm -rf medium && mkdir -p medium/take; }
@@ -207,6 +213,29 @@ part_f_now() {
     timed ours "$verify" audit package --trust demo/trust.toml --identity demo/keys/auditor.age
     awk -v n="$items" '{ printf "| f: audit, %d decisions replayed | %.2f | - | %.0f a second | %.0f | |\n", n, $1, n / $1, $2 / 1024 }' ours.median
     rm -rf package
+}
+
+# Media that the test makes while it is walked; one item in three is kept, 100 bytes of it. Everything else is real.
+part_g() {
+    local test args items
+    test=$(cd "$root" && cargo test -q --release -p imager --lib --no-run --message-format=json 2>/dev/null |
+        grep -o '"executable":"[^"]*/imager-[^"]*"' | tail -1 | cut -d'"' -f4)
+    sed -i 's#"/take/\*\*"#"/site/**", "/logs/**"#' policy/policy.toml
+    fresh
+    printf '| items | capture s | µs an item | MiB | verify s | µs | MiB | audit s | µs | MiB |\n'
+    printf '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n'
+    for ((items = 10000; items <= most; items *= 10)); do
+        args=$(printf '%s\n' ambit capture --policy policy --medium medium --case case --trust demo/trust.toml --progress off \
+            --asset-tag KC07 --sign-as examiner=demo/keys/examiner --sign-as witness=demo/keys/witness \
+            --without-approval bench --writable-source bench --yes --out out)
+        timed capture env AMBIT_ARGS="$args" AMBIT_ITEMS="$items" AMBIT_SIZE=100 "$test" --ignored --exact pipeline::tests::a_package_of_many_items
+        mv out package
+        timed verify "$verify" package --trust demo/trust.toml
+        timed audit "$verify" audit package --trust demo/trust.toml --identity demo/keys/auditor.age
+        cat capture.median verify.median audit.median | awk -v n="$items" '
+            { line = line sprintf(" %.2f | %.1f | %.0f |", $1, $1 * 1e6 / n, $2 / 1024) } END { print "| " n " |" line }'
+        rm -rf package
+    done
 }
 
 part_f() { [ "${only/e/}" != "$only" ] || { only=e$only; part_e; }; }

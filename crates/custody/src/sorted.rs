@@ -125,7 +125,7 @@ mod tests {
         let text = std::fs::read_to_string(&inventory).unwrap();
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         let read = evidence::inventory::Inventory::read(text.as_bytes()).unwrap();
-        assert_eq!((read.root(), read.len(), read.counts()), (statement.root, 1800, statement.counts));
+        assert_eq!((read.root(), read.len(), read.counts()), (statement.root, 1800, &statement.counts));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the runs are gone");
     }
 

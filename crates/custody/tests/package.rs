@@ -366,7 +366,7 @@ fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
     let acquisition: Acquisition = strict::from_json(&read("meta/acquisition.json")).unwrap();
     let inventory = Inventory::read(read("meta/inventory.txt").as_slice()).unwrap();
     assert_eq!((inventory.root(), inventory.len()), (acquisition.inventory.root, 10));
-    assert_eq!(inventory.counts(), acquisition.inventory.counts);
+    assert_eq!(*inventory.counts(), acquisition.inventory.counts);
     let mut lines: Vec<String> = Vec::new();
     let binding = Binding::of(&acquisition, 1);
 

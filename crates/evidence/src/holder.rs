@@ -9,8 +9,9 @@
 //! ```
 //!
 //! The captured set is what the case team sees, a held set what its
-//! compartment sees; the same rules hold for both. Memory grows by 33 bytes
-//! for each line of the inventory, one control number per row, and one manifest.
+//! compartment sees; the same rules hold for both. In memory are one manifest
+//! and what the part at hand holds; lines and control numbers are sorted, outside
+//! memory where there are many, and compared at the end.
 
 mod error;
 mod opened;
@@ -27,12 +28,14 @@ use scope::{Digest, Outcome, Policy};
 use sha2::{Digest as _, Sha256};
 
 use crate::acquisition::{Acquisition, PartStatement, SetName, SetStatement};
-use crate::inventory::{Inventory, Tick, Ticks};
+use crate::helpers::Scratch;
+use crate::inventory::{CompareError, Inventory, Meetings, Met};
 use crate::item::{Control, ObjectValue, Series};
 use crate::manifest::{
     Binding, BindingError, HeldRow, MANIFEST, MAX_MANIFEST, Manifest, ManifestError, Opened, Row, SIGNATURE,
 };
 use crate::replay::wrong_compartment;
+use crate::sorter::Sorter;
 use crate::zip_strict::{Entry, Name, ZipReader};
 pub use error::HolderError;
 use opened::Seen;
@@ -54,14 +57,15 @@ const CHUNK: usize = 64 << 10;
 pub type Sink<'s> = dyn FnMut(&Control, &[u8]) -> io::Result<()> + 's;
 
 /// Checks the parts of one set, in order.
-#[derive(Debug)]
 pub struct SetCheck<'a> {
     set: &'a SetStatement,
     acquisition: &'a Acquisition,
     inventory: &'a Inventory,
     policy: Option<&'a Policy>,
-    ticks: Ticks<'a>,
-    controls: BTreeSet<Control>,
+    lines: Meetings<'a>,
+    controls: Sorter<'a, 16>,
+    /// Those of the part at hand: a row that stands twice there is told before its object is missed.
+    of_part: BTreeSet<Control>,
     /// Items that the rows say are held, by the number of their compartment.
     held: BTreeMap<u32, u64>,
     parts: usize,
@@ -123,6 +127,7 @@ impl<'a> SetCheck<'a> {
         set: &SetName,
         inventory: &'a Inventory,
         policy: Option<&'a Policy>,
+        scratch: &'a dyn Scratch,
     ) -> Option<Self> {
         let set =
             acquisition.sets.iter().find(|stated| stated.set == *set && stated.set != SetName::Ledger)?;
@@ -131,8 +136,9 @@ impl<'a> SetCheck<'a> {
             acquisition,
             inventory,
             policy,
-            ticks: Ticks::new(inventory),
-            controls: BTreeSet::new(),
+            lines: Meetings::new(inventory, scratch),
+            controls: Sorter::new(scratch),
+            of_part: BTreeSet::new(),
             held: BTreeMap::new(),
             parts: 0,
             failed: false,
@@ -151,28 +157,50 @@ impl<'a> SetCheck<'a> {
         part
     }
 
-    /// After the last part: every line of the set's outcomes has its row.
+    /// After the last part: every line of the set's outcomes has its row, every row its line and a number of its own.
+    /// `lines` are the bytes of the inventory, once more.
     ///
     /// # Errors
     ///
-    /// [`HolderError::Parts`], [`HolderError::Missing`] or [`HolderError::Held`].
-    pub fn finish(self) -> Result<CheckedSet, HolderError> {
+    /// [`HolderError::Parts`], [`HolderError::Twice`], [`HolderError::Line`], [`HolderError::Missing`] or
+    /// [`HolderError::Held`]; [`HolderError::Compare`] if the inventory cannot be read again.
+    pub fn finish(self, lines: impl Read) -> Result<CheckedSet, HolderError> {
         let stated = self.set.parts.len();
         if self.failed || self.parts != stated {
             return Err(HolderError::Parts { set: self.set.set.clone(), checked: self.parts, stated });
         }
-        for outcome in self.inventory.outcomes() {
-            if SetName::naming(outcome).as_ref() != Some(&self.set.set) {
-                continue;
-            }
-            let mut unmet = self.ticks.unmet(outcome);
-            if let Some(first) = unmet.next() {
-                let missing = unmet.count().saturating_add(1);
-                return Err(HolderError::Missing { outcome: outcome.clone(), missing, first: *first });
+        let control = |code: u128| {
+            let (series, number) = decoded(code);
+            Control::new(&self.acquisition.medium.label, series, number)
+        };
+        let mut last = None;
+        for code in self.controls.sorted().map_err(CompareError::from)? {
+            let code = u128::from_be_bytes(code.map_err(CompareError::from)?);
+            if last.replace(code) == Some(code) {
+                return Err(HolderError::Twice(control(code)));
             }
         }
+        let (mut wrong, mut unmet) = (None, BTreeMap::new());
+        self.lines.compare(self.inventory, lines, &mut |met| {
+            let (by, line, what) = match met {
+                Met::Unmet(line) if SetName::naming(&line.outcome).as_ref() != Some(&self.set.set) => return,
+                Met::Unmet(line) => {
+                    unmet.entry(line.outcome).or_insert((line.digest, 0_u64)).1 += 1;
+                    return;
+                }
+                Met::Again(by, line) => (by, line, "was already used by another row of"),
+                Met::Absent(by, line) => (by, line, NOT_IN),
+            };
+            wrong.get_or_insert(HolderError::Line { control: control(by), line: line.to_string(), what });
+        })?;
+        if let Some(wrong) = wrong {
+            return Err(wrong);
+        }
+        if let Some((outcome, (first, missing))) = unmet.into_iter().next() {
+            return Err(HolderError::Missing { outcome, missing, first });
+        }
         if self.set.set == SetName::Captured {
-            self.held_as_many_as_lines()?;
+            held_as_many_as_lines(self.inventory, self.policy, &self.held, self.checked.held)?;
         }
         Ok(self.checked)
     }
@@ -188,18 +216,19 @@ impl<'a> SetCheck<'a> {
         let manifest = Manifest::open(&entries.manifest, &entries.signature, key)?;
         self.header(&manifest, statement)?;
         let part = self.set.set.part(statement.number);
-        let mut unnamed = Vec::new();
+        let mut shows = Ok(());
+        self.of_part.clear();
         for row in manifest.rows() {
             match row? {
                 Row::Object(opened) => {
                     let seen = self.opened(&opened, true, &part)?;
                     self.object(&opened.control, seen.object.as_ref(), &mut entries.objects)?;
-                    unnamed.push((opened.control, seen));
+                    shows = shows.and_then(|()| self.names(opened.control, &seen));
                 }
                 Row::Listed(opened) => {
                     let seen = self.opened(&opened, false, &part)?;
                     self.checked.listed = self.checked.listed.saturating_add(1);
-                    unnamed.push((opened.control, seen));
+                    shows = shows.and_then(|()| self.names(opened.control, &seen));
                 }
                 Row::Held(row) => self.held_row(&row)?,
             }
@@ -207,10 +236,8 @@ impl<'a> SetCheck<'a> {
         if let Some(control) = entries.objects.into_keys().next() {
             return Err(HolderError::NoRow(control));
         }
-        // Names last: nothing is said about them unless all else holds.
-        for (control, seen) in unnamed {
-            self.names(control, &seen)?;
-        }
+        // Names last: nothing is said about them unless all else in the part holds.
+        shows?;
         self.parts = self.parts.saturating_add(1);
         Ok(CheckedPart { manifest: entries.manifest })
     }
@@ -312,12 +339,13 @@ impl<'a> SetCheck<'a> {
             return Err(wrong(format!("a number of compartment {compartment}")));
         }
         let line = row.opening.commitments().line(decision.outcome.clone());
-        let what = match self.ticks.tick(&line) {
-            Tick::First => return Ok(seen),
-            Tick::Again => "was already used by another row of",
-            Tick::Absent => "is not in",
-        };
-        Err(HolderError::Line { control: control.clone(), line: line.to_string(), what })
+        match self.lines.meet(&line, code(control)).map_err(CompareError::from)? {
+            true => Ok(seen),
+            false => {
+                let (control, line) = (control.clone(), line.to_string());
+                Err(HolderError::Line { control, line, what: NOT_IN })
+            }
+        }
     }
 
     fn object(
@@ -393,13 +421,16 @@ impl<'a> SetCheck<'a> {
         rules.iter().all(|id| own.any(|rule| rule.id == *id))
     }
 
-    /// A control number is of this medium and stands once in the set.
+    /// A control number is of this medium. That it stands once in the set, the end shows.
     fn number(&mut self, control: &Control) -> Result<(), HolderError> {
         if !control.is_for(&self.acquisition.medium.label) {
             let what = "a control number of another medium".to_owned();
             return Err(HolderError::Row { control: control.clone(), what });
         }
-        if self.controls.insert(control.clone()) { Ok(()) } else { Err(HolderError::Twice(control.clone())) }
+        if !self.of_part.insert(control.clone()) {
+            return Err(HolderError::Twice(control.clone()));
+        }
+        Ok(self.controls.add(code(control).to_be_bytes()).map_err(CompareError::from)?)
     }
 
     /// Every name that the case team sees satisfies an include, and no exclude, by itself.
@@ -414,25 +445,53 @@ impl<'a> SetCheck<'a> {
         let what = "it shows a name that is not in scope by itself".to_owned();
         Err(HolderError::Row { control, what })
     }
+}
 
-    fn held_as_many_as_lines(&self) -> Result<(), HolderError> {
-        let counts = self.inventory.counts();
-        let held = counts.iter().filter(|(outcome, _)| matches!(outcome, Outcome::Held(_)));
-        let stated = held.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
-        if stated != self.checked.held {
-            return Err(HolderError::Held { outcome: "held".to_owned(), stated, found: self.checked.held });
-        }
-        let compartments = self.policy.map_or(&[][..], Policy::compartments);
-        for (compartment, number) in compartments.iter().zip(1_u32..) {
-            let outcome = Outcome::Held(compartment.id.clone());
-            let stated = counts.get(&outcome).copied().unwrap_or(0);
-            let found = self.held.get(&number).copied().unwrap_or(0);
-            if stated != found {
-                return Err(HolderError::Held { outcome: outcome.to_string(), stated, found });
-            }
-        }
-        Ok(())
+fn held_as_many_as_lines(
+    inventory: &Inventory,
+    policy: Option<&Policy>,
+    rows: &BTreeMap<u32, u64>,
+    found: u64,
+) -> Result<(), HolderError> {
+    let counts = inventory.counts();
+    let held = counts.iter().filter(|(outcome, _)| matches!(outcome, Outcome::Held(_)));
+    let stated = held.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count));
+    if stated != found {
+        return Err(HolderError::Held { outcome: "held".to_owned(), stated, found });
     }
+    let compartments = policy.map_or(&[][..], Policy::compartments);
+    for (compartment, number) in compartments.iter().zip(1_u32..) {
+        let outcome = Outcome::Held(compartment.id.clone());
+        let stated = counts.get(&outcome).copied().unwrap_or(0);
+        let found = rows.get(&number).copied().unwrap_or(0);
+        if stated != found {
+            return Err(HolderError::Held { outcome: outcome.to_string(), stated, found });
+        }
+    }
+    Ok(())
+}
+
+/// What is said of a line that the inventory lacks.
+const NOT_IN: &str = "is not in";
+
+/// A control number of this medium as one number, and back: series first.
+fn code(control: &Control) -> u128 {
+    let series = match control.series() {
+        Series::Captured => 0,
+        Series::Listed => 1,
+        Series::Held(number) => u128::from(number).saturating_add(2),
+    };
+    series << 64 | u128::from(control.number())
+}
+
+fn decoded(code: u128) -> (Series, u64) {
+    let [series, number] = [code >> 64, code & u128::from(u64::MAX)];
+    let series = match series {
+        0 => Series::Captured,
+        1 => Series::Listed,
+        held => Series::Held(u32::try_from(held.saturating_sub(2)).unwrap_or(u32::MAX)),
+    };
+    (series, u64::try_from(number).unwrap_or(u64::MAX))
 }
 
 /// Takes what is read of an entry.

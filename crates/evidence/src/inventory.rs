@@ -12,6 +12,8 @@
 //! and none stands twice. The root is the RFC 6962 tree over the lines without
 //! their line feeds.
 
+mod met;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
@@ -21,6 +23,8 @@ use scope::{Digest, Outcome};
 
 use crate::ledger::{LineError, Lines};
 use crate::tree::Tree;
+pub use met::CompareError;
+pub(crate) use met::{Meetings, Met};
 
 /// Longest line in bytes, with its LF: the longest outcome is `listed:` and a compartment of 64.
 pub const MAX_LINE: usize = 7 + 64 + 1 + 64 + 1;
@@ -59,6 +63,19 @@ pub enum InventoryError {
     Order {
         /// Which line, from 1.
         line: u64,
+    },
+    /// There are more outcomes than any policy has.
+    #[error("inventory: more than {MAX_OUTCOMES} different outcomes")]
+    Outcomes,
+    /// The storage gave other lines than before.
+    #[error(
+        "inventory: expected root {expected}, found {found}: it was read twice, and was another one the second time"
+    )]
+    Changed {
+        /// The root of the first reading.
+        expected: Digest,
+        /// The root of this one.
+        found: Digest,
     },
 }
 
@@ -131,28 +148,31 @@ impl<R: Read> Iterator for Reader<R> {
     }
 }
 
-/// A whole inventory: 32 bytes of memory per line.
-#[derive(Clone, Debug)]
+/// What a whole inventory comes to: its root, and how many lines of each outcome. The lines are not kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Inventory {
-    /// The digests per outcome, ascending.
-    lines: BTreeMap<Outcome, Vec<Digest>>,
+    counts: BTreeMap<Outcome, u64>,
     root: Digest,
     count: u64,
 }
 
 impl Inventory {
-    /// Reads the bytes of `meta/inventory.txt`.
+    /// Reads the bytes of `meta/inventory.txt`, in constant memory.
     ///
     /// # Errors
     ///
-    /// [`InventoryError`] for the first line that is not of the grammar, in order, or alone.
+    /// [`InventoryError`] for the first line that is not of the grammar, in order, or alone, or one outcome too many.
     pub fn read(source: impl Read) -> Result<Self, InventoryError> {
         let mut reader = Reader::new(source);
-        let mut inventory = Self { lines: BTreeMap::new(), root: reader.root(), count: 0 };
+        let mut inventory = Self { counts: BTreeMap::new(), root: reader.root(), count: 0 };
+        // Outcomes come in sorted runs, but a hostile file may name a new compartment on every line.
         for line in &mut reader {
-            let Line { outcome, digest } = line?;
-            inventory.lines.entry(outcome).or_default().push(digest);
+            let count = inventory.counts.entry(line?.outcome).or_default();
+            *count = count.saturating_add(1);
             inventory.count = inventory.count.saturating_add(1);
+            if inventory.counts.len() > MAX_OUTCOMES {
+                return Err(InventoryError::Outcomes);
+            }
         }
         inventory.root = reader.root();
         Ok(inventory)
@@ -178,67 +198,13 @@ impl Inventory {
 
     /// Lines per outcome; outcomes without a line are absent.
     #[must_use]
-    pub fn counts(&self) -> BTreeMap<Outcome, u64> {
-        let counted = |digests: &Vec<Digest>| u64::try_from(digests.len()).unwrap_or(u64::MAX);
-        self.lines.iter().map(|(outcome, digests)| (outcome.clone(), counted(digests))).collect()
-    }
-
-    /// The digests of an outcome, ascending.
-    #[must_use]
-    pub fn lines_of(&self, outcome: &Outcome) -> &[Digest] {
-        self.lines.get(outcome).map_or(&[], Vec::as_slice)
-    }
-
-    /// The outcomes that have a line.
-    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
-        self.lines.keys()
+    pub fn counts(&self) -> &BTreeMap<Outcome, u64> {
+        &self.counts
     }
 }
 
-/// Which lines of an inventory have been met: one byte of memory per line.
-#[derive(Clone, Debug)]
-pub(crate) struct Ticks<'a> {
-    inventory: &'a Inventory,
-    met: BTreeMap<&'a Outcome, Vec<bool>>,
-}
-
-/// What looking for a line found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Tick {
-    /// The line is there, and was met for the first time.
-    First,
-    /// The line is there, and was met before.
-    Again,
-    /// There is no such line.
-    Absent,
-}
-
-impl<'a> Ticks<'a> {
-    /// No line has been met.
-    pub(crate) fn new(inventory: &'a Inventory) -> Self {
-        let unmet = inventory.lines.iter().map(|(outcome, digests)| (outcome, vec![false; digests.len()]));
-        Self { inventory, met: unmet.collect() }
-    }
-
-    /// Meets a line.
-    pub(crate) fn tick(&mut self, line: &Line) -> Tick {
-        let place = self.inventory.lines_of(&line.outcome).binary_search(&line.digest);
-        let met = self.met.get_mut(&line.outcome).zip(place.ok()).and_then(|(met, i)| met.get_mut(i));
-        match met {
-            None => Tick::Absent,
-            Some(met) => match std::mem::replace(met, true) {
-                true => Tick::Again,
-                false => Tick::First,
-            },
-        }
-    }
-
-    /// The lines of an outcome that have not been met.
-    pub(crate) fn unmet(&self, outcome: &Outcome) -> impl Iterator<Item = &'a Digest> {
-        let met = self.met.get(outcome).map_or(&[][..], Vec::as_slice);
-        self.inventory.lines_of(outcome).iter().zip(met).filter(|(_, met)| !**met).map(|(digest, _)| digest)
-    }
-}
+/// Most different outcomes: two per compartment and three more; a policy file has no room for as many.
+const MAX_OUTCOMES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -253,8 +219,7 @@ mod tests {
     fn check(text: &str, expected: &str) {
         let found = match Inventory::read(text.as_bytes()) {
             Ok(inventory) => {
-                let counts: Vec<_> =
-                    inventory.counts().into_iter().map(|(o, n)| format!("{o} {n}")).collect();
+                let counts: Vec<_> = inventory.counts().iter().map(|(o, n)| format!("{o} {n}")).collect();
                 format!("{} lines: {}", inventory.len(), counts.join(", "))
             }
             Err(error) => error.to_string(),
@@ -305,23 +270,6 @@ mod tests {
         let longest = line(&format!("listed:{}", "a".repeat(64)), 0);
         assert_eq!(longest.len(), MAX_LINE);
         check(&longest, &format!("1 lines: listed:{} 1", "a".repeat(64)));
-    }
-
-    #[test]
-    fn lines_are_met_once() {
-        let text = [line("captured", 1), line("left", 2), line("left", 3)].concat();
-        let inventory = Inventory::read(text.as_bytes()).unwrap();
-        let mut ticks = Ticks::new(&inventory);
-        let tick = |ticks: &mut Ticks<'_>, outcome: &str, byte| {
-            ticks.tick(&line(outcome, byte).trim_end().parse().unwrap())
-        };
-        assert_eq!(tick(&mut ticks, "left", 2), Tick::First);
-        assert_eq!(tick(&mut ticks, "left", 2), Tick::Again);
-        assert_eq!(tick(&mut ticks, "left", 1), Tick::Absent);
-        assert_eq!(tick(&mut ticks, "captured", 2), Tick::Absent);
-        assert_eq!(tick(&mut ticks, "held:x", 1), Tick::Absent);
-        assert_eq!(ticks.unmet(&Outcome::Left).collect::<Vec<_>>(), [&Digest([3; 32])]);
-        assert_eq!(ticks.unmet(&Outcome::Captured).count(), 1);
     }
 
     proptest! {

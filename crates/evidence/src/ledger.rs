@@ -202,6 +202,24 @@ pub fn signature_row(armored: &str) -> Result<Vec<u8>, LedgerError> {
     strict::to_json_line(&row).map_err(|source| LedgerError::Row { line: 0, source })
 }
 
+/// A row that is not yet known to be a record.
+pub(crate) struct RawRow {
+    line: u64,
+    row: Vec<u8>,
+}
+
+impl RawRow {
+    /// Its bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.row.len()
+    }
+
+    /// The record that it is.
+    pub(crate) fn record(&self) -> Result<Record, LedgerError> {
+        strict::from_json(&self.row).map_err(|source| LedgerError::Row { line: self.line, source })
+    }
+}
+
 /// Reads a ledger part row by row, with one row in memory.
 ///
 /// ```text
@@ -269,6 +287,16 @@ impl<R: Read> LedgerReader<R> {
     ///
     /// [`LedgerError`]; the part cannot be read further.
     pub fn next_record(&mut self) -> Result<Option<Record>, LedgerError> {
+        let Some(row) = self.next_row()? else { return Ok(None) };
+        row.record().map(Some)
+    }
+
+    /// As [`LedgerReader::next_record`], for whoever makes records of rows elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`]; the part cannot be read further.
+    pub(crate) fn next_row(&mut self) -> Result<Option<RawRow>, LedgerError> {
         if self.ended {
             return Ok(None);
         }
@@ -279,9 +307,8 @@ impl<R: Read> LedgerReader<R> {
         };
         let row = std::mem::replace(&mut self.pending, following);
         self.hash.update(&row);
-        let record = strict::from_json(&row).map_err(|source| LedgerError::Row { line, source })?;
         self.records = self.records.saturating_add(1);
-        Ok(Some(record))
+        Ok(Some(RawRow { line, row }))
     }
 
     /// Checks that the part belongs to the package, is number `part` of its ledger, and is signed by its run key.

@@ -23,6 +23,7 @@ pub mod trust;
 pub mod bag;
 pub mod files;
 pub mod gzip;
+pub mod helpers;
 pub mod opener;
 pub mod sshsig;
 pub mod strict;
@@ -33,3 +34,5 @@ pub mod zip_strict;
 pub mod replay;
 pub mod report;
 pub mod verify;
+
+mod sorter;

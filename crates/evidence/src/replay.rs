@@ -9,15 +9,17 @@
 //! every line           met by a record
 //! ```
 //!
-//! Memory grows with the number of items, by small constants: 33 bytes for each
-//! line of the inventory, and about 80 for each record (its id, a digest of its
-//! locator, its control number). Findings are kept whole.
+//! Records are judged many at a time, on as many threads as the caller lends,
+//! and taken in the order of the ledger. What must be unlike in any two of them
+//! is sorted, outside memory where there is much of it: so memory does not
+//! grow with the number of items, but for findings, which are kept whole.
 //!
 //! [`Reexamination`] compares the ledger with the medium itself, or with a
 //! sample of it.
 
 mod examined;
 mod finding;
+mod judge;
 mod limits;
 mod reexamine;
 #[cfg(test)]
@@ -27,47 +29,53 @@ mod stated;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod unlike;
 mod walked;
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 
-use scope::facts::Look;
-use scope::{Digest, Outcome, Policy, decide_from_metadata};
+use scope::{Digest, Outcome, Policy};
 
 pub use finding::{Finding, FindingKind};
+pub(crate) use judge::wrong_compartment;
 pub use reexamine::{Objects, Reexamination, match_medium};
 
 use crate::acquisition::{Acquisition, RecordLeft, SetName};
-use crate::commit::{self, BatchKey};
-use crate::inventory::{Inventory, Tick, Ticks};
-use crate::item::{Control, DecisionValue, Mismatch, Parts, Record, RecordError, Series};
-use crate::ledger::{LedgerError, LedgerReader, SignedLedger};
+use crate::commit::BatchKey;
+use crate::helpers::{Helpers, Task};
+use crate::inventory::{CompareError, Inventory};
+use crate::item::Record;
+use crate::ledger::{LedgerError, LedgerReader, RawRow, SignedLedger};
 use crate::manifest::{Binding, BindingError};
-use finding::{called, shown};
+use judge::{Found, Judge, Judged, Stage, name_of};
 use stated::Tally;
-use walked::Walked;
+use unlike::Unlike;
+use walked::Ranges;
 
 /// Replays the ledger of one package.
 ///
 /// Give it every part in order, then ask it to [`finish`](Replay::finish).
-#[derive(Debug)]
 pub struct Replay<'a> {
-    policy: &'a Policy,
-    acquisition: &'a Acquisition,
+    judge: Judge<'a>,
     inventory: &'a Inventory,
-    ticks: Ticks<'a>,
-    ids: HashSet<[u8; 16]>,
-    locators: HashSet<[u8; 16]>,
-    controls: HashSet<(Series, u64)>,
-    keyword_lists: Vec<String>,
-    tally: Tally,
-    walked: Walked,
-    kept: u64,
+    helpers: Helpers<'a>,
+    books: Books<'a>,
+    /// The key of the first batch: locators are hashed with it before they are sorted.
+    blind: Option<BatchKey>,
+    read: u64,
     parts: usize,
     failed: bool,
     interrupted: bool,
-    findings: Vec<Finding>,
+}
+
+/// What the records that were judged add up to.
+struct Books<'a> {
+    unlike: Unlike<'a>,
+    tally: Tally,
+    ranges: Ranges,
+    kept: u64,
+    findings: Vec<Found>,
 }
 
 /// What a replay of a whole ledger came to. Only [`Replay::finish`] gives one.
@@ -79,6 +87,9 @@ pub struct Replayed {
     pub records: u64,
     /// Items left of which the policy keeps no record: nobody can replay their decisions.
     pub unrecorded: u64,
+    /// Findings that lack the name of their item, by the number of its record.
+    nameless: BTreeMap<u64, Vec<usize>>,
+    reread: u64,
 }
 
 /// Why a ledger could not be replayed.
@@ -96,32 +107,42 @@ pub enum ReplayError {
         /// How many the acquisition states.
         stated: usize,
     },
+    /// The lines could not be compared with the inventory.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
 }
 
 impl<'a> Replay<'a> {
     /// Begins a replay: compares what the acquisition states with the policy and the inventory.
     #[must_use]
-    pub fn new(policy: &'a Policy, acquisition: &'a Acquisition, inventory: &'a Inventory) -> Self {
+    pub fn new(
+        policy: &'a Policy,
+        acquisition: &'a Acquisition,
+        inventory: &'a Inventory,
+        helpers: Helpers<'a>,
+    ) -> Self {
+        let first = [
+            stated::against_policy(policy, acquisition, inventory),
+            walked::beyond_order(policy, acquisition),
+        ];
+        let first = first.concat().into_iter();
+        let findings = first.map(|finding| Found { record: 0, stage: Stage::Rest, finding }).collect();
         Self {
-            policy,
-            acquisition,
+            judge: Judge::new(policy, acquisition),
             inventory,
-            ticks: Ticks::new(inventory),
-            ids: HashSet::new(),
-            locators: HashSet::new(),
-            controls: HashSet::new(),
-            keyword_lists: policy.keyword_lists().iter().map(|list| list.id.to_owned()).collect(),
-            tally: Tally::default(),
-            walked: Walked::new(acquisition),
-            kept: 0,
+            helpers,
+            books: Books {
+                unlike: Unlike::new(inventory, helpers.scratch),
+                tally: Tally::default(),
+                ranges: Ranges::default(),
+                kept: 0,
+                findings,
+            },
+            blind: None,
+            read: 0,
             parts: 0,
             failed: false,
             interrupted: false,
-            findings: [
-                stated::against_policy(policy, acquisition, inventory),
-                walked::beyond_order(policy, acquisition),
-            ]
-            .concat(),
         }
     }
 
@@ -149,25 +170,40 @@ impl<'a> Replay<'a> {
         signed
     }
 
-    /// Ends the replay: lines without a record, and the counts.
+    /// Ends the replay: lines without a record, and the counts. `lines` are the bytes of the inventory, once more.
     ///
     /// # Errors
     ///
-    /// [`ReplayError::Parts`] unless every part of the ledger was given and could be replayed.
-    pub fn finish(mut self) -> Result<Replayed, ReplayError> {
-        let stated = self.ledger_parts();
+    /// [`ReplayError::Parts`] unless every part of the ledger was given and could be replayed;
+    /// [`ReplayError::Compare`] if the inventory cannot be read again, or what is outside memory cannot.
+    pub fn finish(self, lines: impl Read) -> Result<Replayed, ReplayError> {
+        let Self { judge: Judge { policy, acquisition, .. }, inventory, books, .. } = self;
+        let stated = ledger_parts(acquisition);
         if self.failed || self.parts != stated {
             return Err(ReplayError::Parts { replayed: self.parts, stated });
         }
-        let unrecorded = self.unrecorded();
-        self.missing();
-        let counted = self.tally.against(self.acquisition, unrecorded);
-        self.findings.extend(counted);
+        let Books { unlike, tally, ranges, kept, mut findings } = books;
+        let counts_alone =
+            |outcome: &Outcome| *outcome == Outcome::Left && acquisition.record_left == RecordLeft::Counts;
+        let unrecorded =
+            unlike.compare(inventory, lines, &acquisition.medium.label, counts_alone, &mut findings)?;
+        let mut last = tally.against(acquisition, unrecorded);
         if !self.interrupted {
-            self.findings.extend(std::mem::take(&mut self.walked).finish(self.acquisition));
+            last.extend(ranges.finish(acquisition));
         }
-        self.findings.extend(limits::exceeded(self.policy, self.inventory.len(), self.kept));
-        Ok(Replayed { findings: self.findings, records: self.tally.records, unrecorded })
+        last.extend(limits::exceeded(policy, inventory.len(), kept));
+        let last = last.into_iter();
+        findings.extend(last.map(|finding| Found { record: u64::MAX, stage: Stage::Rest, finding }));
+        // Stable: what was found first of a record stays first.
+        findings.sort_by_key(|found| (found.record, found.stage));
+        let mut nameless: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (at, found) in findings.iter().enumerate() {
+            if found.finding.item.is_empty() && found.record != 0 && found.record != u64::MAX {
+                nameless.entry(found.record).or_default().push(at);
+            }
+        }
+        let findings = findings.into_iter().map(|found| found.finding).collect();
+        Ok(Replayed { findings, records: tally.records, unrecorded, nameless, reread: 0 })
     }
 
     fn replay_part(
@@ -177,231 +213,110 @@ impl<'a> Replay<'a> {
     ) -> Result<SignedLedger, ReplayError> {
         let mut reader = LedgerReader::new(source)?;
         let key = reader.header().k.clone();
-        while let Some(record) = reader.next_record()? {
-            self.record(&key, &record);
-            each(&record);
-        }
-        let ledger = self.acquisition.sets.iter().find(|set| set.set == SetName::Ledger);
-        let Some(part) = ledger.and_then(|set| set.parts.get(self.parts)) else {
-            return Err(ReplayError::Parts {
-                replayed: self.parts.saturating_add(1),
-                stated: self.ledger_parts(),
+        let blind = self.blind.get_or_insert_with(|| key.clone()).clone();
+        let (judge, books, workers) = (&self.judge, &mut self.books, self.helpers.workers);
+        let mut judged: Vec<Judged> = Vec::new();
+        let mut rows = some_rows(&mut reader)?;
+        // While these rows are judged, this thread takes what the rows before them came to, and reads the next ones.
+        while !rows.is_empty() || !judged.is_empty() {
+            let slice = rows.len().div_ceil(workers.count().max(1)).max(1);
+            let firsts = (self.read.saturating_add(1)..).step_by(slice);
+            let mut next: Vec<Judged> = rows.chunks(slice).map(|_| Judged::default()).collect();
+            let tasks = rows.chunks(slice).zip(firsts).zip(&mut next).map(|((rows, first), to)| {
+                let (key, blind) = (&key, &blind);
+                Box::new(move || *to = judge.rows(key, blind, rows, first)) as Task<'_>
             });
+            let (mut taken, mut following) = (Ok(()), Ok(Vec::new()));
+            workers.side_by_side(tasks.collect(), &mut || {
+                taken = judged.drain(..).try_for_each(|judged| books.take(judged, &mut each));
+                following = some_rows(&mut reader);
+            });
+            taken?;
+            self.read = self.read.saturating_add(rows.len() as u64);
+            judged = next;
+            // A row that is wrong comes before a stream that ends too early.
+            rows = match following {
+                Ok(rows) => rows,
+                Err(error) => {
+                    judged.drain(..).try_for_each(|judged| books.take(judged, &mut each))?;
+                    return Err(error.into());
+                }
+            };
+        }
+        let stated = ledger_parts(self.judge.acquisition);
+        let ledger = self.judge.acquisition.sets.iter().find(|set| set.set == SetName::Ledger);
+        let Some(part) = ledger.and_then(|set| set.parts.get(self.parts)) else {
+            return Err(ReplayError::Parts { replayed: self.parts.saturating_add(1), stated });
         };
-        let signed = reader.finish(&Binding::of(self.acquisition, part.batch), part.number)?;
+        let signed = reader.finish(&Binding::of(self.judge.acquisition, part.batch), part.number)?;
         BindingError::unless_equal("batch", part.batch, signed.header().batch).map_err(LedgerError::from)?;
         self.parts = self.parts.saturating_add(1);
         Ok(signed)
     }
+}
 
-    fn ledger_parts(&self) -> usize {
-        self.acquisition.sets.iter().filter(|set| set.set == SetName::Ledger).map(|set| set.parts.len()).sum()
-    }
-
-    fn record(&mut self, key: &BatchKey, record: &Record) {
-        self.tally.records = self.tally.records.saturating_add(1);
-        let parts = record.parts();
-        let item = match &parts {
-            Ok(parts) => called(&record.locator, &parts.facts),
-            Err(_) => shown(&record.locator),
-        };
-        self.one_line(key, record, &item);
-        match parts {
-            Err(error) => {
-                // One finding for it: it counts as what it says it is.
-                let _ = DecisionValue::parse(&record.decision).map(|decision| self.tally.add(&decision));
-                self.raise(kind_of(&error), &item, &[], error.to_string());
-            }
-            Ok(parts) => {
-                self.tally.add(&parts.decision);
-                self.findings.extend(self.walked.item(&item, &record.locator, &parts.facts));
-                self.parts_of(&item, &parts);
-            }
+impl Books<'_> {
+    fn take(&mut self, judged: Judged, each: &mut impl FnMut(&Record)) -> Result<(), ReplayError> {
+        let Judged { items, records, tally, kept, ranges, findings, error, .. } = judged;
+        records.iter().for_each(each);
+        for item in &items {
+            self.unlike.take(item, &mut self.findings).map_err(CompareError::from)?;
         }
-    }
-
-    /// The record has a line of its own, and an id and a locator that no other record has.
-    fn one_line(&mut self, key: &BatchKey, record: &Record, item: &str) {
-        let id_is_new = self.ids.insert(record.id);
-        let locator_is_new = self.locators.insert(short_digest(record.locator.as_bytes()));
-        let again = match (id_is_new, locator_is_new) {
-            (true, true) => None,
-            (false, true) => Some("another record has this id"),
-            (true, false) => Some("another record has this locator"),
-            (false, false) => Some("another record has this id and this locator"),
-        };
-        if let Some(again) = again {
-            self.raise(FindingKind::Duplicate, item, &[], again.to_owned());
-        }
-        let Ok(line) = commit::line(key, record) else {
-            return; // the decision cannot be read, and that is a finding already
-        };
-        match self.ticks.tick(&line) {
-            Tick::First => {}
-            Tick::Again if again.is_some() => {} // the same record twice has the same line: said above
-            Tick::Again => {
-                self.raise(FindingKind::Duplicate, item, &[], "another record has this line".to_owned());
-            }
-            Tick::Absent => {
-                let detail = format!("the record's line `{line}` is not in the inventory");
-                self.raise(FindingKind::Extra, item, &[], detail);
-            }
-        }
-    }
-
-    fn parts_of(&mut self, item: &str, parts: &Parts) {
-        let Parts { facts, decision, object, .. } = parts;
-        self.control(item, decision);
-        if decision.policy != self.policy.id() {
-            let detail = format!("decided under {}, not {}", decision.policy, self.policy.id());
-            self.raise(FindingKind::Policy, item, &[], detail);
-        }
-        if decision.outcome == Outcome::Left && self.acquisition.record_left == RecordLeft::Counts {
-            let detail = "a record of an item that was left, of which the policy keeps none".to_owned();
-            self.raise(FindingKind::Extra, item, &decision.rules, detail);
-        }
-        if let Some(object) = object {
-            self.kept = self.kept.saturating_add(object.size);
-            self.object_part(item, &object.part);
-        }
-        let (extent, outcome) = (self.acquisition.extent, &decision.outcome);
-        self.findings.extend(limits::beyond_target(self.policy, extent, item, facts, outcome));
-        let looks_differ = self.decide_again(item, parts);
-        for detail in examined::unsound(facts, &self.keyword_lists) {
-            self.raise(FindingKind::Fact, item, &[], detail);
-        }
-        for mismatch in crate::item::mismatches(facts, decision, object.as_ref()) {
-            let kind = match mismatch {
-                // Said already, with the looks that the decision needs.
-                Mismatch::Looks if looks_differ => continue,
-                Mismatch::Looks => FindingKind::Look,
-                Mismatch::ObjectMissing { .. } => FindingKind::Missing,
-                Mismatch::ObjectTaken { .. } => FindingKind::Extra,
-                _ => FindingKind::Fact,
-            };
-            self.raise(kind, item, &decision.rules, mismatch.to_string());
-        }
-    }
-
-    /// Decides from the recorded facts, and compares. Returns whether a finding about looks was raised.
-    fn decide_again(&mut self, item: &str, parts: &Parts) -> bool {
-        let Parts { facts, trits, decision: recorded, .. } = parts;
-        let undeclared = examined::undeclared(facts);
-        if let Some(look) = undeclared {
-            let detail =
-                format!("there are facts of the look {}, which is not recorded as taken", look.word());
-            self.raise(FindingKind::Look, item, &recorded.rules, detail);
-        }
-        let decision = match decide_from_metadata(self.policy, facts) {
-            Ok(decision) => decision,
-            Err(missing) => {
-                self.raise(FindingKind::Look, item, &recorded.rules, missing.to_string());
-                return true;
-            }
-        };
-        if decision.outcome != recorded.outcome
-            || decision.tier != recorded.tier
-            || decision.rules != recorded.rules
-        {
-            let was = described(&recorded.outcome, recorded.tier, &recorded.rules);
-            let is = described(&decision.outcome, decision.tier, &decision.rules);
-            let rules = if decision.rules.is_empty() { &recorded.rules } else { &decision.rules };
-            self.raise(FindingKind::Outcome, item, rules, format!("recorded {was}; the policy gives {is}"));
-        }
-        if decision.trits != *trits {
-            let detail = format!("recorded {}; the policy gives {}", listed(trits), listed(&decision.trits));
-            self.raise(FindingKind::Trits, item, &recorded.rules, detail);
-        }
-        let looks_differ = decision.looks != recorded.looks;
-        if looks_differ {
-            let (was, is) = (words(&recorded.looks), words(&decision.looks));
-            let detail = format!("looked: {was}; the decision needs {is}");
-            self.raise(FindingKind::Look, item, &recorded.rules, detail);
-        }
-        looks_differ || undeclared.is_some()
-    }
-
-    fn control(&mut self, item: &str, decision: &DecisionValue) {
-        let Some(control) = &decision.control else {
-            return;
-        };
-        if !self.controls.insert((control.series(), control.number())) {
-            let detail = format!("the control number {control} is given twice");
-            self.raise(FindingKind::Duplicate, item, &[], detail);
-        }
-        if !control.is_for(&self.acquisition.medium.label) {
-            let detail = format!("the control number {control} belongs to another medium");
-            self.raise(FindingKind::Fact, item, &[], detail);
-        }
-        if let Some(compartment) = wrong_compartment(self.policy, control, &decision.outcome) {
-            let detail =
-                format!("the control number {control} belongs to compartment {}", shown(&compartment));
-            self.raise(FindingKind::Fact, item, &[], detail);
-        }
-    }
-
-    /// The part that a record names is one that the acquisition states.
-    fn object_part(&mut self, item: &str, part: &str) {
-        let known = |set: &crate::acquisition::SetStatement| {
-            set.parts.iter().any(|stated| set.set.part(stated.number) == part)
-        };
-        if !self.acquisition.sets.iter().any(known) {
-            let detail = format!("the object's part `{}` is not in the package", shown(part));
-            self.raise(FindingKind::Fact, item, &[], detail);
-        }
-    }
-
-    /// Lines that no record met.
-    fn missing(&mut self) {
-        for outcome in self.inventory.outcomes() {
-            if *outcome == Outcome::Left && self.acquisition.record_left == RecordLeft::Counts {
-                continue;
-            }
-            for digest in self.ticks.unmet(outcome) {
-                self.findings.push(Finding {
-                    kind: FindingKind::Missing,
-                    item: format!("{outcome} {}", digest.hex()),
-                    rule: String::new(),
-                    detail: "the ledger has no record of this line".to_owned(),
-                });
-            }
-        }
-    }
-
-    /// Lines of items that were left, of which the policy keeps no record.
-    fn unrecorded(&self) -> u64 {
-        match self.acquisition.record_left {
-            RecordLeft::Facts => 0,
-            RecordLeft::Counts => u64::try_from(self.ticks.unmet(&Outcome::Left).count()).unwrap_or(u64::MAX),
-        }
-    }
-
-    fn raise(&mut self, kind: FindingKind, item: &str, rules: &[String], detail: String) {
-        let rule = shown(&rules.join(","));
-        self.findings.push(Finding { kind, item: item.to_owned(), rule, detail });
+        self.tally.join(tally);
+        self.kept = self.kept.saturating_add(kept);
+        ranges.into_iter().for_each(|range| self.ranges.add(range));
+        self.findings.extend(findings);
+        error.map_or(Ok(()), |error| Err(error.into()))
     }
 }
 
-/// The compartment whose numbers these are, if the outcome is about another.
-pub(crate) fn wrong_compartment(policy: &Policy, control: &Control, outcome: &Outcome) -> Option<String> {
-    let (Series::Held(number), Outcome::Held(held)) = (control.series(), outcome) else {
-        return None;
-    };
-    let index = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let compartment = index.and_then(|index| policy.compartments().get(index)).map(|found| &found.id);
-    match compartment {
-        Some(id) if id == held => None,
-        Some(id) => Some(id.clone()),
-        None => Some(format!("number {number}, which the policy does not have")),
+impl Replayed {
+    /// Whether every finding about an item says which: where one does not, give the ledger once more, to
+    /// [`Replayed::name_from`].
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        self.nameless.is_empty()
+    }
+
+    /// Takes names from the next part of the ledger, from its decrypted and unpacked bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError`] if the part cannot be read a second time.
+    pub fn name_from(&mut self, source: impl Read) -> Result<(), LedgerError> {
+        let mut reader = LedgerReader::new(source)?;
+        while let Some(row) = reader.next_row()? {
+            self.reread = self.reread.saturating_add(1);
+            let Some(places) = self.nameless.remove(&self.reread) else { continue };
+            let record = row.record()?;
+            let name = name_of(&record, &record.parts());
+            for at in places {
+                if let Some(finding) = self.findings.get_mut(at) {
+                    finding.item.clone_from(&name);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-fn kind_of(error: &RecordError) -> FindingKind {
-    match error {
-        RecordError::Trits => FindingKind::Trits,
-        RecordError::Value { field, .. } if field == "trits" => FindingKind::Trits,
-        _ => FindingKind::Fact,
+/// The next rows of a part, so many that threads have something to do; none after the last.
+fn some_rows(reader: &mut LedgerReader<impl Read>) -> Result<Vec<RawRow>, LedgerError> {
+    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
+    while rows.len() < ROWS && bytes < ROW_BYTES {
+        let Some(row) = reader.next_row()? else { break };
+        bytes = bytes.saturating_add(row.len());
+        rows.push(row);
     }
+    Ok(rows)
+}
+
+/// Rows, and bytes of rows but for the last, that are judged at a time: some ten milliseconds of work.
+const ROWS: usize = 2048;
+const ROW_BYTES: usize = 4 << 20;
+
+fn ledger_parts(acquisition: &Acquisition) -> usize {
+    acquisition.sets.iter().filter(|set| set.set == SetName::Ledger).map(|set| set.parts.len()).sum()
 }
 
 /// Sixteen bytes stand for a locator: two locators that share them cannot be found by any search we know of
@@ -411,21 +326,4 @@ fn short_digest(bytes: &[u8]) -> [u8; 16] {
     let mut short = [0; 16];
     short.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     short
-}
-
-fn described(outcome: &Outcome, tier: scope::Tier, rules: &[String]) -> String {
-    let by = if rules.is_empty() { String::new() } else { format!(" by {}", shown(&rules.join(", "))) };
-    format!("{outcome} ({}{by})", stated::tier_word(tier))
-}
-
-fn listed(trits: &[String]) -> String {
-    match trits {
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
-        [] => "none".to_owned(),
-    }
-}
-
-fn words(looks: &[Look]) -> String {
-    looks.iter().map(|look| look.word()).collect::<Vec<_>>().join(", ")
 }

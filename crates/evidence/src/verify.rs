@@ -36,6 +36,7 @@ pub use audit::audit;
 use crate::acquisition::Acquisition;
 use crate::event::AcquisitionEnd;
 use crate::files::Files;
+use crate::helpers::{Helpers, Scratch, Workers};
 use crate::inventory::Inventory;
 use crate::report::{Answer, CHECKS, Check, Intact, Report, Status, Summary};
 use crate::trust::{Required, Trust};
@@ -52,8 +53,24 @@ pub struct VerifyOptions {
     /// The recipients (`age1...`) of these keys, all of them or none: what is said to be for one of them must open,
     /// and what opens must be said to be for one of them.
     pub recipients: Vec<String>,
+    /// Room outside memory; none where everything is to stay there.
+    pub scratch: Option<Box<dyn Scratch>>,
+    /// Threads; none where one thing is to be done after the other.
+    pub workers: Option<Box<dyn Workers>>,
     /// The time now, for what can only be said relative to it. This version needs it for nothing.
     pub now: Option<DateTime<FixedOffset>>,
+}
+
+impl VerifyOptions {
+    /// What the checks may use.
+    #[must_use]
+    pub fn helpers(&self) -> Helpers<'_> {
+        let none = Helpers::none();
+        Helpers {
+            scratch: self.scratch.as_deref().unwrap_or(none.scratch),
+            workers: self.workers.as_deref().unwrap_or(none.workers),
+        }
+    }
 }
 
 /// Verifies a package relative to a trust file.
@@ -83,13 +100,13 @@ pub fn verify_with(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOption
     Verified { report, acquisition: package.acquisition.ok(), policy: package.policy.ok() }
 }
 
-/// The whole inventory of a package, if it is the one whose root the statement gives.
+/// What the inventory of a package comes to, if its root is the one that the statement gives.
 ///
 /// # Errors
 ///
 /// In words: it cannot be read, or it is another one.
 pub fn inventory_of(files: &dyn Files, acquisition: &Acquisition) -> Result<Inventory, String> {
-    inventory::whole(files, acquisition).map_err(Stop::words)
+    inventory::stated(files, acquisition).map_err(Stop::words)
 }
 
 /// The policy in a package, read from its bundle. Whether it is the approved one, [`verify`] says.

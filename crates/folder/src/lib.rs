@@ -1,10 +1,12 @@
 //! A package in a folder, as the checks of `evidence` want to see it.
 //!
 //! Both programs read packages and audit them, and neither may use the other:
-//! what they share stands here. Nothing in this crate writes.
+//! what they share stands here. Nothing in this crate writes but nameless files, encrypted
+//! to a key in memory, of what has to be sorted.
 
 mod against;
 mod identity_file;
+mod scratch;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,6 +22,7 @@ use walkdir::WalkDir;
 
 pub use against::{audit_against, layers, limit_to_order};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
+pub use scratch::{Temporary, Threads};
 
 /// The folder of one package. Links in it are reported and never followed.
 #[derive(Clone, Debug)]

@@ -37,6 +37,7 @@ mod file_system;
 mod image;
 mod iso;
 mod medium;
+mod node_set;
 mod ntfs;
 mod open;
 mod past;

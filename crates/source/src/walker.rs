@@ -23,6 +23,7 @@ use scope::facts::{Facts, Kind};
 
 use crate::bytes::ByteSource;
 use crate::exact::EvidenceStream;
+use crate::node_set::NodeSet;
 use crate::walk::{
     Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport,
 };
@@ -132,9 +133,9 @@ pub(crate) struct Listing {
 #[derive(Default)]
 pub(crate) struct Seen {
     /// Nodes with a name.
-    pub(crate) named: HashSet<NodeId>,
+    pub(crate) named: NodeSet,
     /// Nodes in use for others, of which none has a name.
-    pub(crate) used: HashSet<NodeId>,
+    pub(crate) used: NodeSet,
 }
 
 /// How a file system over some bytes is opened. Recognition was the probe's.
@@ -320,7 +321,7 @@ impl Walker<'_> {
     }
 
     fn tell_issues(&mut self, node: &mut Node) -> ControlFlow<()> {
-        self.seen.used.extend(node.uses.drain(..));
+        node.uses.drain(..).for_each(|id| _ = self.seen.used.insert(id));
         for what in std::mem::take(&mut node.issues) {
             self.issue(Some(&node.locator), what)?;
         }
@@ -359,7 +360,7 @@ impl Walker<'_> {
         let mut alive = Vec::new();
         let issues = self.volume.deleted(&mut |entry| {
             // INVARIANT: an item is yielded once. One with a name was, whatever else is said of it.
-            if seen.named.contains(&entry.node) {
+            if seen.named.contains(entry.node) {
                 alive.push(entry.locator);
                 return ControlFlow::Continue(());
             }

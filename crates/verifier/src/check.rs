@@ -9,7 +9,7 @@ use chrono::Utc;
 use evidence::report::{Report, escape};
 use evidence::trust::{MAX_TRUST, Trust};
 use evidence::verify::{VerifyOptions, audit as replay, verify as check};
-use folder::{Folder, audit_against, read_keys};
+use folder::{Folder, Temporary, Threads, audit_against, read_keys};
 use source::{OpenOptions, Reader};
 use zeroize::Zeroizing;
 
@@ -81,6 +81,8 @@ pub(crate) fn prepare(
         trust_words: args.trust_words.clone(),
         identities,
         recipients,
+        scratch: Some(Box::new(Temporary::new())),
+        workers: Some(Box::new(Threads)),
         now: Some(Utc::now().fixed_offset()),
     };
     Ok((files, trust, options))

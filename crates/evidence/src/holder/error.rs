@@ -6,6 +6,7 @@ use scope::{Digest, Outcome};
 
 use crate::acquisition::SetName;
 use crate::commit::OpeningError;
+use crate::inventory::CompareError;
 use crate::item::{Control, Mismatch};
 use crate::manifest::{BindingError, ManifestError};
 use crate::zip_strict::ZipError;
@@ -122,10 +123,13 @@ pub enum HolderError {
         /// The outcome.
         outcome: Outcome,
         /// How many.
-        missing: usize,
+        missing: u64,
         /// The first line's digest.
         first: Digest,
     },
+    /// The lines could not be compared with the inventory.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// The rows for held items are not as many as the inventory's lines.
     #[error("{stated} lines of outcome {outcome}, {found} rows for held items")]
     Held {

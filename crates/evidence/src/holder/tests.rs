@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::commit::{ClosedField, Field};
+use crate::helpers::Alone;
 use crate::item::Record;
 use crate::manifest::ManifestWriter;
 use crate::replay::testing::{Case, Sealed, zipped};
@@ -23,9 +24,9 @@ impl Parts {
 
     fn check(&self, set: &SetName, zip: &[u8]) -> Result<CheckedSet, HolderError> {
         let Sealed { acquisition, inventory, .. } = &self.sealed;
-        let mut check = SetCheck::new(acquisition, set, inventory, Some(&self.case.policy)).unwrap();
+        let mut check = SetCheck::new(acquisition, set, inventory, Some(&self.case.policy), &Alone).unwrap();
         check.part(zip, &mut |_, _| Ok(()))?;
-        check.finish()
+        check.finish(self.sealed.lines.as_bytes())
     }
 
     /// Makes the captured manifest again from changed rows, and signs it.
@@ -96,7 +97,7 @@ fn honest_sets_are_whole() {
 fn the_rows_come_back_and_objects_pass_through() {
     let parts = Parts::of(Case::new());
     let Sealed { acquisition, inventory, .. } = &parts.sealed;
-    let mut check = SetCheck::new(acquisition, &SetName::Captured, inventory, None).unwrap();
+    let mut check = SetCheck::new(acquisition, &SetName::Captured, inventory, None, &Alone).unwrap();
     let mut objects: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     let part = check.part(zipped(&parts.captured).as_slice(), &mut |control, bytes| {
         objects.entry(control.to_string()).or_default().extend_from_slice(bytes);
@@ -106,8 +107,8 @@ fn the_rows_come_back_and_objects_pass_through() {
     assert_eq!(rows, parts.case.rows(&SetName::Captured));
     let gate = objects.values().filter(|content| content.as_slice() == b"<?php").count();
     assert_eq!((objects.len(), gate), (5, 1));
-    assert!(SetCheck::new(acquisition, &SetName::Ledger, inventory, None).is_none());
-    assert!(SetCheck::new(acquisition, &SetName::Held("nobody".into()), inventory, None).is_none());
+    assert!(SetCheck::new(acquisition, &SetName::Ledger, inventory, None, &Alone).is_none());
+    assert!(SetCheck::new(acquisition, &SetName::Held("nobody".into()), inventory, None, &Alone).is_none());
 }
 
 #[test]
@@ -361,7 +362,7 @@ fn rules_of_held_rows() {
             });
         });
         let Sealed { acquisition, inventory, .. } = &parts.sealed;
-        let mut check = SetCheck::new(acquisition, &SetName::Captured, inventory, None).unwrap();
+        let mut check = SetCheck::new(acquisition, &SetName::Captured, inventory, None, &Alone).unwrap();
         check.part(zipped(&parts.captured).as_slice(), &mut |_, _| Ok(())).is_ok()
     };
     assert!(bare("H-1.a_b") && bare(&"x".repeat(32)));

@@ -7,7 +7,7 @@ use scope::facts::Look;
 use scope::policy::LeftRecord;
 use scope::{Policy, Tier};
 
-use super::{Finding, FindingKind, shown};
+use super::finding::{Finding, FindingKind, shown};
 use crate::acquisition::{Acquisition, RecordLeft, SetName};
 use crate::inventory::Inventory;
 use crate::item::DecisionValue;
@@ -27,6 +27,14 @@ impl Tally {
         count(&mut self.tiers, tier_word(decision.tier).to_owned());
         decision.rules.iter().for_each(|rule| count(&mut self.rules, rule.clone()));
         decision.looks.iter().for_each(|look| count(&mut self.looks, *look));
+    }
+
+    /// Adds what other records came to.
+    pub(super) fn join(&mut self, other: Self) {
+        self.records = self.records.saturating_add(other.records);
+        add_all(&mut self.tiers, other.tiers);
+        add_all(&mut self.rules, other.rules);
+        add_all(&mut self.looks, other.looks);
     }
 
     /// The counts that the acquisition states and that the records do not bear out.
@@ -74,7 +82,7 @@ pub(super) fn against_policy(
         );
         findings.push(about(FindingKind::Count, detail));
     }
-    compare(&mut findings, "outcome", &stated.counts, &inventory.counts(), 0, ToString::to_string);
+    compare(&mut findings, "outcome", &stated.counts, inventory.counts(), 0, ToString::to_string);
     findings
 }
 
@@ -129,6 +137,13 @@ fn compare<K: Ord>(
 
 fn about(kind: FindingKind, detail: impl Display) -> Finding {
     Finding { kind, item: String::new(), rule: String::new(), detail: detail.to_string() }
+}
+
+fn add_all<K: Ord>(to: &mut BTreeMap<K, u64>, from: BTreeMap<K, u64>) {
+    for (key, more) in from {
+        let count = to.entry(key).or_default();
+        *count = count.saturating_add(more);
+    }
 }
 
 fn count<K: Ord>(counts: &mut BTreeMap<K, u64>, key: K) {

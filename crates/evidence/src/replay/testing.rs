@@ -20,6 +20,7 @@ use crate::acquisition::{
 };
 use crate::commit::{self, BatchKey, Opening};
 use crate::event::{Moment, Tool, TreeHead};
+use crate::helpers::{Helpers, Task, Workers};
 use crate::holder::padme;
 use crate::inventory::Inventory;
 use crate::item::{Control, DecisionValue, ObjectValue, Record, Series};
@@ -59,6 +60,8 @@ pub(crate) struct Item {
 pub(crate) struct Sealed {
     pub(crate) acquisition: Acquisition,
     pub(crate) inventory: Inventory,
+    /// The bytes of the inventory.
+    pub(crate) lines: String,
     pub(crate) ledger: Vec<u8>,
 }
 
@@ -204,7 +207,7 @@ impl Case {
         let binding = Binding::of(&acquisition, 1);
         let records: Vec<Record> = self.items.iter().filter(kept).map(|item| item.record.clone()).collect();
         let ledger = self.ledger(&binding, &records);
-        Sealed { acquisition, inventory, ledger }
+        Sealed { acquisition, inventory, lines: text, ledger }
     }
 
     /// A ledger part with these records, signed.
@@ -314,7 +317,7 @@ impl Case {
             inventory: InventoryStatement {
                 lines: inventory.len(),
                 root: inventory.root(),
-                counts: inventory.counts(),
+                counts: inventory.counts().clone(),
             },
             sets: sets.into_iter().map(|(set, recipients)| statement_of(set, recipients)).collect(),
             record_left: if self.counts() { RecordLeft::Counts } else { RecordLeft::Facts },
@@ -394,14 +397,34 @@ impl Case {
 impl Sealed {
     /// Replays the ledger.
     pub(crate) fn replay(&self, policy: &Policy) -> Result<Replayed, ReplayError> {
-        let mut replay = Replay::new(policy, &self.acquisition, &self.inventory);
+        let helpers = Helpers { workers: &Backwards, ..Helpers::none() };
+        let mut replay = Replay::new(policy, &self.acquisition, &self.inventory, helpers);
         replay.part(self.ledger.as_slice(), |_| {})?;
-        replay.finish()
+        let mut replayed = replay.finish(self.lines.as_bytes())?;
+        if !replayed.is_named() {
+            replayed.name_from(self.ledger.as_slice())?;
+        }
+        assert!(replayed.is_named());
+        Ok(replayed)
     }
 
     /// The findings of a replay, each as `kind item: detail`.
     pub(crate) fn findings(&self, policy: &Policy) -> Vec<String> {
         self.replay(policy).unwrap().findings.iter().map(told).collect()
+    }
+}
+
+/// Four threads that end in the wrong order: a replay must not notice.
+struct Backwards;
+
+impl Workers for Backwards {
+    fn count(&self) -> usize {
+        4
+    }
+
+    fn side_by_side(&self, tasks: Vec<Task<'_>>, meanwhile: &mut dyn FnMut()) {
+        tasks.into_iter().rev().for_each(|task| task());
+        meanwhile();
     }
 }
 

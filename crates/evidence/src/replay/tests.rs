@@ -5,6 +5,9 @@ use scope::{Digest, Outcome, Tier};
 
 use super::testing::{Case, Sealed, told};
 use super::*;
+use crate::helpers::Helpers;
+use crate::item::{Control, DecisionValue, Series};
+use crate::manifest::Binding;
 
 /// Changes a run before it is sealed; what the replay finds must be this.
 fn check(change: impl FnOnce(&mut Case), expected: &[&str]) {
@@ -32,7 +35,7 @@ fn an_honest_ledger_has_no_findings() {
     let replayed = case.seal().replay(&case.policy).unwrap();
     compare(&replayed.findings.iter().map(told).collect::<Vec<_>>(), &[]);
     assert_eq!((replayed.records, replayed.unrecorded), (15, 0));
-    let counts = case.seal().inventory.counts();
+    let counts = case.seal().inventory.counts().clone();
     let counts: Vec<_> = counts.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
     assert_eq!(
         counts.join(", "),
@@ -472,11 +475,11 @@ fn a_ledger_that_is_not_signed_or_not_whole_gives_no_answer() {
         },
         "1 of 2 ledger parts were replayed",
     );
-    let mut replay = Replay::new(&case.policy, &sealed.acquisition, &sealed.inventory);
+    let mut replay = Replay::new(&case.policy, &sealed.acquisition, &sealed.inventory, Helpers::none());
     replay.part(sealed.ledger.as_slice(), |_| {}).unwrap();
     let again = replay.part(sealed.ledger.as_slice(), |_| {}).unwrap_err();
     assert_eq!(again.to_string(), "2 of 1 ledger parts were replayed");
-    assert!(replay.finish().is_err(), "a replay with a part too many has no answer");
+    assert!(replay.finish(sealed.lines.as_bytes()).is_err(), "a replay with a part too many has no answer");
 }
 
 #[test]

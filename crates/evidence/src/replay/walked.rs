@@ -10,43 +10,50 @@ use std::collections::{BTreeMap, BTreeSet};
 use scope::Policy;
 use scope::facts::{Facts, Kind};
 
-use super::{Finding, FindingKind, shown};
+use super::finding::{Finding, FindingKind, shown};
 use crate::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
 
 /// What the records are compared with.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     volumes: BTreeSet<String>,
-    /// First byte and the byte after the last of what the records cover, by place.
-    ranges: BTreeMap<String, Vec<(u64, u64)>>,
 }
+
+/// A range of a volume: its place, its first byte, and the byte after its last.
+pub(super) type Range = (String, u64, u64);
+
+/// First byte and the byte after the last of what the records cover, by place.
+#[derive(Debug, Default)]
+pub(super) struct Ranges(BTreeMap<String, Vec<(u64, u64)>>);
 
 impl Walked {
     pub(super) fn new(acquisition: &Acquisition) -> Self {
-        let volumes = acquisition.walk.iter().map(|walk| walk.volume.clone()).collect();
-        Self { volumes, ranges: BTreeMap::new() }
+        Self { volumes: acquisition.walk.iter().map(|walk| walk.volume.clone()).collect() }
     }
 
-    /// An item is on a volume that was walked; a range of a volume is where its locator says.
-    pub(super) fn item(&mut self, item: &str, locator: &str, facts: &Facts) -> Option<Finding> {
+    /// An item is on a volume that was walked; a range of a volume is where its locator says. Gives such a range.
+    pub(super) fn item(&self, item: &str, locator: &str, facts: &Facts) -> Result<Option<Range>, Finding> {
         let mut volumes = locator.match_indices('/').filter_map(|(at, _)| locator.get(..at));
         if !volumes.any(|volume| self.volumes.contains(volume)) {
             let detail = "an item on a volume that is not among those walked".to_owned();
-            return Some(Finding { item: item.to_owned(), ..about(FindingKind::Extra, "", detail) });
+            return Err(Finding { item: item.to_owned(), ..about(FindingKind::Extra, "", detail) });
         }
         if facts.kind != Kind::Volume {
-            return None;
+            return Ok(None);
         }
         match range(locator).filter(|(_, start, end)| facts.size == end.checked_sub(*start)) {
-            Some((place, start, end)) => {
-                self.ranges.entry(place.to_owned()).or_default().push((start, end));
-                None
-            }
+            Some((place, start, end)) => Ok(Some((place.to_owned(), start, end))),
             None => {
                 let detail = "a range of a volume whose size is not that of its locator".to_owned();
-                Some(Finding { item: item.to_owned(), ..about(FindingKind::Fact, "", detail) })
+                Err(Finding { item: item.to_owned(), ..about(FindingKind::Fact, "", detail) })
             }
         }
+    }
+}
+
+impl Ranges {
+    pub(super) fn add(&mut self, (place, start, end): Range) {
+        self.0.entry(place).or_default().push((start, end));
     }
 
     /// In a package of volumes, each unread volume is there from its first byte to its last, once.
@@ -59,7 +66,7 @@ impl Walked {
             let place = if layer.place.is_empty() { MEDIUM } else { &layer.place };
             // Two marks at one place are two layers of the same bytes.
             let again = !met.insert(place);
-            let Some(mut ranges) = self.ranges.remove(place) else {
+            let Some(mut ranges) = self.0.remove(place) else {
                 if !again {
                     let detail = format!("nothing of {} was preserved", shown(place));
                     findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
@@ -83,7 +90,7 @@ impl Walked {
                 findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
             }
         }
-        for place in self.ranges.keys() {
+        for place in self.0.keys() {
             let detail = format!("ranges of {}, of which no layer says that it is unread", shown(place));
             findings.push((place.clone(), about(FindingKind::Extra, UNREAD, detail)));
         }
@@ -150,16 +157,19 @@ mod tests {
             acquisition.layers = layers.to_vec();
             let places = ranges.iter().filter_map(|(locator, _)| range(locator));
             acquisition.walk = places.map(|(place, ..)| walk(place, "-")).collect();
-            let mut walked = Walked::new(&acquisition);
+            let (walked, mut covered) = (Walked::new(&acquisition), Ranges::default());
             let mut found: Vec<String> = Vec::new();
             for (locator, size) in ranges {
                 let mut case = case.clone();
                 let at = case.directory("/x");
                 let facts = case.items[at].facts.clone();
                 let facts = Facts { kind: Kind::Volume, size: Some(*size), ..facts };
-                found.extend(walked.item("item", locator, &facts).iter().map(told));
+                match walked.item("item", locator, &facts) {
+                    Ok(range) => range.into_iter().for_each(|range| covered.add(range)),
+                    Err(finding) => found.push(told(&finding)),
+                }
             }
-            found.extend(walked.finish(&acquisition).iter().map(told));
+            found.extend(covered.finish(&acquisition).iter().map(told));
             assert_eq!(found, expected);
         };
         let luks = layer("gpt:3", 30, LayerState::Unread);
@@ -170,7 +180,7 @@ mod tests {
         let mut acquisition = case.clone().seal().acquisition;
         (acquisition.extent, acquisition.layers) = (Extent::Volumes, vec![luks.clone()]);
         acquisition.walk = vec![walk("gpt:3", "-")];
-        let found: Vec<String> = Walked::new(&acquisition).finish(&acquisition).iter().map(told).collect();
+        let found: Vec<String> = Ranges::default().finish(&acquisition).iter().map(told).collect();
         assert_eq!(found, ["missing : nothing of gpt:3 was preserved"]);
         check(std::slice::from_ref(&luks), &[], &["missing : nothing of gpt:3 was preserved"]);
         check(&[layer("", 10, LayerState::Unknown)], &[("medium/bytes:0-10", 10)], &[]);

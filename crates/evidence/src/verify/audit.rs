@@ -117,18 +117,29 @@ fn replay(
     let package = &verification.package;
     let acquisition = package.acquisition.as_ref().map_err(Clone::clone)?;
     let policy = package.policy.as_ref().map_err(Clone::clone)?;
-    let inventory = super::inventory::whole(files, acquisition)?;
-    let mut replay = Replay::new(policy, acquisition, &inventory);
+    let inventory = super::inventory::stated(files, acquisition)?;
+    let mut replay = Replay::new(policy, acquisition, &inventory, options.helpers());
     if package.end_event().is_some_and(|(_, end)| end.interrupted) {
         replay.interrupted();
     }
-    for part in acquisition.set(&SetName::Ledger).map_or(&[][..], |set| &set.parts) {
+    let parts = acquisition.set(&SetName::Ledger).map_or(&[][..], |set| &set.parts);
+    for part in parts {
         let opened = open(files, part, options)?;
         replay
             .part(GzipReader::new(opened, MAX_LEDGER), &mut *each)
-            .map_err(|e| ledger_trouble(&part.file, &e))?;
+            .map_err(|e| ledger_trouble(&part.file, e))?;
     }
-    let replayed = replay.finish().map_err(|e| Stop::Fail(e.to_string()))?;
+    let lines = super::inventory::lines(files)?;
+    let mut replayed = replay.finish(lines).map_err(|e| ledger_trouble("ledger", e))?;
+    for part in parts {
+        if replayed.is_named() {
+            break;
+        }
+        let opened = open(files, part, options)?;
+        replayed
+            .name_from(GzipReader::new(opened, MAX_LEDGER))
+            .map_err(|e| ledger_trouble(&part.file, e.into()))?;
+    }
     Ok(replayed.findings.into_iter().map(Finding::from).collect())
 }
 
@@ -148,14 +159,16 @@ pub(crate) fn open(
     })
 }
 
-fn ledger_trouble(name: &str, error: &ReplayError) -> Stop {
+fn ledger_trouble(name: &str, error: ReplayError) -> Stop {
     match error {
-        ReplayError::Ledger(LedgerError::Line(LineError::Read { source, .. }))
+        ReplayError::Ledger(LedgerError::Line(LineError::Read { ref source, .. }))
             if is_storage(source.kind()) =>
         {
             trouble(name, source)
         }
-        error => Stop::Fail(format!("{name}: {error}")),
+        ReplayError::Compare(error) => super::inventory::incomparable(error),
+        error @ ReplayError::Parts { .. } => Stop::Fail(error.to_string()),
+        error @ ReplayError::Ledger(_) => Stop::Fail(format!("{name}: {error}")),
     }
 }
 

@@ -1,26 +1,20 @@
 //! Check `inventory`: strict lines, their root and counts, as acquisition.json states them.
 
-use std::collections::BTreeMap;
-
-use scope::Outcome;
+use std::io::Read;
 
 use super::package::trouble;
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::Acquisition;
 use crate::files::Files;
-use crate::inventory::{Inventory, InventoryError, Reader};
+use crate::inventory::{CompareError, Inventory, InventoryError};
 use crate::ledger::LineError;
 
 const FILE: &str = "meta/inventory.txt";
 
-/// The whole inventory, if it is the one whose root acquisition.json states: it is read more than once, and the
+/// What the inventory comes to, if its root is the one that acquisition.json states: it is read more than once, and the
 /// storage may give other bytes.
-pub(crate) fn whole(files: &dyn Files, acquisition: &Acquisition) -> Result<Inventory, Stop> {
-    let source = files.open(FILE).map_err(|e| trouble(FILE, &e))?;
-    let inventory = Inventory::read(source).map_err(|e| match e {
-        InventoryError::Line(LineError::Read { source, .. }) => trouble(FILE, &source),
-        e => Stop::Fail(format!("{FILE}: {e}")),
-    })?;
+pub(crate) fn stated(files: &dyn Files, acquisition: &Acquisition) -> Result<Inventory, Stop> {
+    let inventory = read(files)?;
     let expected = acquisition.inventory.root;
     if inventory.root() != expected {
         return Err(Stop::Fail(format!("{FILE}: expected root {expected}, found {}", inventory.root())));
@@ -28,25 +22,34 @@ pub(crate) fn whole(files: &dyn Files, acquisition: &Acquisition) -> Result<Inve
     Ok(inventory)
 }
 
-pub(crate) fn check(context: &mut Context<'_>) -> Checked {
-    let source = context.files.open(FILE).map_err(|e| trouble(FILE, &e))?;
-    let mut reader = Reader::new(source);
-    let mut counts: BTreeMap<Outcome, u64> = BTreeMap::new();
-    let mut lines = 0_u64;
-    // Outcomes come in sorted runs, but a hostile file may name a new compartment on every line.
-    for line in &mut reader {
-        let line = line.map_err(|e| match e {
-            InventoryError::Line(LineError::Read { source, .. }) => trouble(FILE, &source),
-            e => Stop::Fail(format!("{FILE}: {e}")),
-        })?;
-        lines = lines.saturating_add(1);
-        let count = counts.entry(line.outcome).or_insert(0);
-        *count = count.saturating_add(1);
-        if counts.len() > MAX_OUTCOMES {
-            return Err(Stop::Fail(format!("{FILE}: more than {MAX_OUTCOMES} different outcomes")));
-        }
+/// The bytes of the inventory, for another reading.
+pub(crate) fn lines(files: &dyn Files) -> Result<impl Read + use<>, Stop> {
+    files.open(FILE).map_err(|e| trouble(FILE, &e))
+}
+
+/// Why the inventory cannot be used.
+pub(crate) fn unusable(error: InventoryError) -> Stop {
+    match error {
+        InventoryError::Line(LineError::Read { source, .. }) => trouble(FILE, &source),
+        e => Stop::Fail(format!("{FILE}: {e}")),
     }
-    let root = reader.root();
+}
+
+/// Why lines could not be compared with the inventory.
+pub(crate) fn incomparable(error: CompareError) -> Stop {
+    match error {
+        CompareError::Inventory(error) => unusable(error),
+        CompareError::Scratch(error) => Stop::Unfinished(format!("{SCRATCH}: {error}")),
+    }
+}
+
+fn read(files: &dyn Files) -> Result<Inventory, Stop> {
+    Inventory::read(lines(files)?).map_err(unusable)
+}
+
+pub(crate) fn check(context: &mut Context<'_>) -> Checked {
+    let found = read(context.files)?;
+    let (lines, root, counts) = (found.len(), found.root(), found.counts());
     let stated = match &context.package.acquisition {
         Ok(acquisition) => &acquisition.inventory,
         Err(_) => {
@@ -77,5 +80,5 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     none_or_fail(&problems, || format!("{lines} lines, root {root}"))
 }
 
-/// Most different outcomes: two per compartment and three more; a policy file has no room for as many.
-const MAX_OUTCOMES: usize = 10_000;
+/// What a person can do about a scratch that fails.
+pub(crate) const SCRATCH: &str = "the folder for temporary files (TMPDIR) cannot hold what has to be sorted";

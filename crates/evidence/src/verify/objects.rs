@@ -4,7 +4,7 @@ use super::audit::{MAX_LEDGER, open};
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::{Acquisition, SetName, SetStatement};
 use crate::gzip::GzipReader;
-use crate::holder::SetCheck;
+use crate::holder::{HolderError, SetCheck};
 use crate::inventory::Inventory;
 use crate::ledger::LedgerReader;
 use crate::manifest::{Binding, BindingError};
@@ -18,7 +18,7 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         return Err(Stop::NotChecked(NO_KEY.to_owned()));
     }
     let acquisition = context.package.acquisition.as_ref().map_err(Clone::clone)?;
-    let inventory = super::inventory::whole(context.files, acquisition)?;
+    let inventory = super::inventory::stated(context.files, acquisition)?;
     let mut told = Vec::new();
     let mut problems = Vec::new();
     let mut opened = false;
@@ -66,7 +66,8 @@ fn objects(
     inventory: &Inventory,
 ) -> Checked {
     let policy = context.package.policy.as_ref().ok();
-    let Some(mut check) = SetCheck::new(acquisition, &set.set, inventory, policy) else {
+    let scratch = context.options.helpers().scratch;
+    let Some(mut check) = SetCheck::new(acquisition, &set.set, inventory, policy, scratch) else {
         return Err(Stop::Fail("the acquisition does not state it".to_owned()));
     };
     for part in &set.parts {
@@ -74,7 +75,10 @@ fn objects(
             .map_err(|stop| no_key_after_first(part.number, stop))?;
         check.part(zip, &mut |_, _| Ok(())).map_err(|e| Stop::Fail(format!("{}: {e}", part.file)))?;
     }
-    let found = check.finish().map_err(|e| Stop::Fail(e.to_string()))?;
+    let found = check.finish(super::inventory::lines(context.files)?).map_err(|e| match e {
+        HolderError::Compare(e) => super::inventory::incomparable(e),
+        e => Stop::Fail(e.to_string()),
+    })?;
     Ok(format!(
         "{} items, {} objects with {} bytes, {} listed, {} held by others; each has its line",
         found.items, found.objects, found.bytes, found.listed, found.held

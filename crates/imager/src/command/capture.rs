@@ -20,6 +20,7 @@ use evidence::trust::Step;
 use scope::policy::{LeftRecord, UnreadVolumes};
 use scope::{Digest, Policy};
 use serde_json::{Value, json};
+use source::Source;
 
 use super::keeping::Keeping;
 use super::plan::{outcomes, summary, summary_value};
@@ -33,16 +34,31 @@ use crate::workplace::{self, Ready};
 
 /// `ambit capture`: the files of a medium.
 pub(super) fn capture(args: &CaptureArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    acquire(args, Extent::Files, console)
+    acquire(args, Extent::Files, None, console)
+}
+
+/// As [`capture`], but for the sources, which the caller made: for tests of more items than any medium at hand has.
+#[cfg(test)]
+pub(crate) fn capture_made(
+    args: &CaptureArgs,
+    made: &[Box<dyn Source>],
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    acquire(args, Extent::Files, Some(made), console)
 }
 
 /// `ambit image --to court`: the volumes of a medium of which no file can be read, whole, for the court alone.
 pub(super) fn image(args: &ImageArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let Addressee::Court = args.to;
-    acquire(&args.capture, Extent::Volumes, console)
+    acquire(&args.capture, Extent::Volumes, None, console)
 }
 
-fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Result<Exit, Failure> {
+fn acquire(
+    args: &CaptureArgs,
+    extent: Extent,
+    made: Option<&[Box<dyn Source>]>,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
     let loaded = load::policy(&args.examine.policy)?;
     let policy = &loaded.policy;
     refuse_what_this_version_lacks(policy)?;
@@ -63,9 +79,10 @@ fn acquire(args: &CaptureArgs, extent: Extent, console: &mut Console<'_>) -> Res
     let ready =
         workplace::ready(&args.examine.source, &loaded, &case, &trust, extent == Extent::Volumes, console)?;
     let volumes = ready.opened.unread_sources();
-    let sources = match extent {
-        Extent::Files => ready.opened.sources.as_slice(),
-        Extent::Volumes => volumes.as_slice(),
+    let sources = match (made, extent) {
+        (Some(made), _) => made,
+        (None, Extent::Files) => ready.opened.sources.as_slice(),
+        (None, Extent::Volumes) => volumes.as_slice(),
     };
     if sources.is_empty() {
         return Err(nothing_to_take(extent));

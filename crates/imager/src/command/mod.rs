@@ -17,6 +17,8 @@ mod sign;
 mod trust;
 
 #[cfg(test)]
+pub(crate) use capture::capture_made;
+#[cfg(test)]
 pub(crate) use keeping::Keeping;
 
 use crate::cli::{CaseCommand, Command, KeyCommand, MediumCommand, PolicyCommand, TrustCommand};

@@ -26,7 +26,7 @@ use evidence::manifest::Row;
 use evidence::opener::verify_then_read;
 use evidence::report::Intact;
 use evidence::verify::{Verified, VerifyOptions, inventory_of, verify_with};
-use folder::Folder;
+use folder::{Folder, Temporary};
 use scope::facts::Fact;
 use scope::{Outcome, Policy, RawName};
 use serde_json::json;
@@ -95,6 +95,9 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     Ok(if report.departures.is_empty() { Exit::Done } else { Exit::Departures })
 }
 
+/// The file that every row is compared with, once more, at the end.
+const INVENTORY: &str = "meta/inventory.txt";
+
 /// A package as it was verified.
 struct Judged {
     files: Folder,
@@ -128,7 +131,8 @@ fn lay_out(
         let names: Vec<_> = acquisition.sets.iter().map(|stated| stated.set.to_string()).collect();
         Failure::new(format!("the package has no set {set}")).hint(format!("it has {}", names.join(", ")))
     })?;
-    let mut check = SetCheck::new(acquisition, set, inventory, Some(policy))
+    let scratch = Temporary::new();
+    let mut check = SetCheck::new(acquisition, set, inventory, Some(policy), &scratch)
         .ok_or_else(|| Failure::new(format!("the set {set} cannot be opened")))?;
     let mut items = File::create_new(out.join("items.tsv")).context("items.tsv")?;
     writeln!(items, "control\toutcome\tsize\tsha256\tname").context("items.tsv")?;
@@ -149,7 +153,8 @@ fn lay_out(
         }
     }
     items.sync_all().context("items.tsv")?;
-    check.finish().map_err(|error| Failure::no(error.to_string()))
+    let lines = files.open(INVENTORY).context(INVENTORY)?;
+    check.finish(lines).map_err(|error| Failure::no(error.to_string()))
 }
 
 /// Writes objects as they come, one file each, under their control numbers: names that we gave.

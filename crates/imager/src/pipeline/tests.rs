@@ -349,30 +349,21 @@ fn setup(policy: &Policy) -> Setup {
     }
 }
 
-/// Prints the most memory that a capture of so many items took, all of them recorded, one in three kept.
+/// One whole capture of a medium that never was: as many items as asked for, or one file as long as asked for.
 ///
-/// ```text
-/// for n in 10000 100000 1000000; do
-///     AMBIT_ITEMS=$n cargo test -p imager --lib memory_of_many_items -- --ignored --nocapture
-/// done
-/// ```
+/// `tests/tools/bench.sh --only g` calls this with the arguments of `ambit capture` in AMBIT_ARGS, one a line, and checks
+/// the package that comes out with `ambit-verify`.
 #[test]
-#[ignore = "takes minutes; docs/concepts/performance.md has a table made with it"]
-fn memory_of_many_items() {
-    let items = std::env::var("AMBIT_ITEMS").unwrap().parse().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let policy = policy("");
-    let mut setup = setup(&policy);
-    setup.options = Batches::default();
-    let writer = PackageWriter::create(&Disk::new(), &folder.path().join("P"), folder.path(), setup).unwrap();
-    let keeping = Keeping::new(&writer, &policy);
-    let done = run_with(2, "", &Made::new(items, 100), &keeping, false).unwrap();
-    assert_eq!(done.tally.items, items);
-    let closed = writer.close().unwrap();
-    assert_eq!(closed.inventory().lines, items);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let most = status.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    println!("{items} items: {most}");
-    let kilobytes: u64 = most.split_whitespace().nth(1).unwrap().parse().unwrap();
-    assert!(kilobytes < 256 << 10, "{most}");
+#[ignore = "takes minutes; docs/concepts/performance.md has tables made with it"]
+fn a_package_of_many_items() {
+    use clap::Parser as _;
+    let number = |name: &str| std::env::var(name).unwrap().parse::<u64>().unwrap();
+    let args = std::env::var("AMBIT_ARGS").unwrap();
+    let cli = crate::cli::Cli::try_parse_from(args.lines()).unwrap();
+    let crate::cli::Command::Capture(args) = cli.command else { panic!("not a capture") };
+    let made: Vec<Box<dyn Source>> = vec![Box::new(Made::new(number("AMBIT_ITEMS"), number("AMBIT_SIZE")))];
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let (reader, interrupt) = (source::Reader::Here, Interrupt::default());
+    let mut console = crate::console::Console::new(&mut out, &mut err, false, reader, interrupt);
+    crate::command::capture_made(&args, &made, &mut console).unwrap();
 }

@@ -109,7 +109,7 @@ impl Nodes {
         for (number, subvolume) in self.subvolumes.live().filter(|(number, _)| entered(number)) {
             counts.subvolumes = counts.subvolumes.saturating_add(1);
             let root = NodeId::with_part(FIRST, number);
-            counts.entered = counts.entered.saturating_add(seen.named.contains(&root).into());
+            counts.entered = counts.entered.saturating_add(seen.named.contains(root).into());
             for found in self.volume.items(subvolume.root, Key::new(FIRST, kind::INODE, 0)) {
                 let Ok(found) = found else {
                     counts.lost = counts.lost.saturating_add(1);
@@ -119,7 +119,7 @@ impl Nodes {
                 if is_inode && Inode::parse(found.data()).is_some_and(|inode| inode.links > 0) {
                     counts.inodes = counts.inodes.saturating_add(1);
                     let id = NodeId::with_part(found.key.object, number);
-                    counts.met = counts.met.saturating_add(seen.named.contains(&id).into());
+                    counts.met = counts.met.saturating_add(seen.named.contains(id).into());
                 }
             }
         }

@@ -226,8 +226,8 @@ impl walker::Volume for Nodes {
                 count = count.saturating_add(u64::from(reached.insert(cluster)));
             }
         }
-        for id in &seen.named {
-            let directory = match self.place(*id) {
+        for id in seen.named.iter() {
+            let directory = match self.place(id) {
                 Ok(None) => Some(self.volume.root()),
                 Ok(Some(place)) => {
                     self.volume.set(place).ok().and_then(|set| set.extension()).map(Directory::new)

@@ -152,7 +152,7 @@ impl walker::Volume for Nodes {
         let first = u64::from(self.volume.sb.first_inode);
         let named = seen.named.iter().map(|id| id.number());
         let items = named.filter(|inode| *inode >= first || *inode == ROOT).count();
-        let values = seen.used.difference(&seen.named).count();
+        let values = seen.used.iter().filter(|id| !seen.named.contains(*id)).count();
         let walked = items.saturating_add(values) as u64;
         let mut coverage = Vec::new();
         if let Ok(expected) = self.volume.inodes_in_use() {

@@ -232,8 +232,8 @@ impl walker::Volume for Nodes {
     fn coverage(&self, seen: &Seen) -> Vec<(String, u64, u64)> {
         let mut reached = Bits::new(u64::from(self.volume.heap.clusters).saturating_add(2));
         let mut count = 0_u64;
-        for id in &seen.named {
-            let first = match self.place(*id) {
+        for id in seen.named.iter() {
+            let first = match self.place(id) {
                 Ok(None) => Some(self.volume.boot.root_cluster),
                 Ok(Some(place)) => {
                     self.slot(place).ok().map(|slot| Short(&slot).first_cluster(self.volume.boot.width))

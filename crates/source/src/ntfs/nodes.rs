@@ -131,7 +131,7 @@ impl walker::Volume for Nodes {
 
     /// Compares what was walked with the records in use, by the MFT's bitmap and by the records themselves.
     fn coverage(&self, seen: &Seen) -> Vec<(String, u64, u64)> {
-        let mut named: Vec<u64> = seen.named.iter().map(|id| record_of(*id)).collect();
+        let mut named: Vec<u64> = seen.named.iter().map(record_of).collect();
         named.sort_unstable();
         let bits = self.volume.records_in_use().ok();
         let (mut by_bitmap, mut by_flag) = ((0_u64, 0_u64), (0_u64, 0_u64));

@@ -1,6 +1,6 @@
 //! The walk over a mounted tree: every item once, depth first, names in bytewise order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use scope::RawName;
 use scope::facts::{Attribute, CaseRule, Kind, Stamp, TimeKind, Zone};
 
+use crate::node_set::NodeSet;
 use crate::tree::beneath::{CONTENT, NAMES, open_beneath, stat_at, stat_fd};
 use crate::walk::{Entry, Issue, NodeId, SourceError, WalkEvent, WalkReport, bare_facts, stated};
 
@@ -39,7 +40,7 @@ pub(crate) fn walk(
         closed,
         visit,
         report: WalkReport::default(),
-        seen: HashSet::new(),
+        seen: NodeSet::default(),
         linked: BTreeMap::new(),
         levels: Vec::new(),
         path: Vec::new(),
@@ -117,6 +118,12 @@ fn key(stat: &Statx) -> Key {
     (makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino)
 }
 
+/// The same, as a set of nodes has it.
+fn handle(stat: &Statx) -> NodeId {
+    let (device, inode) = key(stat);
+    NodeId::with_part(inode, device)
+}
+
 struct Walker<'a> {
     root: &'a OwnedFd,
     root_stat: &'a Statx,
@@ -124,7 +131,7 @@ struct Walker<'a> {
     visit: Visit<'a>,
     report: WalkReport,
     /// Items already met.
-    seen: HashSet<Key>,
+    seen: NodeSet,
     /// Items with several links, which wait for all their names.
     linked: BTreeMap<Key, (Entry, u64)>,
     levels: Vec<Level>,
@@ -151,7 +158,7 @@ struct Level {
 impl Walker<'_> {
     fn run(&mut self, names: Vec<Vec<u8>>, complaint: Option<Errno>) -> ControlFlow<()> {
         self.report.names = 1;
-        self.seen.insert(key(self.root_stat));
+        self.seen.insert(handle(self.root_stat));
         let entry = self.entry(self.root_stat, b"/".to_vec());
         let entry = self
             .with_attributes(entry, Some(self.root.as_fd().try_clone_to_owned().map_err(|_| Errno::MFILE)))?;
@@ -208,7 +215,7 @@ impl Walker<'_> {
             crate::walk::add_name(&mut entry.facts, path);
             return ControlFlow::Continue(());
         }
-        if !self.seen.insert(key(&stat)) {
+        if !self.seen.insert(handle(&stat)) {
             return self.issue(Some(&place), "a further name of an item that counts one link, or was moved meanwhile; that name is not recorded".into());
         }
         let kind = kind(&stat);

@@ -10,6 +10,7 @@ use std::vec::IntoIter;
 use scope::RawName;
 
 use super::{Link, Listing, Volume};
+use crate::node_set::NodeSet;
 use crate::walk::NodeId;
 
 /// The directories from the root down to the one being walked, and the names in them that are still to come.
@@ -89,7 +90,8 @@ impl Descent {
 /// Memory is bounded by the nodes that the directories name: a few bytes each.
 pub(super) fn several_names(volume: &dyn Volume, closed: &dyn Fn(&RawName) -> bool) -> HashSet<NodeId> {
     let mut descent = Descent::default();
-    let mut once = HashSet::from([volume.root()]);
+    let mut once = NodeSet::default();
+    once.insert(volume.root());
     let mut several = HashSet::new();
     descent.enter(volume, volume.root(), Some(Vec::new()));
     while let Some((link, path)) = descent.next() {
