@@ -32,9 +32,9 @@ class NeedsLook(Exception):
 def decide(policy, facts, available):
     """The decision from the facts of the looks that it asks for; NeedsLook where one is not `available`."""
     table = Table(policy, facts)
-    if facts.kind == "volume":
-        outcome, tier = (f"held:{UNREAD_VOLUMES}", "held") if policy.unread_volumes == "preserve" else ("left", "out-of-scope")
-        return Decision(outcome, tier, [], ["metadata"], table.trits())
+    found = by_target(policy, facts.kind)
+    if found is not None:
+        return Decision(*found, [], ["metadata"], table.trits())
     looks = ["metadata"]
     while True:
         tiers = Tiers(policy, table)
@@ -49,8 +49,30 @@ def decide(policy, facts, available):
                 continue
             withheld = tiers.values["withhold"] == T
             found = ("left" if policy.unknown is None or withheld else f"held:{policy.unknown}"), "undetermined"
-        outcome, tier = found
+        outcome, tier = of_remnant(policy, facts.kind, *found)
         return Decision(outcome, tier, tiers.determining(tier, outcome.partition(":")[2]), looks, table.trits())
+
+
+def by_target(policy, kind):
+    """Outcome and tier of what `[target]` alone decides, or None where the rules do."""
+    held = None
+    if kind == "volume":
+        held = UNREAD_VOLUMES if policy.unread_volumes == "preserve" else None
+    elif kind == "unallocated":
+        held = policy.unallocated
+    elif not (kind == "slack" and policy.slack is None or kind == "recovered" and policy.deleted_to is None):
+        return None
+    return ("left", "out-of-scope") if held is None else (f"held:{held}", "held")
+
+
+def of_remnant(policy, kind, outcome, tier):
+    """What the rules capture of slack and of deleted entries is for the compartment that `[target]` names."""
+    to = policy.slack if kind == "slack" else policy.deleted_to if kind in ("deleted", "recovered") else None
+    if to is not None and outcome == "captured":
+        return f"held:{to}", "held"
+    if kind == "slack" and outcome.partition(":")[0] == "listed":
+        return "left", "out-of-scope"
+    return outcome, tier
 
 
 def visible(policy, facts, looks):
@@ -166,7 +188,7 @@ NAMED = {"path": path_value, "name": name_value, "ext": ext_value, "type_mismatc
 
 
 def kind_value(wanted, facts, policy):
-    return truth(facts.kind in wanted)
+    return truth((facts.slack["of"] if facts.kind == "slack" else facts.kind) in wanted)
 
 
 def type_value(wanted, facts, policy):

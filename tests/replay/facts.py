@@ -11,9 +11,10 @@ import re
 import names
 from policy import LOOKS, STAMPS
 
-KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "volume", "other")
+KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "volume",
+         "unallocated", "slack", "recovered", "other")
 # The kinds that have content.
-CONTENT = ("file", "stream", "volume")
+CONTENT = ("file", "stream", "volume", "unallocated", "slack", "recovered")
 LARGEST = 2**53 - 1
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,38}")
@@ -27,8 +28,8 @@ class FactError(ValueError):
 class Facts:
     """Fields of one value hold None where the fact is absent; the others are lists."""
 
-    __slots__ = ("volume", "case_rule", "node", "kind", "names", "links", "size", "allocated", "time", "uid", "gid", "sid",
-                 "mode", "link_target", "attribute", "type", "hash", "keywords", "failure", "looks")
+    __slots__ = ("volume", "case_rule", "node", "kind", "names", "links", "size", "allocated", "slack", "time", "uid", "gid",
+                 "sid", "mode", "link_target", "attribute", "type", "hash", "keywords", "failure", "looks")
 
     def has_content(self):
         return self.kind in CONTENT
@@ -45,7 +46,7 @@ def read_facts(lines):
     """The facts of a record; FactError where one is not as specified, is missing, doubled or out of order."""
     facts = Facts()
     facts.names, facts.time, facts.attribute, facts.keywords, facts.failure = [], [], [], [], []
-    for field in ("volume", "case_rule", "node", "kind", "links", "size", "allocated", "uid", "gid", "sid", "mode", "link_target",
+    for field in ("volume", "case_rule", "node", "kind", "links", "size", "allocated", "slack", "uid", "gid", "sid", "mode", "link_target",
                   "type", "hash", "looks"):
         setattr(facts, field, None)
     last = -1
@@ -195,6 +196,12 @@ def keywords(value):
     return value
 
 
+def slack_fact(value):
+    fields(value, "of", "size")
+    need(value["of"] in ("file", "stream") and number(value["size"]) >= 1)
+    return value
+
+
 def failure(value):
     fields(value, "look", "reason")
     need(value["look"] in LOOKS and REASON.fullmatch(text(value["reason"])))
@@ -211,7 +218,7 @@ def looks(value):
 ORDER = {name: (place, many, check) for place, (name, many, check) in enumerate([
     ("volume", False, text), ("case-rule", False, one_of("sensitive", "insensitive")), ("node", False, text),
     ("kind", False, one_of(*KINDS)), ("name", True, path), ("links", False, number), ("size", False, number),
-    ("allocated", False, number), ("time", True, stamp), ("uid", False, number), ("gid", False, number), ("sid", False, text),
+    ("allocated", False, number), ("slack", False, slack_fact), ("time", True, stamp), ("uid", False, number), ("gid", False, number), ("sid", False, text),
     ("mode", False, number), ("link-target", False, raw), ("attribute", True, attribute), ("type", False, type_fact),
     ("hash", False, hash_fact), ("keywords", True, keywords), ("failure", True, failure), ("looks", False, looks),
 ])}

@@ -126,7 +126,7 @@ class Replay:
             self.found.add("fact", item, str(error))
             return
         self.agrees(item, facts, decision, row["object"])
-        self.walked(item, facts)
+        self.walked(item, facts, decision["outcome"])
         self.placed(item, row["locator"], facts)
         self.decided_again(item, facts, decision, row["trits"])
 
@@ -186,8 +186,11 @@ class Replay:
         self.bytes += found["size"]
         if self.files.get(found["part"]) != outcome:
             self.found.add("fact", item, f"the part {found['part']} is not one of the set {outcome} of this package")
-        if facts.size is not None and found["size"] != facts.size:
-            self.found.add("fact", item, f"the object has {found['size']} bytes, the item {facts.size}")
+        size = facts.slack["size"] if facts.kind == "slack" and facts.slack is not None else facts.size
+        if size is not None and found["size"] != size:
+            self.found.add("fact", item, f"the object has {found['size']} bytes, the item {size}")
+        elif facts.kind == "slack":
+            return  # its fact `hash` is of the file
         elif found["read"] == "complete" and facts.hash is not None and found["sha256"] != facts.hash["sha256"]:
             self.found.add("fact", item, "the digest of the object is not that of the item")
 
@@ -197,6 +200,10 @@ class Replay:
         for look in LOOKS:
             if look not in facts.looks and (given.get(look) or facts.failed(look)):
                 self.found.add("look", item, f"facts of the look {look}, which is not recorded as taken")
+        if (facts.kind == "slack") != (facts.slack is not None) or facts.kind == "slack" and facts.size is None:
+            self.found.add("fact", item, f"a fact slack, or none, or no size, of a kind {facts.kind}")
+        if facts.kind == "unallocated" and (facts.names or facts.looks != ["metadata"]):
+            self.found.add("fact", item, "unallocated space has no name, and the look metadata alone")
         if not facts.has_content():
             if any(given.values()):
                 self.found.add("fact", item, f"facts of content, of a kind {facts.kind}")
@@ -207,13 +214,20 @@ class Replay:
             if not given[look] and not facts.failed(look):
                 self.found.add("fact", item, f"the look {look} was taken, and left neither its facts nor a failure")
 
-    def walked(self, item, facts):
+    def walked(self, item, facts, outcome):
         """What the policy says of the walk."""
         policy = self.policy
         if facts.kind == "stream" and not policy.streams:
             self.found.add("look", item, "a stream; target.streams is false")
         if facts.kind == "deleted" and policy.deleted == "never":
             self.found.add("look", item, "a deleted entry; target.deleted is never")
+        granted = {"recovered": ("deleted", policy.deleted_to), "unallocated": ("unallocated", policy.unallocated),
+                   "slack": ("slack", policy.slack)}
+        field, to = granted.get(facts.kind, ("", ""))
+        if to is None:
+            self.found.add("look", item, f"a kind {facts.kind}, which target.{field} does not grant")
+        if facts.kind == "slack" and outcome.partition(":")[0] in ("left", "listed"):
+            self.found.add("look", item, f"slack that is {outcome}; target.slack")
         if (facts.kind == "volume") != (self.acquisition["extent"] == "volumes"):
             self.found.add("look", item, f"a kind {facts.kind}, in a record of {self.acquisition['extent']}; target.unread_volumes")
         if policy.closed:

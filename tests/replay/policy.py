@@ -29,7 +29,8 @@ TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?
 OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d) [+-]\d\d:\d\d")
 LOOKS = ("metadata", "type", "hash", "content")
-KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "other")
+KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "recovered",
+         "other")
 STAMPS = ("modified", "accessed", "changed", "created", "message_date")
 # The fields of a selector in schema order, and the look that each waits for.
 FIELDS = {
@@ -120,12 +121,22 @@ class Policy:
             raise PolicyError("target.inspect: no metadata")
         table.flag("live", False)
         self.streams = table.flag("streams", True)
-        self.deleted = table.one_of("deleted", ("never", "catalogue"), "never")
+        self.deleted, self.deleted_to = self.granted(table, "deleted", ("never", "catalogue"))
+        self.unallocated, self.slack = (self.granted(table, name, ("never",))[1] for name in ("unallocated", "slack"))
         self.unread_volumes = table.one_of("unread_volumes", ("name", "preserve"), "name")
         self.closed = [Glob(text, "path") for text in table.texts("closed", required=False)]
-        for name in ("unallocated", "slack", "snapshots"):
-            table.one_of(name, ("never",), "never")
+        table.one_of("snapshots", ("never",), "never")
         table.done()
+
+    def granted(self, table, name, words):
+        """One of these words, the first by default, or `hold:` and a compartment: that word, and the compartment or None."""
+        text = table.text(name, required=False) or words[0]
+        word, colon, to = text.partition(":")
+        if word == "hold" and colon:
+            return word, to
+        if text not in words:
+            raise PolicyError(f"target.{name}")
+        return text, None
 
     def list(self, name, table):
         kind = table.one_of("kind", ("sha256", "keywords"))
@@ -156,6 +167,9 @@ class Policy:
                 table.text(field)
             compartments[name] = table.texts("recipients", form=RECIPIENT)
             table.done()
+        for name in (self.deleted_to, self.unallocated, self.slack):
+            if name is not None and name not in compartments:
+                raise PolicyError(f"target: no compartment {name}")
         if self.unread_volumes == "preserve":
             compartments[UNREAD_VOLUMES] = self.recipients["court"]
         return compartments

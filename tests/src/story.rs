@@ -183,7 +183,7 @@ impl Desk {
     #[must_use]
     pub fn run(&self, command: &str) -> Ran {
         let whole = GROUPS.iter().fold(command.to_owned(), |words, (group, all)| words.replace(group, all));
-        // At a terminal a capture asks before it seals; nobody is asked here.
+        // A capture asks before it seals; nobody is asked here.
         let asks = ["ambit capture ", "ambit image "].iter().any(|command| whole.starts_with(command));
         let agreed = asks.then_some("--yes");
         run(whole.split_whitespace().chain(agreed).map(|word| self.fill(word)))

@@ -473,7 +473,7 @@ fn existing_files_are_never_overwritten() {
             "open {package} --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",
             "opened exists; nothing is overwritten",
         ),
-        ("policy approve {policy} --case {case} {officer}", "exists already; nothing is overwritten"),
+        ("policy approve {policy} --case {case} {officer}", "is approved in the case"),
     ] {
         let before = files_below(&desk.path(""));
         desk.run(&format!("ambit {command}")).exits(1).says(says);

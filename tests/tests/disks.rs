@@ -159,6 +159,8 @@ fn files_are_captured_and_the_encrypted_volume_is_the_courts() {
     assert_ne!(open("case-team", "no").exit, 0);
     open("court", "court").exits(0);
     let wanted = fs::read(desk.path("luks.img")).unwrap();
+    let items = fs::read_to_string(desk.path("court/items.tsv")).unwrap();
+    assert!(items.lines().nth(1).is_some_and(|line| line.ends_with("\t[gpt:2 bytes:0-3145728]")), "{items}");
     let found = scenarios::reading::files_below(&desk.path("court"));
     assert!(found.values().any(|bytes| *bytes == wanted), "{:?}", found.keys());
 

@@ -124,7 +124,7 @@ row() {
 
 capture() {
     timed ours "$ambit" capture --policy policy --medium medium --case case --trust demo/trust.toml --progress off --asset-tag KC07 \
-        --sign-as examiner=demo/keys/examiner --sign-as witness=demo/keys/witness --without-approval bench --writable-source bench --out out
+        --sign-as examiner=demo/keys/examiner --sign-as witness=demo/keys/witness --without-approval bench --writable-source bench --yes --out out
 }
 
 random() { # random BYTES FILE

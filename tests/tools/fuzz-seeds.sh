@@ -134,4 +134,43 @@ make md mirror 0.disk 0 stack md1
 make md stripes 0.disk 0 stack md0
 make md ten 0.disk 0 stack md10
 
+# Records: of the demonstration, with what its keys open, and the vectors of the specification.
+demo=${AMBIT_DEMO:-$work/demo}
+[ -n "${AMBIT_DEMO:-}" ] || (cd "$here" && cargo run --locked -q -- demo --dir "$demo") >"$work/demo.log" 2>&1 || { echo "the demonstration failed: no records" >&2; exit 1; }
+example() { # example TARGET NAME <BYTES
+  mkdir -p "$seeds/$1/corpus" && cat >"$seeds/$1/corpus/$2"
+}
+package=$demo/KC07.ambit
+for file in "$demo/policy/policy.toml" "$here"/policies/*/policy.toml; do example policy "$(sha256sum <"$file" | head -c 12)" <"$file"; done
+printf '%s\n====\n%s\n' "$(sed '/^items *=/d' "$demo/policy/policy.toml")" "$(printf 'a%.0s' {1..64})" | example policy with-a-list
+example trust demo <"$demo/trust.toml"
+for file in "$package"/*manifest-sha256.txt "$package/bag-info.txt"; do example bag "${file##*/}" <"$file"; done
+example inventory demo <"$package/meta/inventory.txt"
+head -n 3 "$package/meta/inventory.txt" | example inventory three
+example acquisition demo <"$package/meta/acquisition.json"
+example approval demo <"$package/meta/policy/approval.txt"
+while read -r file; do
+  name=$(sha256sum <"$file" | head -c 12)
+  case $file in
+  *checkpoint*) example checkpoint "$name" <"$file" ;;
+  *.json | *.txt) example event "$name" <"$file" ;;
+  *.sig) example signature "$name" <"$file" ;;
+  esac
+done < <(find "$package/custody" "$package/seal" "$here/docs/spec/vectors/custody-log/custody" -type f)
+example trust vector <"$here/docs/spec/vectors/custody-log/trust.toml"
+example signature key <"$demo/keys/examiner.pub"
+opened() { age -d -i "$demo/keys/auditor.age" "$package"/data/ledger-0001.*; }
+{ printf '\0' && opened; } | example ledger packed
+{ printf '\1' && opened | gunzip | head -n 4; } | example ledger rows
+opened | gunzip | python3 -c '
+import json, sys
+for line in list(sys.stdin)[1:40]:
+    row = json.loads(line)
+    for value in [*row.get("facts", []), row.get("decision"), row.get("object"), row.get("trits")]:
+        if isinstance(value, str): print(value)' | sort -u | split -l 40 - "$work/values-"
+for file in "$work"/values-*; do example values "${file##*/}" <"$file"; done
+for set in held-neutral:neutral captured:case-team; do
+  age -d -i "$demo/keys/${set#*:}.age" "$package/data/${set%:*}-0001.zip.age" 2>/dev/null | head -c 60000 | example zip "${set%:*}"
+done
+
 find "$seeds" -type f -printf '%P %s bytes\n' | sort

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the fuzz targets for the parsers of media, each for some seconds, and prints what came of it.
+# Runs the fuzz targets for the parsers of media and the readers of records, each for some seconds, and prints what came of it.
 #
 #   tests/tools/fuzz.sh [SECONDS [TARGET...]]        by default 60 seconds for every target
 #
@@ -35,22 +35,25 @@ all=$(sed -n 's/^name = "\(.*\)"$/\1/p' tests/fuzz/Cargo.toml | tail -n +2)
 one() {
   local name=$1 found pid
   mkdir -p "$out/corpus/$name" "$out/artifacts/$name"
+  # Media are changed by lists of changes; records are inputs as they are, with their own examples to begin with.
+  local -a begin=(-max_len=400 -len_control=20)
+  [ ! -d "$seeds/$name/corpus" ] || begin=("$seeds/$name/corpus" -max_len=65536)
   # A file that is there already was found by an earlier run.
   touch "$out/$name.began"
-  AMBIT_FUZZ_SEEDS=$seeds/$name "$binaries/$name" "$out/corpus/$name" -max_total_time="$seconds" -timeout=10 \
-    -rss_limit_mb=2048 -max_len=400 -len_control=20 -print_final_stats=1 -artifact_prefix="$out/artifacts/$name/" >"$out/$name.log" 2>&1 &
+  AMBIT_FUZZ_SEEDS=$seeds/$name "$binaries/$name" "$out/corpus/$name" "${begin[@]}" -max_total_time="$seconds" -timeout=10 \
+    -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$out/artifacts/$name/" >"$out/$name.log" 2>&1 &
   pid=$!
   wait "$pid" || true
   rm -rf "/dev/shm/ambit-fuzz-$pid"
   found=$(find "$out/artifacts/$name" -type f -newer "$out/$name.began" ! -name 'slow-unit-*' | wc -l)
   # The count of the last line that has one: libFuzzer prints no statistics where it ends early.
-  printf '%-10s %10s %8s %9s\n' "$name" "$(grep -oE '^#[0-9]+' "$out/$name.log" | tail -1 | tr -d '#')" \
+  printf '%-11s %10s %8s %9s\n' "$name" "$(grep -oE '^#[0-9]+' "$out/$name.log" | tail -1 | tr -d '#')" \
     "$(($(date +%s) - $(stat -c %Y "$out/$name.began")))" "$found" | tee "$out/$name.row"
 }
 export -f one
 export out seeds seconds binaries
 
-printf '%-10s %10s %8s %9s\n' target runs seconds findings
+printf '%-11s %10s %8s %9s\n' target runs seconds findings
 for name in "$@"; do
   if [ -d "$seeds/$name" ]; then echo "$name"; else echo "$name: no seed, NOT run" >&2; fi
 done | xargs -P "${JOBS:-1}" -I{} bash -c 'one {}'

@@ -137,7 +137,7 @@ run case "$ambit" case new "$dir/case" --trust "$dir/trust.toml" --medium-label 
 run approve "$ambit" policy approve "$dir/policy" --case "$dir/case" --sign-as "court-officer=$dir/keys/court-officer"
 run plan "$ambit" plan --policy "$dir/policy" "${medium[@]}" "${sign[@]}"
 run capture "$ambit" capture --policy "$dir/policy" "${medium[@]}" "${sign[@]}" --sign-as "witness=$dir/keys/witness" \
-  --trust "$dir/trust.toml" --out "$dir/TREE.ambit"
+  --yes --trust "$dir/trust.toml" --out "$dir/TREE.ambit"
 run verify "$verify" "$dir/TREE.ambit" --trust "$dir/trust.toml"
 run audit "$verify" audit "$dir/TREE.ambit" --trust "$dir/trust.toml" --identity "$dir/keys/auditor.age"
 run against "$verify" audit "$dir/TREE.ambit" --trust "$dir/trust.toml" --identity "$dir/keys/auditor.age" \

@@ -52,13 +52,28 @@ pub fn audit_against(
         limit_to_order(&mut opened, policy.target(), &stated.medium.label);
     }
     let mut limits = opened.medium.limits.clone();
-    compare_medium(&mut reexamination, &stated, &opened, &mut limits);
+    let ids = ids_of(&stated, &opened, &mut limits);
+    let found = layers(&opened);
+    // Names on a medium of somebody else are nobody's to see: first of all, whether it is the one.
+    if let Some(why) =
+        Reexamination::other_medium(&stated.medium, &stated.layers, opened.medium.size, &ids, &found)
+    {
+        report.limits.push(
+            "examined again: the identity alone was compared; give the original, or a true copy".to_owned(),
+        );
+        report.matched = Answer::No;
+        report.findings.push(Reexamination::of_another(&why).into());
+        return Ok(report);
+    }
+    if reexamination.medium(&stated.medium, opened.medium.size, &ids) == 0 {
+        limits.push("the medium shows no identity of a kind that the acquisition states".to_owned());
+    }
     let extras =
         Options { md5: reexamination.has_md5(), sha1: reexamination.has_sha1(), ..Options::default() };
     let examiner = Examiner::new(&policy, extras);
     let counts = policy.record().left == LeftRecord::Counts;
     let mut whole = true;
-    reexamination.layers(&stated.layers, &layers(&opened));
+    reexamination.layers(&stated.layers, &found);
     let volumes = opened.unread_sources();
     let sources = match stated.extent {
         Extent::Files => &opened.sources,
@@ -146,23 +161,17 @@ pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
     layers.collect()
 }
 
-/// Compares size and identities of the medium; its digest, where the acquisition states one.
-fn compare_medium(
-    reexamination: &mut Reexamination,
-    stated: &Acquisition,
-    opened: &Opened,
-    limits: &mut Vec<String>,
-) {
+/// The identities that the medium shows; its digest, where the acquisition states one and the length is the same.
+fn ids_of(stated: &Acquisition, opened: &Opened, limits: &mut Vec<String>) -> Vec<(String, String)> {
     let mut ids = opened.medium.ids.clone();
-    if stated.medium.ids.iter().any(|id| id.kind == IMAGE_SHA256) {
+    let same_length = stated.medium.size == opened.medium.size;
+    if same_length && stated.medium.ids.iter().any(|id| id.kind == IMAGE_SHA256) {
         match opened.image_sha256() {
             Ok(digest) => ids.extend(digest.map(|digest| (IMAGE_SHA256.to_owned(), digest.hex()))),
             Err(fault) => limits.push(format!("the medium's digest cannot be computed: {fault}")),
         }
     }
-    if reexamination.medium(&stated.medium, opened.medium.size, &ids) == 0 {
-        limits.push("the medium shows no identity of a kind that the acquisition states".to_owned());
-    }
+    ids
 }
 
 /// The kind of identity that takes a reading of the whole medium.

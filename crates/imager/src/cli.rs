@@ -429,7 +429,7 @@ pub struct CaptureArgs {
     /// How hard content is compressed.
     #[arg(long, value_name = "HOW", default_value = "fast")]
     pub compression: CompressionArg,
-    /// Seal without asking again at the terminal, once the counts are shown.
+    /// Seal without asking once the counts are shown. Needed where standard input is no terminal.
     #[arg(long)]
     pub yes: bool,
     /// Make, model and serial of the write blocker, for the record.

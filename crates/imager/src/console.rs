@@ -65,6 +65,21 @@ impl<T, E: std::error::Error> Context<T> for Result<T, E> {
     }
 }
 
+/// The next step for a failure that has none.
+pub(crate) trait NextStep<T> {
+    /// Adds `hint` where nothing nearer to the fault has said what to do.
+    fn or_hint(self, hint: &str) -> Result<T, Failure>;
+}
+
+impl<T> NextStep<T> for Result<T, Failure> {
+    fn or_hint(self, hint: &str) -> Result<T, Failure> {
+        self.map_err(|failure| match failure.hint {
+            None => failure.hint(hint),
+            Some(_) => failure,
+        })
+    }
+}
+
 /// An error with its causes, joined by colons, each cause once.
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
 

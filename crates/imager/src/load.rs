@@ -13,7 +13,7 @@ use scope::{Bundle, Policy};
 use zeroize::Zeroizing;
 
 use crate::cli::SigningArgs;
-use crate::console::{Console, Context as _, Failure};
+use crate::console::{Console, Context as _, Failure, NextStep as _};
 
 /// A policy, with the exact bytes that it was read from.
 pub(crate) struct LoadedPolicy {
@@ -35,13 +35,16 @@ pub(crate) fn policy(path: &Path) -> Result<LoadedPolicy, Failure> {
             .hint("give a policy folder, or the policy.toml in it"));
     }
     let mut bundle = Bundle::new();
-    add(&mut bundle, folder, Bundle::POLICY, Bundle::MAX_POLICY)?;
+    add(&mut bundle, folder, Bundle::POLICY, Bundle::MAX_POLICY)
+        .or_hint("give a policy folder, or the policy.toml in it")?;
     for name in bundle.named_files() {
         if name == "rendering.md" || name.starts_with("approval.txt") {
             return Err(Failure::no(format!("a list cannot be kept in a file named `{name}`"))
                 .hint("the package keeps the rendering and the approval under that name; rename the list"));
         }
-        add(&mut bundle, folder, &name, Bundle::MAX_LIST)?;
+        add(&mut bundle, folder, &name, Bundle::MAX_LIST).or_hint(
+            "the policy names this list: put the file beside policy.toml, exactly as it was approved",
+        )?;
     }
     match Policy::parse(&bundle) {
         Ok(policy) => Ok(LoadedPolicy { bundle, policy, folder: folder.to_owned() }),
@@ -69,8 +72,11 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
 
 /// A trust file and its bytes.
 pub(crate) fn trust(path: &Path) -> Result<(Trust, Vec<u8>), Failure> {
-    let bytes = read(path, MAX_TRUST as u64)?;
-    let trust = Trust::parse(&bytes).context(format_args!("trust file {}", path.display()))?;
+    let bytes = read(path, MAX_TRUST as u64)
+        .or_hint("give the trust file that the court or your laboratory wrote, such as trust.toml")?;
+    let trust = Trust::parse(&bytes).context(format_args!("trust file {}", path.display())).or_hint(
+        "is this the trust file, and not the policy? have whoever wrote it mend the place that is named",
+    )?;
     Ok((trust, bytes))
 }
 
@@ -186,7 +192,8 @@ pub(crate) fn signing_key(
     console: &mut Console<'_>,
 ) -> Result<SecretKey, Failure> {
     let (key, warnings) = SecretKey::load(&Disk::new(), path, &mut |path| passphrases.ask(path))
-        .context(format_args!("key {}", path.display()))?;
+        .context(format_args!("key {}", path.display()))
+        .or_hint("give a private OpenSSH ed25519 key that you may read (`ambit key new NAME --only signing` makes one) and its passphrase")?;
     warn(&warnings, console);
     Ok(key)
 }
@@ -210,6 +217,7 @@ pub(crate) fn identity_keys(
     warn(&readable_by_others(path), console);
     folder::read_keys(path, &mut |path| passphrases.ask(path))
         .context(format_args!("identity {}", path.display()))
+        .or_hint("give an age identity, such as auditor.age: it opens, and a signing key does not")
 }
 
 fn warn(warnings: &[KeyWarning], console: &mut Console<'_>) {

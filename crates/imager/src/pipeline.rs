@@ -266,6 +266,7 @@ impl<C: Crew> Worker<'_, C> {
             };
             let Some(examined) = examined else { continue };
             self.tally.count(&examined, chunk.source);
+            self.run.policy.meet_paths(&examined.facts, &mut self.tally.paths);
             let slack = slack_wanted(self.run.examiner, entry, &examined);
             let kept = self.crew.item(&mut self.hand, source, entry, examined)?;
             // A stream that was cut off for an interrupt looks like one that could not be read: it is never committed.

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use evidence::acquisition::{Coverage, MediumId, WalkStatement};
 use examine::{Examined, Examiner, Options, Slacks, remnant_limits};
 use scope::facts::Look;
-use scope::{Outcome, Policy};
+use scope::{Outcome, PathsMet, Policy};
 use serde::Serialize;
 use source::{Source, SourceInfo};
 
@@ -42,6 +42,8 @@ pub(crate) struct Tally {
     pub(crate) limits: Vec<String>,
     /// Set where a limit of the policy, or the person, ended the walk before its end.
     pub(crate) interrupted: Option<String>,
+    /// Paths of the policy that some item fits.
+    pub(crate) paths: PathsMet,
 }
 
 /// How many items, and how many bytes they hold.
@@ -84,6 +86,7 @@ impl Tally {
     pub(crate) fn add(&mut self, other: &Self) {
         self.items += other.items;
         self.failed_looks += other.failed_looks;
+        self.paths.add(&other.paths);
         add(&mut self.outcomes, &other.outcomes);
         add(&mut self.rules, &other.rules);
         add(&mut self.tiers, &other.tiers);
@@ -119,6 +122,21 @@ impl Tally {
     /// The rules of `policy` that determined nothing on this medium.
     pub(crate) fn idle_rules(&self, policy: &Policy) -> Vec<String> {
         policy.rules().iter().filter(|r| !self.rules.contains_key(&r.id)).map(|r| r.id.clone()).collect()
+    }
+
+    /// The paths of `policy` that fit no item of this medium, in sentences. Of a walk that was stopped, none can be told.
+    pub(crate) fn dead_paths(&self, policy: &Policy) -> Vec<String> {
+        if self.interrupted.is_some() {
+            return Vec::new();
+        }
+        let dead = policy.dead_paths(&self.paths);
+        let told = dead.iter().take(MAX_DEAD_PATHS);
+        let told = told.map(|(selector, path)| {
+            format!("path {} of selector {selector} fits no item on this medium", path.escape_debug())
+        });
+        let more = dead.len().saturating_sub(MAX_DEAD_PATHS);
+        let more = (more > 0).then(|| format!("{more} more paths of the policy fit no item on this medium"));
+        told.chain(more).collect()
     }
 }
 
@@ -219,6 +237,9 @@ pub(crate) fn beyond_bytes(policy: &Policy, kept: u64, examined: &Examined) -> O
         )
     })
 }
+
+/// Most paths that are named one by one: as many as somebody reads.
+const MAX_DEAD_PATHS: usize = 50;
 
 /// Bytes of items that all workers together hold in memory, and the least for one.
 const HELD: usize = 128 << 20;

@@ -16,7 +16,7 @@ use scope::policy::MediumIdKind;
 use source::{ByteSource, MediumDigests, OpenOptions, Opened, StoredDigest};
 
 use crate::cli::{CaseArg, SourceArgs};
-use crate::console::{Console, Context as _, Failure};
+use crate::console::{Console, Context as _, Failure, NextStep as _};
 use crate::load::{self, LoadedPolicy};
 use crate::progress::ByteProgress;
 
@@ -51,7 +51,9 @@ pub(crate) fn open_case_on(
     beside: &Path,
 ) -> Result<(CaseFolder, Trust), Failure> {
     let dir = find_case(arg, beside)?;
-    let case = CaseFolder::open(disk, &dir).context(format_args!("case {}", dir.display()))?;
+    let case = CaseFolder::open(disk, &dir)
+        .context(format_args!("case {}", dir.display()))
+        .or_hint("give --case DIR, the folder that `ambit case new` made, and let no other command work in it meanwhile")?;
     let (trust, _) = load::trust(&dir.join(TRUST))?;
     Ok((case, trust))
 }
@@ -154,7 +156,8 @@ pub(crate) fn ready(
             true => failure.hint("mount it read-only, or give --writable-source REASON; nothing was read"),
             false => failure,
         }
-    })?;
+    })
+    .or_hint("give the path of an image, a device, or a folder where the medium is mounted read-only; nothing was read")?;
     let digest = match args.digest_medium {
         true => digest_of(&mut opened, console)?,
         false => None,
@@ -188,7 +191,8 @@ pub(crate) fn ready(
         );
     }
     for limit in &opened.medium.limits {
-        console.say(format_args!("note: {limit}"));
+        let word = if opened.medium.cut_short().any(|cut| cut == limit) { "WARNING" } else { "note" };
+        console.say(format_args!("{word}: {limit}"));
     }
     let on_paper = case_rests_on_paper(case)?;
     Ok(Ready {
@@ -282,6 +286,7 @@ fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Di
         }
     }
     opened.medium.limits.extend(wrong);
+    console.say(format_args!("SHA-256 of the medium: {}", found.sha256.hex()));
     Ok(Some(found.sha256))
 }
 

@@ -5,6 +5,7 @@
 use crate::compile::{Compiled, CompiledAtom, Test};
 use crate::facts::{CaseRule, Facts, Layer, Look, Stamp, TimeKind, Zone};
 use crate::fold::{Symbol, fold, symbols};
+use crate::glob::Glob;
 use crate::magic;
 use crate::trit::Trit;
 
@@ -19,6 +20,10 @@ impl Name {
     pub(crate) fn new(bytes: &[u8], facts: &Facts, compiled: &Compiled) -> Self {
         let folded = compiled.folded.unwrap_or(facts.case_rule == CaseRule::Insensitive);
         Self { path: symbols(bytes, folded), folded }
+    }
+
+    pub(crate) fn fits(&self, path: &Glob) -> bool {
+        path.matches_path(&self.path, self.folded)
     }
 
     fn last(&self) -> &[Symbol] {
@@ -46,9 +51,7 @@ pub(crate) fn value(atom: &CompiledAtom, compiled: &Compiled, facts: &Facts, nam
     }
     let failed = facts.failures.iter().any(|failure| failure.look == look);
     match &atom.test {
-        Test::Path(globs) => {
-            of_name(name, |name| globs.iter().any(|g| g.matches_path(&name.path, name.folded)))
-        }
+        Test::Path(globs) => of_name(name, |name| globs.iter().any(|g| name.fits(g))),
         Test::Name(globs) => {
             of_name(name, |name| globs.iter().any(|g| g.matches_name(name.last(), name.folded)))
         }

@@ -17,6 +17,7 @@ mod atom;
 pub mod bundle;
 mod closed;
 mod compile;
+mod dead_paths;
 pub mod decide;
 pub mod diff;
 pub mod digest;
@@ -37,6 +38,7 @@ mod selector;
 mod trit;
 
 pub use bundle::Bundle;
+pub use dead_paths::PathsMet;
 pub use decide::{MissingLook, atoms, decide, decide_from_metadata, visible_names};
 pub use diff::{Difference, Verdict, diff};
 pub use digest::Digest;

@@ -54,6 +54,21 @@ impl Opened {
     }
 }
 
+/// How a limit begins, after its place, where the medium's own structures tell of bytes that are not there.
+const CUT_SHORT: &str = "cut short:";
+
+/// A limit: what `says` how long something is, and that the medium ends before.
+pub(crate) fn cut_short(says: &str, claimed: u64, there: u64) -> String {
+    format!("{CUT_SHORT} {says} {claimed} bytes, of which {there} are there")
+}
+
+impl Medium {
+    /// The limits that tell of a missing end: an image that was cut off while it was made or copied, most likely.
+    pub fn cut_short(&self) -> impl Iterator<Item = &str> {
+        self.limits.iter().map(String::as_str).filter(|limit| limit.contains(CUT_SHORT))
+    }
+}
+
 /// A volume of which no file is read.
 #[derive(Clone)]
 pub struct UnreadVolume {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use crate::bytes::ByteSource;
 use crate::file_system::recognise;
-use crate::medium::{Layer, LayerState, Medium, UnreadVolume};
+use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short};
 use crate::probe::{self, Probe};
 use crate::stack::{self, Unassembled};
 use crate::volumes::{VolumeMap, Window, volumes};
@@ -141,6 +141,10 @@ impl Survey {
     }
 
     fn try_look(&mut self, found: &Found) -> Result<(), SourceError> {
+        if found.bytes.is_empty() && !found.place.is_empty() {
+            self.unread(found, "a partition that is not there", "the medium ends before it".to_owned());
+            return Ok(());
+        }
         let head = probe::head(found.bytes.as_ref())?;
         if stack::is_member(found.bytes.as_ref(), recognise(&head).is_some()) {
             self.layer(found, MEMBER, LayerState::Divided);
@@ -228,11 +232,8 @@ impl Survey {
             }
             let bytes = Window::new(Arc::clone(&found.bytes), partition.start, partition.length);
             if bytes.len() < partition.length {
-                self.limits.push(format!(
-                    "{place} has {} bytes by the table, of which the medium has {}",
-                    partition.length,
-                    bytes.len()
-                ));
+                let cut = cut_short("the partition table gives it", partition.length, bytes.len());
+                self.limits.push(format!("{place}: {cut}"));
             }
             let part = Found {
                 place,

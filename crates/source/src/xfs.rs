@@ -43,7 +43,7 @@ pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Box<dyn Source>, Source
     let open::Found { sb, is_first, mut limits } = open::superblock(&bytes)?;
     let end = sb.blocks.saturating_mul(sb.block_size.into());
     if end > bytes.len() {
-        limits.push(format!("the image has {} bytes; its file system claims {end}", bytes.len()));
+        limits.push(crate::medium::cut_short("its file system claims", end, bytes.len()));
     }
     let uuid = crate::field::uuid(&sb.uuid);
     let root =

@@ -19,7 +19,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Seen, Walked, expected, noise, populate, run, seen, walk};
+use common::{Seen, Walked, expected, noise, populate, run, seen, unmount, walk};
 use damage::Damaged;
 use scope::facts::Kind;
 use source::bytes::{ByteSource, RawFile, ReadFault};
@@ -124,14 +124,7 @@ struct Mount(PathBuf);
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let umount = |arguments: &[&str]| {
-            let output = std::process::Command::new("umount").args(arguments).arg(&self.0).output();
-            output.is_ok_and(|output| output.status.success())
-        };
-        if !umount(&[]) {
-            umount(&["--lazy"]);
-            assert!(std::thread::panicking(), "the image is still in use, and would be compared too early");
-        }
+        unmount(&self.0);
     }
 }
 

@@ -127,3 +127,22 @@ fn clusters_of_64_kib() {
 fn sectors_and_records_of_4_kib() {
     check(4096, "4096", 96 << 20);
 }
+
+/// As a fork of another test holds it for a moment.
+#[test]
+fn a_mount_that_is_busy_for_a_moment_is_unmounted_after_it() {
+    if !is_ready() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let image = format(folder.path(), 4 << 20, &[]);
+    let mount = Mount::new(&image, "streams_interface=windows");
+    let open = fs::File::create(mount.path().join("open")).unwrap();
+    let holder = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(open);
+    });
+    drop(mount);
+    assert!(holder.is_finished(), "it was unmounted while it was in use");
+    holder.join().unwrap();
+}

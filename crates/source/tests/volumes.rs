@@ -237,7 +237,7 @@ fn a_damaged_gpt_falls_back_on_its_copy_and_says_so() {
             &image,
             &|image| image.truncate(end / 2),
             4,
-            &["there is no secondary", "the secondary GPT belongs", "partition 4 ends at byte"],
+            &["there is no secondary", "cut short: by its GPT the disk has", "partition 4 ends at byte"],
         );
         check(&image, &|image| image.extend([0; 8192]), 4, &["the secondary GPT belongs at sector"]);
         // Something else was written to the beginning: what is left at the end says nothing of now.

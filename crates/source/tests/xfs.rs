@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use common::{Walked, expected, noise, populate, run, seen, walk};
+use common::{Walked, expected, noise, populate, run, seen, unmount, walk};
 use rustix::fs::{FallocateFlags, Timespec, Timestamps, UTIME_OMIT, XattrFlags};
 use scope::facts::{CaseRule, Kind, TimeKind};
 use source::bytes::RawFile;
@@ -221,7 +221,7 @@ struct Mounted(PathBuf);
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
+        unmount(&self.0);
     }
 }
 

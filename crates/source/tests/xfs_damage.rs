@@ -19,7 +19,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::{noise, run};
+use common::{noise, run, unmount};
 use scope::facts::Kind;
 use source::bytes::RawFile;
 use source::{ByteSource, ReadFault, WalkEvent, file_system};
@@ -163,7 +163,7 @@ fn small(folder: &Path, options: &[&str], mount: bool) -> Option<PathBuf> {
         set("user.remote", 9000);
         std::os::unix::fs::symlink("t".repeat(1000), point.join("long")).unwrap();
         drop(fragments);
-        run("umount", &[point.to_str().unwrap()]);
+        unmount(&point);
     }
     Some(image)
 }

@@ -98,9 +98,9 @@ fn is_inside(file: &Path, package: &Path) -> bool {
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-        .map_err(|error| Failure::of(path.display())(&error))?;
+    File::open(path).and_then(|file| file.take(limit + 1).read_to_end(&mut bytes)).map_err(|error| {
+        Failure::of(path.display())(&error).hint("give the trust file that the court or your side gave you")
+    })?;
     if bytes.len() as u64 > limit {
         return Err(Failure::new(format!("{}: more than {limit} bytes", path.display())));
     }

@@ -1,10 +1,11 @@
 //! What the fuzz targets share: seeds, changes to them, and what is asserted of each reader.
 //!
 //! An input is a list of changes ([`change`]) to a small image that real tools made ([`seed`]), so that every input
-//! is nearly a valid medium. What must hold for any bytes at all is in [`check`].
+//! is nearly a valid medium. What must hold for any bytes at all is in [`check`]. Readers of records take the input as it is: [`record`].
 
 pub mod change;
 pub mod check;
+pub mod record;
 pub mod seal;
 pub mod seed;
 

@@ -3,7 +3,8 @@
 use scope::Digest;
 use scope::RawName;
 use scope::facts::{
-    CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
+    CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Slack, Stamp, TimeKind,
+    TypeFact, Zone,
 };
 
 use super::{DIGITS, Dice, KEYWORDS, MOMENTS, OFFSETS, SIDS, SIZES, TYPES, UIDS, VOLUMES, globs};
@@ -19,7 +20,7 @@ pub fn item(dice: &mut Dice) -> Facts {
         3 => Some(dice.number() % 4),
         _ => Some(found),
     };
-    let content = matches!(kind, Kind::File | Kind::Stream);
+    let content = matches!(kind, Kind::File | Kind::Stream | Kind::Slack | Kind::Recovered);
     let case_rule = if dice.percent(50) { CaseRule::Sensitive } else { CaseRule::Insensitive };
     let mostly = |dice: &mut Dice, of_this_kind: bool| dice.percent(if of_this_kind { 85 } else { 10 });
     Facts {
@@ -48,7 +49,8 @@ pub fn item(dice: &mut Dice) -> Facts {
             md5: None,
             sha1: None,
         }),
-        slack: None,
+        slack: (kind == Kind::Slack)
+            .then(|| Slack { of: dice.pick(&[Kind::File, Kind::Stream]), size: 1 + dice.number() % 4096 }),
         keywords: keywords(dice),
         failures: failures(dice),
         looks: Look::ALL.to_vec(),
@@ -69,13 +71,24 @@ fn kind(dice: &mut Dice) -> Kind {
         Kind::Deleted,
         Kind::Deleted,
         Kind::Volume,
+        Kind::Unallocated,
+        Kind::Slack,
+        Kind::Slack,
+        Kind::Slack,
+        Kind::Recovered,
+        Kind::Recovered,
+        Kind::Recovered,
         Kind::Other,
     ];
     if dice.percent(60) { Kind::File } else { dice.pick(&others) }
 }
 
 fn names(dice: &mut Dice, kind: Kind) -> Vec<RawName> {
-    let count = if kind == Kind::Volume { 0 } else { dice.pick(&[0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3]) };
+    let count = if matches!(kind, Kind::Volume | Kind::Unallocated) {
+        0
+    } else {
+        dice.pick(&[0, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3])
+    };
     let mut names: Vec<RawName> = (0..count).map(|_| RawName(globs::path(dice))).collect();
     names.sort();
     names.dedup();

@@ -19,7 +19,8 @@ const COMPARTMENTS: [&str; 3] = ["neutral", "a-privilege", "victim_data"];
 const EXTENSIONS: [&str; 14] = [
     "txt", "TXT", "gz", "jpg", "exe", "php", "sh", "\u{17f}h", "\u{e9}", "e\u{301}", "csv", "doc", "t t", "K",
 ];
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
+    "recovered",
     "file",
     "directory",
     "symlink",
@@ -101,12 +102,20 @@ fn head(dice: &mut Dice, text: &mut String, compartments: &[&str]) {
     put(text, &format!("inspect = {}", quoted(&looks)));
     for (field, values) in [
         ("streams", ["true", "false"]),
-        ("deleted", ["\"never\"", "\"catalogue\""]),
         ("unread_volumes", ["\"name\"", "\"preserve\""]),
         ("live", ["true", "false"]),
     ] {
         if dice.percent(50) {
             put(text, &format!("{field} = {}", dice.pick(&values)));
+        }
+    }
+    for (field, words) in
+        [("deleted", &["never", "catalogue"][..]), ("unallocated", &["never"]), ("slack", &["never"])]
+    {
+        if !compartments.is_empty() && dice.percent(50) {
+            put(text, &format!("{field} = \"hold:{}\"", dice.pick(compartments)));
+        } else if dice.percent(50) {
+            put(text, &format!("{field} = \"{}\"", dice.pick(words)));
         }
     }
     if dice.percent(20) {

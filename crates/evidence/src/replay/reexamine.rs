@@ -12,7 +12,7 @@
 
 mod content;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 
 use scope::facts::{Fact, Facts, Look, Stamp, TimeKind};
@@ -22,6 +22,9 @@ use super::short_digest;
 use crate::acquisition::{LayerStatement, MediumStatement};
 use crate::item::{ObjectValue, Record, RecordError};
 use content::Preserved;
+
+/// The kind of identity that any changed byte changes.
+const IMAGE_SHA256: &str = "image_sha256";
 
 /// The volume of a mounted tree.
 const TREE: &str = "tree";
@@ -120,6 +123,69 @@ impl Reexamination {
 
     fn has(&self, label: Label) -> bool {
         self.recorded.values().any(|recorded| recorded.facts.iter().any(|(found, _)| *found == label))
+    }
+
+    /// Why this is not the medium that was acquired, where it shows that it is not. Nothing on it need be looked at then.
+    ///
+    /// It is another where its length differs; where a kind of identity that both have has no value in common, but for a
+    /// digest of the whole where another identity agrees, since one changed byte changes it; and where no identity can
+    /// be compared and its layers differ.
+    #[must_use]
+    pub fn other_medium(
+        stated: &MediumStatement,
+        stated_layers: &[LayerStatement],
+        size: Option<u64>,
+        ids: &[(String, String)],
+        layers: &[LayerStatement],
+    ) -> Option<String> {
+        if let (Some(was), Some(is)) = (stated.size, size)
+            && was != is
+        {
+            return Some(format!("it has {is} bytes, and {was} were acquired"));
+        }
+        let mut agrees = false;
+        let mut digest = None;
+        let kinds: BTreeSet<&str> = ids.iter().map(|(kind, _)| kind.as_str()).collect();
+        for kind in kinds {
+            let was: Vec<&str> =
+                stated.ids.iter().filter(|id| id.kind == kind).map(|id| id.value.as_str()).collect();
+            let is: Vec<&str> =
+                ids.iter().filter(|(of, _)| of == kind).map(|(_, value)| value.as_str()).collect();
+            if was.is_empty() || is.iter().any(|value| was.contains(value)) {
+                agrees |= !was.is_empty();
+                continue;
+            }
+            let told =
+                |values: &[&str]| values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ");
+            let why = format!("it has the {} {}, and {} was acquired", shown(kind), told(&is), told(&was));
+            match kind {
+                IMAGE_SHA256 => digest = Some(why),
+                _ => return Some(why),
+            }
+        }
+        if agrees {
+            return None;
+        }
+        let layers_differ = || {
+            let mut rest: Vec<&LayerStatement> = stated_layers.iter().collect();
+            let found = layers.iter().all(|layer| {
+                rest.iter().position(|other| *other == layer).map(|at| rest.swap_remove(at)).is_some()
+            });
+            (!found || !rest.is_empty())
+                .then(|| "it shows no identity that was acquired, and its layers are others".to_owned())
+        };
+        digest.or_else(layers_differ)
+    }
+
+    /// The whole answer for a medium that is another.
+    #[must_use]
+    pub fn of_another(why: &str) -> Finding {
+        Finding {
+            kind: FindingKind::Fact,
+            item: String::new(),
+            rule: String::new(),
+            detail: format!("another medium: {why}; no item of it was looked at"),
+        }
     }
 
     /// Compares the medium itself with what the acquisition states of it: its size, and identities of a kind that
@@ -228,7 +294,7 @@ impl Reexamination {
                 ![MD5, SHA1].contains(label) || was.contains_key(*label) && found.contains_key(*label)
             })
             .copied()
-            .collect::<std::collections::BTreeSet<_>>()
+            .collect::<BTreeSet<_>>()
             .into_iter()
             .collect();
         if !differ.is_empty() {

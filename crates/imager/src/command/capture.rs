@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use source::Source;
 
 use super::keeping::Keeping;
-use super::plan::{outcomes, summary, summary_value};
+use super::plan::{cut_short, outcomes, summary, summary_value};
 use crate::cli::{Addressee, CaptureArgs, CompressionArg, ImageArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::estimate;
@@ -76,6 +76,7 @@ fn acquire(
     let signed_by: Vec<&Signer> = signers.iter().collect();
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    can_be_asked(args.yes)?;
     let ready =
         workplace::ready(&args.examine.source, &loaded, &case, &trust, extent == Extent::Volumes, console)?;
     let volumes = ready.opened.unread_sources();
@@ -162,6 +163,9 @@ fn acquire(
     let (after, missing) = medium_after(&ready, args.examine.source.digest_medium, console)?;
     let before = ready.medium.ids.iter().find(|id| id.kind == "image_sha256");
     let altered = matches!((before, after), (Some(before), Some(after)) if before.value != after.hex());
+    if let Some(after) = after {
+        console.say(format_args!("SHA-256 of the medium, after: {}", after.hex()));
+    }
     if altered {
         console.say("warning: the medium has another SHA-256 than before; the record says so");
     }
@@ -192,7 +196,7 @@ fn acquire(
     let mut text = match extent {
         Extent::Files => summary(&tally, policy),
         Extent::Volumes => outcomes(&tally),
-    };
+    } + &cut_short(&ready.opened.medium);
     let by = if args.yes || confirm(&text, tagmanifest, inventory.root, console) {
         signers.as_slice()
     } else {
@@ -213,6 +217,10 @@ fn acquire(
             "NOT sealed yet: the quorum of package.seal is not met. Next: ambit sign PKG --trust FILE --sign-as NAME=KEY"
         }
     };
+    if let Some(after) = after {
+        let same = if altered { "NOT the one from before" } else { "before and after" };
+        text += &format!("\nSHA-256 of the medium, {same}: {}", after.hex());
+    }
     if unreadable > 0 {
         text += &format!(
             "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
@@ -235,6 +243,8 @@ fn acquire(
         fields.insert("inventory".to_owned(), json!(inventory));
         fields.insert("sealed".to_owned(), json!(sealed));
         fields.insert("unreadable".to_owned(), json!(unreadable));
+        fields.insert("cut_short".to_owned(), json!(ready.opened.medium.cut_short().collect::<Vec<_>>()));
+        fields.insert("medium_sha256".to_owned(), json!(after));
     }
     console.result(&value, text)?;
     let departs = ready.departs() || altered || tally.interrupted.is_some() || !sealed;
@@ -305,13 +315,18 @@ fn can_be_made(out: &Path) -> Result<(), Failure> {
     })
 }
 
-/// Whether the people at the terminal agree, once they have seen counts and roots. Where there is no terminal, they
-/// agreed when they gave their keys.
+/// Fails where nobody could be asked before the seal, and nobody said beforehand that they need not be.
+fn can_be_asked(agreed: bool) -> Result<(), Failure> {
+    if agreed || std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Failure::new("examiner and witness are asked before the seal, and standard input is no terminal")
+        .hint("run this at a terminal; or give --yes, with which both agree beforehand to seal whatever the counts are; nothing was signed or read"))
+}
+
+/// Whether the people at the terminal agree, once they have seen counts and roots.
 fn confirm(counts: &str, sealed: Digest, root: Digest, console: &mut Console<'_>) -> bool {
     let input = std::io::stdin();
-    if !input.is_terminal() {
-        return true;
-    }
     console.say(format_args!("{counts}\n\nsealed bytes   {sealed}\ninventory root {root}\n"));
     console.say(
         "examiner and witness: type `yes` to seal this; anything else leaves it unsealed, for `ambit sign`",
@@ -373,6 +388,7 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed
     if extent == Extent::Files {
         let idle = tally.idle_rules(policy).into_iter();
         limits.extend(idle.map(|rule| format!("rule {rule} determined no item on this medium")));
+        limits.extend(tally.dead_paths(policy));
     }
     if !policy.target().closed.is_empty() {
         limits.push(

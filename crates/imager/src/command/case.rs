@@ -9,7 +9,7 @@ use evidence::trust::Step;
 use serde_json::json;
 
 use crate::cli::CaseNewArgs;
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
 use crate::load::{self, Passphrases};
 use crate::workplace::{self, TRUST};
 
@@ -23,7 +23,8 @@ pub(super) fn new(args: &CaseNewArgs, console: &mut Console<'_>) -> Result<Exit,
         return Err(Failure::new(format!(
             "{}: this is not the log key that the trust file names",
             args.log_key.display()
-        )));
+        ))
+        .hint("give --log-key FILE, the private key to the trust file's `log_key`, or have the trust file amended"));
     }
     let disk = Disk::new();
     let new = NewCase {
@@ -36,7 +37,9 @@ pub(super) fn new(args: &CaseNewArgs, console: &mut Console<'_>) -> Result<Exit,
     let opening = Action::Note(Note { text: String::new() });
     let statement = workplace::statement(opening, "", &workplace::tool()?);
     let signers: Vec<_> = signers.iter().collect();
-    let case = CaseFolder::create(&disk, &args.dir, new, statement, &signers).context("case")?;
+    let case = CaseFolder::create(&disk, &args.dir, new, statement, &signers)
+        .context("case")
+        .or_hint("a case folder is made once: go on with the one that is there, or give another name")?;
     disk.write_new(&args.dir.join(TRUST), &trust_bytes).context("case")?;
     let value = json!({
         "case": args.dir.display().to_string(),

@@ -147,6 +147,8 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
             "--out",
             "{package}",
             "--digest-medium",
+            // Nobody is there to be asked.
+            "--yes",
             // One thread, so that control numbers are given in the order of the walk, in every run of the demonstration.
             "--jobs",
             "1",

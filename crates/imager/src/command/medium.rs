@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use source::{Entry, Layer, LayerState, MediumDigests, OpenOptions, Opened, Source, WalkEvent, WalkOptions};
 
 use crate::cli::{MediumInfoArgs, MediumListArgs};
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
 use crate::{load, workplace};
 
 /// `ambit medium info`: layers, volumes, gaps, counters. No name of a file, and no event: nothing was looked into.
@@ -90,7 +90,9 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
 fn open(paths: &[PathBuf], console: &Console<'_>) -> Result<Opened, Failure> {
     // Layers and counters are read without a write blocker's proof: nothing is taken.
     let options = OpenOptions { writable_source: true, bare: true, reader: console.reader().clone() };
-    source::open_set(paths, &options).context("medium")
+    source::open_set(paths, &options)
+        .context("medium")
+        .or_hint("give the path of an image, a device, or a folder where the medium is mounted read-only")
 }
 
 /// Says on the case's log that names were looked at, where there is a case.
@@ -186,7 +188,8 @@ fn info_value(opened: &Opened, digests: Option<&MediumDigests>) -> Value {
 
 fn info_text(opened: &Opened, digests: Option<&MediumDigests>) -> String {
     let medium = &opened.medium;
-    let mut text = format!("medium         {}\n", medium.form);
+    let cut = medium.cut_short().map(|limit| format!("WARNING: this medium is not whole: {limit}\n"));
+    let mut text = cut.collect::<String>() + &format!("medium         {}\n", medium.form);
     if let Some(bytes) = medium.size {
         text += &format!("length         {bytes} bytes\n");
     }
@@ -206,7 +209,7 @@ fn info_text(opened: &Opened, digests: Option<&MediumDigests>) -> String {
         let items = info.about_items.map(|items| format!(", about {items} items")).unwrap_or_default();
         text += &format!("\n{}: {} ({}){items}", place(&info.place), info.file_system, info.volume);
     }
-    for limit in &medium.limits {
+    for limit in medium.limits.iter().filter(|limit| !medium.cut_short().any(|cut| cut == *limit)) {
         text += &format!("\nnote: {limit}");
     }
     text

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! OUT/manifest-0001.jsonl       the rows of each part, as they were signed
-//! OUT/items.tsv                 control number, outcome, size, SHA-256, escaped name: one line per name
+//! OUT/items.tsv                 control number, outcome, size, SHA-256, escaped name: one line per name, or per item
+//!                               without one, with its place in brackets
 //! OUT/objects/KC07-C-0000012    the preserved bytes, under control numbers
 //! OUT/paths/var/log/...         on request: the same bytes under their escaped original paths
 //! ```
@@ -32,11 +33,12 @@ use scope::{Outcome, Policy, RawName};
 use serde_json::json;
 
 use crate::cli::OpenArgs;
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
 use crate::load;
 
 pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let set: SetName = args.set.parse().context(format_args!("--set {}", args.set.escape_debug()))?;
+    let set: SetName = args.set.parse().context(format_args!("--set {}", args.set.escape_debug()))
+        .or_hint("the sets of a package are in its VERIFY.txt; volumes that were preserved whole are held:unread-volumes")?;
     if set == SetName::Ledger {
         return Err(Failure::new("the ledger is not laid out").hint("`ambit-verify audit` reads it"));
     }
@@ -108,12 +110,15 @@ struct Judged {
 
 fn partial(out: &Path) -> Result<PathBuf, Failure> {
     if out.symlink_metadata().is_ok() {
-        return Err(Failure::new(format!("{} exists; nothing is overwritten", out.display())));
+        return Err(Failure::new(format!("{} exists; nothing is overwritten", out.display()))
+            .hint("give another --out; nothing was opened"));
     }
     let mut name = out.as_os_str().to_owned();
     name.push(".partial");
     let partial = PathBuf::from(name);
-    fs::create_dir(&partial).context(partial.display())?;
+    fs::create_dir(&partial).context(partial.display()).or_hint(
+        "an opening that broke off leaves this folder: remove it, or give another --out that can be made; nothing was opened",
+    )?;
     fs::create_dir(partial.join("objects")).context(partial.display())?;
     Ok(partial)
 }
@@ -201,9 +206,15 @@ fn row_line(
         Some(object) => (object.size.to_string(), object.sha256.hex()),
         None => ("-".to_owned(), "-".to_owned()),
     };
-    for fact in opened.opening.facts().context("manifest")?.into_iter().flatten() {
+    let control = &opened.control;
+    let facts: Vec<Fact> = opened.opening.facts().context("manifest")?.into_iter().flatten().collect();
+    if !facts.iter().any(|fact| matches!(fact, Fact::Name(_))) {
+        // A range of a volume, free space, what is left of a deleted file: known by where it is.
+        let place = place_of(&facts);
+        writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{place}", decision.outcome).context("items.tsv")?;
+    }
+    for fact in facts {
         let Fact::Name(name) = fact else { continue };
-        let control = &opened.control;
         writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{name}", decision.outcome).context("items.tsv")?;
         if args.original_paths && object.is_some() && decision.outcome != Outcome::Listed {
             let object = out.join("objects").join(control.to_string());
@@ -214,6 +225,20 @@ fn row_line(
         }
     }
     Ok(())
+}
+
+/// Where an item without a name is, in brackets: `[gpt:3 bytes:0-131072]`. A name begins with a slash.
+fn place_of(facts: &[Fact]) -> String {
+    let (mut volume, mut node) = (String::new(), String::new());
+    for fact in facts {
+        match fact {
+            Fact::Volume(text) => volume.clone_from(text),
+            Fact::Node(text) => node.clone_from(text),
+            _ => {}
+        }
+    }
+    let text = format!("{volume} {node}");
+    format!("[{}]", RawName(text.trim().as_bytes().to_vec()))
 }
 
 /// Copies an object to its path; where two names come to one path, the second carries its control number.

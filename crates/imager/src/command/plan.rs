@@ -8,7 +8,7 @@ use evidence::trust::Step;
 use examine::Examined;
 use scope::Policy;
 use serde_json::{Value, json};
-use source::{Entry, Source};
+use source::{Entry, Medium, Source};
 
 use crate::cli::PlanArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
@@ -49,11 +49,12 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     if tally.interrupted.is_none() {
         estimate::keep(&case, event.index, loaded.policy.id(), &ready.medium.label, &tally);
     }
-    let mut text = summary(&tally, &loaded.policy);
+    let mut text = summary(&tally, &loaded.policy) + &cut_short(&ready.opened.medium);
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
     let mut value = summary_value(&tally, &loaded.policy);
     if let Value::Object(fields) = &mut value {
         fields.insert("event".to_owned(), json!(event.index));
+        fields.insert("cut_short".to_owned(), json!(ready.opened.medium.cut_short().collect::<Vec<_>>()));
     }
     console.result(&value, text)?;
     Ok(if ready.departs() { Exit::Departures } else { Exit::Done })
@@ -104,6 +105,18 @@ pub(super) fn outcomes(tally: &Tally) -> String {
     text
 }
 
+/// What must not be overlooked: that the end of the medium is not there. Empty where it is.
+pub(super) fn cut_short(medium: &Medium) -> String {
+    let mut text = String::new();
+    for limit in medium.cut_short() {
+        text += &format!("\nwarning: this medium is not whole: {limit}");
+    }
+    if !text.is_empty() {
+        text += "\nwarning: what lay there is in no count; compare the image with the acquisition's notes, or take another copy";
+    }
+    text
+}
+
 /// The counts as a table for people.
 pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
     let mut text = outcomes(tally);
@@ -123,6 +136,9 @@ pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
     }
     for rule in tally.idle_rules(policy) {
         text += &format!("\nnote: rule {rule} determined nothing on this medium; is its path or list right?");
+    }
+    for path in tally.dead_paths(policy) {
+        text += &format!("\nnote: {path}; is it misspelt?");
     }
     for limit in &tally.limits {
         text += &format!("\nnote: {limit}");
@@ -151,6 +167,7 @@ pub(super) fn summary_value(tally: &Tally, policy: &Policy) -> Value {
         "tiers": tally.tiers,
         "deepest_look": tally.deepest,
         "idle_rules": tally.idle_rules(policy),
+        "dead_paths": tally.dead_paths(policy),
         "failed_looks": tally.failed_looks,
         "issues": tally.issues,
         "limits": tally.limits,

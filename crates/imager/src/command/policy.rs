@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use custody::Signer;
+use custody::{CaseFolder, Signer};
 use evidence::acquisition::MediumId;
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
@@ -88,6 +88,7 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         renderer: Language::from(args.lang).renderer().to_owned(),
         instrument,
     };
+    has_none_yet(&case, approval.policy)?;
     let bytes = approval.to_bytes();
     let mut files: Vec<(String, Vec<u8>)> =
         loaded.bundle.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
@@ -97,9 +98,7 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         let signature = signer.sign(NAMESPACE, &bytes).into_bytes();
         files.push((format!("approval.txt.{}.sig", signer.principal()), signature));
     }
-    case.store_policy(&files).context("case").map_err(|failure| {
-        failure.hint("this case has an approved policy already; an amended policy is approved in a new case folder, and the old one is kept")
-    })?;
+    case.store_policy(&files).context("case")?;
     let action = Action::PolicyApprove(PolicyApprove {
         policy: approval.policy,
         approval: Digest::of(&bytes),
@@ -132,6 +131,21 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
     });
     console.result(&value, text)?;
     Ok(if by == ApprovedBy::Instrument { Exit::Departures } else { Exit::Done })
+}
+
+/// Fails where the case has an approval already: of this policy, and nothing is left to do; or of another.
+fn has_none_yet(case: &CaseFolder, policy: Digest) -> Result<(), Failure> {
+    let files = case.policy_files().context("case")?;
+    let Some((_, bytes)) = files.iter().find(|(name, _)| name == "approval.txt") else { return Ok(()) };
+    let approved = Approval::parse(bytes).context("case")?.policy;
+    let folder = case.root().display();
+    Err(if approved == policy {
+        Failure::new(format!("this policy is approved in the case {folder} already: {policy}"))
+            .hint("nothing is left to do; go on with `ambit plan`")
+    } else {
+        Failure::new(format!("the case {folder} has another approved policy, {approved}; this one is {policy}"))
+            .hint("show what changes with `ambit policy diff`; then make a new case folder for the same medium (`ambit case new NEWFOLDER --medium-label ...`), approve there with --case NEWFOLDER, and keep the old one: its log is part of the story")
+    })
 }
 
 /// An order on paper rests on people who attest it, and who sign: two, since no key of the authority stands for it.

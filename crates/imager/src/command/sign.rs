@@ -54,7 +54,8 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     }
     let before = signed_by(&disk, package).context("seal")?;
     if let Some(twice) = signers.iter().find(|signer| before.iter().any(|name| name == signer.principal())) {
-        return Err(Failure::new(format!("`{}` has sealed this package already", twice.principal())));
+        return Err(Failure::new(format!("`{}` has sealed this package already", twice.principal()))
+            .hint("nothing is left for this person to sign; `ambit-verify PKG --trust FILE` says whether the package is sealed"));
     }
     let mut all: Vec<String> =
         signers.iter().map(|signer| signer.principal().to_owned()).chain(before).collect();

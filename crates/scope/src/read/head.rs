@@ -227,10 +227,16 @@ fn held(doc: &mut Doc<'_>, table: &Section<'_>, key: &str, ids: &Ids<'_>) -> Opt
 }
 
 fn unread_volumes(doc: &mut Doc<'_>, table: &Section<'_>) -> UnreadVolumes {
-    if table.maybe_text(doc, "unread_volumes").as_deref() == Some("preserve") {
-        return UnreadVolumes::Preserve;
+    let Some(found) = table.maybe_text(doc, "unread_volumes") else { return UnreadVolumes::Name };
+    match found.as_str() {
+        "preserve" => return UnreadVolumes::Preserve,
+        "name" => {}
+        _ => {
+            let hint = "write \"name\" to have such volumes named alone, or \"preserve\" to have them kept whole, for the court";
+            let message = format!("`{}` is not a value of `unread_volumes`", shown(&found));
+            doc.report(table.span_of("unread_volumes"), message, Some(hint.to_owned()));
+        }
     }
-    only(doc, table, "unread_volumes", "name", &[]);
     UnreadVolumes::Name
 }
 

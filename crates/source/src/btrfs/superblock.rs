@@ -155,8 +155,7 @@ impl Superblock {
             ));
         }
         if self.device_bytes > length {
-            limits
-                .push(format!("the image has {length} bytes; its file system claims {}", self.device_bytes));
+            limits.push(crate::medium::cut_short("its file system claims", self.device_bytes, length));
         }
         if self.flags & (FLAG_DUMP | FLAG_DUMP_V2) != 0 {
             limits.push("made by btrfs-image: it holds the trees, and no content of files".into());

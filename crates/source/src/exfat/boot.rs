@@ -138,8 +138,10 @@ impl Boot {
         }
         match total.checked_mul(sector) {
             Some(end) if end <= available => {}
-            _ => limits.push(format!(
-                "the image has {available} bytes; its file system claims {total} sectors of {sector}"
+            end => limits.push(crate::medium::cut_short(
+                "its file system claims",
+                end.unwrap_or(u64::MAX),
+                available,
             )),
         }
         let second = flags & 1 != 0 && fats == 2;

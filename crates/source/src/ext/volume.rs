@@ -51,7 +51,7 @@ impl Volume {
         let mut limits = sb.limits();
         let end = sb.blocks_count.saturating_mul(sb.block_size.into());
         if end > bytes.len() {
-            limits.push(format!("the image has {} bytes; its file system claims {end}", bytes.len()));
+            limits.push(crate::medium::cut_short("its file system claims", end, bytes.len()));
         }
         let mut volume = Self { sb, bytes, replay: HashMap::new(), limits };
         if volume.sb.needs_recovery() {

@@ -116,7 +116,7 @@ impl Boot {
         boot.clusters_in_table();
         let end = boot.total * u64::from(boot.sector);
         if end > available {
-            boot.limits.push(format!("the image has {available} bytes; its file system claims {end}"));
+            boot.limits.push(crate::medium::cut_short("its file system claims", end, available));
         }
         boot.extended(raw)?;
         Ok(boot)

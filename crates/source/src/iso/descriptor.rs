@@ -111,7 +111,7 @@ pub(crate) fn read(bytes: &dyn ByteSource) -> Result<Found, SourceError> {
 fn sizes(bytes: &dyn ByteSource, primary: &Descriptor, limits: &mut Vec<String>) {
     let end = u64::from(primary.space).saturating_mul(primary.block);
     if end > bytes.len() {
-        limits.push(format!("the image has {} bytes; its file system claims {end}", bytes.len()));
+        limits.push(crate::medium::cut_short("its file system claims", end, bytes.len()));
     }
     let more = bytes.len().saturating_sub(end);
     if more > 0 {

@@ -37,11 +37,7 @@ impl Volume {
             limits.push("the boot sector is damaged; its copy at the end of the volume is used".into());
         }
         if boot.length() > bytes.len() {
-            limits.push(format!(
-                "the image has {} bytes; its file system claims {}",
-                bytes.len(),
-                boot.length()
-            ));
+            limits.push(crate::medium::cut_short("its file system claims", boot.length(), bytes.len()));
         }
         let disk = Arc::new(Disk { bytes, boot });
         let mft = Mft::open(&disk, &mut limits)?;

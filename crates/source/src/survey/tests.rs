@@ -109,7 +109,7 @@ fn nothing_is_preserved_of_what_is_not_there() {
     disk.truncate(4096 * SECTOR);
     let found = look(&[disk]);
     assert_eq!(unread(&found), ["mbr:1"]);
-    says(&found, "mbr:2 has 1048576 bytes by the table, of which the medium has 0");
+    says(&found, "mbr:2: cut short: the partition table gives it 1048576 bytes, of which 0 are there");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use crate::bytes::ByteSource;
 use crate::field::{le32, le64};
+use crate::medium::cut_short;
 
 use super::crc32::crc32;
 use super::kinds::{gpt_kind, guid};
@@ -150,7 +151,10 @@ fn compare(bytes: &dyn ByteSource, table: &Table, notes: &mut Notes) {
         Seen::Absent => notes.add(format!("there is no secondary GPT at sector {at}")),
     }
     let last = (bytes.len() / u64::from(table.sector_size)).saturating_sub(1);
-    if at != last {
+    if at > last {
+        let length = at.saturating_add(1).saturating_mul(table.sector_size.into());
+        notes.add(cut_short("by its GPT the disk has", length, bytes.len()));
+    } else if at != last {
         notes.add(format!("the secondary GPT belongs at sector {at}; the disk's last sector is {last}"));
     }
 }

@@ -17,6 +17,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use scope::facts::{Attribute, Kind, TimeKind};
 use source::{Entry, Issue, Source, WalkEvent, WalkReport};
@@ -216,6 +217,34 @@ pub fn run(program: &str, arguments: &[&str]) -> Vec<u8> {
     assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
+
+/// Unmounts `point`, and waits while it is busy: a process that another test has just forked holds this one's open
+/// files until it becomes the program it was made for. That passes; what is open for good fails after a minute.
+pub fn unmount(point: &Path) {
+    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
+    let began = Instant::now();
+    loop {
+        let output = Command::new("umount").arg(point).env("PATH", &path).output();
+        let said = match output {
+            Ok(output) if output.status.success() => return,
+            Ok(output) => String::from_utf8_lossy(&output.stderr).into_owned(),
+            Err(error) => error.to_string(),
+        };
+        if !said.contains("busy") || began.elapsed() > UNMOUNT_PATIENCE {
+            // Nothing may stay mounted after the tests, whatever they found.
+            let _ = Command::new("umount").arg("--lazy").arg(point).env("PATH", &path).output();
+            let failed = format!("{}: not unmounted after {:?}: {said}", point.display(), began.elapsed());
+            // A second panic would end the program before the first is told.
+            assert!(std::thread::panicking(), "{failed}");
+            eprintln!("{failed}");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// How long a mount may stay busy. A fork becomes its program within milliseconds, on a loaded machine within seconds.
+const UNMOUNT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes an image of `tree` with mke2fs.
 pub fn image(folder: &Path, tree: &Path, size: &str, options: &[&str]) -> PathBuf {

@@ -11,7 +11,7 @@ use source::Entry;
 use super::trees::{self, Can, FILLERS, Names, fill};
 use super::truth::{self, Items};
 use super::{Extent, LoopDevice, need};
-use crate::common::{noise, run};
+use crate::common::{noise, run, unmount};
 use crate::ntfs_volumes;
 
 /// A file system, and what is true of it.
@@ -216,7 +216,7 @@ fn through_exfat_fuse(device: &str, point: &Path, work: impl FnOnce(&Path)) {
         std::thread::sleep(Duration::from_millis(10));
     }
     work(point);
-    run("umount", &[point.to_str().unwrap()]);
+    unmount(point);
     daemon.wait().unwrap();
 }
 
@@ -253,7 +253,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        run("umount", &[self.0.to_str().unwrap()]);
+        unmount(&self.0);
     }
 }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use scope::facts::Kind;
 
-use crate::common::{noise, run};
+use crate::common::{noise, run, unmount};
 
 /// Whether volumes can be made and mounted here. Where `CI` is set the programs must be there; what the kernel lets us
 /// do is the machine's, and said.
@@ -84,7 +84,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        run("umount", &[self.folder.path().to_str().unwrap()]);
+        unmount(self.folder.path());
         // The daemon writes to the image until it ends.
         self.daemon.wait().unwrap();
     }

@@ -244,6 +244,51 @@ fn the_medium_is_the_one_that_was_acquired() {
 }
 
 #[test]
+fn another_medium_is_known_by_what_it_shows() {
+    let id =
+        |kind: &str, value: &str| crate::acquisition::MediumId { kind: kind.into(), value: value.into() };
+    let stated = MediumStatement {
+        label: "KC07".into(),
+        form: "raw image".into(),
+        size: Some(4096),
+        ids: vec![
+            id("fsuuid", "9f0c"),
+            id("fsuuid", "9f0e"),
+            id("image_sha256", "aa"),
+            id("serial", "TEST1"),
+        ],
+    };
+    let layer = |what: &str| LayerStatement {
+        place: String::new(),
+        start: Some(0),
+        length: 4096,
+        what: what.into(),
+        state: crate::acquisition::LayerState::Read,
+    };
+    let check = |size, ids: &[(&str, &str)], layers: &[LayerStatement], expected: Option<&str>| {
+        let ids: Vec<_> = ids.iter().map(|(kind, value)| ((*kind).into(), (*value).into())).collect();
+        let found = Reexamination::other_medium(&stated, &[layer("ext4")], size, &ids, layers);
+        assert_eq!(found.as_deref(), expected, "{ids:?}");
+    };
+    let ext4 = [layer("ext4")];
+    check(Some(4096), &[("fsuuid", "9f0c"), ("image_sha256", "aa")], &ext4, None);
+    check(Some(4095), &[("fsuuid", "9f0c")], &ext4, Some("it has 4095 bytes, and 4096 were acquired"));
+    // A new file system beside the one that is known, and a byte that was altered: the medium, altered.
+    check(Some(4096), &[("fsuuid", "9f0c"), ("fsuuid", "1"), ("image_sha256", "bb")], &[layer("ext3")], None);
+    let other = "it has the fsuuid 1, and 9f0c, 9f0e was acquired";
+    check(None, &[("fsuuid", "1"), ("serial", "TEST1")], &ext4, Some(other));
+    let other = "it has the image_sha256 bb, and aa was acquired";
+    check(Some(4096), &[("image_sha256", "bb"), ("wwn", "5")], &ext4, Some(other));
+    check(Some(4096), &[("image_sha256", "aa")], &[], None);
+    // Where nothing can be compared, the layers are what is left; a mounted tree has none.
+    check(None, &[("wwn", "5")], &ext4, None);
+    let other = "it shows no identity that was acquired, and its layers are others";
+    for layers in [&[layer("ext3")][..], &[], &[layer("ext4"), layer("ext4")]] {
+        check(None, &[], layers, Some(other));
+    }
+}
+
+#[test]
 fn under_counts_items_left_are_counted() {
     let case = Case::new();
     let check = |lines, expected: &[&str]| {
