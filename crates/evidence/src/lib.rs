@@ -15,6 +15,7 @@ pub mod manifest;
 
 pub mod acquisition;
 pub mod approval;
+pub mod attestation;
 pub mod checkpoint;
 pub mod custody_log;
 pub mod event;
@@ -33,6 +34,7 @@ pub mod zip_strict;
 
 pub mod replay;
 pub mod report;
+pub mod sample;
 pub mod verify;
 
 mod sorter;

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement, OTHER_MEDIUM};
 use evidence::files::{self, Files};
+use evidence::item::Record;
 use evidence::replay::{Objects, Reexamination};
 use evidence::report::{Answer, Report};
-use evidence::verify::{VerifyOptions, audit, policy_of};
+use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::policy::{LeftRecord, Target};
@@ -35,13 +36,33 @@ pub fn audit_against(
     medium: &[PathBuf],
     open: &OpenOptions,
 ) -> Result<Report, String> {
+    audit_against_with(files, trust, options, medium, open, |_| ()).map(|verified| verified.report)
+}
+
+/// As [`audit_against`], hands every record to `each`, and hands over what was judged.
+///
+/// # Errors
+///
+/// As [`audit_against`].
+pub fn audit_against_with(
+    files: &dyn Files,
+    trust: &[u8],
+    options: &VerifyOptions,
+    medium: &[PathBuf],
+    open: &OpenOptions,
+    mut each: impl FnMut(&Record),
+) -> Result<Verified, String> {
     let mut reexamination = Reexamination::new();
-    // A record that cannot be read is a finding of the replay already.
-    let mut report = audit(files, trust, options, |record| drop(reexamination.record(record)));
+    let mut verified = audit_with(files, trust, options, |record| {
+        // A record that cannot be read is a finding of the replay already.
+        drop(reexamination.record(record));
+        each(record);
+    });
+    let report = &mut verified.report;
     report.asked_matched = true;
     if report.followed == Answer::NotChecked {
         report.limits.push("the original was not examined again: the ledger was not replayed".to_owned());
-        return Ok(report);
+        return Ok(verified);
     }
     let policy = policy_of(files)?;
     let stated =
@@ -63,7 +84,7 @@ pub fn audit_against(
         );
         report.matched = Answer::No;
         report.findings.push(Reexamination::of_another(&why).into());
-        return Ok(report);
+        return Ok(verified);
     }
     if reexamination.medium(&stated.medium, opened.medium.size, &ids) == 0 {
         limits.push("the medium shows no identity of a kind that the acquisition states".to_owned());
@@ -109,7 +130,7 @@ pub fn audit_against(
         true => Answer::NotChecked,
     };
     report.findings.extend(findings.into_iter().map(Into::into));
-    Ok(report)
+    Ok(verified)
 }
 
 /// Takes from a medium what the order does not cover: where it knows the medium by file systems alone, all others.
@@ -162,7 +183,7 @@ pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
 }
 
 /// The identities that the medium shows; its digest, where the acquisition states one and the length is the same.
-fn ids_of(stated: &Acquisition, opened: &Opened, limits: &mut Vec<String>) -> Vec<(String, String)> {
+pub(crate) fn ids_of(stated: &Acquisition, opened: &Opened, limits: &mut Vec<String>) -> Vec<(String, String)> {
     let mut ids = opened.medium.ids.clone();
     let same_length = stated.medium.size == opened.medium.size;
     if same_length && stated.medium.ids.iter().any(|id| id.kind == IMAGE_SHA256) {
@@ -178,7 +199,7 @@ fn ids_of(stated: &Acquisition, opened: &Opened, limits: &mut Vec<String>) -> Ve
 const IMAGE_SHA256: &str = "image_sha256";
 
 /// Compares the content of an item that was preserved: its content was taken, so nothing new is looked into.
-fn compare_object(
+pub(crate) fn compare_object(
     reexamination: &mut Reexamination,
     source: &dyn Source,
     entry: &Entry,
@@ -191,7 +212,7 @@ fn compare_object(
 }
 
 /// Why a walk may not have seen all that is on the medium.
-fn shortcomings(walk: &WalkReport) -> Vec<String> {
+pub(crate) fn shortcomings(walk: &WalkReport) -> Vec<String> {
     let mut told = walk.limits.clone();
     if !walk.complete {
         told.push("the walk did not come to its end".to_owned());

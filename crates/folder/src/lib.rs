@@ -6,6 +6,7 @@
 
 mod against;
 mod identity_file;
+mod sample;
 mod scratch;
 
 use std::collections::BTreeMap;
@@ -20,8 +21,9 @@ use evidence::files::{self, Files, ReadSeek};
 use scope::{Digest, RawName};
 use walkdir::WalkDir;
 
-pub use against::{audit_against, layers, limit_to_order};
+pub use against::{audit_against, audit_against_with, layers, limit_to_order};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
+pub use sample::{Sampled, sample_medium};
 pub use scratch::{Temporary, Threads};
 
 /// The folder of one package. Links in it are reported and never followed.
