@@ -122,6 +122,7 @@ impl<'a> Replay<'a> {
             findings: [
                 stated::against_policy(policy, acquisition, inventory),
                 walked::beyond_order(policy, acquisition),
+                walked::unfounded(acquisition),
             ]
             .concat(),
         }
