@@ -273,6 +273,48 @@ class Replay:
         for walk in stated["walk"]:
             if not named & {each["value"] for each in walk["ids"] if each["kind"] == "fsuuid"}:
                 self.found.add("look", walk["volume"], "a volume whose fsuuid the policy does not name; target.media")
+        for one in sorted(named):
+            shown = [walk["volume"] for walk in stated["walk"] if {"kind": "fsuuid", "value": one} in walk["ids"]]
+            if len(shown) > 1:
+                self.found.add("look", one, f"an fsuuid that the policy names, shown by {said(shown)}; target.media")
+
+    def founded(self):
+        """Each layer lies in what holds it, and each walk is of a layer."""
+        layers, walks = self.acquisition["layers"], self.acquisition["walk"]
+        if not layers:
+            return
+        lengths = collections.defaultdict(int)
+        for layer in layers:
+            if layer["state"] != "gap":
+                lengths[layer["place"]] = max(lengths[layer["place"]], layer["length"])
+        for layer in layers:
+            place, length = layer["place"], layer["length"]
+            if layer["state"] == "gap":
+                holder = place
+            elif "/" in place:
+                holder = place.rpartition("/")[0]
+            elif place.startswith(("md:", "lvm:", "disk:")) or not place:
+                holder = None
+            else:
+                holder = ""
+            if holder is None:
+                size = self.acquisition["medium"]["size"]
+                if layer["start"] is None or size is None:
+                    continue
+            elif holder in lengths:
+                size = lengths[holder]
+            else:
+                self.found.add("fact", place, "no layer holds it; layers")
+                continue
+            if length and (layer["start"] or 0) + length > size:
+                self.found.add("fact", place, f"a layer that ends behind what holds it, of {size} bytes; layers")
+        volumes = self.acquisition["extent"] == "volumes"
+        for walk in walks:
+            volume = walk["volume"]
+            place = ("" if volume == "medium" else volume) if volumes else volume.rpartition("/")[0]
+            if not any(layer["place"] == place and (layer["length"] and layer["state"] in ("unread", "blank", "unknown")
+                                                    if volumes else layer["state"] == "read") for layer in layers):
+                self.found.add("extra", volume, "a walk of what is in no layer; layers")
 
     # ------------------------------------------------------ decide again
 
@@ -309,6 +351,7 @@ class Replay:
         else:
             more = 0
         self.known_by_file_system()
+        self.founded()
         if not self.interrupted:
             self.whole()
         for line in unrecorded:

@@ -213,3 +213,32 @@ fn an_order_that_names_a_file_system_covers_no_other() {
     let ran = desk.run(audit).exits(0);
     assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
 }
+
+#[test]
+fn an_order_that_names_a_file_system_of_which_there_are_two_is_refused() {
+    let desk = Desk::with_open_case();
+    desk.policy_with(&[("media ", &format!("media = [{{ label = \"KC07\", fsuuid = \"{FSUUID}\" }}]"))]);
+    if disk(&desk.path("")).is_none() {
+        return;
+    }
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let (tree, other) = (desk.path("tree"), desk.path("other.img"));
+    made_by(
+        "mke2fs",
+        &["-q", "-t", "ext2", "-U", FSUUID, "-d", tree.to_str().unwrap(), other.to_str().unwrap(), "3M"],
+    );
+    let mut image = File::options().write(true).open(desk.path("disk.img")).unwrap();
+    image.seek(SeekFrom::Start(9 * MIB)).unwrap();
+    image.write_all(&fs::read(&other).unwrap()).unwrap();
+    let capture = format!("ambit capture {DISK} --out {{dir}}/files.ambit");
+    desk.run(&capture)
+        .exits(2)
+        .says("2 file systems on it have that identity: at gpt:1, gpt:2")
+        .says("have the order name the medium itself");
+    assert!(!desk.path("files.ambit").exists());
+    // Whoever decides to take both says why, and the record says that it is a departure.
+    desk.run(&format!("{capture} --other-medium both-were-seized")).exits(3);
+    let stated = acquisition(&desk.path("files.ambit"));
+    assert_eq!(stated.walk.len(), 2);
+    assert!(stated.departures.iter().any(|departure| departure.what.contains("at gpt:1, gpt:2")));
+}

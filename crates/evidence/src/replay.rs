@@ -124,6 +124,7 @@ impl<'a> Replay<'a> {
         let first = [
             stated::against_policy(policy, acquisition, inventory),
             walked::beyond_order(policy, acquisition),
+            walked::unfounded(acquisition),
         ];
         let first = first.concat().into_iter();
         let findings = first.map(|finding| Found { record: 0, stage: Stage::Rest, finding }).collect();

@@ -133,6 +133,30 @@ pub fn audit_against_with(
     Ok(verified)
 }
 
+/// Why an order that knows a medium by file systems alone does not say what of it is meant: several have the identity of
+/// one that it names. `None` where it does.
+#[must_use]
+pub fn ambiguous_order(opened: &Opened, target: &Target, label: &str) -> Option<String> {
+    let named = target.file_systems(label).filter(|_| !opened.medium.layers.is_empty())?;
+    let place = |info: &SourceInfo| match info.place.as_str() {
+        "" => "the medium itself".to_owned(),
+        place => place.to_owned(),
+    };
+    named.into_iter().find_map(|uuid| {
+        let has_it = |info: &&SourceInfo| info.ids.iter().any(|(kind, value)| kind == FSUUID && value == uuid);
+        let infos = opened.sources.iter().map(|source| source.info());
+        let places: Vec<String> = infos.filter(has_it).map(place).collect();
+        (places.len() > 1).then(|| {
+            format!(
+                "the order names the medium by the file system {uuid} alone, and {} file systems on it have that \
+                 identity: at {}. One is a copy, an older state or planted, and the order does not say which it means",
+                places.len(),
+                places.join(", ")
+            )
+        })
+    })
+}
+
 /// Takes from a medium what the order does not cover: where it knows the medium by file systems alone, all others.
 ///
 /// Each becomes a limit of the medium.

@@ -21,7 +21,7 @@ use evidence::files::{self, Files, ReadSeek};
 use scope::{Digest, RawName};
 use walkdir::WalkDir;
 
-pub use against::{audit_against, audit_against_with, layers, limit_to_order};
+pub use against::{ambiguous_order, audit_against, audit_against_with, layers, limit_to_order};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
 pub use sample::{Sampled, sample_medium};
 pub use scratch::{Temporary, Threads};

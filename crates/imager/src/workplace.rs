@@ -165,18 +165,23 @@ pub(crate) fn ready(
     told_if_claimed(&mut opened, args.digest_medium);
     let medium = statement_of(&opened, label, args, digest);
     let mut on_a_tag = false;
-    match (is_target(loaded, label, &medium), &args.other_medium) {
+    let target = loaded.policy.target();
+    let is_it = is_target(loaded, label, &medium)
+        .and_then(|by_itself| folder::ambiguous_order(&opened, target, label).map_or(Ok(by_itself), Err));
+    match (is_it, &args.other_medium) {
         (Ok(by_itself), _) => {
             on_a_tag = !by_itself;
-            folder::limit_to_order(&mut opened, loaded.policy.target(), label);
+            folder::limit_to_order(&mut opened, target, label);
         }
         (Err(why), Some(reason)) => {
             overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
         }
         (Err(why), None) => {
-            return Err(
-                Failure::no(why).hint("check the medium and the label of the case; nothing was taken")
-            );
+            let hint = match folder::ambiguous_order(&opened, target, label) {
+                Some(_) => AMBIGUOUS,
+                None => "check the medium and the label of the case; nothing was taken",
+            };
+            return Err(Failure::no(why).hint(hint));
         }
     }
     if on_a_tag {
@@ -394,3 +399,7 @@ fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Re
     let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
     Err(format!("the policy's medium is known by {}; this one shows {found}", wanted.join(", ")))
 }
+
+/// What to do where several file systems have the identity that the order names.
+const AMBIGUOUS: &str = "have the order name the medium itself (serial, wwn, gpt or image_sha256), which covers all of \
+    them; or give --other-medium REASON, which takes them all and stands in the record as a departure; nothing was taken";

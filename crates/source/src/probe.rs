@@ -26,7 +26,7 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
     let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
     let far = read(bytes, FAR, VMFS.len() as u64)?;
     if far == VMFS {
-        return Ok(Probe::Known("a VMFS volume", OTHER));
+        return Ok(Probe::Known(VMFS_NAME, OTHER));
     }
     let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
     Ok(match known.next() {
@@ -34,6 +34,33 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
         None if head.iter().chain(&tail).all(|byte| *byte == 0) => Probe::Blank,
         None => Probe::Unknown,
     })
+}
+
+/// Every mark of something known in `bytes`, with what to do now; those of partition tables are left out.
+///
+/// # Errors
+///
+/// [`ReadFault`] where the beginning or the end cannot be read.
+pub(crate) fn marks(bytes: &dyn ByteSource) -> Result<Vec<(&'static str, &'static str)>, ReadFault> {
+    let head = head(bytes)?;
+    let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
+    let far = read(bytes, FAR, VMFS.len() as u64)?;
+    let known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
+    let mut marks: Vec<_> = known
+        .filter(|signature| !matches!(signature.name, MBR | GPT))
+        .map(|signature| (signature.name, signature.next))
+        .collect();
+    if far == VMFS {
+        marks.push((VMFS_NAME, OTHER));
+    }
+    marks.sort_unstable();
+    marks.dedup();
+    Ok(marks)
+}
+
+/// Whether a mark is that of a member of a stack.
+pub(crate) fn is_of_member(name: &str) -> bool {
+    matches!(name, LVM | RAID)
 }
 
 /// The bytes in which the marks of file systems and partition tables stand. Where a sector of them cannot be read, [`NO_MARK`] is
@@ -108,10 +135,12 @@ const TAIL: u64 = 512;
 /// Where VMFS has its mark, far behind all others.
 const FAR: u64 = 1 << 20;
 const VMFS: &[u8] = b"\x0D\xD0\x01\xC0";
+const VMFS_NAME: &str = "a VMFS volume";
 
 const LVM: &str = "an LVM physical volume";
 const RAID: &str = "a member of a Linux RAID";
 const MBR: &str = "a disk with an MBR partition table";
+const GPT: &str = "a disk with a GPT partition table";
 
 const MOUNT: &str = "Mount it read only and open the mounted directory";
 const PARTITION: &str = "Open one partition: attach the image read only (losetup --read-only --partscan) and open its partition device";
@@ -187,8 +216,8 @@ const SIGNATURES: &[Signature] = &[
     at_head(54, b"FAT16   ", "a FAT16 volume", MOUNT),
     at_head(54, b"FAT12   ", "a FAT12 volume", MOUNT),
     at_head(54, b"FAT     ", "a FAT volume", MOUNT),
-    at_head(512, b"EFI PART", "a disk with a GPT partition table", PARTITION),
-    at_head(4096, b"EFI PART", "a disk with a GPT partition table", PARTITION),
+    at_head(512, b"EFI PART", GPT, PARTITION),
+    at_head(4096, b"EFI PART", GPT, PARTITION),
     at_head(512, b"PM\x00\x00", "a disk with an Apple partition map", PARTITION),
     tail(b"conectix", "a VHD disk", CONVERT),
     tail(b"koly", "an Apple disk image (DMG)", OTHER),

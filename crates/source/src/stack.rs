@@ -15,6 +15,7 @@ mod lvm;
 mod md;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bytes::{ByteSource, ReadFault};
@@ -41,8 +42,12 @@ pub(crate) struct Assembled {
     pub(crate) bytes: Arc<dyn ByteSource>,
     /// The places of the pieces that it is made of: those that are used.
     pub(crate) members: Vec<String>,
+    /// Where its data lie on them: between the first and the last byte of each.
+    pub(crate) spans: Vec<(String, Range<u64>)>,
     /// What this reading does not cover or had to assume, in sentences without names.
     pub(crate) limits: Vec<String>,
+    /// Which state it is of: the events that an array counts, the number of a volume group's text.
+    pub(crate) state: u64,
 }
 
 /// Something recognised that cannot be put together.
@@ -69,11 +74,43 @@ pub(crate) struct Assembly {
     pub(crate) unread: Vec<Unassembled>,
 }
 
+/// What is known from one call of [`assemble_all`] to the next: what comes again keeps its place, another state of it
+/// gets one of its own, and no metadata text is read twice.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The place of each volume, by identity, state, and which of those it is.
+    places: BTreeMap<(String, u64, usize), String>,
+    /// How many volumes have each identity.
+    counts: BTreeMap<String, usize>,
+    pub(crate) texts: lvm::Texts,
+}
+
+impl Known {
+    /// The place of the volume that is number `nth` of an identity in one state: `md:5f1c...`, and `md:5f1c...:2` for
+    /// the second volume of that identity.
+    fn place(&mut self, identity: &str, state: u64, nth: usize) -> String {
+        let key = (identity.to_owned(), state, nth);
+        if let Some(place) = self.places.get(&key) {
+            return place.clone();
+        }
+        let count = self.counts.entry(identity.to_owned()).or_default();
+        *count = count.saturating_add(1);
+        let place = numbered(identity, *count);
+        self.places.insert(key, place.clone());
+        place
+    }
+}
+
+/// The place of the first, the second and so on of one identity.
+fn numbered(identity: &str, number: usize) -> String {
+    if number > 1 { format!("{identity}:{number}") } else { identity.to_owned() }
+}
+
 /// Whether a piece is a member of a stack: by a sound superblock or label; by any mark of one where nothing else is there.
 ///
 /// A member of a mirror with its metadata at the end looks like a bare file system: it must not be read as that.
 pub(crate) fn is_member(bytes: &dyn ByteSource, is_file_system: bool) -> bool {
-    md::is_member(bytes, is_file_system) || !is_file_system && lvm::is_member(bytes)
+    md::is_member(bytes, is_file_system) || lvm::is_member(bytes, is_file_system)
 }
 
 /// How the data of a RAID member lie on it.
@@ -98,46 +135,45 @@ pub(crate) fn shape(bytes: &dyn ByteSource) -> Option<Shape> {
 /// # Errors
 ///
 /// None in this version; [`ReadFault`] is kept for pieces without which nothing could be said.
-pub(crate) fn assemble(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
+pub(crate) fn assemble(pieces: &[Piece], known: &mut Known) -> Result<Assembly, ReadFault> {
     let mut assembly = Assembly::default();
     let members = md::arrays(pieces, &mut assembly);
-    lvm::groups(pieces, &members, &mut assembly);
-    let known: BTreeSet<&str> = pieces.iter().map(|piece| piece.place.as_str()).collect();
-    let mut met = BTreeMap::new();
+    lvm::groups(pieces, &members, &mut assembly, &mut known.texts);
+    let own: BTreeSet<&str> = pieces.iter().map(|piece| piece.place.as_str()).collect();
+    let mut met: BTreeMap<(String, u64), usize> = BTreeMap::new();
     for volume in &mut assembly.volumes {
-        distinguish(&mut volume.place, &mut met);
+        let nth = met.entry((volume.place.clone(), volume.state)).or_default();
+        *nth = nth.saturating_add(1);
+        volume.place = known.place(&volume.place, volume.state, *nth);
     }
-    for other in assembly.unread.iter_mut().filter(|other| !known.contains(other.place.as_str())) {
-        distinguish(&mut other.place, &mut met);
+    // What is not read stands behind all that is.
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for other in assembly.unread.iter_mut().filter(|other| !own.contains(other.place.as_str())) {
+        let read = known.counts.get(&other.place).copied().unwrap_or_default();
+        let count = counts.entry(other.place.clone()).or_insert(read);
+        *count = count.saturating_add(1);
+        other.place = numbered(&other.place, *count);
     }
     Ok(assembly)
 }
 
-/// Gives the second of two volumes with one identity a place of its own: `md:5f1c...:2`.
-fn distinguish(place: &mut String, met: &mut BTreeMap<String, usize>) {
-    let times = met.entry(place.clone()).or_insert(0_usize);
-    *times = times.saturating_add(1);
-    if *times > 1 {
-        place.push_str(&format!(":{times}"));
-    }
-}
-
 /// What the pieces make up, and what that makes up, to [`MAX_LEVELS`]: LVM on RAID, RAID on RAID, groups over both.
 ///
-/// A volume that is a member of another one is among the volumes too.
+/// A volume that is a member of another one is among the volumes too. Where a newer state of one comes to light inside
+/// another, both are.
 ///
 /// # Errors
 ///
 /// As [`assemble`].
-pub(crate) fn assemble_all(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
+pub(crate) fn assemble_all(pieces: &[Piece], known: &mut Known) -> Result<Assembly, ReadFault> {
     let mut pieces = pieces.to_vec();
     let mut volumes: BTreeMap<String, Assembled> = BTreeMap::new();
     let mut unread = Vec::new();
     for _ in 0..MAX_LEVELS {
-        let found = assemble(&pieces)?;
+        let found = assemble(&pieces, known)?;
         // What could not be read with fewer pieces may be readable with more: the last word counts.
         unread = found.unread;
-        let known = volumes.len();
+        let before = volumes.len();
         for volume in found.volumes {
             // All pieces stay, so that what was put together before comes again under the same place.
             if !volumes.contains_key(&volume.place) {
@@ -145,7 +181,7 @@ pub(crate) fn assemble_all(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
                 volumes.insert(volume.place.clone(), volume);
             }
         }
-        if volumes.len() == known {
+        if volumes.len() == before {
             break;
         }
     }

@@ -4,21 +4,25 @@
 //! layer at a time, breadth first, by signatures and by what a format's own
 //! checks say; nothing is guessed from a partition's stated type.
 
+mod gaps;
+mod marks;
 mod placed;
 mod stacks;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bytes::ByteSource;
-use crate::file_system::recognise;
+use crate::file_system::{recognise, recognise_all};
 use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short};
 use crate::probe::{self, Probe};
 use crate::stack::{self, Unassembled};
 use crate::volumes::{VolumeMap, Window, volumes};
 use crate::walk::{Source, SourceError};
+use marks::Mark;
 use placed::Placed;
 
 /// What was found on a medium's bytes.
@@ -39,6 +43,16 @@ pub(crate) struct Survey {
     used: BTreeSet<String>,
     /// The length of the longest volume that each of them is used in.
     reach: BTreeMap<String, u64>,
+    /// What is known of stacks from one round to the next.
+    stacks: stack::Known,
+    /// What each volume that was put together is made of, by place.
+    made_of: BTreeMap<String, Vec<String>>,
+    /// Marks of what is known and not read, on pieces that also hold something else.
+    marks: Vec<Mark>,
+    /// Where each partition lies, and the data of what was put together.
+    spans: Vec<Span>,
+    /// Bytes of gaps looked at so far.
+    gap_bytes: u64,
     /// What could not be put together of all members found.
     unassembled: Vec<Unassembled>,
     /// Members that were looked at for what they hold besides.
@@ -59,6 +73,14 @@ struct Found {
     stated: String,
     bytes: Arc<dyn ByteSource>,
     depth: usize,
+}
+
+/// Where a partition lies in what its table divides, or the data of a volume on its member.
+struct Span {
+    outer: String,
+    place: String,
+    range: Range<u64>,
+    bytes: Arc<dyn ByteSource>,
 }
 
 /// Looks at all of `disks`: one, or the drives of a set.
@@ -158,55 +180,79 @@ impl Survey {
     /// stack, too, and only what can be read is of interest.
     fn look_inside(&mut self, found: &Found, is_member: bool) -> Result<(), SourceError> {
         let head = probe::head(found.bytes.as_ref())?;
-        let known = probe::probe(found.bytes.as_ref())?;
-        let file_system = recognise(&head);
         let table = volumes(found.bytes.as_ref())?;
-        let mut is_read = false;
-        if let Some(kind) = file_system {
+        let is_divided = !table.partitions.is_empty() || table.scheme == "gpt" && !is_member;
+        let (mut read, mut failed, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+        // All that fit: of two file systems at one place, one may be planted before the other.
+        for kind in recognise_all(&head) {
             match (kind.open)(Arc::clone(&found.bytes)) {
                 Ok(source) => {
-                    is_read = true;
-                    self.source(found, kind.name, source, &known);
+                    read.push(kind.name);
+                    kinds.push(kind);
+                    self.source(found, kind.name, source);
                 }
-                // What the table divides is read part by part: the whole is not a volume of which no file can be read.
-                Err(error) if is_member || !table.partitions.is_empty() => self.limits.push(format!(
-                    "{} also bears the mark of {}, which cannot be read: {error}",
-                    shown(&found.place),
-                    kind.name
-                )),
-                Err(error) => self.unread(found, kind.name, format!("it cannot be read: {error}")),
+                Err(error) => failed.push((kind.name, error)),
             }
         }
-        if !table.partitions.is_empty() || table.scheme == "gpt" && !is_member {
-            if is_read {
+        if read.len() > 1 {
+            self.limits.push(format!(
+                "{} bears {} at one place, and all are read: files of one hold bytes of the other",
+                shown(&found.place),
+                read.join(" and ")
+            ));
+        }
+        let is_known = !read.is_empty() || !failed.is_empty();
+        let marks =
+            self.other_marks(found, is_member, read.iter().chain(failed.iter().map(|(name, _)| name)))?;
+        for (name, error) in failed {
+            // What the table divides is read part by part: the whole is not a volume of which no file can be read.
+            if is_member || is_divided || !read.is_empty() || self.is_unread(&found.place) {
+                self.limits.push(format!(
+                    "{} also bears the mark of {name}, which cannot be read: {error}",
+                    shown(&found.place)
+                ));
+            } else {
+                self.unread(found, name, format!("it cannot be read: {error}"));
+            }
+        }
+        if is_known || is_member || is_divided {
+            self.marks.extend(marks.into_iter().map(|(what, next)| Mark::new(found, what, next)));
+        } else {
+            self.bare(found, marks)?;
+        }
+        if is_divided {
+            if !read.is_empty() {
                 self.limits.push(format!(
                     "{} bears a file system and a partition table; both are read",
                     shown(&found.place)
                 ));
             }
-            self.divide(found, table, is_read);
-        } else if file_system.is_none() && !is_member {
-            match known {
-                Probe::Known(what, next) => {
-                    self.limits.push(format!("{}: {what}, of which no file is read", shown(&found.place)));
-                    self.not_read(found, what, next.to_owned());
-                }
-                Probe::Blank => self.not_known(found, "blank where signatures stand", LayerState::Blank),
-                Probe::Unknown => {
-                    self.limits.push(format!("{}: {UNKNOWN}; no file of it is read", shown(&found.place)));
-                    self.not_known(found, UNKNOWN, LayerState::Unknown);
-                }
+            self.divide(found, table, !read.is_empty());
+        } else if !is_member && !kinds.is_empty() {
+            self.rest(found, &kinds, &head);
+        }
+        Ok(())
+    }
+
+    /// A piece without a file system or a table that can be read.
+    fn bare(&mut self, found: &Found, marks: Vec<(&'static str, &'static str)>) -> Result<(), SourceError> {
+        match probe::probe(found.bytes.as_ref())? {
+            Probe::Known(what, next) => {
+                self.limits.push(format!("{}: {what}, of which no file is read", shown(&found.place)));
+                self.not_read(found, what, next.to_owned());
+                let others = marks.into_iter().filter(|(other, _)| *other != what);
+                self.marks.extend(others.map(|(what, next)| Mark::new(found, what, next)));
+            }
+            Probe::Blank => self.not_known(found, "blank where signatures stand", LayerState::Blank),
+            Probe::Unknown => {
+                self.limits.push(format!("{}: {UNKNOWN}; no file of it is read", shown(&found.place)));
+                self.not_known(found, UNKNOWN, LayerState::Unknown);
             }
         }
         Ok(())
     }
 
-    fn source(&mut self, found: &Found, name: &str, source: Box<dyn Source>, known: &Probe) {
-        if let Probe::Known(other, _) = known
-            && !probe::is_name_of(other, name)
-        {
-            self.limits.push(format!("{} also bears the signature of {other}", shown(&found.place)));
-        }
+    fn source(&mut self, found: &Found, name: &str, source: Box<dyn Source>) {
         let volume = source.info().volume.clone();
         self.layer(found, name, LayerState::Read(volume));
         self.sources.push(Box::new(Placed::new(&found.place, source)));
@@ -231,6 +277,15 @@ impl Survey {
                 continue;
             }
             let bytes = Window::new(Arc::clone(&found.bytes), partition.start, partition.length);
+            let bytes: Arc<dyn ByteSource> = Arc::new(bytes);
+            if self.spans.len() < MAX_LAYERS {
+                self.spans.push(Span {
+                    outer: found.place.clone(),
+                    place: place.clone(),
+                    range: partition.start..partition.start.saturating_add(bytes.len()),
+                    bytes: Arc::clone(&bytes),
+                });
+            }
             if bytes.len() < partition.length {
                 let cut = cut_short("the partition table gives it", partition.length, bytes.len());
                 self.limits.push(format!("{place}: {cut}"));
@@ -239,7 +294,7 @@ impl Survey {
                 place,
                 start: Some(partition.start),
                 stated: partition.kind,
-                bytes: Arc::new(bytes),
+                bytes,
                 depth: found.depth.saturating_add(1),
             };
             if found.depth >= MAX_DEPTH {
@@ -248,15 +303,8 @@ impl Survey {
                 self.wait(part);
             }
         }
-        for (start, length) in table.gaps {
-            self.layers.push(Layer {
-                place: found.place.clone(),
-                start: Some(start),
-                length,
-                stated: String::new(),
-                what: "no partition covers it".to_owned(),
-                state: LayerState::Gap,
-            });
+        for at in table.gaps {
+            self.gap(found, at, &table.tables);
         }
     }
 
@@ -292,6 +340,18 @@ impl Survey {
             what: what.to_owned(),
             state,
         });
+    }
+}
+
+/// The layer of a stretch that is no partition: between partitions, or behind a file system.
+fn rest_layer(volume: &UnreadVolume, start: u64, state: LayerState) -> Layer {
+    Layer {
+        place: volume.place.clone(),
+        start: Some(start),
+        length: volume.bytes.len(),
+        stated: String::new(),
+        what: volume.what.clone(),
+        state,
     }
 }
 

@@ -30,6 +30,8 @@ pub struct VolumeMap {
     pub partitions: Vec<Partition>,
     /// What no partition covers, tables and boot code included, as first byte and length, ascending.
     pub gaps: Vec<(u64, u64)>,
+    /// Where the tables themselves stand, as first byte and length.
+    pub tables: Vec<(u64, u64)>,
     /// What is wrong with the tables, in sentences without names.
     pub warnings: Vec<String>,
 }
@@ -69,21 +71,25 @@ pub fn volumes(bytes: &dyn ByteSource) -> Result<VolumeMap, ReadFault> {
     };
     if let Boot::Table(entries) = boot {
         map.scheme = "mbr".into();
-        map.partitions = mbr::partitions(bytes, &entries, &mut notes);
+        map.tables.push((0, 512));
+        map.partitions = mbr::partitions(bytes, &entries, &mut map.tables, &mut notes);
         if gpt::is_marked(bytes) {
             notes.add("a GPT header stands beside an MBR without a protective entry: the MBR is used");
         }
     } else {
         let found = gpt::find(bytes, &boot, &mut notes);
         match (found, boot) {
-            (Some(table), _) => {
+            (Some(table), boot) => {
                 map.scheme = "gpt".into();
                 map.sector_size = table.sector_size;
                 map.partitions = table.partitions(&mut notes);
+                map.tables = table.own;
+                map.tables.extend(matches!(boot, Boot::Protective { .. }).then_some((0, 512)));
                 map.guid = Some(table.guid);
             }
             (None, Boot::Protective { others }) => {
                 map.scheme = "gpt".into();
+                map.tables.push((0, 512));
                 let text =
                     "the MBR is a protective one, but no GPT can be read; its other entries are not used:";
                 notes.add(format!("{text} {others}"));

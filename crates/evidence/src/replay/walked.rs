@@ -11,7 +11,7 @@ use scope::Policy;
 use scope::facts::{Facts, Kind};
 
 use super::finding::{Finding, FindingKind, shown};
-use crate::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
+use crate::acquisition::{Acquisition, Extent, LayerState, LayerStatement, MediumId, OTHER_MEDIUM};
 
 /// What the records are compared with.
 #[derive(Debug, Default)]
@@ -103,19 +103,92 @@ pub(super) fn beyond_order(policy: &Policy, acquisition: &Acquisition) -> Vec<Fi
     let other = acquisition.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM));
     let named = policy.target().file_systems(&acquisition.medium.label);
     let Some(named) = named.filter(|_| !other && !acquisition.layers.is_empty()) else { return Vec::new() };
-    let walks = acquisition.walk.iter();
-    let beyond = walks
-        .filter(|walk| !walk.ids.iter().any(|id| id.kind == "fsuuid" && named.contains(&id.value.as_str())));
-    beyond
-        .map(|walk| {
-            let volume = shown(&walk.volume);
-            about(
-                FindingKind::Look,
-                "target.media",
-                format!("{volume} was walked, and the order names other file systems alone"),
-            )
-        })
-        .collect()
+    let is_named = |id: &&MediumId| id.kind == "fsuuid" && named.contains(&id.value.as_str());
+    let mut shown_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for walk in &acquisition.walk {
+        let ids: BTreeSet<&str> = walk.ids.iter().filter(is_named).map(|id| id.value.as_str()).collect();
+        if ids.is_empty() {
+            let detail =
+                format!("{} was walked, and the order names other file systems alone", shown(&walk.volume));
+            findings.push(about(FindingKind::Look, MEDIA, detail));
+        }
+        for id in ids {
+            shown_by.entry(id).or_default().push(&walk.volume);
+        }
+    }
+    for (id, volumes) in shown_by.into_iter().filter(|(_, volumes)| volumes.len() > 1) {
+        let volumes = volumes.into_iter().map(shown).collect::<Vec<String>>().join(", ");
+        let detail = format!(
+            "the order names the medium by the file system {} alone, and several have that identity: {volumes}",
+            shown(id)
+        );
+        findings.push(about(FindingKind::Look, MEDIA, detail));
+    }
+    findings
+}
+
+/// What is stated of layers holds together: each lies inside what holds it, and each walk is of one.
+pub(super) fn unfounded(acquisition: &Acquisition) -> Vec<Finding> {
+    let layers = &acquisition.layers;
+    if layers.is_empty() {
+        return Vec::new(); // a mounted tree
+    }
+    // Two layers can have one place: a member that also holds a file system. Gaps have the place of what they are in.
+    let mut lengths: BTreeMap<&str, u64> = BTreeMap::new();
+    for layer in layers.iter().filter(|layer| layer.state != LayerState::Gap) {
+        let length = lengths.entry(&layer.place).or_default();
+        *length = layer.length.max(*length);
+    }
+    let mut findings = Vec::new();
+    for layer in layers {
+        let holder = match outer(layer) {
+            Some(outer) => lengths.get(outer).copied(),
+            None if layer.start.is_none() => continue, // put together from several places
+            None => Some(acquisition.medium.size.unwrap_or(u64::MAX)),
+        };
+        let place = if layer.place.is_empty() { "the medium itself".to_owned() } else { shown(&layer.place) };
+        let (start, length) = (layer.start.unwrap_or(0), layer.length);
+        match holder {
+            None => findings.push(about(FindingKind::Fact, LAYERS, format!("no layer holds {place}"))),
+            Some(holder) if length > 0 && start.checked_add(length).is_none_or(|end| end > holder) => {
+                let detail =
+                    format!("{place} has {length} bytes from byte {start}, and what holds it has {holder}");
+                findings.push(about(FindingKind::Fact, LAYERS, detail));
+            }
+            Some(_) => {}
+        }
+    }
+    for walk in &acquisition.walk {
+        let is_there = match acquisition.extent {
+            Extent::Files => {
+                let place = walk.volume.rsplit_once('/').map_or("", |(place, _)| place);
+                layers.iter().any(|layer| layer.place == place && layer.state == LayerState::Read)
+            }
+            Extent::Volumes => {
+                let place = if walk.volume == MEDIUM { "" } else { &walk.volume };
+                layers.iter().any(|layer| layer.place == place && layer.is_unread_volume())
+            }
+        };
+        if !is_there {
+            let detail = format!("{} was walked, and no layer says that it is there", shown(&walk.volume));
+            findings.push(about(FindingKind::Extra, LAYERS, detail));
+        }
+    }
+    findings
+}
+
+/// The place of what holds a layer; `None` for a whole disk, and for what is put together from several places.
+fn outer(layer: &LayerStatement) -> Option<&str> {
+    if layer.state == LayerState::Gap {
+        return Some(&layer.place);
+    }
+    let is_whole = layer.place.is_empty() || WHOLE.iter().any(|begins| layer.place.starts_with(begins));
+    match layer.place.rsplit_once('/') {
+        Some((outer, _)) => Some(outer),
+        None if is_whole => None,
+        None => Some(""),
+    }
 }
 
 /// The place, the first byte and the byte after the last of `gpt:3/bytes:0-1073741824`.
@@ -132,12 +205,16 @@ fn about(kind: FindingKind, rule: &str, detail: String) -> Finding {
 /// What locators call a volume that is the whole medium.
 const MEDIUM: &str = "medium";
 const UNREAD: &str = "target.unread_volumes";
+const MEDIA: &str = "target.media";
+const LAYERS: &str = "layers";
+/// What the places of drives of a set, of arrays and of logical volumes begin with.
+const WHOLE: [&str; 3] = ["disk:", "md:", "lvm:"];
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{Case, POLICY, told};
     use super::*;
-    use crate::acquisition::{LayerState, LayerStatement, MediumId, WalkStatement};
+    use crate::acquisition::WalkStatement;
 
     fn layer(place: &str, length: u64, state: LayerState) -> LayerStatement {
         LayerStatement { place: place.to_owned(), start: Some(0), length, what: "x".to_owned(), state }
@@ -230,5 +307,56 @@ mod tests {
             &["look : gpt:2/ext4:b was walked, and the order names other file systems alone"],
         );
         check(&by("serial = \"TEST1\", fsuuid = \"a\""), &walks, &[]);
+        // A file system and its copy: which of the two the order means, it does not say.
+        let twins = [walk("gpt:1/ext4:a", "a"), walk("gpt:2/ext4:a", "a")];
+        let several = "look : the order names the medium by the file system a alone, and several have that identity: \
+                       gpt:1/ext4:a, gpt:2/ext4:a";
+        check(&by("fsuuid = \"a\""), &twins, &[several]);
+        check(&by("serial = \"TEST1\", fsuuid = \"a\""), &twins, &[]);
+    }
+
+    #[test]
+    fn layers_lie_in_what_holds_them_and_walks_are_of_layers() {
+        let case = Case::under(POLICY);
+        let at = |place: &str, start: u64, length: u64, state| LayerStatement {
+            start: Some(start),
+            ..layer(place, length, state)
+        };
+        let check = |extent, layers: &[LayerStatement], walks: &[&str], expected: &[&str]| {
+            let mut acquisition = case.clone().seal().acquisition;
+            (acquisition.extent, acquisition.layers) = (extent, layers.to_vec());
+            acquisition.medium.size = Some(100);
+            acquisition.walk = walks.iter().map(|volume| walk(volume, "-")).collect();
+            let found: Vec<String> = unfounded(&acquisition).iter().map(told).collect();
+            assert_eq!(found, expected);
+        };
+        let disk = at("", 0, 100, LayerState::Divided);
+        let (first, rest) = (at("gpt:1", 10, 50, LayerState::Read), at("", 60, 40, LayerState::Gap));
+        let array = LayerStatement { start: None, ..layer("md:a", 900, LayerState::Divided) };
+        let inside = at("md:a/mbr:1", 800, 100, LayerState::Unread);
+        let sound = [disk.clone(), first.clone(), rest.clone(), array.clone(), inside.clone()];
+        check(Extent::Files, &sound, &["gpt:1/ext4:a"], &[]);
+        check(Extent::Volumes, &sound, &["md:a/mbr:1"], &[]);
+        check(Extent::Files, &[at("", 0, 100, LayerState::Read)], &["ext4:a"], &[]);
+        check(Extent::Volumes, &[at("", 0, 100, LayerState::Unknown)], &["medium"], &[]);
+        check(Extent::Files, &[], &["ext4:a"], &[]);
+        // Of a partition beyond the end of an image that was cut, nothing is there.
+        check(Extent::Files, &[disk.clone(), at("gpt:2", 400, 0, LayerState::Blank)], &[], &[]);
+        let beyond = "fact : gpt:1 has 50 bytes from byte 60, and what holds it has 100";
+        check(Extent::Files, &[disk.clone(), at("gpt:1", 60, 50, LayerState::Read)], &[], &[beyond]);
+        let beyond = "fact : the medium itself has 101 bytes from byte 0, and what holds it has 100";
+        check(Extent::Files, &[at("", 0, 101, LayerState::Unknown)], &[], &[beyond]);
+        let beyond = "fact : the medium itself has 40 bytes from byte 61, and what holds it has 100";
+        check(Extent::Files, &[disk.clone(), at("", 61, 40, LayerState::Gap)], &[], &[beyond]);
+        let beyond = "fact : md:a/mbr:1 has 100 bytes from byte 801, and what holds it has 900";
+        let other = at("md:a/mbr:1", 801, 100, LayerState::Unread);
+        check(Extent::Files, &[disk.clone(), array, other], &[], &[beyond]);
+        check(Extent::Files, &[disk.clone(), inside], &[], &["fact : no layer holds md:a/mbr:1"]);
+        check(Extent::Files, std::slice::from_ref(&first), &[], &["fact : no layer holds gpt:1"]);
+        let nowhere =
+            |volume: &str| format!("extra : {volume} was walked, and no layer says that it is there");
+        check(Extent::Files, &sound, &["gpt:2/ext4:a"], &[&nowhere("gpt:2/ext4:a")]);
+        check(Extent::Files, &sound, &["md:a/mbr:1/ext4:a"], &[&nowhere("md:a/mbr:1/ext4:a")]);
+        check(Extent::Volumes, &sound, &["gpt:1"], &[&nowhere("gpt:1")]);
     }
 }

@@ -24,6 +24,11 @@ pub(super) struct Member {
 }
 
 impl Member {
+    /// How many bytes of its data can be there.
+    fn held(&self) -> u64 {
+        self.bytes.len().saturating_sub(self.start)
+    }
+
     fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadFault> {
         let at = self.start.saturating_add(offset);
         let end = at.saturating_add(length(buf.len()));
@@ -81,10 +86,52 @@ pub(super) struct Joined {
 }
 
 impl Joined {
-    /// A volume of `length` bytes; `None` where that is nothing, or more than can be.
-    pub(super) fn new(members: Vec<Option<Member>>, layout: Layout, length: u64) -> Option<Self> {
-        let fits = (1..=MAX_LENGTH).contains(&length);
-        fits.then(|| Self { members, layout, length, bad: Mutex::default() })
+    /// A volume of `length` bytes, as its metadata state; one that ends before, where its members hold nothing of the
+    /// rest: a limit says so.
+    ///
+    /// # Errors
+    ///
+    /// Why it is none: its length is nothing, more than can be, or out of proportion to what its members hold.
+    pub(super) fn new(
+        members: Vec<Option<Member>>,
+        layout: Layout,
+        length: u64,
+        limits: &mut Vec<String>,
+    ) -> Result<Self, String> {
+        if !(1..=MAX_LENGTH).contains(&length) {
+            return Err(format!("its length would be {} sectors", length / SECTOR));
+        }
+        let mut joined = Self { members, layout, length, bad: Mutex::default() };
+        let reach = joined.reach();
+        let held =
+            joined.members.iter().flatten().fold(0_u64, |sum, member| sum.saturating_add(member.held()));
+        if reach == 0 || reach / MAX_PROPORTION > held {
+            return Err(format!("it states {length} bytes, of which its members hold at most {held}"));
+        }
+        if reach < length {
+            limits.push(format!(
+                "it states {length} bytes, of which its members hold none from byte {reach} on: it ends there"
+            ));
+            joined.length = reach;
+        }
+        Ok(joined)
+    }
+
+    /// The byte from which on no member holds anything, at most the stated length.
+    fn reach(&self) -> u64 {
+        let held = |index: usize| self.members.get(index).and_then(Option::as_ref).map_or(0, Member::held);
+        let most = self.members.iter().flatten().map(Member::held).max().unwrap_or_default();
+        let reach = match &self.layout {
+            Layout::Mirror => most,
+            Layout::Stretches(stretches) => {
+                stretches.iter().map(|stretch| stretch.reach(&held)).max().unwrap_or_default()
+            }
+            Layout::Ten(ten) => {
+                let rows = most.div_ceil(ten.chunk.max(1));
+                rows.saturating_mul(ten.disks).div_ceil(ten.near.max(1)).saturating_mul(ten.chunk)
+            }
+        };
+        reach.min(self.length)
     }
 
     fn run(&self, at: u64) -> Option<Run> {
@@ -182,6 +229,21 @@ impl ByteSource for Joined {
 }
 
 impl Stretch {
+    /// The byte of the volume from which on no member holds anything of this stretch; 0 where none holds any.
+    fn reach(&self, held: &dyn Fn(usize) -> u64) -> u64 {
+        let ends = self.areas.iter().filter_map(|(index, offset)| {
+            let there = held(*index).saturating_sub(*offset);
+            let deep = if self.areas.len() == 1 {
+                there
+            } else {
+                let rows = there.div_ceil(self.chunk.max(1));
+                rows.saturating_mul(self.chunk).saturating_mul(length(self.areas.len()))
+            };
+            (there > 0).then(|| self.start.saturating_add(deep.min(self.length)))
+        });
+        ends.max().unwrap_or_default()
+    }
+
     fn run(&self, at: u64) -> Option<Run> {
         let inside = at.checked_sub(self.start).filter(|inside| *inside < self.length)?;
         let left = self.length.checked_sub(inside)?;
@@ -231,6 +293,9 @@ impl Ten {
     }
 }
 
+/// How many times longer than what its members hold a volume can be: where one disk of a set was copied in part, the
+/// others' data may stand far behind. What states more than that states it to be long.
+const MAX_PROPORTION: u64 = 1024;
 /// Most bytes of a mirror read at once: a bad sector then makes few others be read twice.
 const MIRRORED_READ: usize = 64 << 10;
 /// Most unreadable ranges remembered; a disk with more is remembered in part, and read no worse.

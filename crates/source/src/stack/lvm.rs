@@ -12,29 +12,43 @@ mod label;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
 
 use super::joined::{Joined, Layout, Member, Stretch};
 use super::{Assembled, Assembly, Piece, SECTOR, Unassembled};
 use group::{Group, Logical, group};
 use label::Label;
 
-use crate::bytes::ByteSource;
+use crate::bytes::{ByteSource, length};
 
 /// Puts logical volumes together from the pieces that are not in `members`.
-pub(super) fn groups(pieces: &[Piece], members: &BTreeSet<String>, assembly: &mut Assembly) {
+pub(super) fn groups(
+    pieces: &[Piece],
+    members: &BTreeSet<String>,
+    assembly: &mut Assembly,
+    texts: &mut Texts,
+) {
     let mut found = Found::default();
     for piece in pieces.iter().filter(|piece| !members.contains(&piece.place)) {
-        found.look(piece, assembly);
+        found.look(piece, assembly, texts);
     }
     let Found { physical, groups, damage } = found;
     let mut claimed = BTreeSet::new();
-    for (group, mut notes) in groups.into_values() {
+    for Texted { newest: group, mut notes, .. } in groups.into_values() {
         for volume in group.physical.values() {
             claimed.insert(volume.id.clone());
             if let (Some(piece), Some(why)) = (physical.get(&volume.id), damage.get(&volume.id)) {
                 notes.push(format!("a copy of the metadata at {} is not used: {why}", piece.place));
             }
+        }
+        // They are said of each volume.
+        let more = notes.len().saturating_sub(MAX_NOTES);
+        notes.truncate(MAX_NOTES);
+        if more > 0 {
+            notes.push(format!("{more} more remarks on the texts of its volume group are left out"));
         }
         let volumes = Volumes { group: &group, physical: &physical, limits: &notes };
         volumes.put_together(assembly);
@@ -46,14 +60,56 @@ pub(super) fn groups(pieces: &[Piece], members: &BTreeSet<String>, assembly: &mu
     }
 }
 
-/// Whether the label of a physical volume is on it.
-pub(super) fn is_member(bytes: &dyn ByteSource) -> bool {
-    matches!(label::find(bytes), Ok(Some(_)))
+/// Whether the label of a physical volume is on it; a sound one where a file system is there too.
+pub(super) fn is_member(bytes: &dyn ByteSource, is_file_system: bool) -> bool {
+    matches!(label::find(bytes), Ok(Some(label)) if label.is_ok() || !is_file_system)
 }
 
 fn alone(piece: &Piece, why: String) -> Unassembled {
     let (place, members) = (piece.place.clone(), vec![piece.place.clone()]);
     Unassembled { place, what: "an LVM physical volume".into(), name: None, members, why }
+}
+
+/// What the metadata areas hold, each read once, and each text parsed once however many areas hold it.
+#[derive(Default)]
+pub(crate) struct Texts {
+    /// By the piece's place, and the area's first byte and length.
+    areas: BTreeMap<(String, u64, u64), Read>,
+    /// By SHA-256 of the text.
+    groups: BTreeMap<[u8; 32], Read>,
+    /// Bytes of texts read so far.
+    bytes: u64,
+}
+
+/// The group that a text describes, nothing where an area holds none, or why it cannot be believed.
+type Read = Result<Option<Arc<Group>>, String>;
+
+impl Texts {
+    fn read(&mut self, piece: &Piece, area: (u64, u64)) -> Read {
+        let key = (piece.place.clone(), area.0, area.1);
+        if let Some(known) = self.areas.get(&key) {
+            return known.clone();
+        }
+        let read = self.parse(piece, area);
+        self.areas.insert(key, read.clone());
+        read
+    }
+
+    fn parse(&mut self, piece: &Piece, area: (u64, u64)) -> Read {
+        if self.bytes > MAX_BYTES {
+            return Err(format!("metadata texts of more than {MAX_BYTES} bytes together are not read"));
+        }
+        let Some(text) = label::text(piece.bytes.as_ref(), area)? else { return Ok(None) };
+        self.bytes = self.bytes.saturating_add(length(text.len()));
+        let parse = || group(&text::parse(&text)?).map(|group| Some(Arc::new(group)));
+        self.groups.entry(Sha256::digest(&text).into()).or_insert_with(parse).clone()
+    }
+
+    /// How many different texts were parsed.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.groups.len()
+    }
 }
 
 /// What the pieces hold.
@@ -62,13 +118,21 @@ struct Found {
     /// Physical volumes, by UUID.
     physical: BTreeMap<String, Piece>,
     /// The newest description of each group, and what there is to say of the others.
-    groups: BTreeMap<String, (Group, Vec<String>)>,
+    groups: BTreeMap<String, Texted>,
     /// What is wrong with the metadata on a physical volume.
     damage: BTreeMap<String, String>,
 }
 
+/// The texts of one group.
+struct Texted {
+    newest: Arc<Group>,
+    notes: Vec<String>,
+    /// All that were compared.
+    met: Vec<Arc<Group>>,
+}
+
 impl Found {
-    fn look(&mut self, piece: &Piece, assembly: &mut Assembly) {
+    fn look(&mut self, piece: &Piece, assembly: &mut Assembly, texts: &mut Texts) {
         let Label { uuid, areas } = match label::find(piece.bytes.as_ref()) {
             Ok(None) => return,
             Ok(Some(Ok(label))) => label,
@@ -83,8 +147,7 @@ impl Found {
             return assembly.unread.push(alone(piece, why));
         }
         for area in areas {
-            let read = label::text(piece.bytes.as_ref(), area);
-            match read.and_then(|text| text.map(|text| group(&text::parse(&text)?)).transpose()) {
+            match texts.read(piece, area) {
                 Ok(Some(group)) => self.add(group, &piece.place),
                 Ok(None) => {}
                 Err(why) => _ = self.damage.insert(uuid.clone(), why),
@@ -93,11 +156,16 @@ impl Found {
         self.physical.insert(uuid, piece.clone());
     }
 
-    fn add(&mut self, group: Group, place: &str) {
-        let Some((known, notes)) = self.groups.get_mut(&group.id) else {
-            self.groups.insert(group.id.clone(), (group, Vec::new()));
+    fn add(&mut self, group: Arc<Group>, place: &str) {
+        let Some(Texted { newest: known, notes, met }) = self.groups.get_mut(&group.id) else {
+            let (id, met) = (group.id.clone(), vec![Arc::clone(&group)]);
+            self.groups.insert(id, Texted { newest: group, notes: Vec::new(), met });
             return;
         };
+        if met.iter().any(|other| Arc::ptr_eq(other, &group)) {
+            return;
+        }
+        met.push(Arc::clone(&group));
         if group.seqno == known.seqno {
             if group != *known {
                 notes.push(format!(
@@ -185,6 +253,7 @@ impl Volumes<'_> {
         let mut limits = self.limits.to_vec();
         let mut index_of: BTreeMap<&str, usize> = BTreeMap::new();
         let (mut members, mut stretches, mut start, mut widest) = (Vec::new(), Vec::new(), 0_u64, 1);
+        let (mut extents, mut spans) = (Vec::new(), Vec::<(String, Range<u64>)>::new());
         for segment in &segments {
             let length = segment.extents.checked_mul(unit).ok_or_else(overflow)?;
             let count = u64::try_from(segment.areas.len()).unwrap_or(u64::MAX);
@@ -208,6 +277,8 @@ impl Volumes<'_> {
                     None => {
                         index_of.insert(name, members.len());
                         members.push(Some(self.member(one)?));
+                        let place = self.physical.get(&one.id).map(|piece| piece.place.clone());
+                        spans.push((place.unwrap_or_default(), u64::MAX..0));
                         members.len().saturating_sub(1)
                     }
                 };
@@ -223,7 +294,12 @@ impl Volumes<'_> {
                         ));
                     }
                 }
+                if let Some((_, span)) = spans.get_mut(index) {
+                    let (from, to) = (at, at.saturating_add(deep.saturating_mul(unit)));
+                    *span = from.min(span.start)..to.max(span.end);
+                }
                 areas.push((index, at));
+                extents.push((index, *first, deep));
             }
             widest = widest.max(areas.len());
             let chunk = if areas.len() == 1 { Some(length) } else { segment.stripe.checked_mul(SECTOR) };
@@ -235,16 +311,34 @@ impl Volumes<'_> {
             stretches.push(Stretch { start, length, chunk, turn: 0, areas });
             start = start.checked_add(length).ok_or_else(overflow)?;
         }
+        extents.sort_unstable();
+        let mut pairs = extents.iter().zip(extents.iter().skip(1));
+        if pairs
+            .any(|((one, first, deep), (other, next, _))| one == other && first.saturating_add(*deep) > *next)
+        {
+            return Err("two of its segments lie on the same extents".into());
+        }
         if volume.snapshots > 0 {
             limits.push(format!("snapshots of this volume are not read: {}", volume.snapshots));
         }
         let kind = if widest > 1 { "striped" } else { "linear" };
         let many = if members.len() == 1 { "" } else { "s" };
         let what = format!("a {kind} LVM logical volume on {} physical volume{many}", members.len());
-        let joined = Joined::new(members, Layout::Stretches(stretches), start)
-            .ok_or("it has no length that can be")?;
+        for ((_, span), member) in spans.iter_mut().zip(members.iter().flatten()) {
+            *span = member.start.saturating_add(span.start)..member.start.saturating_add(span.end);
+        }
+        let joined = Joined::new(members, Layout::Stretches(stretches), start, &mut limits)?;
         let (place, name) = (self.place(volume), self.name(volume));
-        Ok(Assembled { place, what, name, bytes: Arc::new(joined), members: self.members(volume), limits })
+        Ok(Assembled {
+            place,
+            what,
+            name,
+            bytes: Arc::new(joined),
+            members: self.members(volume),
+            spans,
+            limits,
+            state: self.group.seqno,
+        })
     }
 
     fn member(&self, one: &group::Physical) -> Result<Member, String> {
@@ -262,3 +356,8 @@ impl Volumes<'_> {
         Ok(Member { bytes: Arc::clone(&piece.bytes), start, bad: Vec::new() })
     }
 }
+
+/// Most remarks on a group's texts.
+const MAX_NOTES: usize = 8;
+/// Most bytes of metadata texts read of one medium: a group of a thousand volumes has one of some 500 KB on each disk.
+const MAX_BYTES: u64 = 512 << 20;

@@ -10,6 +10,7 @@
 mod superblock;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::bytes::{ByteSource, length};
@@ -123,13 +124,14 @@ fn array<'a>(mut claims: Vec<Claim<'a>>, assembly: &mut Assembly) -> Vec<Claim<'
     if missing > 0 {
         what.push_str(&format!(", {missing} missing"));
     }
+    let spans = slots.iter().flatten().map(Slot::span).collect();
     let name = Some(block.name.clone()).filter(|name| !name.is_empty());
     let place = place(&block.set);
     let joined = refusal(&block).map_or(Ok(()), Err).and_then(|()| {
         let (layout, sectors) = layout(&block, &slots, &mut limits)?;
         let length = sectors.saturating_mul(SECTOR);
         let members = slots.into_iter().map(|slot| slot.map(|slot| slot.member)).collect();
-        Joined::new(members, layout, length).ok_or_else(|| format!("its length would be {sectors} sectors"))
+        Joined::new(members, layout, length, &mut limits)
     });
     match joined {
         Ok(joined) => assembly.volumes.push(Assembled {
@@ -138,7 +140,9 @@ fn array<'a>(mut claims: Vec<Claim<'a>>, assembly: &mut Assembly) -> Vec<Claim<'
             name,
             bytes: Arc::new(joined),
             members: used,
+            spans,
             limits,
+            state: block.events,
         }),
         Err(why) => {
             let why = std::iter::once(why).chain(limits).collect::<Vec<_>>().join("; ");
@@ -168,6 +172,16 @@ struct Slot {
     member: Member,
     /// Sectors of data.
     size: u64,
+    /// The place of its piece.
+    place: String,
+}
+
+impl Slot {
+    /// The place of its piece, and where its data lie on it.
+    fn span(&self) -> (String, Range<u64>) {
+        let end = self.member.start.saturating_add(self.size.saturating_mul(SECTOR));
+        (self.place.clone(), self.member.start..end)
+    }
 }
 
 /// The members of an identity, sorted by what becomes of them.
@@ -192,6 +206,12 @@ fn sort<'a>(claims: Vec<Claim<'a>>, array: &Superblock, limits: &mut Vec<String>
     for claim in claims {
         let Claim { piece, block } = &claim;
         let place = &piece.place;
+        limits.extend(
+            block
+                .others
+                .iter()
+                .map(|other| format!("the member at {place} also bears {other}, which is not used")),
+        );
         let unfit = match unfit(block, array) {
             Some(unfit) => unfit,
             None => {
@@ -239,7 +259,7 @@ fn used(claim: &Claim, array: &Superblock, bad: Vec<std::ops::Range<u64>>, limit
     if block.events != array.events {
         limits.push(format!("the member at {place} is one event behind, and is used"));
     }
-    Slot { member: Member { bytes: Arc::clone(&piece.bytes), start, bad }, size }
+    Slot { member: Member { bytes: Arc::clone(&piece.bytes), start, bad }, size, place: place.clone() }
 }
 
 /// Why a member cannot be used, as the words that follow "the member at ...".
@@ -309,6 +329,9 @@ fn layout(
             "the members were in agreement up to sector {} alone: they may differ, and the first that can be read is used",
             block.in_sync_to
         ));
+    }
+    if block.level >= 1 && present > 1 {
+        limits.push(NOT_COMPARED.to_owned());
     }
     match block.level {
         1 if present > 0 => Ok((Layout::Mirror, block.size)),
@@ -420,7 +443,7 @@ fn ten(block: &Superblock) -> Result<(Ten, u64), String> {
     Ok((Ten { disks, near, far, offset, stride, chunk }, sectors))
 }
 
-fn place(set: &[u8; 16]) -> String {
+pub(super) fn place(set: &[u8; 16]) -> String {
     let mut text = "md:".to_owned();
     for (index, byte) in set.iter().enumerate() {
         if matches!(index, 4 | 6 | 8 | 10) {
@@ -439,6 +462,9 @@ fn level_name(level: i32) -> String {
         _ => format!("RAID of the unknown level {level}"),
     }
 }
+
+/// What is not done with copies.
+const NOT_COMPARED: &str = "the copies are not compared with each other: where they differ, those of the first member that gives them count";
 
 const SPARE: u16 = 0xFFFF;
 const FAULTY: u16 = 0xFFFE;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Found, MEMBER, Survey, shown};
+use super::{Found, MEMBER, Span, Survey, shown};
 use crate::file_system::recognise;
 use crate::medium::{Layer, LayerState, UnreadVolume};
 use crate::probe;
@@ -19,7 +19,7 @@ impl Survey {
             .filter(|member| !self.assembled.contains(&member.place))
             .map(|member| Piece { place: member.place.clone(), bytes: Arc::clone(&member.bytes) })
             .collect();
-        let assembly = match stack::assemble_all(&pieces) {
+        let assembly = match stack::assemble_all(&pieces, &mut self.stacks) {
             Ok(assembly) => assembly,
             Err(error) => {
                 self.limits.push(format!("RAID arrays and volume groups could not be put together: {error}"));
@@ -30,12 +30,19 @@ impl Survey {
         self.unassembled = assembly.unread;
         for volume in assembly.volumes {
             self.used.extend(volume.members.iter().cloned());
+            self.made_of.insert(volume.place.clone(), volume.members.clone());
             for member in &volume.members {
                 let reach = self.reach.entry(member.clone()).or_default();
                 *reach = volume.bytes.len().max(*reach);
             }
             if !self.assembled.insert(volume.place.clone()) {
                 continue;
+            }
+            for (outer, range) in volume.spans {
+                if self.spans.len() < MAX_SPANS {
+                    let (place, bytes) = (volume.place.clone(), Arc::clone(&volume.bytes));
+                    self.spans.push(Span { outer, place, range, bytes });
+                }
             }
             self.limits.extend(volume.limits.iter().map(|limit| format!("{}: {limit}", volume.place)));
             let stated = format!("{}, of {}", volume.what, places(&volume.members));
@@ -69,6 +76,9 @@ impl Survey {
             ));
         } else if from_the_start && !shape.is_some_and(|shape| shape.mirror) {
             // The first piece of something striped looks like the whole: its files would be read wrongly.
+            for (mark, _) in self.other_marks(member, true, [].iter())? {
+                self.limits.push(format!("{place} bears the mark of {mark} as the first of several pieces"));
+            }
             if let Some(kind) = recognise(&probe::head(member.bytes.as_ref())?) {
                 self.limits.push(format!(
                     "{place} bears the mark of {} as the first of several pieces; it is not read by itself",
@@ -96,6 +106,7 @@ impl Survey {
         for volume in std::mem::take(&mut self.unassembled) {
             self.not_put_together(&volume);
         }
+        self.name_marks();
         let (count, bytes) = self.beyond;
         if count > 0 {
             self.limits.push(format!(
@@ -106,6 +117,7 @@ impl Survey {
         for found in std::mem::take(&mut self.waiting) {
             self.not_looked_at(&found, "tables and stacks go deeper than is followed".to_owned());
         }
+        self.part_what_overlaps();
     }
 
     fn not_put_together(&mut self, volume: &Unassembled) {
@@ -154,6 +166,9 @@ impl Survey {
 
 /// Most bytes that stand beside an array's data on a member whose data begin at byte 0: superblock, bitmap, list of bad blocks.
 const BESIDE: u64 = 1 << 20;
+
+/// Most places of data kept, of what was put together: a thousand volumes on some disks each.
+const MAX_SPANS: usize = 1 << 16;
 
 fn places(members: &[String]) -> String {
     members.iter().map(|place| shown(place)).collect::<Vec<_>>().join(", ")

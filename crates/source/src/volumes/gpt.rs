@@ -29,6 +29,8 @@ pub(super) struct Table {
     usable: (u64, u64),
     entry_size: usize,
     entries: Vec<u8>,
+    /// Where its header and its entries stand, and those of its copy, as first byte and length.
+    pub(super) own: Vec<(u64, u64)>,
 }
 
 impl Table {
@@ -84,9 +86,10 @@ pub(super) fn find(bytes: &dyn ByteSource, boot: &Boot, notes: &mut Notes) -> Op
     let mut damaged = None;
     for size in SECTOR_SIZES {
         match look(bytes, size, 1) {
-            Seen::Good(table) => {
+            Seen::Good(mut table) => {
                 about_boot(boot, notes);
-                compare(bytes, &table, notes);
+                let copy = compare(bytes, &table, notes);
+                table.own.extend(copy);
                 return Some(table);
             }
             Seen::Damaged(why, alternate) => {
@@ -137,11 +140,11 @@ fn about_boot(boot: &Boot, notes: &mut Notes) {
     }
 }
 
-/// Notes where the secondary is not what it should be.
-fn compare(bytes: &dyn ByteSource, table: &Table, notes: &mut Notes) {
-    let at = table.alternate;
+/// Notes where the secondary is not what it should be. Returns where it stands.
+fn compare(bytes: &dyn ByteSource, table: &Table, notes: &mut Notes) -> Vec<(u64, u64)> {
+    let (at, mut own) = (table.alternate, Vec::new());
     match look(bytes, table.sector_size, at) {
-        Seen::Good(other) if other.guid == table.guid && other.entries == table.entries => {}
+        Seen::Good(other) if other.guid == table.guid && other.entries == table.entries => own = other.own,
         Seen::Good(_) => {
             notes.add(format!("the secondary GPT at sector {at} differs from the primary, which is used"))
         }
@@ -157,6 +160,7 @@ fn compare(bytes: &dyn ByteSource, table: &Table, notes: &mut Notes) {
     } else if at != last {
         notes.add(format!("the secondary GPT belongs at sector {at}; the disk's last sector is {last}"));
     }
+    own
 }
 
 fn look(bytes: &dyn ByteSource, sector_size: u32, at: u64) -> Seen {
@@ -174,7 +178,10 @@ fn look(bytes: &dyn ByteSource, sector_size: u32, at: u64) -> Seen {
     }
     match header(&sector, at) {
         Ok(header) => match header.table(bytes, sector_size) {
-            Ok(table) => Seen::Good(table),
+            Ok(mut table) => {
+                table.own.push((offset, u64::from(sector_size)));
+                Seen::Good(table)
+            }
             Err(why) => Seen::Damaged(why, Some(header.alternate)),
         },
         Err(why) => Seen::Damaged(why, None),
@@ -250,6 +257,7 @@ impl Header {
             alternate: self.alternate,
             usable: self.usable,
             entry_size: size,
+            own: vec![(offset, crate::bytes::length(entries.len()))],
             entries,
         })
     }

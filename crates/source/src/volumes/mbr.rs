@@ -85,7 +85,14 @@ fn implausible(all: &[Entry], sectors: u64) -> Option<String> {
 }
 
 /// The partitions of a table: primaries, and logical ones in the order of their chain. An extended partition is not one.
-pub(super) fn partitions(bytes: &dyn ByteSource, entries: &[Entry], notes: &mut Notes) -> Vec<Partition> {
+///
+/// Where the chain's tables stand is added to `tables`.
+pub(super) fn partitions(
+    bytes: &dyn ByteSource,
+    entries: &[Entry],
+    tables: &mut Vec<(u64, u64)>,
+    notes: &mut Notes,
+) -> Vec<Partition> {
     let size = u64::from(bytes.sector_size().max(512));
     let mut found: Vec<Partition> = entries
         .iter()
@@ -98,12 +105,13 @@ pub(super) fn partitions(bytes: &dyn ByteSource, entries: &[Entry], notes: &mut 
         notes.add(format!("the MBR has {} extended partitions instead of one", extended.len()));
     }
     for entry in extended {
-        logical(bytes, entry, size, &mut next, &mut found, notes);
+        let links = logical(bytes, entry, size, &mut next, &mut found, notes);
+        tables.extend(links.into_iter().map(|at| (at.saturating_mul(size), 512)));
     }
     found
 }
 
-/// Follows the chain of one extended partition. Each link is entered once.
+/// Follows the chain of one extended partition. Each link is entered once; returns the sectors of all that are.
 fn logical(
     bytes: &dyn ByteSource,
     extended: &Entry,
@@ -111,32 +119,33 @@ fn logical(
     next: &mut u32,
     found: &mut Vec<Partition>,
     notes: &mut Notes,
-) {
+) -> BTreeSet<u64> {
     let end = extended.first.saturating_add(extended.count);
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut links) = (BTreeSet::new(), BTreeSet::new());
     let mut at = extended.first;
     loop {
         if !seen.insert(at) {
             notes.add(format!("the chain of logical partitions comes back to sector {at}, and ends there"));
-            return;
+            return links;
         }
         if seen.len() > MAX_LINKS {
             notes.add(format!(
                 "the chain of logical partitions has more than {MAX_LINKS} links: the rest is left out"
             ));
-            return;
+            return links;
         }
         let mut sector = [0; 512];
         if let Err(fault) = bytes.read_exact_at(at.saturating_mul(size), &mut sector) {
             notes.add(format!("the chain of logical partitions ends at sector {at}: {fault}"));
-            return;
+            return links;
         }
         if !sector.ends_with(&SIGNATURE) {
             notes.add(format!(
                 "the chain of logical partitions ends at sector {at}, which has no boot signature"
             ));
-            return;
+            return links;
         }
+        links.insert(at);
         let mut link = None;
         for entry in entries(&sector).into_iter().filter(|entry| entry.kind != 0 && entry.count != 0) {
             if entry.is_extended() {
@@ -158,7 +167,7 @@ fn logical(
             found.push(partition(*next, entry.kind, first, entry.count, size));
             *next = next.saturating_add(1);
         }
-        let Some(link) = link else { return };
+        let Some(link) = link else { return links };
         at = link;
     }
 }

@@ -43,6 +43,8 @@ pub(super) struct Superblock {
     pub(super) events: u64,
     pub(super) in_sync_to: u64,
     pub(super) roles: Vec<u16>,
+    /// What else stands on the piece where superblocks stand, in words.
+    pub(super) others: Vec<String>,
 }
 
 /// What stands where superblocks stand.
@@ -55,26 +57,35 @@ pub(super) enum Found {
     Good(Box<Superblock>),
 }
 
-/// Looks for a superblock in `bytes`. Of several, the array that was created last counts, as for mdadm.
+/// Looks for a superblock in `bytes`. Of several, the array that was created last counts, as for mdadm; the others are
+/// told.
 ///
 /// # Errors
 ///
 /// [`ReadFault`] where a place cannot be read and no other holds a superblock.
 pub(super) fn find(bytes: &dyn ByteSource) -> Result<Found, ReadFault> {
     let (mut best, mut other, mut fault) = (None::<Box<Superblock>>, Found::Nothing, None);
+    let mut others = Vec::new();
     let end = (bytes.len() / SECTOR).checked_sub(16).map(|sector| (sector & !7).saturating_mul(SECTOR));
     for at in [Some(4096), Some(0), end].into_iter().flatten() {
         match look(bytes, at) {
             Ok(Found::Good(found)) if best.as_ref().is_none_or(|best| best.created < found.created) => {
-                best = Some(found)
+                others.extend(best.replace(found).map(|older| older.told()));
             }
-            Ok(damaged @ Found::Damaged(_)) => other = damaged,
+            Ok(Found::Good(found)) => others.push(found.told()),
+            Ok(Found::Damaged(why)) => {
+                others.push(format!("a damaged superblock at byte {at} ({why})"));
+                other = Found::Damaged(why);
+            }
             Ok(_) => {}
             Err(error) => fault = fault.or(Some(error)),
         }
     }
     match (best, other, fault) {
-        (Some(best), _, _) => Ok(Found::Good(best)),
+        (Some(mut best), _, _) => {
+            best.others = others;
+            Ok(Found::Good(best))
+        }
         (None, damaged @ Found::Damaged(_), _) => Ok(damaged),
         (None, _, Some(fault)) => Err(fault),
         (None, _, None) => old(bytes),
@@ -130,6 +141,7 @@ fn parse(block: &[u8], at: u64) -> Result<(Superblock, u64), String> {
             bad_offset: le32(block, 188)?.cast_signed(),
             events: le64(block, 200)?,
             in_sync_to: le64(block, 208)?,
+            others: Vec::new(),
             roles: roles.chunks_exact(2).filter_map(|role| le16(role, 0)).collect(),
         })
     };
@@ -162,6 +174,12 @@ fn old(bytes: &dyn ByteSource) -> Result<Found, ReadFault> {
 }
 
 impl Superblock {
+    /// What it is beside another one.
+    fn told(&self) -> String {
+        let (at, place, created) = (self.at, super::place(&self.set), self.created);
+        format!("a superblock at byte {at} of {place}, created at second {created}")
+    }
+
     /// What this member is in its array, as it says itself.
     pub(super) fn role(&self) -> Option<u16> {
         self.role_of(self.number)

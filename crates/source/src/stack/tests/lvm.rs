@@ -130,6 +130,54 @@ pub(crate) fn pair_with_an_unread_volume() -> [Vec<u8>; 2] {
     [physical('a', &data('a'), Some((&text, 512))), physical('b', &data('b'), Some((&text, 1536)))]
 }
 
+/// A physical volume whose text says that volume X is its first extent, and another of the same group with a newer text, by which it is
+/// the second.
+pub(crate) fn an_older_and_a_newer() -> [Vec<u8>; 2] {
+    let text = |seqno, extent| group(seqno, &volume("secretx", 'X', SEEN, &[(0, 1, &linear("pv0", extent))]));
+    [physical('a', &data('a'), Some((&text(7, 0), 512))), physical('b', &data('b'), Some((&text(9, 1), 512)))]
+}
+
+/// Bytes that count how many of them were read.
+struct Counted(Vec<u8>, Arc<std::sync::atomic::AtomicUsize>);
+
+impl ByteSource for Counted {
+    fn len(&self) -> u64 {
+        ByteSource::len(&self.0)
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        let count = self.0.read_at(offset, buf)?;
+        self.1.fetch_add(count, std::sync::atomic::Ordering::Relaxed);
+        Ok(count)
+    }
+}
+
+#[test]
+fn a_text_that_many_labels_list_often_is_read_once_of_each_and_parsed_once() {
+    let text = group(7, &volumes());
+    let read = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let all = "abcdefghijklmnopqrstuvwxyz".chars().enumerate().map(|(number, letter)| {
+        let mut piece = physical(letter, &data(letter), Some((&text, 512)));
+        for at in (512 + 104..).step_by(16).take(20) {
+            piece[at..at + 8].copy_from_slice(&(AREA.0 as u64).to_le_bytes());
+            piece[at + 8..at + 16].copy_from_slice(&(AREA.1 as u64).to_le_bytes());
+        }
+        seal(&mut piece);
+        Piece { place: format!("gpt:{number}"), bytes: Arc::new(Counted(piece, Arc::clone(&read))) }
+    });
+    let all: Vec<Piece> = all.collect();
+    let mut known = Known::default();
+    for _ in 0..3 {
+        assert_eq!(super::super::assemble_all(&all, &mut known).unwrap().volumes.len(), 2);
+    }
+    assert_eq!(known.texts.count(), 1);
+    // Three calls of two levels: labels and superblocks each time (of the two volumes, too), of the text no more than once.
+    let each = 6 * (2048 + 3 * 4096 + 64);
+    let most = (all.len() + 2) * (each + 512 + text.len() + 1);
+    let read = read.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(read <= most, "{read} bytes were read, at most {most} are needed");
+}
+
 #[test]
 fn a_second_volume_of_one_identity_and_a_second_text_of_one_number_do_not_vanish() {
     let twin = volume("secretz", 'X', SEEN, &[(0, 1, &linear("pv1", 6))]);
@@ -278,6 +326,8 @@ fn other_kinds_of_volumes_are_named() {
     );
     let twice = [(0, 1, &*linear("pv0", 1)), (0, 1, &*linear("pv0", 2))];
     check(&volume("v", 'X', SEEN, &twice), &["two segments begin at extent 0"]);
+    let shared = [(0, 2, &*linear("pv0", 1)), (2, 1, &*linear("pv0", 2))];
+    check(&volume("v", 'X', SEEN, &shared), &["two of its segments lie on the same extents"]);
 }
 
 #[test]

@@ -14,6 +14,9 @@ pub(crate) struct Array {
     pub(crate) features: u32,
     pub(crate) events: u64,
     pub(crate) in_sync_to: u64,
+    /// The array's identity.
+    pub(crate) set: [u8; 16],
+    pub(crate) created: u64,
     /// Roles by number, where they are not simply 0, 1, 2.
     pub(crate) roles: Vec<u16>,
 }
@@ -30,6 +33,8 @@ impl Default for Array {
             features: 0,
             events: 20,
             in_sync_to: u64::MAX,
+            set: *b"0123456789abcdef",
+            created: 1_700_000_000,
             roles: Vec::new(),
         }
     }
@@ -55,9 +60,9 @@ impl Array {
         put(0, &0xA92B_4EFC_u32.to_le_bytes());
         put(4, &1_u32.to_le_bytes());
         put(8, &self.features.to_le_bytes());
-        put(16, b"0123456789abcdef");
+        put(16, &self.set);
         put(32, b"secret:7");
-        put(64, &1_700_000_000_u64.to_le_bytes());
+        put(64, &self.created.to_le_bytes());
         put(72, &self.level.to_le_bytes());
         put(76, &self.layout.to_le_bytes());
         put(80, &self.size.to_le_bytes());
@@ -184,7 +189,9 @@ fn every_level_gives_its_content() {
             let about = format!("level {} layout {:#x} of {}", array.level, array.layout, array.disks);
             assert!(super::content(&found) == content, "{about}");
             assert_eq!(found.place, "md:30313233-3435-3637-3839-616263646566");
-            assert_eq!((found.limits.len(), found.members.len()), (0, members.len()));
+            assert_eq!((limits(&found).len(), found.members.len()), (0, members.len()));
+            let compared = found.limits.iter().any(|limit| limit.starts_with("the copies are not compared"));
+            assert_eq!(compared, array.level >= 1, "{about}");
             assert!(found.what.ends_with(&format!("of {} members", array.disks)));
             for lost in 0..members.len() {
                 let mut fewer = pieces(&members);
@@ -267,7 +274,7 @@ fn members_that_do_not_belong_are_not_used() {
         let left = std::mem::take(&mut assembly.unread);
         let found = one(assembly);
         assert!(content(&found) == new, "{expect}");
-        assert_eq!(found.limits, [format!("the member at gpt:1 {expect}")]);
+        assert_eq!(limits(&found), [format!("the member at gpt:1 {expect}")]);
         // What is not used does not vanish.
         let found = match (rest.as_slice(), left.as_slice()) {
             ([], []) => Becomes::Used,
@@ -313,7 +320,7 @@ fn members_that_do_not_belong_are_not_used() {
     assert!(assembly.unread.is_empty());
     let [found, copy] = assembly.volumes.as_slice() else { panic!("{}", assembly.volumes.len()) };
     assert!(content(found) == new && content(copy) == old);
-    assert_eq!(found.limits, ["the member at gpt:2 claims a place that another has, and is not used"]);
+    assert_eq!(limits(&found), ["the member at gpt:2 claims a place that another has, and is not used"]);
     let many: Vec<Vec<u8>> = (0..12).map(|seed| array.member(0, &noise(30 * 512, seed))).collect();
     let assembly = assemble_all(&pieces(&many)).unwrap();
     assert_eq!((assembly.volumes.len(), assembly.unread.len()), (8, 4), "none of twelve vanishes");
@@ -324,7 +331,11 @@ fn members_that_do_not_belong_are_not_used() {
     let short = array.member(0, &new);
     let found = one(assemble(&pieces(&[short[..short.len() - 8 * 512].to_vec()])).unwrap());
     assert!(found.limits[0].starts_with("the member at gpt:1 ends at byte"));
-    assert!(found.bytes.read_at(0, &mut vec![0; 30 * 512]).is_err(), "what is cut off is not zeros");
+    assert_eq!(found.bytes.len(), 25 * 512, "what is cut off is not zeros");
+    assert_eq!(
+        found.limits[1],
+        "it states 15360 bytes, of which its members hold none from byte 12800 on: it ends there"
+    );
 }
 
 #[test]
@@ -415,7 +426,7 @@ fn what_one_member_cannot_give_comes_from_another() {
     listed[16 * 512..][..8].copy_from_slice(&((DATA + 8) << 10 | 3).to_le_bytes());
     let found = one(assemble(&pieces(&[listed.clone(), members[1].clone()])).unwrap());
     assert!(super::content(&found) == content);
-    assert_eq!(found.limits, ["the member at gpt:1 lists 1 ranges that it does not hold"]);
+    assert_eq!(limits(&found), ["the member at gpt:1 lists 1 ranges that it does not hold"]);
     let alone = one(assemble(&pieces(&[listed])).unwrap());
     assert!(alone.bytes.read_at(0, &mut vec![0; 8 * 512]).is_ok());
     assert!(alone.bytes.read_at(0, &mut vec![0; 9 * 512]).is_err());
@@ -448,4 +459,48 @@ fn mutants_of_superblocks_are_read_to_an_end() {
             }
         }
     }
+}
+
+#[test]
+fn a_volume_is_no_longer_than_what_its_members_hold() {
+    let data = noise(30 * CHUNK, 1);
+    let stated = 1 << 51;
+    for array in [
+        Array { size: stated, ..Array::default() },
+        Array { size: stated, chunk: 8, ..striped(10, 0x102, 2, 0) },
+        Array { size: stated, chunk: 8, ..striped(10, 0x201, 2, 0) },
+    ] {
+        let mut members = array.members(&[data.clone(), data.clone()]);
+        for member in &mut members {
+            let block = &mut member[4096..4096 + 260];
+            block[136..144].copy_from_slice(&(1_u64 << 51).to_le_bytes());
+            seal(block);
+        }
+        let found = one(assemble(&pieces(&members)).unwrap());
+        assert!(found.bytes.len() <= 4 * data.len() as u64, "{} at {}", found.bytes.len(), array.level);
+        assert!(found.limits.iter().any(|limit| limit.contains("of which its members hold none from byte")));
+    }
+    let linear = Array { level: -1, size: 0, ..Array::default() };
+    let mut members = linear.members(&[data.clone(), data]);
+    let block = &mut members[0][4096..4096 + 260];
+    block[136..144].copy_from_slice(&(1_u64 << 51).to_le_bytes());
+    seal(block);
+    let found = unread(assemble(&pieces(&members)).unwrap());
+    assert!(found.why.contains("of which its members hold at most"), "{}", found.why);
+}
+
+#[test]
+fn the_other_of_two_superblocks_is_named() {
+    let data = noise(30 * 512, 1);
+    let array = Array { size: 30, disks: 1, ..Array::default() };
+    let older = Array { minor: 1, set: *b"an older one....", created: 1_600_000_000, ..array.clone() };
+    let mut member = array.member(0, &data);
+    member[..512].copy_from_slice(&older.member(0, &data)[..512]);
+    let found = one(assemble(&pieces(&[member.clone()])).unwrap());
+    let said = "the member at gpt:1 also bears a superblock at byte 0 of \
+                md:616e206f-6c64-6572-206f-6e652e2e2e2e, created at second 1600000000, which is not used";
+    assert_eq!(found.limits, [said]);
+    member[100] ^= 1;
+    let found = one(assemble(&pieces(&[member])).unwrap());
+    assert!(found.limits[0].contains("also bears a damaged superblock at byte 0"), "{:?}", found.limits);
 }

@@ -1,0 +1,218 @@
+//! What no partition covers, and what lies behind a file system that is shorter than what it is on.
+//!
+//! ```text
+//! gap:33554432        no partition covers it, and it bears the mark of a LUKS-encrypted volume
+//! gpt:1/rest:8388608  what lies behind the file system, and is not blank
+//! ```
+
+use std::sync::Arc;
+
+use super::{Found, Span, Survey, join, shown};
+use crate::bytes::{ByteSource, length};
+use crate::file_system::{Kind, recognise};
+use crate::medium::{Layer, LayerState};
+use crate::probe;
+use crate::volumes::Window;
+
+/// What a stretch holds.
+enum Holds {
+    /// Zeros, and whatever the tables that stand in it are.
+    Zeros,
+    /// Zeros in all places that were looked at.
+    ZerosInParts,
+    /// A mark of what is known, in its first bytes or at a whole MiB: which, and what to do now.
+    Mark(String, &'static str),
+    /// Something else: its first byte that is not zero.
+    Bytes(u64),
+    /// Nobody knows.
+    Unread(String),
+}
+
+impl Survey {
+    /// What no partition of a table covers. `tables`: where the tables themselves stand.
+    pub(super) fn gap(&mut self, found: &Found, at: (u64, u64), tables: &[(u64, u64)]) {
+        let (start, len) = at;
+        let place = join(&found.place, &format!("gap:{start}"));
+        if !self.stretch(found, place, at, tables, "no partition covers it") && self.layers.len() < MAX_LAYERS
+        {
+            self.layers.push(Layer {
+                place: found.place.clone(),
+                start: Some(start),
+                length: len,
+                stated: String::new(),
+                what: "no partition covers it".to_owned(),
+                state: LayerState::Gap,
+            });
+        }
+    }
+
+    /// What lies behind all file systems at one place.
+    pub(super) fn rest(&mut self, found: &Found, kinds: &[&'static Kind], head: &[u8]) {
+        let extents: Option<Vec<u64>> = kinds.iter().map(|kind| (kind.extent)(head)).collect();
+        let Some(start) = extents.and_then(|extents| extents.into_iter().max()) else { return };
+        let len = found.bytes.len().saturating_sub(start);
+        if len > 0 {
+            let place = join(&found.place, &format!("rest:{start}"));
+            self.stretch(found, place, (start, len), &[], "it lies behind the file system");
+        }
+    }
+
+    /// Looks at a stretch: where it is not blank, it becomes a volume of which no file is read. Returns whether it did.
+    fn stretch(
+        &mut self,
+        found: &Found,
+        place: String,
+        (start, len): (u64, u64),
+        tables: &[(u64, u64)],
+        where_it_is: &str,
+    ) -> bool {
+        let bytes: Arc<dyn ByteSource> = Arc::new(Window::new(Arc::clone(&found.bytes), start, len));
+        let (what, state) = match self.holds(bytes.as_ref(), start, tables) {
+            Holds::Zeros => return false,
+            Holds::ZerosInParts => {
+                self.limits.push(format!(
+                    "{}: of the {len} bytes from byte {start} ({where_it_is}), the first {FULL}, the last {END} and {SAMPLES} \
+                     blocks between them are zeros; the rest is not looked at",
+                    shown(&found.place)
+                ));
+                return false;
+            }
+            Holds::Mark(what, next) => (
+                format!("{where_it_is}, and it bears the mark of {what}"),
+                LayerState::Unread(next.to_owned()),
+            ),
+            Holds::Bytes(first) => (
+                format!("{where_it_is}, and it is not blank"),
+                LayerState::Unread(format!("its first byte that is not zero is {first}; {EXAMINE}")),
+            ),
+            Holds::Unread(why) => (where_it_is.to_owned(), LayerState::Unread(why)),
+        };
+        self.limits.push(format!("{place}, {len} bytes: {what}; no file of it is read"));
+        let stretch = Found {
+            place,
+            start: Some(start),
+            stated: String::new(),
+            bytes,
+            depth: found.depth.saturating_add(1),
+        };
+        if self.layers.len() >= MAX_LAYERS {
+            self.not_looked_at(&stretch, "there are too many layers".to_owned());
+            return true;
+        }
+        if self.spans.len() < MAX_LAYERS {
+            self.spans.push(Span {
+                outer: found.place.clone(),
+                place: stretch.place.clone(),
+                range: start..start.saturating_add(len),
+                bytes: Arc::clone(&stretch.bytes),
+            });
+        }
+        self.not_known(&stretch, &what, state);
+        true
+    }
+
+    fn holds(&mut self, bytes: &dyn ByteSource, start: u64, tables: &[(u64, u64)]) -> Holds {
+        match mark(bytes, start) {
+            Ok(Some((what, next))) => return Holds::Mark(what, next),
+            Ok(None) => {}
+            Err(why) => return Holds::Unread(why),
+        }
+        let len = bytes.len();
+        let mut parts = vec![(0, len.min(FULL))];
+        if len > FULL {
+            let step = (len - FULL) / (SAMPLES + 1);
+            parts.extend((1..=SAMPLES).map(|index| (FULL.saturating_add(index.saturating_mul(step)), BLOCK)));
+            parts.push((len.saturating_sub(END).max(FULL), END));
+        }
+        let mut buf = vec![0; BUFFER];
+        for (at, count) in parts {
+            let (mut at, end) = (at, at.saturating_add(count).min(len));
+            while at < end {
+                let want = usize::try_from(end.saturating_sub(at)).unwrap_or(BUFFER).min(BUFFER);
+                self.gap_bytes = self.gap_bytes.saturating_add(length(want));
+                if self.gap_bytes > MAX_GAP_BYTES {
+                    let why =
+                        format!("more than {MAX_GAP_BYTES} bytes that no partition covers are not looked at");
+                    return Holds::Unread(why);
+                }
+                let Some(now) = buf.get_mut(..want) else { break };
+                if let Err(fault) = bytes.read_exact_at(at, now) {
+                    return Holds::Unread(fault.to_string());
+                }
+                if let Some(first) = first_byte(now, start.saturating_add(at), tables) {
+                    return Holds::Bytes(first.saturating_sub(start));
+                }
+                at = at.saturating_add(length(want));
+            }
+        }
+        if len > FULL { Holds::ZerosInParts } else { Holds::Zeros }
+    }
+}
+
+/// The mark of something known where a gap begins, or at the first whole MiB in it.
+///
+/// What stands at the first byte of a disk was looked at with the disk.
+fn mark(bytes: &dyn ByteSource, start: u64) -> Result<Option<(String, &'static str)>, String> {
+    let aligned = start.saturating_add(1).next_multiple_of(1 << 20).saturating_sub(start);
+    for at in [0, aligned].into_iter().filter(|at| *at < bytes.len() && (start, *at) != (0, 0)) {
+        let inside = Inside { bytes, at };
+        let head = probe::head(&inside).map_err(|fault| fault.to_string())?;
+        let found = recognise(&head).map(|kind| (kind.name.to_owned(), EXAMINE));
+        let found = match found {
+            Some(found) => Some(found),
+            None => {
+                let marks = probe::marks(&inside).map_err(|fault| fault.to_string())?;
+                marks.first().map(|(what, next)| ((*what).to_owned(), *next))
+            }
+        };
+        if let Some((what, next)) = found {
+            let what = if at == 0 { what } else { format!("{what} at byte {at}") };
+            return Ok(Some((what, next)));
+        }
+    }
+    Ok(None)
+}
+
+/// The first byte that is not zero and in no table; `at` is where `bytes` begin in what the tables divide.
+fn first_byte(bytes: &[u8], at: u64, tables: &[(u64, u64)]) -> Option<u64> {
+    if bytes.chunks(ZEROS.len()).all(|chunk| ZEROS.get(..chunk.len()) == Some(chunk)) {
+        return None;
+    }
+    let in_table =
+        |at: u64| tables.iter().any(|(start, len)| at >= *start && at < start.saturating_add(*len));
+    let set = (at..).zip(bytes).filter(|(_, byte)| **byte != 0);
+    set.map(|(at, _)| at).find(|at| !in_table(*at))
+}
+
+/// What follows a byte of a source.
+struct Inside<'a> {
+    bytes: &'a dyn ByteSource,
+    at: u64,
+}
+
+impl ByteSource for Inside<'_> {
+    fn len(&self) -> u64 {
+        self.bytes.len().saturating_sub(self.at)
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, crate::bytes::ReadFault> {
+        self.bytes.read_at(self.at.saturating_add(offset), buf)
+    }
+}
+
+/// What to do with what bears no mark, or the mark of what would be read in a partition.
+const EXAMINE: &str = "Examine it with a tool that carves";
+
+/// Bytes at the beginning that are read whole; gaps of installers have one MiB or two.
+const FULL: u64 = 64 << 20;
+/// Bytes at the end that are, where there are more.
+const END: u64 = 1 << 20;
+/// Blocks between them that are.
+const SAMPLES: u64 = 1024;
+const BLOCK: u64 = 4096;
+const BUFFER: usize = 1 << 20;
+const ZEROS: [u8; 4096] = [0; 4096];
+/// Most bytes of gaps read of one medium: tables in tables could have the same ones read again and again.
+const MAX_GAP_BYTES: u64 = 2 << 30;
+/// Most layers that a gap is told in.
+const MAX_LAYERS: usize = 2 * super::MAX_LAYERS;
