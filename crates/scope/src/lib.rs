@@ -17,6 +17,7 @@ mod atom;
 pub mod bundle;
 mod closed;
 mod compile;
+pub mod contribution;
 mod dead_paths;
 pub mod decide;
 pub mod diff;
