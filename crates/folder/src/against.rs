@@ -207,7 +207,11 @@ pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
 }
 
 /// The identities that the medium shows; its digest, where the acquisition states one and the length is the same.
-pub(crate) fn ids_of(stated: &Acquisition, opened: &Opened, limits: &mut Vec<String>) -> Vec<(String, String)> {
+pub(crate) fn ids_of(
+    stated: &Acquisition,
+    opened: &Opened,
+    limits: &mut Vec<String>,
+) -> Vec<(String, String)> {
     let mut ids = opened.medium.ids.clone();
     let same_length = stated.medium.size == opened.medium.size;
     if same_length && stated.medium.ids.iter().any(|id| id.kind == IMAGE_SHA256) {

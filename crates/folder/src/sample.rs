@@ -56,7 +56,9 @@ pub fn sample_medium(
     let found = layers(&opened);
     // Names on a medium of somebody else are nobody's to see: first of all, whether it is the one.
     let size = opened.medium.size;
-    if let Some(why) = Reexamination::other_medium(&acquisition.medium, &acquisition.layers, size, &ids, &found) {
+    if let Some(why) =
+        Reexamination::other_medium(&acquisition.medium, &acquisition.layers, size, &ids, &found)
+    {
         return Err(format!("{why}: give the original, or a true copy"));
     }
     if reexamination.medium(&acquisition.medium, size, &ids) == 0 {

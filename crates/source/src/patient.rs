@@ -61,7 +61,7 @@ impl Patient {
         }
         let start = touched.first().map_or(range.start, |other| other.start.min(range.start));
         let end = touched.last().map_or(range.end, |other| other.end.max(range.end));
-        bad.splice(from..to.max(from), [start..end]);
+        bad.splice(from..to.max(from), std::iter::once(start..end));
         self.any.store(true, Ordering::Relaxed);
     }
 

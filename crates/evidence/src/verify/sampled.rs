@@ -59,7 +59,6 @@ fn drawn(
     let drawn: Vec<String> = draw.drawn().collect();
     let mut records: HashMap<&str, Record> = HashMap::with_capacity(drawn.len());
     let wanted: HashMap<&str, ()> = drawn.iter().map(|line| (line.as_str(), ())).collect();
-    let binding = Binding::of(acquisition);
     for part in acquisition.set(&SetName::Ledger).map_or(&[][..], |set| &set.parts) {
         let fail = |error: crate::ledger::LedgerError| Stop::Unfinished(format!("{}: {error}", part.file));
         let mut reader =
@@ -71,7 +70,7 @@ fn drawn(
                 records.insert(line, record);
             }
         }
-        reader.finish(&binding, part.number).map_err(fail)?;
+        reader.finish(&Binding::of(acquisition, part.batch), part.number).map_err(fail)?;
     }
     let with_records: Vec<(String, Option<Record>)> =
         drawn.iter().map(|line| (line.clone(), records.remove(line.as_str()))).collect();

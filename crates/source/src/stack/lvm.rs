@@ -278,7 +278,7 @@ impl Volumes<'_> {
                         index_of.insert(name, members.len());
                         members.push(Some(self.member(one)?));
                         let place = self.physical.get(&one.id).map(|piece| piece.place.clone());
-                        spans.push((place.unwrap_or_default(), u64::MAX..0));
+                        spans.push((place.unwrap_or_default(), at..at));
                         members.len().saturating_sub(1)
                     }
                 };

@@ -33,8 +33,8 @@ impl Survey {
     ) -> Result<Vec<(&'static str, &'static str)>, SourceError> {
         let mut marks = probe::marks(found.bytes.as_ref())?;
         marks.retain(|(mark, _)| {
-            !(is_member && probe::is_of_member(mark))
-                && !file_systems.clone().any(|name| probe::is_name_of(mark, name))
+            let of_member = is_member && probe::is_of_member(mark);
+            !of_member && !file_systems.clone().any(|name| probe::is_name_of(mark, name))
         });
         Ok(marks)
     }
