@@ -34,6 +34,7 @@ pub mod random;
 pub mod identities;
 pub mod keys;
 
+pub mod attest;
 pub mod case;
 pub mod log;
 

@@ -107,7 +107,21 @@ impl LogFolder {
     /// # Errors
     ///
     /// [`LogError`]; the log is then as it was.
-    pub fn append(&mut self, mut statement: Statement, signers: &[&Signer]) -> Result<Event, LogError> {
+    pub fn append(&mut self, statement: Statement, signers: &[&Signer]) -> Result<Event, LogError> {
+        self.append_with(statement, signers, &[])
+    }
+
+    /// As [`LogFolder::append`], with the files that the event quotes beside it.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`]; the log is then as it was.
+    pub fn append_with(
+        &mut self,
+        mut statement: Statement,
+        signers: &[&Signer],
+        quoted: &[(String, Vec<u8>)],
+    ) -> Result<Event, LogError> {
         if signers.is_empty() {
             return Err(LogError::NoSigner);
         }
@@ -123,6 +137,7 @@ impl LogFolder {
             .collect();
         let entry = Entry::of(&event, &bytes, &signatures).to_bytes();
         let mut files = vec![("event.json".to_owned(), bytes)];
+        files.extend(quoted.iter().cloned());
         files.extend(signatures.into_iter().map(|(principal, bytes)| (format!("{principal}.sig"), bytes)));
         files.push((ENTRY.to_owned(), entry.clone()));
         self.place(event.index, &files)?;

@@ -233,7 +233,8 @@ fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignature>, SealErr
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
 
 /// What the event says where the case folder is not at hand.
-const AWAY: &str = " The case folder was not at hand: this package's log is the master from here on.";
+pub(crate) const AWAY: &str =
+    " The case folder was not at hand: this package's log is the master from here on.";
 
 /// Longest tag manifest read: 100 bytes per file of `meta/policy`, of which there are at most thousands.
 const MAX_TAGMANIFEST: u64 = 64 << 20;

@@ -25,10 +25,11 @@ use crate::trust::{is_origin, is_principal};
 /// The namespace in which events are signed.
 pub use crate::sshsig::CUSTODY_EVENT as NAMESPACE;
 
+mod attested;
 mod read;
 mod replay;
 
-pub use read::{Log, Logged};
+pub use read::{AttestedFiles, Log, Logged};
 pub use replay::Replayed;
 pub(crate) use replay::{attestation_quorum, check_signature};
 
@@ -217,6 +218,15 @@ pub struct Statement {
     pub reason: String,
     /// The program that writes the event.
     pub tool: Tool,
+}
+
+/// The file of an attestation, beside the event that puts it on the log.
+pub const ATTESTATION: &str = "attestation.txt";
+
+/// The file of a signature over an attestation on the log.
+#[must_use]
+pub fn attestation_signature(principal: &str) -> String {
+    format!("{ATTESTATION}.{principal}.sig")
 }
 
 /// The folder of entry `index`: `custody/000002`.

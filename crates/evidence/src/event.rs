@@ -138,6 +138,9 @@ pub enum Action {
     /// A package is sealed.
     #[serde(rename = "package.seal")]
     PackageSeal(PackageSeal),
+    /// An auditor's attestation is put on the log.
+    #[serde(rename = "auditor.replay")]
+    AuditorReplay(Attested),
     /// Something worth saying.
     #[serde(rename = "note")]
     Note(Note),
@@ -283,14 +286,27 @@ pub struct PackageSeal {
     pub signatures: Vec<SealSignature>,
 }
 
-/// One signature over the tag manifest.
+/// One signature over a file that the event quotes.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SealSignature {
-    /// Who signed: the file is `seal/tagmanifest-sha256.txt.<principal>.sig`.
+    /// Who signed: the file is `seal/tagmanifest-sha256.txt.<principal>.sig`, or `attestation.txt.<principal>.sig`
+    /// beside the event.
     pub principal: String,
     /// SHA-256 of the signature file.
     pub signature: Digest,
+}
+
+/// The fields of `auditor.replay`: an attestation, `attestation.txt` beside the event, and who signed it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attested {
+    /// The run number of the package that it is about.
+    pub package: RunNumber,
+    /// SHA-256 of `attestation.txt`.
+    pub attestation: Digest,
+    /// Every signature over it, `attestation.txt.<principal>.sig`, sorted by principal.
+    pub signatures: Vec<SealSignature>,
 }
 
 /// The fields of `note`.
@@ -323,8 +339,20 @@ impl Action {
             Self::AcquisitionResume(_) => "acquisition.resume",
             Self::AcquisitionEnd(_) => "acquisition.end",
             Self::PackageSeal(_) => "package.seal",
+            Self::AuditorReplay(_) => "auditor.replay",
             Self::Note(_) => "note",
             Self::Override(_) => "override",
+        }
+    }
+}
+
+impl Action {
+    /// The attestation that the event puts on the log, if it is of such a kind.
+    #[must_use]
+    pub fn attested(&self) -> Option<&Attested> {
+        match self {
+            Self::AuditorReplay(attested) => Some(attested),
+            _ => None,
         }
     }
 }
@@ -357,13 +385,20 @@ impl Event {
             event.who.is_sorted_by(|a, b| a.principal < b.principal),
             "who: not sorted by principal, or one twice",
         )?;
-        if let Action::PackageSeal(seal) = &event.action {
-            let sorted = seal.signatures.is_sorted_by(|a, b| a.principal < b.principal);
+        let sealed = match &event.action {
+            Action::PackageSeal(seal) => Some(&seal.signatures),
+            action => action.attested().map(|attested| &attested.signatures),
+        };
+        if let Some(signatures) = sealed {
+            let sorted = signatures.is_sorted_by(|a, b| a.principal < b.principal);
             rule(sorted, "signatures: not sorted by principal, or one twice")?;
             rule(
-                seal.signatures.iter().all(|s| is_principal(&s.principal)),
+                signatures.iter().all(|s| is_principal(&s.principal)),
                 "signatures: not a principal's name",
             )?;
+        }
+        if let Some(attested) = event.action.attested() {
+            rule(!attested.signatures.is_empty(), "signatures: nobody signed the attestation")?;
         }
         if let Action::PolicyApprove(approve) = &event.action {
             let attested = approve.by == ApprovedBy::Instrument;

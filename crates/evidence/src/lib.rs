@@ -15,6 +15,7 @@ pub mod manifest;
 
 pub mod acquisition;
 pub mod approval;
+pub mod attestation;
 pub mod checkpoint;
 pub mod custody_log;
 pub mod event;

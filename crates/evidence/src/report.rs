@@ -33,6 +33,8 @@ pub struct Report {
     pub departures: Vec<String>,
     /// What the medium did not give, and what was not checked.
     pub limits: Vec<String>,
+    /// What auditors and holders have signed, as it stands on the custody log.
+    pub attested: Vec<String>,
     /// What an auditor raises.
     pub findings: Vec<Finding>,
     /// What the sentences of the verdict are made of.
@@ -187,6 +189,7 @@ impl Report {
             checks: &'a [Check],
             departures: &'a [String],
             limits: &'a [String],
+            attested: &'a [String],
             #[serde(skip_serializing_if = "Option::is_none")]
             findings: Option<&'a [Finding]>,
         }
@@ -198,6 +201,7 @@ impl Report {
             checks: &self.checks,
             departures: &self.departures,
             limits: &self.limits,
+            attested: &self.attested,
             findings: audited.then_some(&self.findings),
         };
         // Strings and enumerations alone: writing them cannot fail.

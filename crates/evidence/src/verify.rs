@@ -13,6 +13,7 @@
 
 mod agreement;
 mod approval;
+mod attested;
 mod audit;
 mod bag;
 mod directory;
@@ -31,10 +32,10 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, FixedOffset};
 
-pub use audit::audit;
+pub use audit::{audit, audit_with};
 
 use crate::acquisition::Acquisition;
-use crate::event::AcquisitionEnd;
+use crate::event::{AcquisitionEnd, TreeHead};
 use crate::files::Files;
 use crate::inventory::Inventory;
 use crate::report::{Answer, CHECKS, Check, Intact, Report, Status, Summary};
@@ -74,13 +75,16 @@ pub struct Verified {
     pub acquisition: Option<Acquisition>,
     /// The policy in meta/policy; none where it could not be read.
     pub policy: Option<scope::Policy>,
+    /// SHA-256 of tagmanifest-sha256.txt, the sealed bytes; none where it could not be read.
+    pub tagmanifest: Option<scope::Digest>,
+    /// The custody log, as far as it is there; none where there is no entry that can be read.
+    pub log: Option<TreeHead>,
 }
 
 /// As [`verify`], and hands over what was judged.
 #[must_use]
 pub fn verify_with(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) -> Verified {
-    let Verification { report, package, .. } = Verification::run(files, trust_bytes, options);
-    Verified { report, acquisition: package.acquisition.ok(), policy: package.policy.ok() }
+    Verification::run(files, trust_bytes, options).hand_over()
 }
 
 /// The whole inventory of a package, if it is the one whose root the statement gives.
@@ -139,6 +143,7 @@ pub(crate) struct Context<'a> {
     pub(crate) options: &'a VerifyOptions,
     pub(crate) departures: Vec<String>,
     pub(crate) limits: Vec<String>,
+    pub(crate) attested: Vec<String>,
     pub(crate) summary: Summary,
     /// Sets that no key that was given opens.
     pub(crate) closed_sets: Vec<String>,
@@ -156,6 +161,18 @@ const NEEDED: [&str; 9] =
     ["trust", "directory", "bag", "seal", "approval", "log", "checkpoint", "agreement", "inventory"];
 
 impl Verification {
+    /// What was judged, for those who go on with it.
+    pub(crate) fn hand_over(self) -> Verified {
+        let Self { report, package, .. } = self;
+        Verified {
+            report,
+            tagmanifest: package.digests.get(package::TAG_MANIFEST).map(|(digest, _)| *digest),
+            log: package.log.head().and_then(|head| head.tree()),
+            acquisition: package.acquisition.ok(),
+            policy: package.policy.ok(),
+        }
+    }
+
     pub(crate) fn run(files: &dyn Files, trust_bytes: &[u8], options: &VerifyOptions) -> Self {
         let trust = Trust::parse(trust_bytes).map_err(|e| Stop::Unfinished(e.to_string()));
         let mut context = Context {
@@ -165,6 +182,7 @@ impl Verification {
             options,
             departures: Vec::new(),
             limits: Vec::new(),
+            attested: Vec::new(),
             summary: Summary::default(),
             closed_sets: Vec::new(),
         };
@@ -258,6 +276,7 @@ impl Context<'_> {
             matched: Answer::NotChecked,
             departures: self.departures,
             limits: self.limits,
+            attested: self.attested,
             findings: Vec::new(),
             summary: self.summary,
             asked_followed: false,

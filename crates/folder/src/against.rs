@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement, OTHER_MEDIUM};
 use evidence::files::{self, Files};
+use evidence::item::Record;
 use evidence::replay::{Objects, Reexamination};
 use evidence::report::{Answer, Report};
-use evidence::verify::{VerifyOptions, audit, policy_of};
+use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::policy::{LeftRecord, Target};
@@ -35,13 +36,33 @@ pub fn audit_against(
     medium: &[PathBuf],
     open: &OpenOptions,
 ) -> Result<Report, String> {
+    audit_against_with(files, trust, options, medium, open, |_| ()).map(|verified| verified.report)
+}
+
+/// As [`audit_against`], hands every record to `each`, and hands over what was judged.
+///
+/// # Errors
+///
+/// As [`audit_against`].
+pub fn audit_against_with(
+    files: &dyn Files,
+    trust: &[u8],
+    options: &VerifyOptions,
+    medium: &[PathBuf],
+    open: &OpenOptions,
+    mut each: impl FnMut(&Record),
+) -> Result<Verified, String> {
     let mut reexamination = Reexamination::new();
-    // A record that cannot be read is a finding of the replay already.
-    let mut report = audit(files, trust, options, |record| drop(reexamination.record(record)));
+    let mut verified = audit_with(files, trust, options, |record| {
+        // A record that cannot be read is a finding of the replay already.
+        drop(reexamination.record(record));
+        each(record);
+    });
+    let report = &mut verified.report;
     report.asked_matched = true;
     if report.followed == Answer::NotChecked {
         report.limits.push("the original was not examined again: the ledger was not replayed".to_owned());
-        return Ok(report);
+        return Ok(verified);
     }
     let policy = policy_of(files)?;
     let stated =
@@ -94,7 +115,7 @@ pub fn audit_against(
         true => Answer::NotChecked,
     };
     report.findings.extend(findings.into_iter().map(Into::into));
-    Ok(report)
+    Ok(verified)
 }
 
 /// Takes from a medium what the order does not cover: where it knows the medium by file systems alone, all others.

@@ -18,7 +18,7 @@ use evidence::files::{self, Files, ReadSeek};
 use scope::{Digest, RawName};
 use walkdir::WalkDir;
 
-pub use against::{audit_against, layers, limit_to_order};
+pub use against::{audit_against, audit_against_with, layers, limit_to_order};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
 
 /// The folder of one package. Links in it are reported and never followed.

@@ -6,15 +6,17 @@ use std::path::Path;
 
 use age::Identity;
 use chrono::Utc;
+use evidence::item::Record;
 use evidence::report::{Report, escape};
 use evidence::trust::{MAX_TRUST, Trust};
-use evidence::verify::{VerifyOptions, audit as replay, verify as check};
-use folder::{Folder, audit_against, read_keys};
+use evidence::verify::{VerifyOptions, audit_with, verify as check};
+use folder::{Folder, audit_against_with, read_keys};
 use source::{OpenOptions, Reader};
 use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::cli::{AuditArgs, CheckArgs, TrustArgs};
+use crate::outcome;
 
 /// `ambit-verify PKG`.
 pub(crate) fn verify(args: &CheckArgs, err: &mut dyn Write) -> Result<Report, Failure> {
@@ -44,14 +46,31 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
         return Err(Failure::new("an audit opens the ledger, and no key was given")
             .hint("give --identity FILE, the auditor's or the court's"));
     }
+    if let Some(path) = &args.write_result {
+        outcome::may_write(path, &args.check.package)?;
+    }
     let (files, trust, options) = prepare(&args.check, err)?;
-    match args.against.as_slice() {
-        [] => Ok(replay(&files, &trust, &options, |_| ())),
+    let mut records = 0_u64;
+    let mut count = |_: &Record| records = records.saturating_add(1);
+    let verified = match args.against.as_slice() {
+        [] => audit_with(&files, &trust, &options, &mut count),
         medium => {
             let open = OpenOptions { writable_source: args.writable_source, bare: true, reader };
-            audit_against(&files, &trust, &options, medium, &open).map_err(Failure::new)
+            audit_against_with(&files, &trust, &options, medium, &open, &mut count).map_err(Failure::new)?
+        }
+    };
+    if let Some(path) = &args.write_result {
+        match &verified.acquisition {
+            Some(acquisition) => {
+                let statement = outcome::of_audit(acquisition, &verified.report, records);
+                outcome::write(path, &outcome::attestation(&verified, statement)?)?;
+            }
+            None => {
+                let _ = writeln!(err, "note: no result was written: meta/acquisition.json cannot be read");
+            }
         }
     }
+    Ok(verified.report)
 }
 
 /// What a check is given: the package, the trust file, the keys.
@@ -94,7 +113,7 @@ fn is_inside(file: &Path, package: &Path) -> bool {
     }
 }
 
-fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))

@@ -33,6 +33,10 @@ pub enum Command {
     Audit(AuditArgs),
     /// Say why an item came to what it came to, with the key that opens the ledger: outcome, rules, what they compared.
     Explain(ExplainArgs),
+    /// Write, for the auditor to sign, what became of everything under one path: the whole ledger is replayed first.
+    Attest(AttestArgs),
+    /// Check a signed attestation: what it says, who signed it, and whether they may say so.
+    Attestation(AttestationArgs),
     /// Print a trust file's eight words and principals, or the keys as `ssh-keygen -Y verify` takes them.
     Trust(TrustArgs),
 }
@@ -80,6 +84,9 @@ pub struct AuditArgs {
     /// the order of the capture.
     #[arg(long, value_name = "MEDIUM")]
     pub against: Vec<PathBuf>,
+    /// Write the result to this new file, for the auditor to sign.
+    #[arg(long, value_name = "FILE")]
+    pub write_result: Option<PathBuf>,
     /// Read a mounted original although its mount is writable.
     #[arg(long, requires = "against")]
     pub writable_source: bool,
@@ -94,4 +101,31 @@ pub struct ExplainArgs {
     /// The item: its control number, its locator, or a path from the root of its volume, escaped as in every record.
     #[arg(value_name = "ITEM")]
     pub item: String,
+}
+
+/// `ambit-verify attest`.
+#[derive(Args, Debug)]
+pub struct AttestArgs {
+    /// What every check needs.
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// The path, from the root of its volume, such as /home/anna. It stands in the text.
+    #[arg(long, value_name = "PATH")]
+    pub prefix: PathBuf,
+    /// The new file for the statement.
+    #[arg(long, value_name = "FILE")]
+    pub write_result: PathBuf,
+}
+
+/// `ambit-verify attestation`.
+#[derive(Args, Debug)]
+pub struct AttestationArgs {
+    /// The attestation.
+    pub attestation: PathBuf,
+    /// A signature over it; may be given several times.
+    #[arg(long = "sig", value_name = "FILE", required = true)]
+    pub signatures: Vec<PathBuf>,
+    /// The trust file.
+    #[arg(long, value_name = "FILE")]
+    pub trust: PathBuf,
 }

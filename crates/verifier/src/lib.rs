@@ -3,9 +3,11 @@
 //! It checks and never writes. The report goes to standard output, words go
 //! to standard error, and the exit code is the report's.
 
+mod attest;
 mod check;
 pub mod cli;
 mod explain;
+mod outcome;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -61,8 +63,13 @@ fn run_with(
             }
         };
     }
-    if let Some(cli::Command::Explain(args)) = &cli.command {
-        return match explain::explain(args, err) {
+    let told = match &cli.command {
+        Some(cli::Command::Explain(args)) => Some(explain::explain(args, err)),
+        Some(cli::Command::Attestation(args)) => Some(attest::attestation(args)),
+        _ => None,
+    };
+    if let Some(told) = told {
+        return match told {
             Ok(told) => match out.write_all(told.text.as_bytes()).and_then(|()| out.flush()) {
                 Ok(()) => told.code,
                 Err(error) => {
@@ -78,11 +85,13 @@ fn run_with(
     }
     let json = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => args.check.json,
+        (Some(cli::Command::Attest(args)), _) => args.check.json,
         (None, Some(args)) => args.json,
         _ => false,
     };
     let outcome = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => check::audit(args, reader, err),
+        (Some(cli::Command::Attest(args)), _) => attest::attest(args, err),
         (None, Some(args)) => check::verify(args, err),
         _ => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),
     };

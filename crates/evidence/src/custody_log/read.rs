@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 
 use scope::Digest;
 
-use super::{Entry, LogHead, folder};
-use crate::event::Event;
+use super::{ATTESTATION, Entry, LogHead, attestation_signature, folder};
+use crate::attestation::MAX_ATTESTATION;
+use crate::event::{Event, SealSignature};
 use crate::files::{self, Files};
 
 /// Most entries read: three digits more than the longest chain of custody we know of.
@@ -51,8 +52,19 @@ pub struct Logged {
     pub entry_bytes: Vec<u8>,
     /// Principal and signature file, in the entry's order; digests agree with the entry.
     pub signatures: Vec<(String, Vec<u8>)>,
+    /// `attestation.txt` and the signatures over it by principal, in the event's order; digests agree with the event.
+    pub attestation: Option<AttestedFiles>,
     /// The checkpoint of which this entry is the last, as it lies there.
     pub checkpoint: Option<Vec<u8>>,
+}
+
+/// What an event of the kind `auditor.replay` has beside it.
+#[derive(Debug)]
+pub struct AttestedFiles {
+    /// The bytes of `attestation.txt`.
+    pub text: Vec<u8>,
+    /// Principal and signature file.
+    pub signatures: Vec<(String, Vec<u8>)>,
 }
 
 impl Log {
@@ -151,6 +163,9 @@ impl Log {
     fn account_for(&mut self, at: &str, logged: &Logged, inside: &BTreeSet<String>) {
         let mut named: BTreeSet<String> = logged.signatures.iter().map(|(p, _)| format!("{p}.sig")).collect();
         named.extend(["event.json".to_owned(), "entry.txt".to_owned(), "checkpoint".to_owned()]);
+        for (principal, _) in logged.attestation.iter().flat_map(|attested| &attested.signatures) {
+            named.extend([ATTESTATION.to_owned(), attestation_signature(principal)]);
+        }
         for file in inside {
             if !named.contains(file) {
                 self.problem(format!("{at}/{file}: no entry names this file"));
@@ -164,7 +179,11 @@ impl Logged {
         let signatures = self.signatures.iter().map(|(_, file)| file.len());
         let parts =
             [self.event_bytes.len(), self.entry_bytes.len(), self.checkpoint.as_ref().map_or(0, Vec::len)];
-        parts.into_iter().chain(signatures).map(|len| len as u64).sum()
+        let attested = self.attestation.iter().flat_map(|attested| {
+            let signatures = attested.signatures.iter().map(|(_, file)| file.len());
+            signatures.chain([attested.text.len()])
+        });
+        parts.into_iter().chain(signatures).chain(attested).map(|len| len as u64).sum()
     }
 }
 
@@ -221,20 +240,42 @@ fn read_entry(files: &dyn Files, at: &str, inside: &BTreeSet<String>) -> Result<
         same_digest(&file, *digest, &bytes)?;
         signatures.push((principal.clone(), bytes));
     }
+    let attestation = match event.action.attested() {
+        None => None,
+        Some(attested) => {
+            let text = read(ATTESTATION, MAX_ATTESTATION)?;
+            same_digest_as(EVENT, ATTESTATION, attested.attestation, &text)?;
+            let mut signatures = Vec::with_capacity(attested.signatures.len());
+            for SealSignature { principal, signature } in &attested.signatures {
+                let file = attestation_signature(principal);
+                let bytes = read(&file, MAX_SIGNATURE)?;
+                same_digest_as(EVENT, &file, *signature, &bytes)?;
+                signatures.push((principal.clone(), bytes));
+            }
+            Some(AttestedFiles { text, signatures })
+        }
+    };
     let checkpoint = match inside.contains("checkpoint") {
         true => Some(read("checkpoint", MAX_SIGNATURE)?),
         false => None,
     };
-    Ok(Logged { event, event_bytes, entry, entry_bytes, signatures, checkpoint })
+    Ok(Logged { event, event_bytes, entry, entry_bytes, signatures, attestation, checkpoint })
 }
 
 fn same_digest(file: &str, expected: Digest, bytes: &[u8]) -> Result<(), String> {
+    same_digest_as("entry.txt", file, expected, bytes)
+}
+
+fn same_digest_as(by: &str, file: &str, expected: Digest, bytes: &[u8]) -> Result<(), String> {
     let found = Digest::of(bytes);
     if found == expected {
         return Ok(());
     }
-    Err(format!("{file}: expected {expected} (entry.txt), found {found}"))
+    Err(format!("{file}: expected {expected} ({by}), found {found}"))
 }
+
+/// The file in which an event says what happened.
+const EVENT: &str = "event.json";
 
 /// What does not follow from the entries before.
 fn chain_problems(logged: &Logged, head: &LogHead) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, FixedOffset};
 use scope::Digest;
 
-use super::{Log, Logged, NAMESPACE, folder};
+use super::{Log, Logged, NAMESPACE, attested, folder};
 use crate::acquisition::RunNumber;
 use crate::event::{AcquisitionStart, Action, ApprovedBy, Person};
 use crate::sshsig::{self, PublicKey};
@@ -34,6 +34,7 @@ impl Log {
             let mut problems = signature_problems(logged, trust);
             problems.extend(quorum_problem(logged, trust));
             problems.extend(state.step(index, &logged.event.action));
+            problems.extend(attested::problems(logged, trust, &state.sealed));
             found.problems.extend(problems.into_iter().map(|problem| format!("{at}: {problem}")));
 
             let when = logged.event.when.at();
@@ -153,7 +154,8 @@ fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
             }
             return Some("package.seal is signed by nobody who signed the seal".to_owned());
         }
-        Action::Note(_) | Action::Override(_) => return None,
+        // What an attestation says, those say who signed it; whoever keeps the log puts it there.
+        Action::AuditorReplay(_) | Action::Note(_) | Action::Override(_) => return None,
     };
     met.err().map(|e| e.to_string())
 }
@@ -164,6 +166,8 @@ struct State {
     approved: BTreeSet<Digest>,
     runs: BTreeMap<RunNumber, Stage>,
     run_keys: BTreeSet<String>,
+    /// What was sealed, by run.
+    sealed: BTreeMap<RunNumber, Digest>,
 }
 
 /// How far a run has come.
@@ -207,8 +211,13 @@ impl State {
             }
             Action::PackageSeal(seal) => {
                 problems.extend(self.advance(seal.package, Stage::Ended, Stage::Sealed, "package.seal"));
+                self.sealed.insert(seal.package, seal.tagmanifest);
             }
-            Action::CaseOpen(_) | Action::Examine(_) | Action::Note(_) | Action::Override(_) => {}
+            Action::CaseOpen(_)
+            | Action::Examine(_)
+            | Action::AuditorReplay(_)
+            | Action::Note(_)
+            | Action::Override(_) => {}
         }
         problems
     }

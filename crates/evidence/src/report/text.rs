@@ -66,6 +66,7 @@ impl Report {
                 "somebody has to examine the original again",
             ),
         );
+        list(&mut out, "On the custody log, signed by those who could look inside", &self.attested);
         list(&mut out, "Departures from the order or the procedure", &self.departures);
         self.findings_list(&mut out);
         list(&mut out, "Limits", &self.limits);

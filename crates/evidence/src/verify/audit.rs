@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use super::agreement;
 use super::package::trouble;
-use super::{Stop, Verification, VerifyOptions};
+use super::{Stop, Verification, Verified, VerifyOptions};
 use crate::acquisition::{PartStatement, SetName};
 use crate::approval::Approval;
 use crate::files::Files;
@@ -29,8 +29,19 @@ pub fn audit(
     files: &dyn Files,
     trust_bytes: &[u8],
     options: &VerifyOptions,
-    mut each: impl FnMut(&Record),
+    each: impl FnMut(&Record),
 ) -> Report {
+    audit_with(files, trust_bytes, options, each).report
+}
+
+/// As [`audit`], and hands over what was judged.
+#[must_use]
+pub fn audit_with(
+    files: &dyn Files,
+    trust_bytes: &[u8],
+    options: &VerifyOptions,
+    mut each: impl FnMut(&Record),
+) -> Verified {
     let mut verification = Verification::run(files, trust_bytes, options);
     verification.report.asked_followed = true;
     let unseen: Vec<String> = match options.identities.is_empty() {
@@ -51,7 +62,7 @@ pub fn audit(
             verification.report.findings = findings;
         }
         verification.report.limits.push("not replayed: the package is not intact".to_owned());
-        return verification.report;
+        return verification.hand_over();
     }
     let replayed = replay(files, &verification, options, &mut each);
     let report = &mut verification.report;
@@ -70,7 +81,7 @@ pub fn audit(
             report.limits.push(format!("not replayed: {detail}"));
         }
     }
-    verification.report
+    verification.hand_over()
 }
 
 /// What can be said without the ledger: where a policy or a reader stands in the place of an approved one.

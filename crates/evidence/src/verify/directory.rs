@@ -2,6 +2,7 @@
 
 use super::package::{APPROVAL, RENDERING, TAG_MANIFEST, is_policy_file};
 use super::{Checked, Context, none_or_fail};
+use crate::custody_log::ATTESTATION;
 use crate::trust::is_principal;
 
 /// Files that may stand at the top.
@@ -56,8 +57,10 @@ fn problem(name: &str, sealed_by: impl Fn(&str) -> bool) -> Option<&'static str>
         "custody" => match file.split_once('/') {
             Some((index, file)) => {
                 let six_digits = index.len() == 6 && index.bytes().all(|c| c.is_ascii_digit());
-                let signature = file.strip_suffix(".sig").is_some_and(is_principal);
-                six_digits && (signature || ["event.json", "entry.txt", "checkpoint"].contains(&file))
+                let signed = file.strip_prefix("attestation.txt.").unwrap_or(file);
+                let signature = signed.strip_suffix(".sig").is_some_and(is_principal);
+                let files = ["event.json", "entry.txt", "checkpoint", ATTESTATION];
+                six_digits && (signature || files.contains(&file))
             }
             None => false,
         },

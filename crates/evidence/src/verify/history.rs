@@ -58,6 +58,7 @@ pub(crate) fn of(log: &Log, run: Option<RunNumber>, policy: Option<Digest>) -> H
             Action::CaseOpen(_)
             | Action::AcquisitionResume(_)
             | Action::AcquisitionEnd(_)
+            | Action::AuditorReplay(_)
             | Action::Override(_) => {}
         }
     }

@@ -1,6 +1,6 @@
 //! Checks `log`, `checkpoint` and `consistency`: the custody log and its signed head.
 
-use super::{Checked, Context, Stop, history, none_or_fail};
+use super::{Checked, Context, Stop, attested, history, none_or_fail};
 use crate::checkpoint::SignedCheckpoint;
 use crate::custody_log::folder;
 use crate::sshsig::PublicKey;
@@ -16,6 +16,11 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     let problems: Vec<String> = log.problems.iter().cloned().chain(replayed.problems).collect();
     let entries = log.entries.len();
     let history = history::of(log, context.package.run(), context.package.policy_id());
+    if problems.is_empty() {
+        let attested = attested::of(log, trust, context.package.run());
+        context.departures.extend(attested.refuted);
+        context.attested.extend(attested.told);
+    }
     context.departures.extend(replayed.departures);
     context.departures.extend(history.departures);
     context.limits.extend(history.limits);

@@ -1,5 +1,6 @@
 //! The commands: parse, do, render.
 
+mod attestation;
 mod capture;
 mod case;
 mod demo;
@@ -19,7 +20,9 @@ mod trust;
 #[cfg(test)]
 pub(crate) use keeping::Keeping;
 
-use crate::cli::{CaseCommand, Command, KeyCommand, MediumCommand, PolicyCommand, TrustCommand};
+use crate::cli::{
+    AttestationCommand, CaseCommand, Command, KeyCommand, MediumCommand, PolicyCommand, TrustCommand,
+};
 use crate::console::{Console, Exit, Failure};
 
 pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Failure> {
@@ -41,6 +44,8 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Medium(MediumCommand::Info(args)) => medium::info(&args, console),
         Command::Medium(MediumCommand::List(args)) => medium::list(&args, console),
         Command::Sign(args) => sign::sign(&args, console),
+        Command::Attestation(AttestationCommand::Sign(args)) => attestation::sign(&args, console),
+        Command::Attestation(AttestationCommand::Append(args)) => attestation::append(&args, console),
         Command::Open(args) => open::open(&args, console),
         Command::Demo(args) => demo::demo(&args, console),
     }

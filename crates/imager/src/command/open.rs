@@ -45,7 +45,7 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     let files = Folder::open(&args.package).context(args.package.display())?;
     let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
     // What was judged is what is used: nothing of the package but its parts is read a second time.
-    let Verified { report, acquisition, policy } = verify_with(&files, &trust_bytes, &options);
+    let Verified { report, acquisition, policy, .. } = verify_with(&files, &trust_bytes, &options);
     let (Intact::Yes, Some(acquisition), Some(policy)) = (report.intact, acquisition, policy) else {
         return Err(Failure::no(format!("{} is not intact; nothing was opened", args.package.display()))
             .hint(format!("ambit-verify {} --trust {}", args.package.display(), args.trust.display())));

@@ -1,0 +1,99 @@
+//! An attestation is put on the log: the text and its signatures beside the event that quotes them.
+//!
+//! ```text
+//! custody/000006/event.json  attestation.txt  attestation.txt.auditor.sig  examiner.sig  entry.txt
+//! ```
+//!
+//! Whoever keeps the log appends: to the case folder's, of which the package gets a copy, or to the package's own.
+
+use std::path::Path;
+
+use evidence::attestation::{Attestation, NAMESPACE};
+use evidence::custody_log::{ATTESTATION, Statement, attestation_signature};
+use evidence::event::{Action, Attested, SealSignature};
+use scope::Digest;
+
+use crate::durable::Disk;
+use crate::keys::{SecretKey, Signer};
+use crate::log::{LogError, LogFolder};
+use crate::seal::{AWAY, Keeper, SealError};
+
+/// An attestation that was signed, and by whom.
+#[derive(Clone, Debug)]
+pub struct Signed {
+    /// What the text says.
+    pub attestation: Attestation,
+    /// The bytes of the attestation.
+    pub text: Vec<u8>,
+    /// Principal and signature file, in any order.
+    pub signatures: Vec<(String, Vec<u8>)>,
+}
+
+/// Signs an attestation: the file that lies beside it.
+#[must_use]
+pub fn sign_attestation(signer: &Signer, text: &[u8]) -> String {
+    signer.sign(NAMESPACE, text)
+}
+
+/// Appends the event that puts a signed attestation on the log of its package.
+///
+/// Whether the signatures hold and their signers may say so is the caller's to check, as a verifier will.
+///
+/// # Errors
+///
+/// [`SealError`]; [`LogError::Fork`] if the case's log and the package's are not one log.
+pub fn put_on_log(
+    disk: &Disk,
+    package: &Path,
+    keeper: Keeper<'_>,
+    mut statement: Statement,
+    signed: &Signed,
+    signers: &[&Signer],
+    log_key: Option<&SecretKey>,
+) -> Result<(), SealError> {
+    let mut own = LogFolder::open(disk, package, &signed.attestation.origin)?;
+    let mut files = vec![(ATTESTATION.to_owned(), signed.text.clone())];
+    files.extend(signed.signatures.iter().map(|(name, bytes)| (attestation_signature(name), bytes.clone())));
+    statement.action = action(signed);
+    match keeper {
+        Keeper::Case(case) => {
+            case.log().copy_to(&mut own)?;
+            append(case.log_mut(), statement, signers, &files, log_key)?;
+            case.log().copy_to(&mut own)?;
+        }
+        Keeper::Package => {
+            statement.reason = format!("{}{AWAY}", statement.reason).trim_start().to_owned();
+            append(&mut own, statement, signers, &files, log_key)?;
+        }
+    }
+    Ok(())
+}
+
+fn append(
+    log: &mut LogFolder,
+    statement: Statement,
+    signers: &[&Signer],
+    files: &[(String, Vec<u8>)],
+    log_key: Option<&SecretKey>,
+) -> Result<(), LogError> {
+    log.append_with(statement, signers, files)?;
+    log_key.map_or(Ok(()), |key| log.checkpoint(key))
+}
+
+/// The event's action: what it quotes.
+fn action(signed: &Signed) -> Action {
+    let mut signatures: Vec<SealSignature> = signed
+        .signatures
+        .iter()
+        .map(|(principal, bytes)| SealSignature {
+            principal: principal.clone(),
+            signature: Digest::of(bytes),
+        })
+        .collect();
+    signatures.sort();
+    Action::AuditorReplay(Attested {
+        package: signed.attestation.package,
+        attestation: Digest::of(&signed.text),
+        signatures,
+    })
+}

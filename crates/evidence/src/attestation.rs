@@ -1,0 +1,259 @@
+//! Attestations: what an auditor or a holder found, as the text that they sign.
+//!
+//! Implements `docs/spec/attestation.md`, version 1.
+//!
+//! ```text
+//! ambit/attestation/v1
+//! statement auditor.replay
+//! origin example.org/cases/KC07
+//! medium KC07
+//! package 07070707070707070707070707070707
+//! ...
+//! intact yes
+//! followed yes
+//! matched not-checked
+//! ...
+//! says Every recorded decision follows from the policy and the recorded facts.
+//! ```
+//!
+//! The lines `says` are made from the lines before them: whoever signs reads sentences, and whoever checks compares
+//! them. An attestation is the word of the person who signs it, and no proof.
+
+mod accept;
+mod read;
+mod says;
+#[cfg(test)]
+pub(crate) mod tests;
+mod under;
+
+use std::fmt;
+
+use scope::{Digest, RawName};
+
+use crate::acquisition::RunNumber;
+use crate::event::{Moment, Tool, TreeHead};
+
+/// The first line, and the namespace in which the text is signed.
+pub use crate::sshsig::ATTESTATION as NAMESPACE;
+pub use accept::Refused;
+pub use read::AttestationError;
+pub use under::{NotAPath, Under};
+
+/// Longest attestation read, also from a custody log: a thousand parts, or ten thousand runs of control numbers.
+pub const MAX_ATTESTATION: u64 = 1 << 20;
+
+/// A statement about one package, by a person who could look into it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Attestation {
+    /// The custody log's origin.
+    pub origin: String,
+    /// The medium's label.
+    pub medium: String,
+    /// The run number.
+    pub package: RunNumber,
+    /// SHA-256 of `tagmanifest-sha256.txt`: the sealed bytes.
+    pub tagmanifest: Digest,
+    /// The custody log, as far as it was there.
+    pub log: TreeHead,
+    /// The policy's id.
+    pub policy: Digest,
+    /// How many lines the inventory has, and its root.
+    pub inventory: TreeHead,
+    /// What was found.
+    pub statement: Statement,
+    /// The eight words of the trust file that was believed.
+    pub trust: String,
+    /// Whether these were compared with paper.
+    pub trust_compared: bool,
+    /// When, by the clock of the machine that wrote the text.
+    pub when: Moment,
+    /// The program that wrote the text.
+    pub tool: Tool,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Statement {
+    /// The ledger was replayed.
+    Replay(Replay),
+    /// All items under a path were counted, after a replay of the whole ledger.
+    Prefix(Prefix),
+}
+
+/// `statement auditor.replay`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replay {
+    /// The ledger's parts, in order.
+    pub parts: Vec<Part>,
+    /// How many records were read.
+    pub records: u64,
+    /// Unaltered since it was sealed?
+    pub intact: Verdict,
+    /// Does every decision follow?
+    pub followed: Verdict,
+    /// Does the record agree with the original?
+    pub matched: Verdict,
+    /// Kinds of findings, with how many there are of each; sorted, none twice, none 0.
+    pub findings: Vec<(String, u64)>,
+    /// How many departures from the order or the procedure the report names.
+    pub departures: u64,
+}
+
+/// `statement auditor.prefix`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Prefix {
+    /// The ledger's parts, in order.
+    pub parts: Vec<Part>,
+    /// How many records were read, on the whole medium.
+    pub records: u64,
+    /// The path.
+    pub path: RawName,
+    /// What lies under it.
+    pub under: Counts,
+    /// Items of the whole medium that were captured or held and have a name that is not on record, or none.
+    pub unnamed_kept: u64,
+    /// Items of the whole medium that were left and of which the order lets nobody keep a record.
+    pub unrecorded: u64,
+}
+
+/// Items by what became of them.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    /// Captured.
+    pub captured: u64,
+    /// Held, for any compartment.
+    pub held: u64,
+    /// Listed, to anybody.
+    pub listed: u64,
+    /// Left.
+    pub left: u64,
+}
+
+impl Counts {
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> u64 {
+        [self.captured, self.held, self.listed, self.left].into_iter().fold(0, u64::saturating_add)
+    }
+}
+
+/// A sealed file that was opened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Part {
+    /// Its name in the package.
+    pub file: String,
+    /// SHA-256 of the sealed file.
+    pub sha256: Digest,
+}
+
+/// An answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Verdict {
+    /// Confirmed.
+    Yes,
+    /// Refuted.
+    No,
+    /// Nobody looked, or could not finish.
+    NotChecked,
+}
+
+impl Verdict {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::NotChecked => "not-checked",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Statement {
+    /// The word in the line `statement`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Replay(_) => "auditor.replay",
+            Self::Prefix(_) => "auditor.prefix",
+        }
+    }
+}
+
+impl Attestation {
+    /// The bytes to sign.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = Text(format!("{NAMESPACE}\n"));
+        text.line("statement", self.statement.word());
+        text.line("origin", &self.origin);
+        text.line("medium", &self.medium);
+        text.line("package", self.package);
+        text.line("tagmanifest", self.tagmanifest);
+        text.line("log", head(&self.log));
+        text.line("policy", self.policy);
+        text.line("inventory", head(&self.inventory));
+        match &self.statement {
+            Statement::Replay(replay) => {
+                text.parts(&replay.parts);
+                text.line("records", replay.records);
+                text.line("intact", replay.intact);
+                text.line("followed", replay.followed);
+                text.line("matched", replay.matched);
+                for (kind, count) in &replay.findings {
+                    text.line("finding", format_args!("{kind} {count}"));
+                }
+                text.line("departures", replay.departures);
+            }
+            Statement::Prefix(prefix) => {
+                text.parts(&prefix.parts);
+                text.line("records", prefix.records);
+                text.line("prefix", &prefix.path);
+                text.line("captured", prefix.under.captured);
+                text.line("held", prefix.under.held);
+                text.line("listed", prefix.under.listed);
+                text.line("left", prefix.under.left);
+                text.line("unnamed-kept", prefix.unnamed_kept);
+                text.line("unrecorded", prefix.unrecorded);
+            }
+        }
+        text.line("trust", &self.trust);
+        text.line("trust-words", if self.trust_compared { COMPARED } else { NOT_COMPARED });
+        text.line("when", &self.when);
+        text.line("tool", format_args!("{} {} {}", self.tool.name, self.tool.version, self.tool.digest));
+        for sentence in says::sentences(self) {
+            text.line("says", sentence);
+        }
+        text.0.into_bytes()
+    }
+}
+
+/// What the line `trust-words` says where the words were compared with paper.
+const COMPARED: &str = "compared";
+/// And where they were not.
+const NOT_COMPARED: &str = "not-compared";
+
+/// Lines of a name and a value.
+struct Text(String);
+
+impl Text {
+    fn line(&mut self, name: &str, value: impl fmt::Display) {
+        self.0.push_str(&format!("{name} {value}\n"));
+    }
+
+    fn parts(&mut self, parts: &[Part]) {
+        for part in parts {
+            self.line("part", format_args!("{} {}", part.file, part.sha256));
+        }
+    }
+}
+
+fn head(head: &TreeHead) -> String {
+    format!("{} {}", head.size, head.root)
+}

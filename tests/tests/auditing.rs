@@ -1,0 +1,176 @@
+//! What an auditor hands over: a result that is signed, checked, and put on the log; a statement about one path.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use scenarios::story::Desk;
+
+/// A desk with its own copies of the demo's package and case, which a test may append to.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    copy(&desk.demo.path("KC07.ambit"), &desk.path("KC07.ambit"));
+    copy(&desk.demo.path("case"), &desk.path("case"));
+    // The case knows its log key as a neighbour.
+    copy(&desk.demo.path("keys"), &desk.path("keys"));
+    desk
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+const AUDIT: &str = "ambit-verify audit {dir}/KC07.ambit --trust {trust} --identity {keys}/auditor.age";
+const APPEND: &str = "ambit attestation append {dir}/result.txt --package {dir}/KC07.ambit --trust {trust} --case {case} {examiner}";
+
+#[test]
+fn an_auditors_result_is_signed_checked_and_put_on_the_log() {
+    let desk = desk();
+    desk.run(&format!("{AUDIT} --write-result {{dir}}/result.txt")).exits(0);
+    let text = fs::read_to_string(desk.path("result.txt")).unwrap();
+    for line in [
+        "ambit/attestation/v1\n",
+        "statement auditor.replay\n",
+        "part data/ledger-0001.jsonl.gz.age sha256:",
+        "\nfollowed yes\n",
+        "\nmatched not-checked\n",
+        "says I opened every part of the ledger, 475 records; every recorded decision follows from the policy",
+        "says The words of the trust file were not compared with paper.\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    desk.run(&format!("{AUDIT} --write-result {{dir}}/result.txt")).exits(1).says("nothing is overwritten");
+    desk.run(&format!("{AUDIT} --write-result {{dir}}/KC07.ambit/result.txt"))
+        .exits(1)
+        .says("lies in the package");
+
+    desk.run(APPEND).exits(1).says("no signature lies beside it");
+    let sign = "ambit attestation sign {dir}/result.txt --trust {trust} --sign-as ";
+    desk.run(&format!("{sign}examiner={{keys}}/examiner")).exits(2).says("none of the roles");
+    desk.run(&format!("{sign}auditor={{keys}}/auditor")).exits(0).says("followed yes");
+    let check =
+        "ambit-verify attestation {dir}/result.txt --sig {dir}/result.txt.auditor.sig --trust {trust}";
+    desk.run(check).exits(0).prints("SIGNED by Sam Okafor (Independent auditor), `auditor`");
+
+    // The same by other people's program, both ways.
+    if Command::new("ssh-keygen").arg("-?").output().is_ok() {
+        let allowed = desk.run("ambit-verify trust {trust} --allowed-signers").exits(0).out;
+        fs::write(desk.path("allowed"), allowed).unwrap();
+        let verify =
+            "-Y verify -f {dir}/allowed -I auditor -n ambit/attestation/v1 -s {dir}/result.txt.auditor.sig";
+        assert!(keygen(&desk, verify, true), "ssh-keygen refuses our signature");
+        fs::remove_file(desk.path("result.txt.auditor.sig")).unwrap();
+        assert!(keygen(
+            &desk,
+            "-Y sign -f {dir}/keys/auditor -n ambit/attestation/v1 {dir}/result.txt",
+            false
+        ));
+        fs::rename(desk.path("result.txt.sig"), desk.path("result.txt.auditor.sig")).unwrap();
+        desk.run(check).exits(0).prints("SIGNED by Sam Okafor");
+    } else {
+        assert!(std::env::var_os("CI").is_none(), "ssh-keygen is missing");
+        println!("not run: ssh-keygen is missing");
+    }
+
+    desk.run(APPEND).exits(0).prints("auditor.replay, signed by auditor, is on the log");
+    desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}")
+        .exits(0)
+        .prints("Sam Okafor (Independent auditor) signed")
+        .prints("followed yes, matched not-checked; 0 findings");
+    // Case and package hold one log, and it goes on.
+    assert!(desk.path("case/custody/000006/attestation.txt.auditor.sig").is_file());
+    desk.run(APPEND).exits(0);
+    desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}").exits(0);
+}
+
+fn keygen(desk: &Desk, words: &str, message: bool) -> bool {
+    let words = words.split(' ').map(|word| desk.fill(word));
+    let mut command = Command::new("ssh-keygen");
+    command.args(words);
+    if message {
+        command.stdin(fs::File::open(desk.path("result.txt")).unwrap());
+    }
+    let done = command.output().unwrap();
+    println!("{}", String::from_utf8_lossy(&done.stderr));
+    done.status.success()
+}
+
+#[test]
+fn an_attestation_that_was_altered_or_is_anothers_never_reaches_a_log_unseen() {
+    let desk = desk();
+    desk.run(&format!("{AUDIT} --write-result {{dir}}/result.txt")).exits(0);
+    desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as auditor={keys}/auditor")
+        .exits(0);
+    let good = fs::read_to_string(desk.path("result.txt")).unwrap();
+    let check =
+        "ambit-verify attestation {dir}/result.txt --sig {dir}/result.txt.auditor.sig --trust {trust}";
+    for (from, to, why) in [
+        ("records 475", "records 476", "what the fields say"),
+        ("matched not-checked", "matched yes", "what the fields say"),
+        ("when 2", "when 3", "does not hold"),
+    ] {
+        fs::write(desk.path("result.txt"), good.replacen(from, to, 1)).unwrap();
+        desk.run(check).exits(2).prints("REFUSED").prints(why);
+        desk.run(APPEND).exits(2).says(why);
+    }
+    fs::write(desk.path("result.txt"), &good).unwrap();
+    desk.run(APPEND).exits(0);
+
+    // What lies on the log is judged by every verification.
+    let place = desk.path("KC07.ambit/custody/000006");
+    let verify = "ambit-verify {dir}/KC07.ambit --trust {trust}";
+    fs::write(place.join("attestation.txt"), good.replacen("when 2", "when 3", 1)).unwrap();
+    desk.run(verify).exits(2).prints("custody/000006: attestation.txt: expected");
+    fs::remove_file(place.join("attestation.txt")).unwrap();
+    desk.run(verify).exits(2).prints("attestation.txt is missing");
+    fs::write(place.join("attestation.txt"), &good).unwrap();
+    desk.run(verify).exits(0);
+    fs::write(place.join("attestation.txt.court.sig"), "more").unwrap();
+    desk.run(verify).exits(2).prints("no entry names this file");
+}
+
+#[test]
+fn a_statement_about_one_path_counts_by_all_names_and_stays_off_the_log() {
+    let desk = desk();
+    let attest = "ambit-verify attest {dir}/KC07.ambit --trust {trust}";
+    desk.run(&format!("{attest} --prefix /home/bakery --write-result {{dir}}/a.txt"))
+        .exits(1)
+        .says("no key was given");
+    let attest = format!("{attest} --identity {{keys}}/auditor.age");
+    desk.run(&format!("{attest} --prefix home --write-result {{dir}}/a.txt"))
+        .exits(1)
+        .says("begins with `/`");
+    desk.run(&format!("{attest} --prefix /home/bakery/ --write-result {{dir}}/result.txt")).exits(0);
+    let text = fs::read_to_string(desk.path("result.txt")).unwrap();
+    println!("{text}");
+    assert!(text.contains("\nprefix /home/bakery\ncaptured 0\nheld 0\nlisted 0\nleft "), "{text}");
+    assert!(text.contains("says Nothing of yours under this path was taken.\n"), "{text}");
+    assert!(text.contains("no proof.\n"), "{text}");
+    desk.run(&format!("{attest} --prefix /home/bak --write-result {{dir}}/none.txt")).exits(0);
+    assert!(
+        fs::read_to_string(desk.path("none.txt"))
+            .unwrap()
+            .contains("says Of 0 items on record that have a name under /home/bak,")
+    );
+    desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as auditor={keys}/auditor")
+        .exits(0);
+    desk.run(APPEND).exits(2).says("the custody log is public");
+}
