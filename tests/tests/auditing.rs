@@ -174,3 +174,55 @@ fn a_statement_about_one_path_counts_by_all_names_and_stays_off_the_log() {
         .exits(0);
     desk.run(APPEND).exits(2).says("the custody log is public");
 }
+
+const SAMPLE: &str = "ambit-verify sample {package} --trust {trust} --identity {keys}/auditor.age --nonce";
+
+#[test]
+fn a_sample_is_drawn_again_by_hand_and_looked_at_with_other_tools() {
+    let desk = Desk::new();
+    desk.run(&format!("{SAMPLE} 12345 --n 5")).exits(1).says("8 to 200 printable");
+    desk.run(&format!("{SAMPLE} lottery-07-14-21 --n 0")).exits(1).says("--n: expected 1 to");
+    let blind = desk.run(&format!("{SAMPLE} lottery-07-14-21 --n 475")).exits(0);
+    assert!(blind.out.contains("475 of 475 drawn, 475 with a record"), "{blind}");
+    assert!(blind.out.contains("Nobody has looked at these yet"), "{blind}");
+    assert!(
+        !blind.out.contains("/home/") && !blind.out.contains("Share"),
+        "names were not asked for: {blind}"
+    );
+    assert!(blind.out.contains("/inode:") && blind.out.contains("/record:"), "{blind}");
+    // All were drawn: the order alone is the draw's. A smaller sample begins the larger one.
+    let few = desk
+        .run(&format!("{SAMPLE} lottery-07-14-21 --n 40 --against {{medium}} --i-may-see-names"))
+        .exits(0);
+    for words in [
+        "lines  40 of 475 drawn, 40 with a record",
+        "nodes  40 of 475 drawn from the medium itself",
+        "40 were looked at again, and none is wrong",
+        "40 were looked for in the ledger, and none is missing or",
+        "      name /",
+    ] {
+        assert!(few.out.contains(words), "{words}: {few}");
+    }
+    let other = desk.run(&format!("{SAMPLE} lottery-07-14-22 --n 40")).exits(0);
+    assert_ne!(locators(&few.out).get(..40), locators(&other.out).get(..40), "another nonce draws others");
+    assert_eq!(locators(&few.out).get(..40), locators(&blind.out).get(..40));
+    if Command::new("istat").arg("-V").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "sleuthkit is missing");
+        return println!("not run: sleuthkit is missing");
+    }
+    // The commands are for a shell; run as they are printed, they find what the ledger has.
+    let medium = desk.fill("{medium}");
+    let commands: Vec<&str> =
+        few.out.lines().map(str::trim).filter(|line| line.starts_with("istat -o ")).collect();
+    assert!(commands.len() > 40 && commands.iter().all(|line| line.contains(&medium)), "{few}");
+    for command in commands.iter().take(20) {
+        let done = Command::new("sh").args(["-c", command]).output().unwrap();
+        assert!(done.status.success(), "{command}: {}", String::from_utf8_lossy(&done.stderr));
+    }
+}
+
+/// The locators of a sample, in the order of the draw.
+fn locators(text: &str) -> Vec<&str> {
+    let items = text.lines().filter_map(|line| line.strip_prefix("    "));
+    items.filter_map(|line| Some(line.split_once(": ")?.1)).filter(|item| item.starts_with("gpt:")).collect()
+}

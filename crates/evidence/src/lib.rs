@@ -33,4 +33,5 @@ pub mod zip_strict;
 
 pub mod replay;
 pub mod report;
+pub mod sample;
 pub mod verify;

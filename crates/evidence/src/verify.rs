@@ -22,6 +22,7 @@ mod inventory;
 mod log;
 mod objects;
 mod package;
+mod sampled;
 mod seal;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -33,6 +34,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, FixedOffset};
 
 pub use audit::{audit, audit_with};
+pub use sampled::{DrawnLines, draw_lines};
 
 use crate::acquisition::Acquisition;
 use crate::event::{AcquisitionEnd, TreeHead};

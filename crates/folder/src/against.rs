@@ -168,7 +168,7 @@ pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
 }
 
 /// Compares size and identities of the medium; its digest, where the acquisition states one.
-fn compare_medium(
+pub(crate) fn compare_medium(
     reexamination: &mut Reexamination,
     stated: &Acquisition,
     opened: &Opened,
@@ -190,7 +190,7 @@ fn compare_medium(
 const IMAGE_SHA256: &str = "image_sha256";
 
 /// Compares the content of an item that was preserved: its content was taken, so nothing new is looked into.
-fn compare_object(
+pub(crate) fn compare_object(
     reexamination: &mut Reexamination,
     source: &dyn Source,
     entry: &Entry,
@@ -203,7 +203,7 @@ fn compare_object(
 }
 
 /// Why a walk may not have seen all that is on the medium.
-fn shortcomings(walk: &WalkReport) -> Vec<String> {
+pub(crate) fn shortcomings(walk: &WalkReport) -> Vec<String> {
     let mut told = walk.limits.clone();
     if !walk.complete {
         told.push("the walk did not come to its end".to_owned());

@@ -5,6 +5,7 @@
 
 mod against;
 mod identity_file;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,6 +21,7 @@ use walkdir::WalkDir;
 
 pub use against::{audit_against, audit_against_with, layers, limit_to_order};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
+pub use sample::{Sampled, sample_medium};
 
 /// The folder of one package. Links in it are reported and never followed.
 #[derive(Clone, Debug)]

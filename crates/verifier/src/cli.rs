@@ -33,6 +33,8 @@ pub enum Command {
     Audit(AuditArgs),
     /// Say why an item came to what it came to, with the key that opens the ledger: outcome, rules, what they compared.
     Explain(ExplainArgs),
+    /// Draw lines, and with the original items of the medium, that nobody could foresee; name the commands that look at them.
+    Sample(SampleArgs),
     /// Write, for the auditor to sign, what became of everything under one path: the whole ledger is replayed first.
     Attest(AttestArgs),
     /// Check a signed attestation: what it says, who signed it, and whether they may say so.
@@ -128,4 +130,27 @@ pub struct AttestationArgs {
     /// The trust file.
     #[arg(long, value_name = "FILE")]
     pub trust: PathBuf,
+}
+
+/// `ambit-verify sample`.
+#[derive(Args, Debug)]
+pub struct SampleArgs {
+    /// What every check needs.
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// How many lines are drawn, and how many items of the medium.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub n: usize,
+    /// A text of 8 to 200 characters that was chosen by chance after the package was sealed.
+    #[arg(long, value_name = "TEXT")]
+    pub nonce: String,
+    /// Look at the drawn items again on this original. Given several times: the drives of one set.
+    #[arg(long, value_name = "MEDIUM")]
+    pub against: Vec<PathBuf>,
+    /// Read a mounted original although its mount is writable.
+    #[arg(long, requires = "against")]
+    pub writable_source: bool,
+    /// Print the names of the drawn lines' items, too.
+    #[arg(long)]
+    pub i_may_see_names: bool,
 }

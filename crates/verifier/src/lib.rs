@@ -8,6 +8,7 @@ mod check;
 pub mod cli;
 mod explain;
 mod outcome;
+mod sample;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -86,12 +87,14 @@ fn run_with(
     let json = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => args.check.json,
         (Some(cli::Command::Attest(args)), _) => args.check.json,
+        (Some(cli::Command::Sample(args)), _) => args.check.json,
         (None, Some(args)) => args.json,
         _ => false,
     };
     let outcome = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => check::audit(args, reader, err),
         (Some(cli::Command::Attest(args)), _) => attest::attest(args, err),
+        (Some(cli::Command::Sample(args)), _) => sample::sample(args, reader, out, err),
         (None, Some(args)) => check::verify(args, err),
         _ => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),
     };

@@ -1,0 +1,125 @@
+//! A sample of the original, looked at again: the drawn lines' items, and items drawn from the medium itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use evidence::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
+use evidence::replay::{Finding, FindingKind, Reexamination};
+use evidence::sample::{Draw, Population, Seed};
+use examine::{Examiner, Options, every_entry};
+use scope::policy::LeftRecord;
+use scope::{Outcome, Policy};
+use source::{Entry, OpenOptions, Source, WalkEvent};
+
+use crate::against::{compare_medium, compare_object, limit_to_order, shortcomings};
+
+/// What came of a sample.
+#[derive(Debug)]
+pub struct Sampled {
+    /// How many items the medium has today, and how many of them were drawn.
+    pub nodes: (u64, u64),
+    /// Locators of the items that were drawn from the medium.
+    pub drawn: Vec<String>,
+    /// Of the lines' items, those that were looked at again.
+    pub lines_seen: u64,
+    /// Of the lines' items, those that no walk gives by itself: slack.
+    pub lines_unseen: u64,
+    /// What differs.
+    pub findings: Vec<Finding>,
+    /// What was not looked at, and why.
+    pub limits: Vec<String>,
+}
+
+/// Walks a medium, draws `n` of its items, and examines these and the items of `lines` again, under the package's policy.
+///
+/// `reexamination` knows every record of the ledger, which must be FOLLOWED.
+///
+/// # Errors
+///
+/// In words: the medium cannot be opened, or not walked to its end.
+pub fn sample_medium(
+    mut reexamination: Reexamination,
+    acquisition: &Acquisition,
+    policy: &Policy,
+    lines: &BTreeSet<String>,
+    (seed, n): (Seed, usize),
+    medium: &[PathBuf],
+    open: &OpenOptions,
+) -> Result<Sampled, String> {
+    let mut opened = source::open_set(medium, open).map_err(|error| error.to_string())?;
+    if !acquisition.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM)) {
+        limit_to_order(&mut opened, policy.target(), &acquisition.medium.label);
+    }
+    let mut limits = opened.medium.limits.clone();
+    compare_medium(&mut reexamination, acquisition, &opened, &mut limits);
+    let extras =
+        Options { md5: reexamination.has_md5(), sha1: reexamination.has_sha1(), ..Options::default() };
+    let examiner = Examiner::new(policy, extras);
+    let volumes = opened.unread_sources();
+    let sources = match acquisition.extent {
+        Extent::Files => &opened.sources,
+        Extent::Volumes => &volumes,
+    };
+    let mut draw: Draw<(usize, Entry)> = Draw::new(seed, Population::Nodes, n);
+    let mut chosen: BTreeMap<String, (usize, Entry)> = BTreeMap::new();
+    for (at, source) in sources.iter().enumerate() {
+        let walk = every_entry(policy, source.as_ref(), &mut |event| {
+            if let WalkEvent::Item(entry) = event {
+                draw.meet(entry.locator.as_bytes(), || (at, entry.clone()));
+                if lines.contains(&entry.locator) {
+                    chosen.insert(entry.locator.clone(), (at, entry));
+                }
+            }
+            ControlFlow::Continue(())
+        })
+        .map_err(|error| format!("volume {}: {error}", source.info().volume))?;
+        limits.extend(shortcomings(&walk));
+    }
+    let lines_seen = chosen.len() as u64;
+    // Slack comes of its file's examination, not of a walk.
+    let (slack, gone): (Vec<&String>, Vec<&String>) =
+        lines.iter().filter(|locator| !chosen.contains_key(*locator)).partition(|l| l.ends_with("/slack"));
+    let mut findings: Vec<Finding> = gone
+        .into_iter()
+        .map(|locator| Finding {
+            kind: FindingKind::Extra,
+            item: locator.clone(),
+            rule: String::new(),
+            detail: "in the ledger, not on the medium".to_owned(),
+        })
+        .collect();
+    let nodes = draw.met();
+    let drawn: Vec<(usize, Entry)> = draw.drawn().collect();
+    let names: Vec<String> = drawn.iter().map(|(_, entry)| entry.locator.clone()).collect();
+    for (at, entry) in drawn {
+        chosen.insert(entry.locator.clone(), (at, entry));
+    }
+    let counts = policy.record().left == LeftRecord::Counts;
+    for (at, entry) in chosen.values() {
+        let Some(source) = sources.get(*at) else { continue };
+        let source: &dyn Source = source.as_ref();
+        let examined =
+            examiner.examine(entry, source).map_err(|error| format!("item {}: {error}", entry.locator))?;
+        if counts && examined.decision.outcome == Outcome::Left {
+            reexamination.left_item(&entry.locator, &examined.facts);
+        } else {
+            reexamination.item(&entry.locator, &examined.facts);
+        }
+        compare_object(&mut reexamination, source, entry, &examined);
+    }
+    let unreadable = reexamination.objects().unreadable_now;
+    if unreadable > 0 {
+        limits.push(format!("{unreadable} drawn objects cannot be read from the original today"));
+    }
+    let lines_unseen = slack.len() as u64;
+    findings.extend(reexamination.finish_sample());
+    Ok(Sampled {
+        nodes: (nodes, names.len() as u64),
+        drawn: names,
+        lines_seen,
+        lines_unseen,
+        findings,
+        limits,
+    })
+}

@@ -1,0 +1,207 @@
+//! `ambit-verify sample`: items that nobody could foresee, for an auditor to look at with other tools.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::io::Write;
+
+use evidence::acquisition::LayerStatement;
+use evidence::item::Record;
+use evidence::replay::Reexamination;
+use evidence::report::{Answer, Report};
+use evidence::sample::{Elsewhere, MAX_DRAWN, Seed, most_wrong};
+use evidence::verify::{audit_with, draw_lines};
+use folder::{Sampled, sample_medium};
+use source::{OpenOptions, Reader};
+
+use crate::Failure;
+use crate::check::prepare;
+use crate::cli::SampleArgs;
+
+/// Audits the package, draws, and looks again where the medium is given.
+///
+/// What is said of the sample goes to standard output before the report; with `--json` to standard error.
+pub(crate) fn sample(
+    args: &SampleArgs,
+    reader: Reader,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Report, Failure> {
+    let (report, text) = drawn(args, reader, err)?;
+    let told = if args.check.json { err } else { out };
+    writeln!(told, "{text}").map_err(|error| Failure::of("standard output")(&error))?;
+    Ok(report)
+}
+
+/// The report, and what is said of the sample.
+fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Report, String), Failure> {
+    if args.check.identities.is_empty() {
+        return Err(Failure::new(
+            "a sample leads from lines to items through the ledger, and no key was given",
+        )
+        .hint("give --identity FILE, the auditor's or the court's"));
+    }
+    if args.n == 0 || args.n > MAX_DRAWN {
+        return Err(Failure::new(format!("--n: expected 1 to {MAX_DRAWN}")));
+    }
+    let (files, trust, options) = prepare(&args.check, err)?;
+    let mut reexamination = Reexamination::new();
+    // A record that cannot be read is a finding of the replay already.
+    let mut recorded = 0_u64;
+    let mut verified = audit_with(&files, &trust, &options, |record| {
+        // Slack comes of its file's examination, and no walk gives it by itself.
+        recorded = recorded.saturating_add(u64::from(!record.locator.ends_with("/slack")));
+        drop(reexamination.record(record));
+    });
+    let judged = (verified.acquisition.as_ref(), verified.policy.as_ref());
+    let (Some(acquisition), Some(policy)) = judged else {
+        return Ok((verified.report, "Nothing was drawn: the package cannot be read.\n".to_owned()));
+    };
+    if verified.report.followed != Answer::Yes {
+        verified.report.asked_matched |= !args.against.is_empty();
+        let text = "Nothing was drawn: only of a ledger that is FOLLOWED does a sample say anything.\n";
+        return Ok((verified.report, text.to_owned()));
+    }
+    let seed = Seed::new(&acquisition.inventory.root, &args.nonce)
+        .map_err(|error| Failure::new(format!("--nonce: {error}")))?;
+    let lines = draw_lines(&files, acquisition, &options, seed, args.n).map_err(Failure::new)?;
+    let records: Vec<&Record> = lines.drawn.iter().filter_map(|(_, record)| record.as_ref()).collect();
+    let locators: BTreeSet<String> = records.iter().map(|record| record.locator.clone()).collect();
+    let sampled = match args.against.as_slice() {
+        [] => None,
+        medium => {
+            let open = OpenOptions { writable_source: args.writable_source, bare: true, reader };
+            let draw = (seed, args.n);
+            Some(
+                sample_medium(reexamination, acquisition, policy, &locators, draw, medium, &open)
+                    .map_err(Failure::new)?,
+            )
+        }
+    };
+    let image = match args.against.as_slice() {
+        [one] => quoted(&one.display().to_string()),
+        _ => "IMAGE".to_owned(),
+    };
+    let mut text = String::new();
+    let (drawn, kept) = (lines.drawn.len() as u64, records.len() as u64);
+    let _ = writeln!(text, "Sample of nonce `{}` and root {}", args.nonce, acquisition.inventory.root);
+    let _ = writeln!(text, "  lines  {drawn} of {} drawn, {kept} with a record", lines.lines);
+    let names: BTreeMap<&str, Vec<String>> = match args.i_may_see_names {
+        false => BTreeMap::new(),
+        true => records.iter().map(|record| (record.locator.as_str(), names(record))).collect(),
+    };
+    for (line, record) in &lines.drawn {
+        let outcome = line.split(' ').next().unwrap_or_default();
+        match record {
+            None => {
+                let _ =
+                    writeln!(text, "    {outcome}: no record of it is kept, as the policy has it: {line}");
+            }
+            Some(record) => item(&mut text, outcome, &record.locator, &names, &acquisition.layers, &image),
+        }
+    }
+    if let Some(sampled) = &sampled {
+        let (nodes, drawn) = sampled.nodes;
+        let _ = writeln!(text, "  nodes  {drawn} of {nodes} drawn from the medium itself");
+        for locator in &sampled.drawn {
+            item(&mut text, "node", locator, &names, &acquisition.layers, &image);
+        }
+    }
+    said(&mut text, recorded, drawn, kept, sampled.as_ref());
+    if let Some(sampled) = sampled {
+        let what = format!(
+            "a sample: {} items of drawn lines, {} drawn from the medium",
+            sampled.lines_seen, sampled.nodes.1
+        );
+        verified.report.reexamined(&what, sampled.findings.into_iter().map(Into::into).collect());
+        verified.report.limits.extend(sampled.limits.into_iter().map(|l| format!("examined again: {l}")));
+    }
+    Ok((verified.report, text))
+}
+
+/// One item: where it is, and what looks at it.
+fn item(
+    text: &mut String,
+    what: &str,
+    locator: &str,
+    names: &BTreeMap<&str, Vec<String>>,
+    layers: &[LayerStatement],
+    image: &str,
+) {
+    let _ = writeln!(text, "    {what}: {locator}");
+    for name in names.get(locator).into_iter().flatten() {
+        let _ = writeln!(text, "      name {name}");
+    }
+    let elsewhere = Elsewhere::of(locator, layers);
+    if let Elsewhere::Nowhere(why) = &elsewhere {
+        let _ = writeln!(text, "      no other tool: {why}");
+    }
+    for command in elsewhere.commands(image) {
+        let _ = writeln!(text, "      {command}");
+    }
+}
+
+/// The names of a record, escaped.
+fn names(record: &Record) -> Vec<String> {
+    let names = record.parts().map(|parts| parts.facts.names).unwrap_or_default();
+    names.iter().map(ToString::to_string).collect()
+}
+
+/// What the numbers mean.
+fn said(text: &mut String, recorded: u64, drawn: u64, kept: u64, sampled: Option<&Sampled>) {
+    text.push('\n');
+    let Some(sampled) = sampled else {
+        // The bound is what a look at all of them gives; nobody has looked yet.
+        let _ = writeln!(
+            text,
+            "Nobody has looked at these yet. If all {kept} are looked at and none is wrong, then with 95 % confidence at most {} of \
+             the {recorded} recorded items are wrong: with one more, a sample of {kept} would be without any in fewer than 1 case of 20.",
+            most_wrong(recorded, kept)
+        );
+        return unseen(text, drawn.saturating_sub(kept), 0);
+    };
+    if sampled.findings.is_empty() {
+        let looked = sampled.lines_seen;
+        let (nodes, drawn) = sampled.nodes;
+        let _ = writeln!(
+            text,
+            "Of the drawn lines' items {looked} were looked at again, and none is wrong. With 95 % confidence at most {} of the \
+             {recorded} recorded items differ from the original: with one more, such a sample would be without any in fewer than 1 \
+             case of 20.",
+            most_wrong(recorded, looked)
+        );
+        let _ = writeln!(
+            text,
+            "Of the {nodes} items that this reader finds on the medium, {drawn} were looked for in the ledger, and none is missing or \
+             differs. With 95 % confidence at most {} do.",
+            most_wrong(nodes, drawn)
+        );
+    } else {
+        let count = sampled.findings.len();
+        let _ = writeln!(
+            text,
+            "{count} differences: the record does not agree with the original. No bound is stated."
+        );
+    }
+    unseen(text, drawn.saturating_sub(kept), sampled.lines_unseen);
+    text.push_str("This was read by the same readers as the capture; the commands above read by others.\n");
+}
+
+/// What was drawn, and is not among the numbers.
+fn unseen(text: &mut String, unrecorded: u64, slack: u64) {
+    if unrecorded > 0 {
+        let _ = writeln!(
+            text,
+            "{unrecorded} drawn lines have no record, as the policy has it, and are in none of these numbers: what they stand \
+             for, nobody can say."
+        );
+    }
+    if slack > 0 {
+        let _ = writeln!(text, "{slack} drawn lines are of slack, which is in none of these numbers.");
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
+}
