@@ -226,3 +226,64 @@ fn locators(text: &str) -> Vec<&str> {
     let items = text.lines().filter_map(|line| line.strip_prefix("    "));
     items.filter_map(|line| Some(line.split_once(": ")?.1)).filter(|item| item.starts_with("gpt:")).collect()
 }
+
+/// What a program of sleuthkit prints about the demo's medium; none where it is not there.
+fn sleuthkit(desk: &Desk, words: &str) -> Option<String> {
+    let mut words = words.split(' ').map(|word| desk.fill(word));
+    let Ok(done) = Command::new(words.next().unwrap()).args(words).output() else {
+        assert!(std::env::var_os("CI").is_none(), "sleuthkit is missing");
+        println!("not run: sleuthkit is missing");
+        return None;
+    };
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    Some(String::from_utf8_lossy(&done.stdout).into_owned())
+}
+
+#[test]
+fn another_tools_listing_agrees_and_what_it_alone_saw_is_found() {
+    let desk = Desk::new();
+    let audit = "ambit-verify audit {package} --trust {trust} --identity {keys}/auditor.age --json --against-listing {dir}/listing";
+    let Some(dfxml) = sleuthkit(&desk, "fiwalk -x {medium}") else { return };
+    let whole = |text: &str, options: &str| {
+        fs::write(desk.path("listing"), text).unwrap();
+        desk.run(&format!("{audit} {options}"))
+    };
+    let kinds = |ran: &scenarios::story::Ran| {
+        let findings = ran.json()["findings"].as_array().unwrap().clone();
+        findings.iter().map(|finding| finding["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let agreed = whole(&dfxml, "").exits(0);
+    assert!(kinds(&agreed).is_empty(), "{agreed}");
+
+    let linux = sleuthkit(&desk, "fls -r -p -m / -o 2048 {medium}").unwrap();
+    let windows = sleuthkit(&desk, "fls -r -p -m / -o 34816 {medium}").unwrap();
+    let which = whole(&linux, "").exits(1);
+    let volumes: Vec<&str> =
+        which.err.split([' ', ',', ';']).filter(|word| word.starts_with("gpt:")).collect();
+    assert_eq!(volumes.len(), 2, "{which}");
+    let (ext, ntfs) =
+        (format!("--listing-volume {}", volumes[0]), format!("--listing-volume {}", volumes[1]));
+    let agreed = whole(&linux, &ext).exits(0);
+    assert!(agreed.out.contains(" entries agree with the ledger"), "{agreed}");
+    whole(&windows, &ntfs).exits(0);
+    whole(&linux, "--listing-volume gpt:9/ext4:none").exits(1).says("no volume gpt:9");
+
+    // One line more, one line less, one line other.
+    let line = linux.lines().find(|line| line.contains("/home/bakery/diary.txt|")).unwrap();
+    let check = |text: String, kind: &str| {
+        let ran = whole(&text, &ext).exits(2);
+        assert_eq!(kinds(&ran), [kind], "{ran}");
+    };
+    check(format!("{linux}{}\n", line.replace("diary", "hidden")), "missing");
+    check(linux.replace(&format!("{line}\n"), ""), "extra");
+    check(
+        linux.replace(
+            "/home/bakery/diary.txt|59|r/rrw-------|10051|10051|59|",
+            "/home/bakery/diary.txt|59|r/rrw-------|10051|10051|60|",
+        ),
+        "fact",
+    );
+    // Nothing that a policy leaves unread, and nothing that is made up, is a difference.
+    let made_up = "0|/$OrphanFiles/x|9|-/rrw-|0|0|1|1|1|1|1\n0|/gone (deleted)|9|r/rrw-|0|0|1|1|1|1|1\n";
+    whole(&format!("{linux}{made_up}"), &ext).exits(0);
+}

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::durable::Op;
 use custody::{
-    CaseFolder, Closed, Content, Disk, Ending, Hand, Item, Kept, Missing, NewCase, Options, PackageError,
-    PackageWriter, SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
+    CaseFolder, Closed, Content, Disk, Ending, Hand, Item, Kept, Medium, Missing, NewCase, Options,
+    PackageError, PackageWriter, SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
 };
 use evidence::acquisition::{Acquisition, Extent, MediumStatement, RecordLeft, SetName};
 use evidence::custody_log::Statement;

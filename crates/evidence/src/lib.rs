@@ -32,6 +32,7 @@ pub mod tree;
 pub mod words;
 pub mod zip_strict;
 
+pub mod listing;
 pub mod replay;
 pub mod report;
 pub mod sample;

@@ -60,7 +60,10 @@ fn place(image: &[u8], content: &[u8], number: usize) -> Range<u64> {
 }
 
 /// What is kept of each file, and what is missing of it.
-fn kept(source: &dyn Source) -> BTreeMap<Vec<u8>, (Vec<u8>, Vec<(u64, u64)>)> {
+/// Of each file by its name: its bytes, and the ranges of them that were not given.
+type Kept = BTreeMap<Vec<u8>, (Vec<u8>, Vec<(u64, u64)>)>;
+
+fn kept(source: &dyn Source) -> Kept {
     let mut all = BTreeMap::new();
     for entry in walk(source)
         .entries
@@ -196,7 +199,7 @@ fn a_sector_that_is_given_at_the_next_try_is_missing_nowhere() {
 
 #[test]
 fn a_known_bad_sector_is_not_asked_for_again() {
-    let failing = Arc::new(Failing::new(vec![7; 1 << 20], &[1024..1536]));
+    let failing = Arc::new(Failing::new(vec![7; 1 << 20], std::slice::from_ref(&(1024..1536))));
     let patient = Patient::new(Arc::clone(&failing) as Arc<dyn ByteSource>);
     let fault = patient.read_exact_at(0, &mut vec![0; 1 << 16]).unwrap_err();
     assert_eq!((fault.offset, fault.length), (1024, 512));

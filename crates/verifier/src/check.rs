@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::cli::{AuditArgs, CheckArgs, TrustArgs};
-use crate::outcome;
+use crate::{listing, outcome};
 
 /// `ambit-verify PKG`.
 pub(crate) fn verify(args: &CheckArgs, err: &mut dyn Write) -> Result<Report, Failure> {
@@ -51,14 +51,26 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
     }
     let (files, trust, options) = prepare(&args.check, err)?;
     let mut records = 0_u64;
-    let mut count = |_: &Record| records = records.saturating_add(1);
-    let verified = match args.against.as_slice() {
+    let judged =
+        args.against_listing.as_ref().map(|path| Ok((path, listing::package(&files)?))).transpose()?;
+    let mut comparison =
+        judged.as_ref().map(|(path, judged)| listing::begin(args, path, judged)).transpose()?;
+    let mut count = |record: &Record| {
+        records = records.saturating_add(1);
+        if let Some(comparison) = &mut comparison {
+            comparison.record(record);
+        }
+    };
+    let mut verified = match args.against.as_slice() {
         [] => audit_with(&files, &trust, &options, &mut count),
         medium => {
             let open = OpenOptions { writable_source: args.writable_source, bare: true, reader };
             audit_against_with(&files, &trust, &options, medium, &open, &mut count).map_err(Failure::new)?
         }
     };
+    if let (Some(comparison), Some((path, judged))) = (comparison, &judged) {
+        listing::compare(comparison, path, judged, &mut verified)?;
+    }
     if let Some(path) = &args.write_result {
         match &verified.acquisition {
             Some(acquisition) => {

@@ -86,6 +86,13 @@ pub struct AuditArgs {
     /// the order of the capture.
     #[arg(long, value_name = "MEDIUM")]
     pub against: Vec<PathBuf>,
+    /// Compare the ledger with what another tool saw of the medium: a bodyfile (`fls -r -p -m /`), DFXML (`fiwalk -X`), or
+    /// CSV with a header (path, size, sha256).
+    #[arg(long, value_name = "FILE")]
+    pub against_listing: Option<PathBuf>,
+    /// The volume that the listing is of, as the ledger names it; not needed where there is one, or for DFXML.
+    #[arg(long, value_name = "VOLUME", requires = "against_listing")]
+    pub listing_volume: Option<String>,
     /// Write the result to this new file, for the auditor to sign.
     #[arg(long, value_name = "FILE")]
     pub write_result: Option<PathBuf>,

@@ -7,6 +7,7 @@ mod attest;
 mod check;
 pub mod cli;
 mod explain;
+mod listing;
 mod outcome;
 mod sample;
 

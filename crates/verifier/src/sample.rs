@@ -27,8 +27,8 @@ pub(crate) fn sample(
     err: &mut dyn Write,
 ) -> Result<Report, Failure> {
     let (report, text) = drawn(args, reader, err)?;
-    let told = if args.check.json { err } else { out };
-    writeln!(told, "{text}").map_err(|error| Failure::of("standard output")(&error))?;
+    let told = if args.check.json { writeln!(err, "{text}") } else { writeln!(out, "{text}") };
+    told.map_err(|error| Failure::of("standard output")(&error))?;
     Ok(report)
 }
 

@@ -364,6 +364,6 @@ fn a_package_of_many_items() {
     let made: Vec<Box<dyn Source>> = vec![Box::new(Made::new(number("AMBIT_ITEMS"), number("AMBIT_SIZE")))];
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let (reader, interrupt) = (source::Reader::Here, Interrupt::default());
-    let mut console = crate::console::Console::new(&mut out, &mut err, false, reader, interrupt);
+    let mut console = crate::console::Console::new(&mut out, &mut err, false, reader, interrupt, Disk::new());
     crate::command::capture_made(&args, &made, &mut console).unwrap();
 }

@@ -174,7 +174,7 @@ fn what_has_no_mark_is_named_and_can_be_preserved() {
 
 /// A disk with a GPT of so many partitions, of a sector each.
 fn many(partitions: usize) -> Vec<u8> {
-    let first = 2 + partitions.next_multiple_of(4) / 4;
+    let first = 2 + partitions.div_ceil(4);
     let spans: Vec<(usize, usize)> = (0..partitions).map(|index| (first + index, first + index)).collect();
     gpt(&spans, first + partitions + 1)
 }

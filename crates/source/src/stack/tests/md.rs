@@ -320,7 +320,7 @@ fn members_that_do_not_belong_are_not_used() {
     assert!(assembly.unread.is_empty());
     let [found, copy] = assembly.volumes.as_slice() else { panic!("{}", assembly.volumes.len()) };
     assert!(content(found) == new && content(copy) == old);
-    assert_eq!(limits(&found), ["the member at gpt:2 claims a place that another has, and is not used"]);
+    assert_eq!(limits(found), ["the member at gpt:2 claims a place that another has, and is not used"]);
     let many: Vec<Vec<u8>> = (0..12).map(|seed| array.member(0, &noise(30 * 512, seed))).collect();
     let assembly = assemble_all(&pieces(&many)).unwrap();
     assert_eq!((assembly.volumes.len(), assembly.unread.len()), (8, 4), "none of twelve vanishes");

@@ -1,0 +1,135 @@
+//! What another tool saw of a medium: its listing, read strictly, and compared with the ledger.
+//!
+//! ```text
+//! 0|/home/anna/letter.txt|58|r/rrw-r--r--|1000|1000|158|...       a bodyfile, as `fls -r -p -m /` writes it
+//! <fileobject><filename>home/anna/letter.txt</filename>...        DFXML, as `fiwalk -X` writes it
+//! path,size,sha256                                                CSV
+//! ```
+//!
+//! Where both runs of our own readers share a blind spot, only another tool shows it. A listing is input from
+//! elsewhere: every line and every element is bounded, and read one at a time.
+
+mod bodyfile;
+mod compare;
+mod csv;
+mod dfxml;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, BufRead};
+
+pub use compare::{Compared, Comparison};
+
+/// One thing that another tool saw.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Seen {
+    /// Its path from the root of its volume, with the slash.
+    pub path: Vec<u8>,
+    /// Its size, where the listing gives one.
+    pub size: Option<u64>,
+    /// MD5 in lower-case hex, where the listing gives one.
+    pub md5: Option<String>,
+    /// SHA-1.
+    pub sha1: Option<String>,
+    /// SHA-256.
+    pub sha256: Option<String>,
+    /// First byte of its volume, where the listing says.
+    pub volume_at: Option<u64>,
+    /// What kind of entry it is.
+    pub class: Class,
+    /// Whether the path may go on with ` -> ` and a link's target.
+    pub link: bool,
+}
+
+/// What kind of entry something is for the tool that lists it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Class {
+    /// Something that is there.
+    #[default]
+    Ordinary,
+    /// Something that was deleted.
+    Deleted,
+    /// Something that the tool makes up: `$OrphanFiles`, `$MBR`, `$FAT1`.
+    Virtual,
+    /// An attribute that the tool lists like a file: `$FILE_NAME`, an index of NTFS.
+    Attribute,
+}
+
+/// Why a listing cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListingError {
+    /// The storage.
+    #[error("line {line}: {source}")]
+    Read {
+        /// The line, from 1.
+        line: u64,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is not of the form.
+    #[error("line {line}: {what}")]
+    Form {
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+}
+
+/// Reads a listing, of whichever of the three forms its first bytes show, and hands on what it lists.
+///
+/// # Errors
+///
+/// [`ListingError`] at the first line that is not of the form.
+pub fn read(source: impl BufRead, each: &mut dyn FnMut(Seen)) -> Result<(), ListingError> {
+    let mut lines = Lines { source, line: 0 };
+    let first = lines.next()?.ok_or(ListingError::Form { line: 1, what: "the file is empty" })?;
+    if first.starts_with(b"<") || first.starts_with(b"\xef\xbb\xbf<") {
+        return dfxml::read(first, &mut lines, each);
+    }
+    if csv::is_header(&first) {
+        return csv::read(&first, &mut lines, each);
+    }
+    bodyfile::read(first, &mut lines, each)
+}
+
+/// Lines of bounded length.
+pub(crate) struct Lines<R> {
+    source: R,
+    line: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line without its line feed.
+    fn next(&mut self) -> Result<Option<Vec<u8>>, ListingError> {
+        self.line = self.line.saturating_add(1);
+        let mut text = Vec::new();
+        let limit = MAX_LINE.saturating_add(1);
+        let read = io::Read::take(&mut self.source, limit)
+            .read_until(b'\n', &mut text)
+            .map_err(|source| ListingError::Read { line: self.line, source })?;
+        if read == 0 {
+            return Ok(None);
+        }
+        if text.last() == Some(&b'\n') {
+            text.pop();
+        } else if read as u64 == limit {
+            return Err(self.form("longer than any line of a listing"));
+        }
+        Ok(Some(text))
+    }
+
+    fn form(&self, what: &'static str) -> ListingError {
+        ListingError::Form { line: self.line, what }
+    }
+}
+
+/// Longest line in bytes: a path of 4,096 bytes, each escaped in six, fits twice.
+const MAX_LINE: u64 = 64 << 10;
+
+/// A digest in lower-case hex of this many digits; none for an empty field or the `0` of a bodyfile.
+fn digest(text: &[u8], digits: usize) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim().to_ascii_lowercase();
+    (text.len() == digits && text.bytes().all(|c| c.is_ascii_hexdigit())).then_some(text)
+}

@@ -1,0 +1,301 @@
+//! A listing against the ledger: what only one of them has, and where both differ.
+
+use std::collections::{BTreeMap, HashMap};
+
+use scope::facts::{Facts, Kind};
+use scope::{Digest, Outcome, Policy, RawName};
+
+use super::{Class, Seen};
+use crate::acquisition::Acquisition;
+use crate::item::Record;
+use crate::replay::{Finding, FindingKind};
+
+/// Compares what another tool saw of some volumes with the ledger.
+///
+/// Names compare byte for byte, but for control characters: the Sleuth Kit writes `^` for each. Memory grows by some
+/// 200 bytes for each name of the volumes concerned.
+#[derive(Debug)]
+pub struct Comparison<'a> {
+    policy: &'a Policy,
+    acquisition: &'a Acquisition,
+    volume: Option<String>,
+    known: HashMap<Key, Known>,
+    left_recorded: u64,
+    result: Compared,
+}
+
+/// What a comparison came to.
+#[derive(Debug, Default)]
+pub struct Compared {
+    /// Entries of the listing that the ledger has, too, without a difference.
+    pub agreed: u64,
+    /// What only one of the two has, and why that is no difference.
+    pub explained: BTreeMap<&'static str, u64>,
+    /// What is not explained.
+    pub findings: Vec<Finding>,
+}
+
+/// Sixteen bytes of the digest of a volume and a path: two alike take 2^64 names.
+type Key = [u8; 16];
+
+/// A name in the ledger.
+#[derive(Debug)]
+struct Known {
+    locator: Box<str>,
+    kind: Kind,
+    size: Option<u64>,
+    sha256: Option<Digest>,
+    md5: Option<String>,
+    sha1: Option<String>,
+    /// Names that are written alike.
+    names: u32,
+    /// The directory in which a volume's names begin: no listing has it.
+    root: bool,
+    met: bool,
+}
+
+/// Why a listing cannot be compared: it does not say which volume it is of.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NoVolume {
+    /// The package has several, or none.
+    #[error("the ledger has {}; say which of them the listing is of", told(.0))]
+    Which(Vec<String>),
+    /// It has no such volume.
+    #[error("the ledger has no volume {asked}; it has {}", told(.known))]
+    Unknown {
+        /// The one that was asked for.
+        asked: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+}
+
+fn told(volumes: &[String]) -> String {
+    if volumes.is_empty() { "no volume".to_owned() } else { volumes.join(", ") }
+}
+
+impl<'a> Comparison<'a> {
+    /// Begins a comparison with one volume of the ledger; without one, with the only one that there is. Entries of DFXML
+    /// name their volumes by offset.
+    ///
+    /// # Errors
+    ///
+    /// [`NoVolume`], but not where the ledger has several volumes and `by_offset`.
+    pub fn new(
+        policy: &'a Policy,
+        acquisition: &'a Acquisition,
+        volume: Option<&str>,
+        by_offset: bool,
+    ) -> Result<Self, NoVolume> {
+        let known: Vec<String> = acquisition.walk.iter().map(|walk| walk.volume.clone()).collect();
+        let volume = match (volume, known.as_slice()) {
+            (Some(asked), _) if known.iter().any(|known| known == asked) => Some(asked.to_owned()),
+            (Some(asked), _) => return Err(NoVolume::Unknown { asked: asked.to_owned(), known }),
+            (None, [one]) => Some(one.clone()),
+            (None, _) if by_offset => None,
+            (None, _) => return Err(NoVolume::Which(known)),
+        };
+        let result = Compared::default();
+        Ok(Self { policy, acquisition, volume, known: HashMap::new(), left_recorded: 0, result })
+    }
+
+    /// Takes in a record of the ledger. One that cannot be read is a finding of the replay.
+    pub fn record(&mut self, record: &Record) {
+        let Ok(parts) = record.parts() else { return };
+        if parts.decision.outcome == Outcome::Left {
+            self.left_recorded = self.left_recorded.saturating_add(1);
+        }
+        let Some(volume) = self.volume_of(&record.locator) else { return };
+        if self.volume.as_ref().is_some_and(|asked| *asked != volume) {
+            return;
+        }
+        for name in &parts.facts.names {
+            let key = key(&volume, name.bytes());
+            let again = self.known.get_mut(&key).map(|known| known.names = known.names.saturating_add(1));
+            if again.is_none() {
+                self.known.insert(key, Known::of(&record.locator, &parts.facts));
+            }
+        }
+    }
+
+    /// The volume of a locator, as the acquisition's walks name it.
+    fn volume_of(&self, locator: &str) -> Option<String> {
+        let walks = self.acquisition.walk.iter().map(|walk| &walk.volume);
+        let mut own = walks
+            .filter(|volume| locator.strip_prefix(volume.as_str()).is_some_and(|rest| rest.starts_with('/')));
+        own.next().cloned()
+    }
+
+    /// Compares an entry of the listing. All records were taken in before.
+    pub fn seen(&mut self, seen: &Seen) {
+        let Some(volume) = self.volume_at(seen.volume_at) else {
+            return self.explain("of a volume that the ledger does not have, or that was not asked for");
+        };
+        // A link's name ends at one of the arrows; which, only the other side knows.
+        let ends = seen.path.windows(ARROW.len()).enumerate();
+        let ends = ends.filter(|(_, part)| seen.link && *part == ARROW).map(|(at, _)| at);
+        let candidates: Vec<usize> = std::iter::once(seen.path.len()).chain(ends).take(MAX_ARROWS).collect();
+        let met = candidates.into_iter().find_map(|end| {
+            let key = key(&volume, seen.path.get(..end)?);
+            self.known.contains_key(&key).then_some(key)
+        });
+        match seen.class {
+            Class::Virtual => return self.explain("made up by the other tool ($OrphanFiles, $MBR, $FAT1)"),
+            Class::Deleted => {
+                return self.explain("deleted entries, which the ledger has by what is left of their names");
+            }
+            Class::Attribute => {
+                // The item itself may be listed by its attributes alone, as $Extend/$ObjId is.
+                let base = seen.path.iter().rposition(|byte| *byte == b':').unwrap_or(seen.path.len());
+                for end in [seen.path.len(), base] {
+                    let key = key(&volume, seen.path.get(..end).unwrap_or_default());
+                    if let Some(known) = self.known.get_mut(&key) {
+                        known.met = true;
+                    }
+                }
+                return self.explain("attributes of NTFS that the other tool lists like files");
+            }
+            Class::Ordinary => {}
+        }
+        let Some(known) = met.and_then(|key| self.known.get_mut(&key)) else {
+            return self.only_seen(seen);
+        };
+        known.met = true;
+        let differ = known.differences(seen);
+        if differ.is_empty() {
+            self.result.agreed = self.result.agreed.saturating_add(1);
+            return;
+        }
+        let item = known.locator.to_string();
+        let detail = format!("another tool's listing differs from the ledger in: {}", differ.join(", "));
+        self.raise(FindingKind::Fact, item, detail);
+    }
+
+    /// The volume that begins there.
+    fn volume_at(&self, offset: Option<u64>) -> Option<String> {
+        let Some(offset) = offset else { return self.volume.clone() };
+        let layer = self.acquisition.layers.iter().find(|layer| {
+            let on_medium = !layer.place.contains('/')
+                && (layer.place.starts_with("gpt:") || layer.place.starts_with("mbr:"));
+            on_medium && layer.start == Some(offset)
+        });
+        let place = match layer {
+            Some(layer) => format!("{}/", layer.place),
+            None if offset == 0 => String::new(),
+            None => return None,
+        };
+        let is_asked = |volume: &&String| self.volume.as_ref().is_none_or(|asked| asked == *volume);
+        let walks = self.acquisition.walk.iter().map(|walk| &walk.volume).filter(is_asked);
+        let mut there = walks.filter(|volume| {
+            volume.strip_prefix(place.as_str()).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
+        });
+        there.next().cloned()
+    }
+
+    fn only_seen(&mut self, seen: &Seen) {
+        let name = RawName(seen.path.clone());
+        // As a stream: the file of that name is known, or would be.
+        if seen.path.contains(&b':') && !self.policy.target().streams {
+            return self.explain("named streams, which the policy does not have read");
+        }
+        let cases = [scope::facts::CaseRule::Sensitive, scope::facts::CaseRule::Insensitive];
+        let slashes = seen.path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
+        let mut folders =
+            slashes.filter_map(|(at, _)| seen.path.get(..at)).map(|folder| RawName(folder.to_vec()));
+        if folders.any(|folder| cases.iter().any(|case| self.policy.is_closed(&folder, *case))) {
+            return self.explain("below a folder that the policy closes");
+        }
+        if self.unrecorded() > self.result.explained.get(UNRECORDED).copied().unwrap_or(0) {
+            return self.explain(UNRECORDED);
+        }
+        self.raise(
+            FindingKind::Missing,
+            name.to_string(),
+            "another tool lists it, the ledger has it not".to_owned(),
+        );
+    }
+
+    /// Lines `left` without a record.
+    fn unrecorded(&self) -> u64 {
+        let left = self.acquisition.inventory.counts.get(&Outcome::Left).copied().unwrap_or(0);
+        left.saturating_sub(self.left_recorded)
+    }
+
+    /// After the whole listing: also what the ledger has and the listing has not.
+    #[must_use]
+    pub fn finish(mut self) -> Compared {
+        let mut unmet: Vec<Known> =
+            std::mem::take(&mut self.known).into_values().filter(|known| !known.met).collect();
+        unmet.sort_unstable_by(|a, b| a.locator.cmp(&b.locator));
+        for known in unmet {
+            match known.kind {
+                Kind::Deleted | Kind::Recovered | Kind::Unallocated | Kind::Slack | Kind::Volume => {
+                    self.explain("in the ledger alone: deleted entries, space and slack");
+                }
+                _ if known.root => self.explain("in the ledger alone: the root of the volume"),
+                _ => {
+                    let detail = "in the ledger, not in the other tool's listing".to_owned();
+                    self.raise(FindingKind::Extra, known.locator.to_string(), detail);
+                }
+            }
+        }
+        self.result
+    }
+
+    fn explain(&mut self, why: &'static str) {
+        let count = self.result.explained.entry(why).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    fn raise(&mut self, kind: FindingKind, item: String, detail: String) {
+        self.result.findings.push(Finding { kind, item, rule: String::new(), detail });
+    }
+}
+
+const UNRECORDED: &str = "as many as were left without a record: which they are, nobody can say";
+
+impl Known {
+    fn of(locator: &str, facts: &Facts) -> Self {
+        let hash = facts.content_hash();
+        Self {
+            locator: locator.into(),
+            kind: facts.kind,
+            size: facts.size.filter(|_| matches!(facts.kind, Kind::File | Kind::Stream)),
+            sha256: hash.map(|hash| hash.sha256),
+            md5: hash.and_then(|hash| hash.md5.clone()),
+            sha1: hash.and_then(|hash| hash.sha1.clone()),
+            names: 1,
+            root: facts.names.iter().any(|name| name.bytes() == b"/"),
+            met: false,
+        }
+    }
+
+    fn differences(&self, seen: &Seen) -> Vec<&'static str> {
+        if self.names > 1 {
+            return Vec::new(); // names that are written alike: which of them is meant, nobody can say
+        }
+        let sha256 = self.sha256.map(|digest| digest.hex());
+        let pair = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+        let differ = [
+            ("size", matches!((self.size, seen.size), (Some(a), Some(b)) if a != b)),
+            ("md5", pair(&self.md5, &seen.md5)),
+            ("sha1", pair(&self.sha1, &seen.sha1)),
+            ("sha256", pair(&sha256, &seen.sha256)),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
+    }
+}
+
+/// Between a link's name and its target.
+const ARROW: &[u8] = b" -> ";
+
+/// Most arrows in a link's line that are tried: a name with more is one that nobody meets by chance.
+const MAX_ARROWS: usize = 16;
+
+fn key(volume: &str, path: &[u8]) -> Key {
+    let mut text = volume.as_bytes().to_vec();
+    text.push(0);
+    text.extend(path.iter().map(|byte| if *byte < 0x20 || *byte == 0x7f { b'^' } else { *byte }));
+    let digest = Digest::of(&text).0;
+    std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default())
+}
