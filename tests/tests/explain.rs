@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 
+use scenarios::reading::expected;
 use scenarios::story::Desk;
 use serde_json::{Value, json};
 
@@ -97,4 +98,81 @@ fn the_auditor_has_every_kind_of_item_explained() {
             .json();
         assert_eq!(by_record["items"][0]["explanation"], by_medium["items"][0]["explanation"], "{item}");
     }
+}
+
+#[test]
+fn a_dry_run_says_what_each_rule_does_alone_and_why_it_looked_and_its_page_names_nothing() {
+    let desk = Desk::with_case();
+    let plan = "ambit plan --policy {policy} --medium {medium} --case {case} {examiner} --json --html {dir}/plan.html";
+    let told = desk.run(plan).exits(0).json();
+    let number = |path: &[&str]| path.iter().fold(&told, |value, key| &value[*key]).as_u64().unwrap_or(0);
+    let items = expected();
+    let searched = told["deepest_look"]["content"].as_u64().unwrap();
+    let hits: Vec<u64> = serde_json::from_value(told["keyword_hits"]["spam-marks"].clone()).unwrap();
+    assert_eq!(hits.iter().sum::<u64>(), searched, "every item that was searched is counted once");
+    assert!(hits[1] > 0 && hits[2] > 0, "{hits:?}");
+    let waited: u64 =
+        told["waited"]["I-3"]["content"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(waited, searched, "I-3 alone asks for content");
+    for rule in ["I-1", "I-2", "I-3", "X-1", "X-2", "H-1", "H-2", "W-1"] {
+        assert!(number(&["alone", rule, "items"]) <= items.len() as u64, "{rule}");
+    }
+    // The tenant's files in the panel's folder match two rules, and are neither's alone.
+    let (all, alone) = (number(&["rules", "I-1", "items"]), number(&["alone", "I-1", "items"]));
+    assert!(0 < alone && alone < all, "{alone} of {all}");
+    assert!(number(&["unknown", "keywords: the text could not be read", "items"]) > 0, "{told}");
+    // One file of the tenant's site has a second name in the bakery's; of two others both names are the tenant's, by their owner.
+    assert_eq!(number(&["links_across_scopes"]), 1, "{told}");
+    assert!(number(&["estimate", "package_bytes_at_most"]) > number(&["estimate", "kept_bytes"]));
+
+    let page = std::fs::read_to_string(desk.path("plan.html")).unwrap();
+    for word in ["<svg", "default-src 'none'", "I-3", "the text could not be read"] {
+        assert!(page.contains(word), "{word}");
+    }
+    assert!(
+        !page.contains("<script") && !page.contains("href=") && !page.contains("src="),
+        "it stands alone"
+    );
+    for item in items.iter().flat_map(|item| &item.names) {
+        let name = item.to_string();
+        let last = name.rsplit('/').next().unwrap();
+        assert!(name.len() < 2 || !page.contains(&name), "{name}");
+        assert!(last.len() < 9 || !last.contains('.') || !page.contains(last), "{last}");
+    }
+    let again = desk.run(plan).exits(1);
+    assert!(again.to_string().contains("nothing is overwritten"), "{again}");
+    assert!(!desk.path("case/custody/000003").exists(), "nothing was looked at the second time");
+}
+
+#[test]
+fn two_policies_are_compared_on_the_ledger_of_a_package() {
+    let desk = Desk::new();
+    desk.policy_with(&[("from  = \"2010", "from  = \"2011-03-16T00:00:00-05:00\"")]);
+    let diff = |more: &str| {
+        desk.run(&format!(
+            "ambit policy diff {{policy}} {{dir}}/policy --ledger {{package}} --trust {{trust}} {more} --json"
+        ))
+    };
+    let told = diff("--identity {keys}/auditor.age").exits(2).json();
+    let ledger = &told["ledger"];
+    let moves = ledger["moves"].as_array().unwrap();
+    let moved: u64 = moves.iter().map(|own| own["items"].as_u64().unwrap()).sum();
+    assert_eq!(moved + ledger["same"].as_u64().unwrap(), ledger["records"].as_u64().unwrap());
+    assert_eq!(ledger["records"], expected().len());
+    // A log of the lease falls out of its period, and whether it is a known file nobody looked.
+    let of_logs = moves.iter().find(|own| own["before"]["because"] == "I-2").unwrap();
+    assert_eq!(
+        (&of_logs["after"]["outcome"], &of_logs["after"]["because"]),
+        (&Value::Null, &json!("needs the look hash"))
+    );
+    assert!(!told.to_string().contains("access.log"), "no name is shown: {told}");
+    let named = diff("--identity {keys}/auditor.age --i-may-see-names").exits(2).json();
+    assert!(named.to_string().contains(LOG), "{named}");
+    let same = desk
+        .run("ambit policy diff {policy} {policy} --ledger {package} --trust {trust} --identity {keys}/court.age --json")
+        .exits(0)
+        .json();
+    assert_eq!((&same["ledger"]["moves"], &same["ledger"]["same"]), (&json!([]), &json!(expected().len())));
+    let closed = diff("--identity {keys}/case-team.age").exits(1);
+    assert!(closed.to_string().contains("cannot be relied on"), "{closed}");
 }

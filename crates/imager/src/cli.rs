@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod explain;
 
-pub use explain::ExplainArgs;
+pub use explain::{ExplainArgs, LedgerArgs};
 
 pub use crate::progress::ProgressMode;
 
@@ -184,6 +184,9 @@ pub enum PolicyCommand {
         before: PathBuf,
         /// The policy as it would be.
         after: PathBuf,
+        /// What moves in a package.
+        #[command(flatten)]
+        ledger: LedgerArgs,
     },
     /// Explain what a policy makes of one item of a medium, and why. Leaves an `examine` event.
     Explain(ExplainArgs),
@@ -385,6 +388,9 @@ pub struct PlanArgs {
     /// What is examined.
     #[command(flatten)]
     pub examine: ExamineArgs,
+    /// Write the counts for counsel as a page of HTML with charts, to this new file. It has no name of an item.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// How fast.
     #[command(flatten)]
     pub pace: PaceArgs,

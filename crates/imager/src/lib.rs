@@ -14,6 +14,7 @@ mod metered;
 mod pipeline;
 mod progress;
 mod queue;
+mod study;
 mod survey;
 mod workplace;
 

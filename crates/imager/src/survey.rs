@@ -52,7 +52,7 @@ pub(crate) struct Amount {
 }
 
 impl Amount {
-    fn add(&mut self, bytes: u64) {
+    pub(crate) fn add(&mut self, bytes: u64) {
         self.items += 1;
         self.bytes = self.bytes.saturating_add(bytes);
     }

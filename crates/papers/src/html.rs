@@ -29,19 +29,9 @@ fn html(paper: &Paper) -> String {
     let say = |own| word(language, own);
     // INVARIANT: a digest is hexadecimal and the words are ours, so nothing here can leave the string of CSS.
     let foot = format!("{} {}", say(Word::Policy), document.policy);
-    let mut page = Page { language, markdown: paper.markdown, html: String::new(), in_list: false };
-    page.add("<!DOCTYPE html>\n");
-    page.add(&format!("<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n"));
-    page.add("<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n");
-    page.add("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    page.add(&format!("<title>{}</title>\n<style>\n{STYLE}", escaped(&document.title.letters())));
-    page.add(&format!("@page {{ @bottom-left {{ content: \"{foot}\" }} "));
-    page.add(&format!(
-        "@bottom-right {{ content: \"{} \" counter(page) \" {} \" counter(pages) }} }}\n</style>\n",
-        say(Word::Page),
-        say(Word::Of)
-    ));
-    page.add(&format!("</head>\n<body>\n<main>\n<header>\n<p class=\"kind\">{}</p>\n", say(paper.kind)));
+    let head = head(language, &document.title.letters(), &foot, "");
+    let mut page = Page { language, markdown: paper.markdown, html: head, in_list: false };
+    page.add(&format!("<p class=\"kind\">{}</p>\n", say(paper.kind)));
     page.add(&format!("<h1>{}</h1>\n</header>\n", inline(&document.title)));
     for block in &document.blocks {
         page.block(block);
@@ -50,6 +40,23 @@ fn html(paper: &Paper) -> String {
     signatures(&mut page, paper.signatures);
     page.add(&format!("</main>\n<footer>{}</footer>\n</body>\n</html>\n", escaped(&foot)));
     page.html
+}
+
+/// Everything before what a page says: up to its header. `foot` is ours, and without quotes; `style` is added to the common one.
+pub(crate) fn head(language: Language, title: &str, foot: &str, style: &str) -> String {
+    let say = |own| word(language, own);
+    let mut head = "<!DOCTYPE html>\n".to_owned();
+    head += &format!("<html lang=\"{language}\">\n<head>\n<meta charset=\"utf-8\">\n");
+    head += "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n";
+    head += "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n";
+    head += &format!("<title>{}</title>\n<style>\n{STYLE}{style}", escaped(title));
+    head += &format!("@page {{ @bottom-left {{ content: \"{foot}\" }} ");
+    head += &format!(
+        "@bottom-right {{ content: \"{} \" counter(page) \" {} \" counter(pages) }} }}\n</style>\n",
+        say(Word::Page),
+        say(Word::Of)
+    );
+    head + "</head>\n<body>\n<main>\n<header>\n"
 }
 
 struct Page {
@@ -198,7 +205,7 @@ fn inline(text: &Text) -> String {
 }
 
 /// Text in which nothing is markup, and nothing hides.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     for c in shown(text, |_| true).chars() {
         match c {

@@ -12,6 +12,7 @@
 //! the same document, say the same, and quote the Markdown's SHA-256.
 
 mod cover;
+mod dry_run;
 mod html;
 mod letters;
 mod paper;
@@ -20,6 +21,7 @@ mod pdf;
 mod words;
 
 pub use cover::{Cover, Person};
+pub use dry_run::{DryRun, dry_run_html};
 pub use html::{cover_html, policy_html};
 #[cfg(feature = "pdf")]
 pub use pdf::{PdfError, cover_pdf, policy_pdf};

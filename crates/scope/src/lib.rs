@@ -17,6 +17,7 @@ mod atom;
 pub mod bundle;
 mod closed;
 mod compile;
+pub mod contribution;
 pub mod decide;
 pub mod diff;
 pub mod digest;

@@ -1,4 +1,4 @@
-//! The command line of `ambit policy explain`.
+//! The command lines of `ambit policy explain` and `ambit policy diff --ledger`.
 
 use std::path::PathBuf;
 
@@ -27,4 +27,24 @@ pub struct ExplainArgs {
     /// Who signs the event.
     #[command(flatten)]
     pub signing: SigningArgs,
+}
+
+/// `ambit policy diff --ledger`.
+#[derive(Args, Debug)]
+pub struct LedgerArgs {
+    /// Say which items of this package move, and why, from its ledger.
+    #[arg(long, value_name = "PKG", requires = "trust", requires = "identity")]
+    pub ledger: Option<PathBuf>,
+    /// The trust file by which the package is checked. It never comes out of the package.
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub trust: Option<PathBuf>,
+    /// The age identity that opens the ledger: the auditor's or the court's.
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub identity: Option<PathBuf>,
+    /// Read the identity's passphrase from the first line of FILE instead of asking for it.
+    #[arg(long, value_name = "FILE", requires = "ledger")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Show the names of the items that move: say that you may see them.
+    #[arg(long, requires = "ledger")]
+    pub i_may_see_names: bool,
 }

@@ -10,8 +10,10 @@ mod medium;
 mod open;
 mod paper;
 mod plan;
+mod plan_paper;
 mod policy;
 mod policy_diff;
+mod policy_ledger;
 mod sign;
 
 mod trust;
@@ -30,7 +32,9 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Policy(PolicyCommand::Check { policy, deny_warnings }) => {
             policy::check(&policy, deny_warnings, console)
         }
-        Command::Policy(PolicyCommand::Diff { before, after }) => policy_diff::diff(&before, &after, console),
+        Command::Policy(PolicyCommand::Diff { before, after, ledger }) => {
+            policy_diff::diff(&before, &after, &ledger, console)
+        }
         Command::Policy(PolicyCommand::Explain(args)) => explain::explain(&args, console),
         Command::Policy(PolicyCommand::Render(args)) => paper::render(&args, console),
         Command::Policy(PolicyCommand::Cover(args)) => paper::cover(&args, console),

@@ -1,6 +1,7 @@
 //! `ambit plan`: what a policy would take, in counts. Nothing is taken, and the log says that somebody looked.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use custody::Signer;
 use evidence::event::{Action, Examine};
@@ -10,13 +11,16 @@ use scope::Policy;
 use serde_json::{Value, json};
 use source::{Entry, Source};
 
+use super::plan_paper::{self, Finished};
 use crate::cli::PlanArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::Crew;
+use crate::study::Shared;
 use crate::survey::{self, Amount, How, Kept, Tally};
 use crate::{estimate, load, workplace};
 
 pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    plan_paper::is_new(args.html.as_deref())?;
     let loaded = load::policy(&args.examine.policy)?;
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
@@ -45,13 +49,27 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         expected: estimate::last(&case, loaded.policy.id(), &ready.medium.label),
         interrupt: console.interrupt(),
     };
-    let tally = survey::survey(&how, &loaded.policy, &ready.opened.sources, &Counting)?;
+    let counting = Counting { policy: &loaded.policy, study: Shared::default() };
+    let began = Instant::now();
+    let tally = survey::survey(&how, &loaded.policy, &ready.opened.sources, &counting)?;
+    let took = began.elapsed();
     if tally.interrupted.is_none() {
         estimate::keep(&case, event.index, loaded.policy.id(), &ready.medium.label, &tally);
     }
-    let mut text = summary(&tally, &loaded.policy);
+    let finished = Finished {
+        policy: &loaded.policy,
+        tally: &tally,
+        study: &counting.study.finish(),
+        medium: format!("{} ({})", ready.medium.label, ready.medium.form),
+        synthetic: None,
+        took: Some(took),
+    };
+    if let Some(path) = &args.html {
+        finished.write_html(path, console)?;
+    }
+    let mut text = finished.text();
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
-    let mut value = summary_value(&tally, &loaded.policy);
+    let mut value = finished.value();
     if let Value::Object(fields) = &mut value {
         fields.insert("event".to_owned(), json!(event.index));
     }
@@ -60,9 +78,12 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
 }
 
 /// Takes nothing: decisions are counted, and that is all.
-struct Counting;
+struct Counting<'a> {
+    policy: &'a Policy,
+    study: Shared,
+}
 
-impl Crew for Counting {
+impl Crew for Counting<'_> {
     type Hand = ();
 
     fn hand(&self) {}
@@ -74,6 +95,7 @@ impl Crew for Counting {
     fn walked(&self, _: &Entry) {}
 
     fn item(&self, (): &mut (), _: &dyn Source, _: &Entry, examined: Examined) -> Result<Kept, Failure> {
+        self.study.add(self.policy, &examined);
         let bytes = examined.facts.content_size().unwrap_or(0);
         Ok(examined.decision.outcome.is_kept().then_some(bytes))
     }

@@ -9,13 +9,24 @@ use std::path::Path;
 
 use scope::diff::{Audience, Difference, Way};
 use scope::{Verdict, diff as compare};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::policy_ledger;
+use crate::cli::LedgerArgs;
 use crate::console::{Console, Exit, Failure};
 use crate::load;
 
-pub(super) fn diff(before: &Path, after: &Path, console: &mut Console<'_>) -> Result<Exit, Failure> {
+pub(super) fn diff(
+    before: &Path,
+    after: &Path,
+    ledger: &LedgerArgs,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
     let (old, new) = (load::policy(before)?, load::policy(after)?);
+    let moved = match &ledger.ledger {
+        Some(package) => Some(policy_ledger::moved(&old.policy, &new.policy, ledger, package, console)?),
+        None => None,
+    };
     let difference = compare(&old.policy, &new.policy);
     let verdict = difference.verdict;
     let findings: Vec<_> = difference
@@ -25,14 +36,21 @@ pub(super) fn diff(before: &Path, after: &Path, console: &mut Console<'_>) -> Re
         .collect();
     let sentences: Vec<_> =
         difference.sentences.iter().map(|own| json!({ "old": own.old, "new": own.new })).collect();
-    let value = json!({
+    let mut value = json!({
         "before": old.policy.id(),
         "after": new.policy.id(),
         "verdict": verdict.words(),
         "findings": findings,
         "sentences": sentences,
     });
-    console.result(&value, text(&difference, new.policy.supersedes() == Some(old.policy.id())))?;
+    let mut text = text(&difference, new.policy.supersedes() == Some(old.policy.id()));
+    if let Some(moved) = &moved {
+        text += &moved.to_string();
+        if let Value::Object(fields) = &mut value {
+            fields.insert("ledger".to_owned(), json!(moved));
+        }
+    }
+    console.result(&value, text)?;
     Ok(if matches!(verdict, Verdict::Same | Verdict::Narrower) { Exit::Done } else { Exit::No })
 }
 

@@ -1,0 +1,191 @@
+//! `ambit policy diff A B --ledger PKG`: which items of a package two policies tell apart, and why.
+//!
+//! ```text
+//! captured -> left              12 items           91230 bytes   I-1 -> X-3
+//! ```
+//!
+//! Both decide on recorded facts. Where one needs a look that was not taken, it cannot be said what it would come to.
+
+use std::collections::BTreeMap;
+
+use evidence::item::{Parts, Record};
+use evidence::report::Answer;
+use evidence::verify::{VerifyOptions, audit, policy_of};
+use folder::Folder;
+use scope::facts::{Facts, Look};
+use scope::policy::LeftRecord;
+use scope::{Decision, MissingLook, Outcome, Policy, RawName, Tier, decide_from_metadata};
+use serde::Serialize;
+
+use crate::cli::LedgerArgs;
+use crate::console::{Console, Context as _, Failure};
+use crate::load;
+use crate::survey::Amount;
+
+/// What moves in a ledger.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Moved {
+    /// The records that were decided twice.
+    pub(super) records: u64,
+    /// Those for which both policies come to the same.
+    pub(super) same: u64,
+    /// The others, by what they come to and by which rules.
+    pub(super) moves: Vec<Move>,
+    /// Whether every decision of the package follows from its own policy.
+    pub(super) followed: bool,
+    /// Items that were left have no record in this package.
+    pub(super) without_left: bool,
+}
+
+/// Items that move alike.
+#[derive(Debug, Serialize)]
+pub(super) struct Move {
+    before: Side,
+    after: Side,
+    #[serde(flatten)]
+    amount: Amount,
+    /// Some of them, at most [`MOST`].
+    some: Vec<Item>,
+}
+
+/// What one policy makes of an item.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+struct Side {
+    /// The outcome; none where a look is needed that was not taken.
+    outcome: Option<Outcome>,
+    /// The determining rules, or the tier, or what is needed.
+    because: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Item {
+    control: Option<String>,
+    locator: String,
+    /// Only for those who may see them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<RawName>,
+}
+
+/// Decides every item of a ledger under both policies.
+pub(super) fn moved(
+    before: &Policy,
+    after: &Policy,
+    args: &LedgerArgs,
+    package: &std::path::Path,
+    console: &mut Console<'_>,
+) -> Result<Moved, Failure> {
+    let (Some(trust), Some(identity)) = (&args.trust, &args.identity) else {
+        return Err(Failure::new("a ledger is opened with a key, and believed by a trust file")
+            .hint("give --trust FILE and --identity FILE, the auditor's or the court's"));
+    };
+    let files = Folder::open(package).context(package.display())?;
+    let (_, trust) = load::trust(trust)?;
+    let keys = load::identity_keys(identity, args.passphrase_file.as_deref(), console)?;
+    let options = VerifyOptions {
+        identities: keys.identities,
+        recipients: keys.recipients,
+        now: Some(chrono::Utc::now().fixed_offset()),
+        ..VerifyOptions::default()
+    };
+    let own = policy_of(&files).map_err(Failure::new)?;
+    let (searched_before, searched_after) = (same_keywords(&own, before), same_keywords(&own, after));
+    let mut moved = Moved { without_left: own.record().left == LeftRecord::Counts, ..Moved::default() };
+    let mut moves: BTreeMap<(Side, Side), (Amount, Vec<Item>)> = BTreeMap::new();
+    let report = audit(&files, &trust, &options, |record| {
+        let Ok(parts) = record.parts() else { return };
+        moved.records += 1;
+        let sides = (side(before, &parts.facts, searched_before), side(after, &parts.facts, searched_after));
+        if sides.0.outcome == sides.1.outcome && sides.0.outcome.is_some() {
+            moved.same += 1;
+            return;
+        }
+        let (amount, some) = moves.entry(sides).or_default();
+        amount.add(parts.facts.content_size().unwrap_or(0));
+        if some.len() < MOST {
+            some.push(item(record, parts, args.i_may_see_names));
+        }
+    });
+    if report.followed == Answer::NotChecked {
+        let why = report.limits.last().cloned().unwrap_or_default();
+        return Err(Failure::new(format!("{}: the ledger cannot be relied on: {why}", package.display()))
+            .hint("`ambit-verify audit` says more"));
+    }
+    moved.followed = report.followed == Answer::Yes;
+    let moves = moves.into_iter();
+    moved.moves =
+        moves.map(|((before, after), (amount, some))| Move { before, after, amount, some }).collect();
+    Ok(moved)
+}
+
+/// Whether hits that were recorded under `own` are hits of `other`'s lists: terms are counted by their position.
+fn same_keywords(own: &Policy, other: &Policy) -> bool {
+    other.keyword_lists().iter().all(|list| {
+        own.keyword_lists().iter().any(|recorded| recorded.id == list.id && recorded.terms == list.terms)
+    })
+}
+
+fn side(policy: &Policy, facts: &Facts, searched: bool) -> Side {
+    let decided = match searched {
+        true => decide_from_metadata(policy, facts),
+        false => {
+            let looks: Vec<Look> =
+                facts.looks.iter().copied().filter(|look| *look != Look::Content).collect();
+            decide_from_metadata(policy, &facts.up_to(&looks))
+        }
+    };
+    match decided {
+        Ok(Decision { outcome, tier, rules, .. }) => {
+            let because = match tier {
+                Tier::OutOfScope | Tier::Undetermined => tier.word().to_owned(),
+                _ if rules.is_empty() => "target".to_owned(),
+                _ => rules.join(","),
+            };
+            Side { outcome: Some(outcome), because }
+        }
+        Err(MissingLook(look)) => Side { outcome: None, because: format!("needs the look {}", look.word()) },
+    }
+}
+
+fn item(record: &Record, parts: Parts, names: bool) -> Item {
+    Item {
+        control: parts.decision.control.map(|control| control.to_string()),
+        locator: record.locator.clone(),
+        names: if names { parts.facts.names } else { Vec::new() },
+    }
+}
+
+impl std::fmt::Display for Moved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "\nof {} records, {} come to the same", self.records, self.same)?;
+        for own in &self.moves {
+            let (from, to) = (own.before.word(), own.after.word());
+            writeln!(f, "\n{from} -> {to}: {} items, {} bytes", own.amount.items, own.amount.bytes)?;
+            writeln!(f, "  because of {} -> {}", own.before.because, own.after.because)?;
+            for item in &own.some {
+                write!(f, "  {:<15} {}", item.control.as_deref().unwrap_or("no number"), item.locator)?;
+                item.names.iter().try_for_each(|name| write!(f, "  {name}"))?;
+                writeln!(f)?;
+            }
+            let more = own.amount.items.saturating_sub(own.some.len() as u64);
+            if more > 0 {
+                writeln!(f, "  and {more} more")?;
+            }
+        }
+        if self.without_left {
+            writeln!(f, "\nnote: by its policy this package has no record of items that were left")?;
+        }
+        if !self.followed {
+            writeln!(f, "\nnote: not every decision of this package follows from its own policy")?;
+        }
+        Ok(())
+    }
+}
+
+impl Side {
+    fn word(&self) -> String {
+        self.outcome.as_ref().map_or_else(|| "cannot be said".to_owned(), ToString::to_string)
+    }
+}
+
+/// Most items of one kind of move that are listed: enough to look at, few enough for a screen and for memory.
+const MOST: usize = 100;
