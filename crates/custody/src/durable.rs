@@ -442,9 +442,15 @@ impl OldFile {
 
 impl io::Read for OldFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let most = self.disk.ask(&Step { op: Op::Read, path: &self.path, from: None, bytes: &[] })?;
-        let most = most.min(buffer.len());
-        self.file.read(buffer.get_mut(..most).unwrap_or_default())
+        let step = Step { op: Op::Read, path: &self.path, from: None, bytes: &[] };
+        let read = self.disk.ask(&step).and_then(|most| {
+            let most = most.min(buffer.len());
+            self.file.read(buffer.get_mut(..most).unwrap_or_default())
+        });
+        read.map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => error,
+            kind => io::Error::new(kind, describe(Op::Read, &self.path, 0, error).to_string()),
+        })
     }
 }
 

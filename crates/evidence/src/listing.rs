@@ -39,6 +39,8 @@ pub struct Seen {
     pub class: Class,
     /// Whether the path may go on with ` -> ` and a link's target.
     pub link: bool,
+    /// Whether bytes of the path that are no text may be written `\xNN`, as `fiwalk` does. A backslash is not escaped.
+    pub escapes: bool,
 }
 
 /// What kind of entry something is for the tool that lists it.

@@ -131,13 +131,10 @@ impl<'a> Comparison<'a> {
         let Some(volume) = self.volume_at(seen.volume_at) else {
             return self.explain("of a volume that the ledger does not have, or that was not asked for");
         };
-        // A link's name ends at one of the arrows; which, only the other side knows.
-        let ends = seen.path.windows(ARROW.len()).enumerate();
-        let ends = ends.filter(|(_, part)| seen.link && *part == ARROW).map(|(at, _)| at);
-        let candidates: Vec<usize> = std::iter::once(seen.path.len()).chain(ends).take(MAX_ARROWS).collect();
-        let met = candidates.into_iter().find_map(|end| {
-            let key = key(&volume, seen.path.get(..end)?);
-            self.known.contains_key(&key).then_some(key)
+        // A name that is spelt like an escape is itself first.
+        let met = self.meet(&volume, &seen.path, seen.link).or_else(|| {
+            let plain = unescaped(&seen.path).filter(|_| seen.escapes)?;
+            self.meet(&volume, &plain, seen.link)
         });
         match seen.class {
             Class::Virtual => return self.explain("made up by the other tool ($OrphanFiles, $MBR, $FAT1)"),
@@ -169,6 +166,17 @@ impl<'a> Comparison<'a> {
         let item = known.locator.to_string();
         let detail = format!("another tool's listing differs from the ledger in: {}", differ.join(", "));
         self.raise(FindingKind::Fact, item, detail);
+    }
+
+    /// The name in the ledger that a path means.
+    fn meet(&self, volume: &str, path: &[u8], link: bool) -> Option<Key> {
+        // A link's name ends at one of the arrows; which, only the other side knows.
+        let ends = path.windows(ARROW.len()).enumerate();
+        let ends = ends.filter(|(_, part)| link && *part == ARROW).map(|(at, _)| at);
+        std::iter::once(path.len()).chain(ends).take(MAX_ARROWS).find_map(|end| {
+            let key = key(volume, path.get(..end)?);
+            self.known.contains_key(&key).then_some(key)
+        })
     }
 
     /// The volume that begins there.
@@ -291,6 +299,22 @@ const ARROW: &[u8] = b" -> ";
 
 /// Most arrows in a link's line that are tried: a name with more is one that nobody meets by chance.
 const MAX_ARROWS: usize = 16;
+
+/// A path whose `\xNN` are bytes that are no printable ASCII; `None` where there is none.
+fn unescaped(path: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, after)) = rest.split_first() {
+        let byte = rest.strip_prefix(b"\\x").and_then(|digits| {
+            let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
+            let byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
+            (!(0x20..0x7f).contains(&byte)).then_some(byte)
+        });
+        out.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { rest.get(4..).unwrap_or_default() } else { after };
+    }
+    (out.len() < path.len()).then_some(out)
+}
 
 fn key(volume: &str, path: &[u8]) -> Key {
     let mut text = volume.as_bytes().to_vec();

@@ -120,7 +120,7 @@ impl Reader {
                 if self.object.is_some() {
                     return Err("a fileobject in a fileobject");
                 }
-                let seen = Seen { volume_at: self.volume_at, ..Seen::default() };
+                let seen = Seen { volume_at: self.volume_at, escapes: true, ..Seen::default() };
                 self.object = Some(Object { seen, file: false });
             }
             b"hashdigest" => {
