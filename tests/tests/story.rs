@@ -298,12 +298,12 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",
-            "deepest_look event failed_looks idle_rules interrupted issues items limits outcomes policy rules tiers",
+            "cut_short dead_paths deepest_look event failed_looks idle_rules interrupted issues items limits outcomes policy rules tiers",
         ),
         (
             "capture {what} {both} --out {dir}/KC07.ambit",
-            "deepest_look failed_looks idle_rules interrupted inventory issues items limits outcomes package policy rules run \
-             sealed tagmanifest tiers unreadable",
+            "cut_short dead_paths deepest_look failed_looks idle_rules interrupted inventory issues items limits medium_sha256 \
+             outcomes package policy rules run sealed tagmanifest tiers unreadable",
         ),
         (
             "open {dir}/KC07.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",
