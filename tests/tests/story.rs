@@ -298,7 +298,8 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",
-            "cut_short dead_paths deepest_look event failed_looks idle_rules interrupted issues items limits outcomes policy rules tiers",
+            "alone cut_short dead_paths deepest_look estimate event failed_looks idle_rules interrupted issues items keyword_hits \
+             limits links_across_scopes outcomes policy rules tiers unknown waited",
         ),
         (
             "capture {what} {both} --out {dir}/KC07.ambit",
