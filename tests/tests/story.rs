@@ -298,12 +298,13 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",
-            "deepest_look event failed_looks idle_rules interrupted issues items limits outcomes policy rules tiers",
+            "alone cut_short dead_paths deepest_look estimate event failed_looks idle_rules interrupted issues items keyword_hits \
+             limits links_across_scopes outcomes policy rules tiers unknown waited",
         ),
         (
             "capture {what} {both} --out {dir}/KC07.ambit",
-            "deepest_look failed_looks idle_rules interrupted inventory issues items limits outcomes package policy rules run \
-             sealed tagmanifest tiers unreadable",
+            "cut_short dead_paths deepest_look failed_looks idle_rules interrupted inventory issues items limits medium_sha256 \
+             outcomes package policy rules run sealed tagmanifest tiers unreadable",
         ),
         (
             "open {dir}/KC07.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",

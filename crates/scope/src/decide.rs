@@ -31,7 +31,9 @@ pub fn decide(policy: &Policy, facts: &Facts) -> Step {
     }
     let board = Board::of(&policy.compiled, facts);
     if let Some((outcome, tier)) = by_target(policy, facts.kind) {
-        return Step::Decided(board.decision(policy, facts, outcome, tier));
+        // No rule had a say, also where one holds for the same compartment.
+        let decision = board.decision(policy, facts, outcome, tier);
+        return Step::Decided(Decision { rules: Vec::new(), ..decision });
     }
     if let Some((outcome, tier)) = board.outcome(policy) {
         let (outcome, tier) = of_remnant(policy, facts.kind, outcome, tier);
