@@ -167,7 +167,7 @@ fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_
     let events = files_below(&desk.path("case/custody"));
     let events = events.into_iter().filter(|(name, _)| name.ends_with("event.json"));
     let events: Vec<Value> = events.map(|(_, bytes)| serde_json::from_slice(&bytes).unwrap()).collect();
-    let end = events.iter().find(|event| event["kind"] == "acquisition.end").unwrap();
+    let end = &events.iter().find(|event| event["action"]["kind"] == "acquisition.end").unwrap()["action"];
     bad.iter().for_each(|range| bytes[range.clone()].fill(0));
     let mut first: Vec<_> = bad.iter().map(|range| (range.start, range.end)).collect();
     first.sort_unstable();
