@@ -59,10 +59,10 @@ fn place(image: &[u8], content: &[u8], number: usize) -> Range<u64> {
     at..at + 512
 }
 
-/// What is kept of each file, and what is missing of it.
 /// Of each file by its name: its bytes, and the ranges of them that were not given.
 type Kept = BTreeMap<Vec<u8>, (Vec<u8>, Vec<(u64, u64)>)>;
 
+/// What is kept of each file, and what is missing of it.
 fn kept(source: &dyn Source) -> Kept {
     let mut all = BTreeMap::new();
     for entry in walk(source)
