@@ -306,5 +306,20 @@ fn what_only_the_original_can_tell() {
         more.facts.names = vec![scope::RawName(b"/etc/passwd.bak".to_vec())];
         forge.items.push(more);
     });
-    against(invented, "extra", "inode:", "in the ledger, not on the medium");
+    against(invented.clone(), "extra", "inode:", "in the ledger, not on the medium");
+
+    // A sample that happens to hold the item finds the same, and names it by its locator alone.
+    let sampled = |package: Package, expected: &str| {
+        let sampled = package.seal().sample_against(&medium, 1000);
+        let found: Vec<&str> = sampled.findings.iter().map(|finding| finding.kind.word()).collect();
+        assert_eq!(found.join(" "), expected, "{:?}", sampled.findings);
+        assert!(
+            sampled.findings.iter().all(|finding| finding.item.contains("inode:")),
+            "{:?}",
+            sampled.findings
+        );
+    };
+    sampled(Forge::honest().assemble(), "");
+    sampled(about(CAPTURED, |item| (item.records, item.rows, item.line) = (0, 0, false)), "missing");
+    sampled(invented, "extra");
 }

@@ -287,3 +287,42 @@ fn another_tools_listing_agrees_and_what_it_alone_saw_is_found() {
     let made_up = "0|/$OrphanFiles/x|9|-/rrw-|0|0|1|1|1|1|1\n0|/gone (deleted)|9|r/rrw-|0|0|1|1|1|1|1\n";
     whole(&format!("{linux}{made_up}"), &ext).exits(0);
 }
+
+#[test]
+fn a_holder_signs_a_verdict_for_each_number_and_every_report_says_who_looked() {
+    let desk = desk();
+    let verify = "ambit-verify {dir}/KC07.ambit --trust {trust}";
+    desk.run(verify).exits(0).prints("no key was given. Without one nobody sees");
+    let holder = "ambit-verify holder {dir}/KC07.ambit --trust {trust} --write-result {dir}/result.txt --set";
+    desk.run(&format!("{holder} ledger --identity {{keys}}/auditor.age")).exits(1).says("is for an auditor");
+    desk.run(&format!("{holder} captured")).exits(1).says("no key was given");
+    desk.run(&format!("{holder} captured --identity {{keys}}/auditor.age"))
+        .exits(1)
+        .says("no key that was given opens it");
+    assert!(!desk.path("result.txt").exists());
+    desk.run(&format!("{holder} captured --identity {{keys}}/case-team.age")).exits(0).says("checked yes");
+    let text = fs::read_to_string(desk.path("result.txt")).unwrap();
+    assert!(text.contains("\nset captured\npart data/captured-0001.zip.age sha256:"), "{text}");
+    assert!(text.contains("\nverdict ok KC07-C-0000") && !text.contains("/home"), "{text}");
+    desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as auditor={keys}/auditor")
+        .exits(2);
+    desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as case-team={keys}/case-team")
+        .exits(0);
+    desk.run(APPEND).exits(0).prints("holder.verdict, signed by case-team, is on the log");
+    desk.run(verify)
+        .exits(0)
+        .prints("contents of the captured parts: checked by")
+        .prints("set captured checked:");
+
+    // Of somebody for whom the set is not: it is told, and counts for nothing.
+    fs::remove_file(desk.path("result.txt.case-team.sig")).unwrap();
+    desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as neutral={keys}/neutral")
+        .exits(0);
+    copy(&desk.demo.path("KC07.ambit"), &desk.path("again.ambit"));
+    copy(&desk.demo.path("case"), &desk.path("again"));
+    desk.run(&APPEND.replace("KC07.ambit", "again.ambit").replace("{case}", "{dir}/again")).exits(0);
+    desk.run("ambit-verify {dir}/again.ambit --trust {trust}")
+        .exits(0)
+        .prints("without a key in the trust file for which the set is")
+        .prints("no key was given. Without one nobody sees");
+}

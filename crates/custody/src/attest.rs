@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use evidence::attestation::{Attestation, NAMESPACE};
+use evidence::attestation::{Attestation, NAMESPACE, Statement as Said};
 use evidence::custody_log::{ATTESTATION, Statement, attestation_signature};
 use evidence::event::{Action, Attested, SealSignature};
 use scope::Digest;
@@ -91,9 +91,10 @@ fn action(signed: &Signed) -> Action {
         })
         .collect();
     signatures.sort();
-    Action::AuditorReplay(Attested {
-        package: signed.attestation.package,
-        attestation: Digest::of(&signed.text),
-        signatures,
-    })
+    let attested =
+        Attested { package: signed.attestation.package, attestation: Digest::of(&signed.text), signatures };
+    match signed.attestation.statement {
+        Said::Holder(_) => Action::HolderVerdict(attested),
+        Said::Replay(_) | Said::Prefix(_) => Action::AuditorReplay(attested),
+    }
 }

@@ -20,6 +20,7 @@
 //! them. An attestation is the word of the person who signs it, and no proof.
 
 mod accept;
+mod held;
 mod read;
 mod says;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use crate::event::{Moment, Tool, TreeHead};
 /// The first line, and the namespace in which the text is signed.
 pub use crate::sshsig::ATTESTATION as NAMESPACE;
 pub use accept::Refused;
+pub use held::{ItemVerdict, Run, SetVerdict, runs};
 pub use read::AttestationError;
 pub use under::{NotAPath, Under};
 
@@ -78,6 +80,8 @@ pub enum Statement {
     Replay(Replay),
     /// All items under a path were counted, after a replay of the whole ledger.
     Prefix(Prefix),
+    /// A holder checked a set.
+    Holder(SetVerdict),
 }
 
 /// `statement auditor.replay`.
@@ -182,6 +186,7 @@ impl Statement {
         match self {
             Self::Replay(_) => "auditor.replay",
             Self::Prefix(_) => "auditor.prefix",
+            Self::Holder(_) => "holder.verdict",
         }
     }
 }
@@ -221,6 +226,19 @@ impl Attestation {
                 text.line("left", prefix.under.left);
                 text.line("unnamed-kept", prefix.unnamed_kept);
                 text.line("unrecorded", prefix.unrecorded);
+            }
+            Statement::Holder(held) => {
+                text.line("set", &held.set);
+                text.parts(&held.parts);
+                text.line("checked", if held.problem.is_none() { Verdict::Yes } else { Verdict::No });
+                if let Some(problem) = &held.problem {
+                    text.line("problem", problem);
+                }
+                text.line("objects", held.objects);
+                text.line("bytes", held.bytes);
+                for run in &held.verdicts {
+                    text.line("verdict", format_args!("{} {} {}", run.verdict.word(), run.first, run.last));
+                }
             }
         }
         text.line("trust", &self.trust);

@@ -141,6 +141,9 @@ pub enum Action {
     /// An auditor's attestation is put on the log.
     #[serde(rename = "auditor.replay")]
     AuditorReplay(Attested),
+    /// A holder's attestation is put on the log.
+    #[serde(rename = "holder.verdict")]
+    HolderVerdict(Attested),
     /// Something worth saying.
     #[serde(rename = "note")]
     Note(Note),
@@ -349,7 +352,7 @@ pub struct SealSignature {
     pub signature: Digest,
 }
 
-/// The fields of `auditor.replay`: an attestation, `attestation.txt` beside the event, and who signed it.
+/// The fields of `auditor.replay` and `holder.verdict`: an attestation, `attestation.txt` beside the event, and who signed it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Attested {
@@ -392,6 +395,7 @@ impl Action {
             Self::AcquisitionEnd(_) => "acquisition.end",
             Self::PackageSeal(_) => "package.seal",
             Self::AuditorReplay(_) => "auditor.replay",
+            Self::HolderVerdict(_) => "holder.verdict",
             Self::Note(_) => "note",
             Self::Override(_) => "override",
         }
@@ -403,7 +407,7 @@ impl Action {
     #[must_use]
     pub fn attested(&self) -> Option<&Attested> {
         match self {
-            Self::AuditorReplay(attested) => Some(attested),
+            Self::AuditorReplay(attested) | Self::HolderVerdict(attested) => Some(attested),
             _ => None,
         }
     }

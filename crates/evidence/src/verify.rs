@@ -36,7 +36,7 @@ use chrono::{DateTime, FixedOffset};
 pub use audit::{audit, audit_with};
 pub use sampled::{DrawnLines, draw_lines};
 
-use crate::acquisition::Acquisition;
+use crate::acquisition::{Acquisition, SetName};
 use crate::event::{AcquisitionEnd, TreeHead};
 use crate::files::Files;
 use crate::helpers::{Helpers, Scratch, Workers};
@@ -163,6 +163,8 @@ pub(crate) struct Context<'a> {
     pub(crate) departures: Vec<String>,
     pub(crate) limits: Vec<String>,
     pub(crate) attested: Vec<String>,
+    /// Sets that a holder has checked, by the log, and who.
+    pub(crate) holders: Vec<(SetName, String)>,
     pub(crate) summary: Summary,
     /// Sets that no key that was given opens.
     pub(crate) closed_sets: Vec<String>,
@@ -202,6 +204,7 @@ impl Verification {
             departures: Vec::new(),
             limits: Vec::new(),
             attested: Vec::new(),
+            holders: Vec::new(),
             summary: Summary::default(),
             closed_sets: Vec::new(),
         };

@@ -107,6 +107,7 @@ pub fn sample_medium(
         chosen.insert(entry.locator.clone(), (at, entry));
     }
     let counts = policy.record().left == LeftRecord::Counts;
+    findings.extend(reexamination.take_findings());
     for (at, entry) in chosen.values() {
         let Some(source) = sources.get(*at) else { continue };
         let source: &dyn Source = source.as_ref();
@@ -118,13 +119,15 @@ pub fn sample_medium(
             reexamination.item(&entry.locator, &examined.facts);
         }
         compare_object(&mut reexamination, source, entry, &examined);
+        // By locator: who draws a sample need not see names.
+        let found = reexamination.take_findings().into_iter();
+        findings.extend(found.map(|finding| Finding { item: entry.locator.clone(), ..finding }));
     }
     let unreadable = reexamination.objects().unreadable_now;
     if unreadable > 0 {
         limits.push(format!("{unreadable} drawn objects cannot be read from the original today"));
     }
     let lines_unseen = slack.len() as u64;
-    findings.extend(reexamination.finish_sample());
     Ok(Sampled {
         nodes: (nodes, names.len() as u64),
         drawn: names,

@@ -51,8 +51,10 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
     }
     let (files, trust, options) = prepare(&args.check, err)?;
     let mut records = 0_u64;
-    let judged =
-        args.against_listing.as_ref().map(|path| Ok((path, listing::package(&files)?))).transpose()?;
+    let judged = match &args.against_listing {
+        Some(path) => Some((path, listing::package(&files)?)),
+        None => None,
+    };
     let mut comparison =
         judged.as_ref().map(|(path, judged)| listing::begin(args, path, judged)).transpose()?;
     let mut count = |record: &Record| {

@@ -37,6 +37,8 @@ pub enum Command {
     Sample(SampleArgs),
     /// Write, for the auditor to sign, what became of everything under one path: the whole ledger is replayed first.
     Attest(AttestArgs),
+    /// Check a set with its holder's key, and write for them to sign a verdict for each control number; no content is shown.
+    Holder(HolderArgs),
     /// Check a signed attestation: what it says, who signed it, and whether they may say so.
     Attestation(AttestationArgs),
     /// Print a trust file's eight words and principals, or the keys as `ssh-keygen -Y verify` takes them.
@@ -160,4 +162,18 @@ pub struct SampleArgs {
     /// Print the names of the drawn lines' items, too.
     #[arg(long)]
     pub i_may_see_names: bool,
+}
+
+/// `ambit-verify holder`.
+#[derive(Args, Debug)]
+pub struct HolderArgs {
+    /// What every check needs.
+    #[command(flatten)]
+    pub check: CheckArgs,
+    /// The set: `captured`, or `held:<compartment>`.
+    #[arg(long, value_name = "SET")]
+    pub set: String,
+    /// The new file for the verdicts.
+    #[arg(long, value_name = "FILE")]
+    pub write_result: PathBuf,
 }

@@ -7,6 +7,7 @@ mod attest;
 mod check;
 pub mod cli;
 mod explain;
+mod holder;
 mod listing;
 mod outcome;
 mod sample;
@@ -88,6 +89,7 @@ fn run_with(
     let json = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => args.check.json,
         (Some(cli::Command::Attest(args)), _) => args.check.json,
+        (Some(cli::Command::Holder(args)), _) => args.check.json,
         (Some(cli::Command::Sample(args)), _) => args.check.json,
         (None, Some(args)) => args.json,
         _ => false,
@@ -95,6 +97,7 @@ fn run_with(
     let outcome = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => check::audit(args, reader, err),
         (Some(cli::Command::Attest(args)), _) => attest::attest(args, err),
+        (Some(cli::Command::Holder(args)), _) => holder::holder(args, err),
         (Some(cli::Command::Sample(args)), _) => sample::sample(args, reader, out, err),
         (None, Some(args)) => check::verify(args, err),
         _ => Err(Failure::new("no package was given").hint("ambit-verify PKG --trust FILE")),

@@ -57,6 +57,9 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
         return Ok((verified.report, "Nothing was drawn: the package cannot be read.\n".to_owned()));
     };
     if verified.report.followed != Answer::Yes {
+        if !args.i_may_see_names {
+            verified.report.findings.iter_mut().for_each(|finding| NOT_SHOWN.clone_into(&mut finding.item));
+        }
         verified.report.asked_matched |= !args.against.is_empty();
         let text = "Nothing was drawn: only of a ledger that is FOLLOWED does a sample say anything.\n";
         return Ok((verified.report, text.to_owned()));
@@ -117,6 +120,9 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
     }
     Ok((verified.report, text))
 }
+
+/// Stands for an item where names were not asked for.
+const NOT_SHOWN: &str = "an item";
 
 /// One item: where it is, and what looks at it.
 fn item(

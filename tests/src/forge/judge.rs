@@ -1,8 +1,9 @@
 //! What the checks say of a forged package.
 
 use age::Identity;
-use evidence::report::{Report, Status};
-use evidence::verify::{VerifyOptions, audit, verify};
+use evidence::report::{Answer, Report, Status};
+use evidence::sample::Seed;
+use evidence::verify::{VerifyOptions, audit, audit_with, draw_lines, verify};
 
 use super::{Forge, Keys, Medium, Package, Sealed};
 
@@ -25,6 +26,23 @@ impl Sealed {
         let options = options(&self.keys, &["auditor"]);
         let open = source::OpenOptions::default();
         folder::audit_against(&self.memory(), self.trust.as_bytes(), &options, &[medium.path()], &open)
+            .expect("the medium can be walked")
+    }
+
+    /// Draws `n` lines and `n` items of the original as the auditor, and examines these again.
+    #[must_use]
+    pub fn sample_against(&self, medium: &Medium, n: usize) -> folder::Sampled {
+        let (files, options) = (self.memory(), options(&self.keys, &["auditor"]));
+        let mut known = evidence::replay::Reexamination::new();
+        let verified =
+            audit_with(&files, self.trust.as_bytes(), &options, |record| drop(known.record(record)));
+        assert_eq!(verified.report.followed, Answer::Yes, "{}", verified.report.text());
+        let (acquisition, policy) = (verified.acquisition.expect("read"), verified.policy.expect("read"));
+        let seed = Seed::new(&acquisition.inventory.root, "drawn after the seal").expect("a nonce");
+        let lines = draw_lines(&files, &acquisition, &options, seed, n).expect("drawn");
+        let lines = lines.drawn.into_iter().filter_map(|(_, record)| Some(record?.locator)).collect();
+        let open = source::OpenOptions::default();
+        folder::sample_medium(known, &acquisition, &policy, &lines, (seed, n), &[medium.path()], &open)
             .expect("the medium can be walked")
     }
 }

@@ -47,6 +47,7 @@ impl Statement {
     pub fn roles(&self) -> &'static [Role] {
         match self {
             Self::Replay(_) | Self::Prefix(_) => &[Role::Auditor, Role::Court],
+            Self::Holder(_) => &[Role::Holder, Role::Court, Role::Case],
         }
     }
 }

@@ -6,10 +6,11 @@ use std::str::{FromStr, Split};
 use scope::Digest;
 
 use super::{
-    Attestation, COMPARED, Counts, MAX_ATTESTATION, NAMESPACE, NOT_COMPARED, Part, Prefix, Replay, Statement,
-    Verdict,
+    Attestation, COMPARED, Counts, ItemVerdict, MAX_ATTESTATION, NAMESPACE, NOT_COMPARED, Part, Prefix,
+    Replay, Run, SetVerdict, Statement, Verdict,
 };
 use crate::event::{Tool, TreeHead};
+use crate::item::Control;
 use crate::trust::{is_invisible, is_origin};
 
 /// Why a text is not an attestation.
@@ -55,6 +56,7 @@ impl Attestation {
         let statement = match word.as_str() {
             "auditor.replay" => Statement::Replay(lines.replay()?),
             "auditor.prefix" => Statement::Prefix(lines.prefix()?),
+            "holder.verdict" => Statement::Holder(lines.holder()?),
             _ => return Err(fail(statement_at, "a statement that this version does not know")),
         };
         let trust = lines.visible("trust")?;
@@ -207,6 +209,30 @@ impl<'a> Lines<'a> {
             findings,
             departures: self.value("departures")?,
         })
+    }
+
+    fn holder(&mut self) -> Result<SetVerdict, AttestationError> {
+        let set = self.value("set")?;
+        let parts = self.parts()?;
+        let problem = match self.verdict("checked")? {
+            Verdict::Yes => None,
+            Verdict::No => Some(self.visible("problem")?),
+            Verdict::NotChecked => return Err(self.fail("expected `yes` or `no`")),
+        };
+        let (objects, bytes) = (self.value("objects")?, self.value("bytes")?);
+        let mut verdicts: Vec<Run> = Vec::new();
+        while let Some(text) = self.may("verdict") {
+            let (word, controls) = text.split_once(' ').ok_or_else(|| self.fail("expected a verdict"))?;
+            let verdict = ItemVerdict::ALL.into_iter().find(|verdict| verdict.word() == word);
+            let verdict = verdict.ok_or_else(|| self.fail("a verdict that this version does not know"))?;
+            let (first, last): (Control, Control) = self.both(controls)?;
+            let is_run = first.series() == last.series() && first <= last;
+            if !is_run || verdicts.last().is_some_and(|before| before.last >= first) {
+                return Err(self.fail("control numbers that are no run, or out of order"));
+            }
+            verdicts.push(Run { verdict, first, last });
+        }
+        Ok(SetVerdict { set, parts, problem, objects, bytes, verdicts })
     }
 
     fn prefix(&mut self) -> Result<Prefix, AttestationError> {

@@ -1,6 +1,6 @@
 //! The sentences of an attestation: what its fields mean, in words that a person signs.
 
-use super::{Attestation, Counts, Prefix, Replay, Statement, Verdict};
+use super::{Attestation, Counts, Prefix, Replay, SetVerdict, Statement, Verdict};
 
 /// Who speaks, and what that is worth.
 const LABEL: &str = "This is an attestation: the word of whoever signs it, and no proof.";
@@ -10,6 +10,7 @@ pub(super) fn sentences(attestation: &Attestation) -> Vec<String> {
     let mut said = match &attestation.statement {
         Statement::Replay(replay) => of_replay(replay),
         Statement::Prefix(prefix) => of_prefix(prefix, attestation.inventory.size),
+        Statement::Holder(held) => of_holder(held),
     };
     if !attestation.trust_compared {
         said.push("The words of the trust file were not compared with paper.".to_owned());
@@ -50,6 +51,20 @@ fn of_replay(replay: &Replay) -> Vec<String> {
         ));
     }
     said
+}
+
+fn of_holder(held: &SetVerdict) -> Vec<String> {
+    match &held.problem {
+        None => vec![
+            format!(
+                "I opened every part of the set {}, {} objects with {} bytes; rows, objects and inventory lines are one to one, \
+                 and each object has the recorded digest.",
+                held.set, held.objects, held.bytes
+            ),
+            "Nothing of the content is disclosed by this.".to_owned(),
+        ],
+        Some(_) => vec![format!("I opened the set {}, and it is not what the record says.", held.set)],
+    }
 }
 
 fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {

@@ -20,10 +20,11 @@ pub(super) fn problems(logged: &Logged, trust: &Trust, sealed: &BTreeMap<RunNumb
         Err(error) => return vec![error.to_string()],
     };
     let mut problems = Vec::new();
-    if !matches!(
+    let fits = matches!(
         (&logged.event.action, &attestation.statement),
-        (Action::AuditorReplay(_), Statement::Replay(_))
-    ) {
+        (Action::AuditorReplay(_), Statement::Replay(_)) | (Action::HolderVerdict(_), Statement::Holder(_))
+    );
+    if !fits {
         problems.push(format!(
             "{} quotes an attestation `{}`",
             logged.event.action.kind(),

@@ -155,7 +155,9 @@ fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
             return Some("package.seal is signed by nobody who signed the seal".to_owned());
         }
         // What an attestation says, those say who signed it; whoever keeps the log puts it there.
-        Action::AuditorReplay(_) | Action::Note(_) | Action::Override(_) => return None,
+        Action::AuditorReplay(_) | Action::HolderVerdict(_) | Action::Note(_) | Action::Override(_) => {
+            return None;
+        }
     };
     met.err().map(|e| e.to_string())
 }
@@ -216,6 +218,7 @@ impl State {
             Action::CaseOpen(_)
             | Action::Examine(_)
             | Action::AuditorReplay(_)
+            | Action::HolderVerdict(_)
             | Action::Note(_)
             | Action::Override(_) => {}
         }

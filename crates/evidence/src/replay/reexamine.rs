@@ -346,6 +346,12 @@ impl Reexamination {
         self.findings
     }
 
+    /// What was found since the last time, for a caller that goes item by item.
+    #[must_use]
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
+    }
+
     /// After a sample of the medium: items that were not drawn say nothing.
     #[must_use]
     pub fn finish_sample(self) -> Vec<Finding> {

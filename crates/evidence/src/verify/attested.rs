@@ -1,9 +1,9 @@
-//! What auditors have signed of this package, as the custody log has it.
+//! What auditors and holders have signed of this package, as the custody log has it.
 
-use crate::acquisition::RunNumber;
+use crate::acquisition::{Acquisition, SetName};
 use crate::attestation::{Attestation, Statement, Verdict};
 use crate::custody_log::{Log, folder};
-use crate::trust::Trust;
+use crate::trust::{Principal, Trust};
 
 /// What a log whose attestations hold says of one package.
 #[derive(Debug, Default)]
@@ -12,10 +12,13 @@ pub(crate) struct Attested {
     pub(crate) told: Vec<String>,
     /// One for each that says no: whoever relies on the package has to know.
     pub(crate) refuted: Vec<String>,
+    /// Sets that a holder has checked and found in order, and who.
+    pub(crate) holders: Vec<(SetName, String)>,
 }
 
 /// Goes through a log that was replayed and has no problem.
-pub(crate) fn of(log: &Log, trust: &Trust, run: Option<RunNumber>) -> Attested {
+pub(crate) fn of(log: &Log, trust: &Trust, acquisition: Option<&Acquisition>) -> Attested {
+    let run = acquisition.map(|acquisition| acquisition.package);
     let mut found = Attested::default();
     for logged in &log.entries {
         let Some(files) = &logged.attestation else { continue };
@@ -25,8 +28,24 @@ pub(crate) fn of(log: &Log, trust: &Trust, run: Option<RunNumber>) -> Attested {
         }
         let at = folder(logged.event.index);
         let signers = files.signatures.iter().filter_map(|(name, _)| trust.principal(name));
-        let signers: Vec<_> = signers.map(|p| format!("{} ({})", p.person, p.organisation)).collect();
-        let (said, no) = said(&attestation.statement);
+        let signers: Vec<&Principal> = signers.collect();
+        let holds_key = |set: &SetName| {
+            let recipients =
+                acquisition.and_then(|acquisition| acquisition.set(set)).map(|set| &set.recipients);
+            let is_for = |key: &String| recipients.is_some_and(|recipients| recipients.contains(key));
+            signers.iter().all(|signer| signer.age.iter().any(is_for))
+        };
+        let own = match &attestation.statement {
+            Statement::Holder(held) => Some((&held.set, holds_key(&held.set), held.problem.is_none())),
+            _ => None,
+        };
+        let signers: Vec<_> = signers.iter().map(|p| format!("{} ({})", p.person, p.organisation)).collect();
+        let (mut said, no) = said(&attestation.statement);
+        match own {
+            Some((set, true, true)) => found.holders.push((set.clone(), signers.join(" and "))),
+            Some((_, false, _)) => said.push_str(", without a key in the trust file for which the set is"),
+            _ => {}
+        }
         let sentence = format!("{at}: {} signed, for {}: {said}", signers.join(" and "), attestation.when);
         if no {
             found.refuted.push(sentence.clone());
@@ -49,6 +68,16 @@ fn said(statement: &Statement) -> (String, bool) {
             );
             (text, verdicts.contains(&Verdict::No) || findings > 0)
         }
+        Statement::Holder(held) => match &held.problem {
+            None => {
+                let text = format!(
+                    "set {} checked: {} objects with {} bytes, one to one",
+                    held.set, held.objects, held.bytes
+                );
+                (text, false)
+            }
+            Some(problem) => (format!("set {} is not in order: {problem}", held.set), true),
+        },
         Statement::Prefix(prefix) => (format!("{} items under a path", prefix.under.all()), false),
     }
 }

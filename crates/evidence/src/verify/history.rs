@@ -59,6 +59,7 @@ pub(crate) fn of(log: &Log, run: Option<RunNumber>, policy: Option<Digest>) -> H
             | Action::AcquisitionResume(_)
             | Action::AcquisitionEnd(_)
             | Action::AuditorReplay(_)
+            | Action::HolderVerdict(_)
             | Action::Override(_) => {}
         }
     }

@@ -17,9 +17,10 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     let entries = log.entries.len();
     let history = history::of(log, context.package.run(), context.package.policy_id());
     if problems.is_empty() {
-        let attested = attested::of(log, trust, context.package.run());
+        let attested = attested::of(log, trust, context.package.acquisition.as_ref().ok());
         context.departures.extend(attested.refuted);
         context.attested.extend(attested.told);
+        context.holders.extend(attested.holders);
     }
     context.departures.extend(replayed.departures);
     context.departures.extend(history.departures);

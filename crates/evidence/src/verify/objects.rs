@@ -15,7 +15,7 @@ const NO_KEY: &str = "not checked: contents of the captured parts, the held part
 
 pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     if context.options.identities.is_empty() {
-        return Err(Stop::NotChecked(NO_KEY.to_owned()));
+        return Err(Stop::NotChecked(without_key(&context.holders)));
     }
     let acquisition = context.package.acquisition.as_ref().map_err(Clone::clone)?;
     let inventory = super::inventory::stated(context.files, acquisition)?;
@@ -56,6 +56,21 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         return Err(Stop::NotChecked("the key that was given opens nothing in this package".to_owned()));
     }
     none_or_fail(&problems, || detail)
+}
+
+/// What is said without a key: who has looked, by the log, and what nobody has.
+fn without_key(holders: &[(SetName, String)]) -> String {
+    if holders.is_empty() {
+        return NO_KEY.to_owned();
+    }
+    let checked: Vec<String> = holders
+        .iter()
+        .map(|(set, who)| match set {
+            SetName::Captured => format!("contents of the captured parts: checked by {who}"),
+            set => format!("contents of the set {set}: checked by {who}"),
+        })
+        .collect();
+    format!("{}; all else not checked, and nothing here: no key was given", checked.join("; "))
 }
 
 /// Every object of a set, against its row and its line.
