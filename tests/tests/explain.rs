@@ -176,3 +176,37 @@ fn two_policies_are_compared_on_the_ledger_of_a_package() {
     let closed = diff("--identity {keys}/case-team.age").exits(1);
     assert!(closed.to_string().contains("cannot be relied on"), "{closed}");
 }
+
+#[test]
+fn a_policy_is_tried_on_a_medium_that_was_made_up() {
+    let desk = Desk::new();
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies/1-rustock-cnc");
+    let plan = |more: &str| {
+        desk.run(&format!("ambit plan --policy {example} --synthetic {example}/synthetic.toml {more}"))
+    };
+    let told = plan("--json --html {dir}/plan.html").exits(0).json();
+    assert_eq!(told, plan("--json").exits(0).json(), "the same in every run");
+    assert!(told["synthetic"].is_string() && told["event"].is_null(), "{told}");
+    let outcomes = told["outcomes"].as_object().unwrap();
+    for outcome in ["captured", "held:neutral", "held:victim-data", "left"] {
+        assert!(outcomes[outcome]["items"].as_u64() > Some(0), "{outcome}: {told}");
+    }
+    assert!(told["unknown"]["keywords: the text could not be read"]["items"].as_u64() > Some(0), "{told}");
+    assert!(plan("").exits(0).out.starts_with("SYNTHETIC: "));
+    let page = std::fs::read_to_string(desk.path("plan.html")).unwrap();
+    assert!(page.contains("Dry run on a synthetic medium") && page.contains("No medium was opened"));
+    assert!(!page.contains("/opt/panel/module"), "the page names nothing, invented or not");
+    let list = plan("--list").exits(0).out;
+    assert_eq!(list.lines().count() as u64, told["items"].as_u64().unwrap());
+    assert!(list.lines().all(|line| line.contains("\"synthetic\":true")), "each line says so");
+    assert!(list.contains("/opt/panel/module1.php"));
+    assert_eq!(std::fs::read_dir(desk.path("")).unwrap().count(), 1, "nothing is made but the page");
+    desk.run("ambit plan --policy {policy} --synthetic {dir}/none.toml").exits(1);
+    desk.run(&format!("ambit plan --policy {{policy}} --synthetic {example}/synthetic.toml"))
+        .exits(2)
+        .says("the policy has no list `rustock-binaries`");
+    desk.run(&format!(
+        "ambit plan --policy {{policy}} --synthetic {example}/synthetic.toml --medium {{medium}}"
+    ))
+    .exits(1);
+}

@@ -324,7 +324,7 @@ pub struct ExamineArgs {
 pub struct SourceArgs {
     /// The medium: an image (raw, split, E01, virtual disk), a device, or the folder where a medium is mounted
     /// read-only. Given several times: the drives of one set, in their order.
-    #[arg(long, value_name = "MEDIUM", required = true)]
+    #[arg(long, value_name = "MEDIUM")]
     pub medium: Vec<PathBuf>,
     /// Examine a mounted medium that can be written to. Goes on the record as a departure.
     #[arg(long, value_name = "REASON", value_parser = reason)]
@@ -394,6 +394,12 @@ pub struct PlanArgs {
     /// What is examined.
     #[command(flatten)]
     pub examine: ExamineArgs,
+    /// Make up a medium from this description instead of opening one: to show a policy before it is approved. Needs no case.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["medium", "dir", "sign_as"])]
+    pub synthetic: Option<PathBuf>,
+    /// Print every item of the synthetic medium as a line of JSON, with its name, which is nobody's.
+    #[arg(long, requires = "synthetic")]
+    pub list: bool,
     /// Write the counts for counsel as a page of HTML with charts, to this new file. It has no name of an item.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,

@@ -16,6 +16,7 @@ mod progress;
 mod queue;
 mod study;
 mod survey;
+mod synthetic;
 mod workplace;
 
 use std::ffi::OsString;

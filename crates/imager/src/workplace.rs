@@ -129,6 +129,9 @@ pub(crate) fn ready(
     bare: bool,
     console: &mut Console<'_>,
 ) -> Result<Ready, Failure> {
+    if args.medium.is_empty() {
+        return Err(Failure::new("no medium was given").hint("give --medium MEDIUM; nothing was read"));
+    }
     let label = &case.file().medium_label;
     let mut overrides = Vec::new();
     let without_approval = match (approved(loaded, case, trust)?, &args.without_approval) {

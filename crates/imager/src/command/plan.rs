@@ -1,6 +1,7 @@
 //! `ambit plan`: what a policy would take, in counts. Nothing is taken, and the log says that somebody looked.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Instant;
 
 use custody::Signer;
@@ -17,11 +18,14 @@ use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::Crew;
 use crate::study::Shared;
 use crate::survey::{self, Amount, How, Kept, Tally};
-use crate::{estimate, load, workplace};
+use crate::{estimate, load, synthetic, workplace};
 
 pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     plan_paper::is_new(args.html.as_deref())?;
     let loaded = load::policy(&args.examine.policy)?;
+    if let Some(path) = &args.synthetic {
+        return of_synthetic(args, path, &loaded.policy, console);
+    }
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     workplace::need_quorum(&trust, Step::Examine, &signers)?;
@@ -76,6 +80,37 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     }
     console.result(&value, text)?;
     Ok(if ready.departs() { Exit::Departures } else { Exit::Done })
+}
+
+/// A dry run on a medium that is made up: no case, no event, and every output says so.
+fn of_synthetic(
+    args: &PlanArgs,
+    path: &Path,
+    policy: &Policy,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let description = synthetic::read(path)?;
+    synthetic::check_lists(&description, policy)?;
+    let (tally, study) = synthetic::survey(&description, policy, args.list, console)?;
+    let made = format!("\"{}\", seed {}", description.title, description.seed);
+    let finished = Finished {
+        policy,
+        tally: &tally,
+        study: &study,
+        medium: "synthetic: made up, none was opened".to_owned(),
+        synthetic: Some(made.clone()),
+        took: None,
+    };
+    if let Some(path) = &args.html {
+        finished.write_html(path, console)?;
+    }
+    if args.list {
+        return Ok(Exit::Done);
+    }
+    let made = made.escape_debug().to_string().replace("\\\"", "\"");
+    let head = format!("SYNTHETIC: made up from {made}; no medium was opened\n\n");
+    console.result(&finished.value(), head + &finished.text())?;
+    Ok(Exit::Done)
 }
 
 /// Takes nothing: decisions are counted, and that is all.

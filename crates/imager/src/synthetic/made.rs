@@ -1,0 +1,159 @@
+//! The items of a synthetic medium: facts made up from a description and its seed, the same in every run.
+
+use std::collections::BTreeSet;
+
+use examine::Examined;
+use scope::facts::{
+    Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
+};
+use scope::policy::ListItems;
+use scope::{Digest, Policy, RawName, decide_from_metadata};
+
+use super::description::{Description, Items};
+
+/// Decides every item of the medium.
+pub(super) fn every_item(description: &Description, policy: &Policy, each: &mut dyn FnMut(&str, Examined)) {
+    let mut numbers = Numbers(description.seed);
+    let mut folders = BTreeSet::new();
+    let mut made = 0_u64;
+    let mut decide = |facts: Facts, each: &mut dyn FnMut(&str, Examined)| {
+        made = made.saturating_add(1);
+        // INVARIANT: the facts have all looks, so no look is missing.
+        if let Ok(decision) = decide_from_metadata(policy, &facts) {
+            let facts = facts.up_to(&decision.looks);
+            each(&format!("{VOLUME}/item:{made}"), Examined { facts, decision, content: None });
+        }
+    };
+    for items in &description.items {
+        for n in 1..=items.n {
+            for f in 1..=numbers.between(items.files) {
+                let path = items.path.replace("{n}", &n.to_string()).replace("{f}", &f.to_string());
+                for (at, _) in path.match_indices('/') {
+                    let folder = path.get(..at.max(1)).unwrap_or("/");
+                    if !folders.contains(folder) {
+                        folders.insert(folder.to_owned());
+                        decide(self::folder(description, items, n, folder), each);
+                    }
+                }
+                decide(file(description, items, n, &path, policy, &mut numbers), each);
+            }
+        }
+    }
+}
+
+fn common(description: &Description, items: &Items, n: u64, path: &str, kind: Kind, seconds: i64) -> Facts {
+    let stamp = |of| Stamp {
+        of,
+        from: "inode".to_owned(),
+        ns: i128::from(seconds).saturating_mul(1_000_000_000),
+        zone: Zone::Recorded,
+    };
+    let added = if items.uid_per_n { n.saturating_sub(1) } else { 0 };
+    Facts {
+        volume: VOLUME.to_owned(),
+        case_rule: description.case_rule,
+        node: "synthetic".to_owned(),
+        kind,
+        names: vec![RawName::from(path)],
+        links: Some(1),
+        size: None,
+        allocated: None,
+        slack: None,
+        times: [TimeKind::Modified, TimeKind::Accessed, TimeKind::Changed, TimeKind::Created]
+            .map(stamp)
+            .to_vec(),
+        uid: items.uid.map(|uid| uid.saturating_add(added)),
+        gid: None,
+        sid: items.sid.clone(),
+        mode: None,
+        link_target: None,
+        attributes: Vec::new(),
+        type_fact: None,
+        hash: None,
+        keywords: Vec::new(),
+        failures: Vec::new(),
+        looks: Look::ALL.to_vec(),
+    }
+}
+
+fn folder(description: &Description, items: &Items, n: u64, path: &str) -> Facts {
+    common(description, items, n, path, Kind::Directory, items.modified[0])
+}
+
+fn file(
+    description: &Description,
+    items: &Items,
+    n: u64,
+    path: &str,
+    policy: &Policy,
+    numbers: &mut Numbers,
+) -> Facts {
+    let (from, until) = (items.modified[0], items.modified[1]);
+    let span = u64::try_from(until.saturating_sub(from)).unwrap_or(1).saturating_sub(1);
+    let seconds = from.saturating_add(i64::try_from(numbers.between([0, span])).unwrap_or(0));
+    let mut facts = common(description, items, n, path, Kind::File, seconds);
+    let size = numbers.between(items.size);
+    facts.size = Some(size);
+    let unreadable = numbers.one_of(items.unreadable);
+    let (mut sha256, mut keywords) = (Digest::of(path.as_bytes()), Vec::new());
+    for list in policy.lists() {
+        match &list.items {
+            ListItems::Sha256(digests) => {
+                let share = items.on_list.get(&list.id).copied().unwrap_or(0);
+                let at = numbers.between([0, (digests.len() as u64).saturating_sub(1)]);
+                let digest = usize::try_from(at).ok().and_then(|at| digests.get(at));
+                if let Some(digest) = digest.filter(|_| numbers.one_of(share)) {
+                    sha256 = *digest;
+                }
+            }
+            ListItems::Keywords(terms) => {
+                let share = items.keywords.get(&list.id);
+                let chosen = share.is_some_and(|share| numbers.one_of(share.per_mille));
+                let count = share.filter(|_| chosen).map_or(0, |share| share.terms.min(terms.len() as u64));
+                let layer = if unreadable { Layer::Unread } else { items.layer };
+                let hit = |term| Hit { term, count: 1, offsets: vec![0] };
+                let hits = if layer == Layer::Full { (0..count).map(hit).collect() } else { Vec::new() };
+                keywords.push(KeywordFact { list: list.id.clone(), hits, searched: size, layer });
+            }
+        }
+    }
+    if unreadable {
+        let failed = |look| Failure::new(look, "made up: cannot be read");
+        facts.failures = [Look::Type, Look::Hash, Look::Content].map(failed).to_vec();
+    } else {
+        facts.type_fact = Some(TypeFact {
+            name: items.r#type.clone(),
+            encrypted: items.encrypted,
+            examined: size.min(4096),
+        });
+        facts.hash = Some(HashFact { sha256, md5: None, sha1: None });
+        facts.keywords = keywords;
+    }
+    facts
+}
+
+/// SplitMix64: numbers from a seed, the same everywhere, in whole numbers alone.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// Between two bounds, both included. The slight preference for small numbers is of no consequence here.
+    fn between(&mut self, [least, most]: [u64; 2]) -> u64 {
+        let span = most.saturating_sub(least).saturating_add(1);
+        least.saturating_add(self.next().checked_rem(span).unwrap_or(0))
+    }
+
+    /// Whether this is one of so many of a thousand.
+    fn one_of(&mut self, per_mille: u64) -> bool {
+        self.next() % 1000 < per_mille
+    }
+}
+
+/// What stands for the volume in every locator and fact.
+const VOLUME: &str = "synthetic";
