@@ -299,14 +299,16 @@ fn what_only_the_original_can_tell() {
     against(swapped, "fact", CAPTURED, "of 66 bytes; recorded");
     let omitted = about(CAPTURED, |item| (item.records, item.rows, item.line) = (0, 0, false));
     against(omitted, "missing", CAPTURED, "");
-    let invented = forged(|forge| {
-        let mut more = forge.item(LEFT).clone();
-        more.id = [7; 16];
-        more.locator += "9";
-        more.facts.names = vec![scope::RawName(b"/etc/passwd.bak".to_vec())];
-        forge.items.push(more);
-    });
-    against(invented.clone(), "extra", "inode:", "in the ledger, not on the medium");
+    let invented = || {
+        forged(|forge| {
+            let mut more = forge.item(LEFT).clone();
+            more.id = [7; 16];
+            more.locator += "9";
+            more.facts.names = vec![scope::RawName(b"/etc/passwd.bak".to_vec())];
+            forge.items.push(more);
+        })
+    };
+    against(invented(), "extra", "inode:", "in the ledger, not on the medium");
 
     // A sample that happens to hold the item finds the same, and names it by its locator alone.
     let sampled = |package: Package, expected: &str| {
@@ -321,5 +323,5 @@ fn what_only_the_original_can_tell() {
     };
     sampled(Forge::honest().assemble(), "");
     sampled(about(CAPTURED, |item| (item.records, item.rows, item.line) = (0, 0, false)), "missing");
-    sampled(invented, "extra");
+    sampled(invented(), "extra");
 }

@@ -134,7 +134,7 @@ fn the_lawyer_finds_the_package_intact() {
     ran.exits(0).prints("the words agree").prints("What this report does not prove");
 
     let report = desk.run("ambit-verify {package} --trust {trust} --json").exits(0).json();
-    let fields = ["intact", "followed", "matched", "checks", "departures", "limits"];
+    let fields = ["attested", "intact", "followed", "matched", "checks", "departures", "limits"];
     check_shape(&report, &fields);
     assert_eq!(
         [&report["intact"], &report["followed"], &report["matched"]],
@@ -155,7 +155,7 @@ fn the_auditor_finds_the_policy_followed_and_the_medium_matched() {
     let desk = Desk::new();
     let audit = "ambit-verify audit {package} --trust {trust} --identity {keys}/auditor.age";
     let report = desk.run(&format!("{audit} --json")).exits(0).json();
-    let fields = ["intact", "followed", "matched", "checks", "departures", "limits", "findings"];
+    let fields = ["attested", "intact", "followed", "matched", "checks", "departures", "limits", "findings"];
     check_shape(&report, &fields);
     assert_eq!([&report["intact"], &report["followed"], &report["matched"]], ["yes", "yes", "not-checked"]);
 

@@ -7,6 +7,18 @@ use scope::{Bundle, Facts, PathsMet, Policy, RawName};
 
 const POLICY: &str = include_str!("../../imager/demo/policy/policy.toml");
 
+/// Keys that were made for a test and thrown away, and dates that fit the medium.
+const FILLED: [(&str, &str); 8] = [
+    ("@CASE@", "age1400m9ftvlh27j2e2yde5c6n2xmvn504e70f5xvlcsz4xpxpkk3pslcejxt"),
+    ("@AUDITOR@", "age1pmyc9t2s29aru4wrg2qtjtcv4nfp57rejalmsg8ru4j8pz7g33vql0etc5"),
+    ("@COURT@", "age1jsysn78z3l294ag4waheqvzxka2y6xelsnntpkceelvmdnjj74cqsz7tq2"),
+    ("@NEUTRAL@", "age170dwmdyz9tnp7scl3w3tke2wattea0t2uv0rgvrzc8c6m3l5690q3jjl8g"),
+    ("@VICTIM@", "age1hm88xql4lyxyga3aatwjy78xk0x8tjv0dsg6rsj7s3mmqgpc9psq3k347e"),
+    ("@ISSUED@", "2011-03-09T00:00:00Z"),
+    ("@EXECUTE_BY@", "2011-03-23T00:00:00Z"),
+    ("@REVIEW_BY@", "2011-09-30T00:00:00Z"),
+];
+
 fn item(name: &str) -> Facts {
     let list = [
         Fact::Volume("ext4:1".into()),
@@ -22,7 +34,8 @@ fn item(name: &str) -> Facts {
 #[test]
 fn paths_are_dead_until_an_item_fits_them() {
     let mut bundle = Bundle::new();
-    bundle.insert(Bundle::POLICY, POLICY.as_bytes().to_vec()).unwrap();
+    let text = FILLED.iter().fold(POLICY.to_owned(), |text, (field, value)| text.replace(field, value));
+    bundle.insert(Bundle::POLICY, text.into_bytes()).unwrap();
     let policy = Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"));
     let dead = |met: &PathsMet| -> Vec<String> {
         policy.dead_paths(met).iter().map(|(_, path)| (*path).to_owned()).collect()

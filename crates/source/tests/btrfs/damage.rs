@@ -110,7 +110,7 @@ fn content_that_does_not_fit_its_checksum_is_an_error_or_comes_from_the_other_co
             if known == name && copies == 1 {
                 let error = found.unwrap_err();
                 assert!(
-                    error.contains("content from byte 0 on: damaged: 4096 bytes at logical address"),
+                    error.contains("content from byte 40960 on: damaged: 4096 bytes at logical address"),
                     "{error}"
                 );
                 assert!(error.contains("do not fit their checksum, in none of 1 copies"), "{error}");
