@@ -12,6 +12,7 @@ mod paper;
 mod plan;
 mod policy;
 mod policy_diff;
+mod resume;
 mod sign;
 
 mod trust;

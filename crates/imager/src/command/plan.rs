@@ -13,7 +13,7 @@ use source::{Entry, Source};
 use crate::cli::PlanArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::Crew;
-use crate::survey::{self, Amount, How, Kept, Tally};
+use crate::survey::{self, Amount, Counted, How, Kept, Tally};
 use crate::{estimate, load, workplace};
 
 pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
@@ -44,6 +44,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         phase: "plan",
         expected: estimate::last(&case, loaded.policy.id(), &ready.medium.label),
         interrupt: console.interrupt(),
+        before: Counted::default(),
     };
     let tally = survey::survey(&how, &loaded.policy, &ready.opened.sources, &Counting)?;
     if tally.interrupted.is_none() {
@@ -86,7 +87,7 @@ impl Crew for Counting {
         Ok(())
     }
 
-    fn commit(&self) -> Result<(), Failure> {
+    fn commit(&self, _: &Counted) -> Result<(), Failure> {
         Ok(())
     }
 }
