@@ -1,6 +1,7 @@
 //! Captures that are broken off: killed, out of space, tampered with; and what becomes of them.
 
 #![allow(
+    clippy::exit,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

@@ -5,7 +5,6 @@
 //! ```text
 //! OUT.partial/data/...              parts of closed batches, and those being written
 //! OUT.partial/.work/journal.jsonl   what is committed; OUT.partial/.work/lines-000001 the inventory so far
-//! OUT.partial/.work/lock            one process at a time
 //! ```
 //!
 //! A batch ends once its parts hold [`Options::part_size`] bytes or it has
@@ -258,7 +257,6 @@ impl PackageWriter {
         disk.create_folder(&partial)?;
         let work = partial.join(WORK);
         disk.create_folder(&work)?;
-        let lock = locked::take(&work.join(LOCK))?.ok_or_else(|| PackageError::Locked(partial.clone()))?;
         for folder in FOLDERS {
             disk.create_folder(&partial.join(folder))?;
         }
@@ -274,6 +272,7 @@ impl PackageWriter {
             departures: setup.departures.clone(),
         };
         let (journal, walk) = Journal::create(disk, &journal::path_in(&work), &key_path, &begun)?;
+        let lock = locked::take(&journal::path_in(&work))?.ok_or(PackageError::Locked(partial))?;
         let recorder = Recorder::new(journal, Runs::new(disk, &work), recipients.keys());
         let out = out.to_owned();
         Self::of(disk.clone(), out, key_path, lock, recorder, BTreeMap::new(), walk, recipients, setup)
@@ -497,9 +496,6 @@ const MAX_ITEMS: u64 = 1 << 16;
 
 /// The folders of a package.
 pub(crate) const FOLDERS: [&str; 5] = ["data", "meta", "meta/policy", "seal", "custody"];
-
-/// The lock's name inside the work folder.
-pub(crate) const LOCK: &str = "lock";
 
 /// The folder of what never ships.
 pub(crate) const WORK: &str = ".work";

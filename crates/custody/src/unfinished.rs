@@ -25,7 +25,7 @@ use crate::close::{Closed, Ending, Unsealed};
 use crate::durable::{Disk, DurableError};
 use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys};
 use crate::lock;
-use crate::package::{FOLDERS, LOCK, PackageError, PackageWriter, SetRecipients, Setup, WORK, partial_path};
+use crate::package::{FOLDERS, PackageError, PackageWriter, SetRecipients, Setup, WORK, partial_path};
 use crate::part::digest_and_length;
 use crate::sorted::Runs;
 
@@ -83,8 +83,7 @@ impl Unfinished {
         if path.symlink_metadata().is_err() {
             return Self::without_journal(disk, out, partial, state);
         }
-        let lock =
-            lock::take(&partial.join(WORK).join(LOCK))?.ok_or(PackageError::Locked(partial.clone()))?;
+        let lock = lock::take(&path)?.ok_or(PackageError::Locked(partial.clone()))?;
         let bytes = disk.read(&path, MAX_JOURNAL)?;
         let Some(run) = journal::run_of(&bytes)? else { return Ok(Found::Nothing) };
         let key_path = journal::key_path(state, run);
@@ -263,7 +262,7 @@ impl Unfinished {
         let work = root.join(WORK);
         let journal = journal::path_in(&work);
         let journal = journal.file_name().and_then(|name| name.to_str());
-        disk.clear(&work, &|name| name == LOCK || Some(name) == journal || lines.contains(&name))?;
+        disk.clear(&work, &|name| Some(name) == journal || lines.contains(&name))?;
         Ok(())
     }
 
@@ -294,7 +293,7 @@ pub(crate) fn check_file(
 pub(crate) fn remove_work(disk: &Disk, partial: &Path) -> Result<(), DurableError> {
     let work = partial.join(WORK);
     if work.symlink_metadata().is_err() {
-        return Ok(());
+        return disk.sync_folder(partial);
     }
     let journal = journal::path_in(&work);
     if journal.symlink_metadata().is_ok() {
@@ -302,7 +301,9 @@ pub(crate) fn remove_work(disk: &Disk, partial: &Path) -> Result<(), DurableErro
         disk.sync_folder(&work)?;
     }
     disk.clear(&work, &|_| false)?;
-    disk.remove_folder(&work)
+    disk.remove_folder(&work)?;
+    // Before the name: a package under its name has no such folder, whatever a power cut undoes.
+    disk.sync_folder(partial)
 }
 
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";

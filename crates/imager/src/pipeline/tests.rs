@@ -284,7 +284,7 @@ fn an_error_of_the_disk_in_any_worker_ends_the_package() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         std::fs::create_dir(&state).unwrap();
-        let left = AtomicUsize::new(n + 20);
+        let left = AtomicUsize::new(n + 40);
         let disk = Disk::with_hook(Arc::new(move |op, _: &Path| {
             let more = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
             // What is discarded may be removed all the same.
