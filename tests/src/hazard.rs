@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use custody::{CaseFolder, Disk};
-use evidence::acquisition::PartStatement;
+use evidence::acquisition::{PartStatement, SetName};
 use evidence::report::{Intact, Status};
 use evidence::verify::{VerifyOptions, verify};
 use folder::Folder;
@@ -128,10 +128,11 @@ fn committed(partial: &Path) -> usize {
     for line in journal.split_inclusive(|byte| *byte == b'\n') {
         // A line that was being written when the power went is no line.
         let Ok(line) = serde_json::from_slice::<Value>(line) else { break };
-        let Some(parts) = line.get("parts") else { continue };
-        let parts: Vec<PartStatement> = serde_json::from_value(parts.clone()).expect("statements of parts");
+        let Some(parts) = line.get("batch").and_then(|batch| batch.get("parts")) else { continue };
+        let parts: Vec<(SetName, PartStatement)> =
+            serde_json::from_value(parts.clone()).expect("statements of parts");
         assert!(!parts.is_empty());
-        for part in parts {
+        for (_, part) in parts {
             let bytes = fs::read(partial.join(&part.file)).unwrap_or_default();
             assert_eq!(Digest::of(&bytes), part.sha256, "{}: committed, and not whole", part.file);
         }

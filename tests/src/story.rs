@@ -182,11 +182,17 @@ impl Desk {
     /// `{dir}` and `{case}` are this desk's; `{keys}`, `{trust}`, `{policy}`, `{medium}` and `{package}` the demo's.
     #[must_use]
     pub fn run(&self, command: &str) -> Ran {
+        run(self.words(command))
+    }
+
+    /// The words of a command, as [`Desk::run`] takes them.
+    #[must_use]
+    pub fn words(&self, command: &str) -> Vec<String> {
         let whole = GROUPS.iter().fold(command.to_owned(), |words, (group, all)| words.replace(group, all));
         // A capture asks before it seals; nobody is asked here.
         let asks = ["ambit capture ", "ambit image "].iter().any(|command| whole.starts_with(command));
         let agreed = asks.then_some("--yes");
-        run(whole.split_whitespace().chain(agreed).map(|word| self.fill(word)))
+        whole.split_whitespace().chain(agreed).map(|word| self.fill(word)).collect()
     }
 
     /// Puts paths in place of names in braces.

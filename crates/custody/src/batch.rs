@@ -21,7 +21,7 @@ use evidence::manifest::{HeldRow, Row};
 use evidence::sshsig;
 
 use crate::durable::Disk;
-use crate::journal::Journal;
+use crate::journal::{self, Journal};
 use crate::package::{PackageError, PackageWriter, Totals, lock};
 use crate::part::{LedgerPart, Part, Place};
 use crate::random;
@@ -37,6 +37,22 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
+    /// Goes on after so many control numbers and parts.
+    pub(crate) fn after(
+        controls: &BTreeMap<String, u64>,
+        closed: &BTreeMap<SetName, Vec<PartStatement>>,
+    ) -> Self {
+        let controls = controls.iter().filter_map(|(word, last)| Some((series_of(word)?, *last))).collect();
+        let count = |parts: &Vec<PartStatement>| u64::try_from(parts.len()).unwrap_or(u64::MAX);
+        let parts = closed.iter().map(|(set, parts)| (set.clone(), count(parts))).collect();
+        Self { controls: Mutex::new(controls), parts: Mutex::new(parts), ..Self::default() }
+    }
+
+    /// The last control number of each series.
+    fn controls(&self) -> BTreeMap<String, u64> {
+        lock(&self.controls).iter().map(|(series, last)| (word_of(*series), *last)).collect()
+    }
+
     /// The next control number of a series.
     pub(crate) fn next_control(&self, series: Series) -> u64 {
         next(&mut lock(&self.controls), series)
@@ -68,6 +84,23 @@ impl Counters {
     fn batch_ends(&self) {
         self.written.store(0, Ordering::Relaxed);
         self.rows.store(0, Ordering::Relaxed);
+    }
+}
+
+/// A series as the journal writes it.
+fn word_of(series: Series) -> String {
+    match series {
+        Series::Captured => "captured".to_owned(),
+        Series::Listed => "listed".to_owned(),
+        Series::Held(compartment) => format!("held {compartment}"),
+    }
+}
+
+fn series_of(word: &str) -> Option<Series> {
+    match word {
+        "captured" => Some(Series::Captured),
+        "listed" => Some(Series::Listed),
+        held => held.strip_prefix("held ")?.parse().ok().map(Series::Held),
     }
 }
 
@@ -122,6 +155,23 @@ impl Recorder {
         Self { totals: Totals::default(), journal, runs, closed, batch: None, batches: 0 }
     }
 
+    /// Goes on after the batches of an earlier process.
+    pub(crate) fn again<'a>(
+        journal: Journal,
+        runs: Runs,
+        sets: impl Iterator<Item = &'a SetName>,
+        batches: &[journal::Batch],
+    ) -> Self {
+        let mut recorder = Self::new(journal, runs, sets);
+        for (set, part) in batches.iter().flat_map(|batch| batch.parts.iter().cloned()) {
+            recorder.closed.entry(set).or_default().push(part);
+        }
+        if let Some(last) = batches.last() {
+            (recorder.totals, recorder.batches) = (last.totals.clone(), last.number);
+        }
+        recorder
+    }
+
     /// Number and key of the open batch, begun if there is none.
     pub(crate) fn open_batch(&mut self, writer: &PackageWriter) -> Result<(u64, BatchKey), PackageError> {
         if self.batch.is_none() {
@@ -166,7 +216,7 @@ impl Recorder {
     }
 
     /// Ends the open batch, if there is one.
-    pub(crate) fn commit(&mut self, writer: &PackageWriter) -> Result<(), PackageError> {
+    pub(crate) fn commit(&mut self, writer: &PackageWriter, crew: &str) -> Result<(), PackageError> {
         let Some(mut batch) = self.batch.take() else { return Ok(()) };
         // A captured part goes with every batch that has an item of which somebody is told.
         let captured = batch.done.iter().any(|(set, _)| *set == SetName::Captured);
@@ -181,13 +231,23 @@ impl Recorder {
         done.push((SetName::Ledger, ledger.close(&writer.disk)?));
         done.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
         self.are_all(&done, held.is_empty())?;
-        let run = self.runs.add(lines)?;
-        let parts: Vec<PartStatement> = done.iter().map(|(_, part)| part.clone()).collect();
+        let (lines, lines_sha256) = self.runs.add(lines)?;
+        let batch = journal::Batch {
+            number,
+            items: 0,
+            walk: String::new(),
+            parts: done.clone(),
+            lines,
+            lines_sha256,
+            controls: writer.counters.controls(),
+            totals: self.totals.clone(),
+            crew: String::new(),
+        };
         // From here on the parts stay: a line that was written and not made durable may be on the disk all the same.
         for (set, part) in done {
             self.closed.entry(set).or_default().push(part);
         }
-        self.journal.commit(number, &mut lock(&writer.walk), &parts, &run)?;
+        self.journal.commit(batch, &mut lock(&writer.walk), crew)?;
         writer.counters.batch_ends();
         Ok(())
     }

@@ -10,18 +10,18 @@
 //!   lock               one process at a time
 //! ```
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use evidence::custody_log::Statement;
 use evidence::event::{Action, CaseOpen, Event, Moment, TreeHead};
 use evidence::strict::{self, StrictError};
-use rustix::fs::{FlockOperation, flock};
 use scope::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{Disk, DurableError, Op};
+use crate::durable::{Disk, DurableError};
 use crate::keys::{Ask, KeyError, KeyWarning, SecretKey, Signer};
+use crate::lock;
 use crate::log::{LogError, LogFolder};
 
 /// What `case.json` says.
@@ -89,7 +89,7 @@ pub enum CaseError {
     #[error("`{0}` cannot be a log's origin: 1 to 200 characters of A-Z a-z 0-9 . _ / : -")]
     Origin(String),
     /// Another process has the folder open.
-    #[error("`{0}` is in use by another process")]
+    #[error("`{0}` is in use by another ambit; wait until it has ended")]
     Locked(PathBuf),
     /// A file of the policy has a name that is not of the grammar.
     #[error("`{0}` cannot be the name of a policy file")]
@@ -295,16 +295,9 @@ fn policy_name(name: &str) -> Result<&str, CaseError> {
 }
 
 fn lock(disk: &Disk, root: &Path) -> Result<File, CaseError> {
-    let path = root.join("lock");
-    let open = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let io = |source| DurableError::Io { op: Op::Create, path: path.clone(), source };
-    let file = open.map_err(io)?;
+    let taken = lock::take(&root.join("lock"))?;
     disk.sync_folder(root)?;
-    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(CaseError::Locked(root.to_owned())),
-        Err(error) => Err(io(error.into()).into()),
-    }
+    taken.ok_or_else(|| CaseError::Locked(root.to_owned()))
 }
 
 const CASE_FILE: &str = "case.json";

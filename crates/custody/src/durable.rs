@@ -10,7 +10,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -164,6 +164,49 @@ impl Disk {
     /// [`DurableError::Exists`] if the name is taken.
     pub fn create_new(&self, path: &Path) -> Result<NewFile, DurableError> {
         self.create_with_mode(path, 0o666)
+    }
+
+    /// Opens a file made here to add to it: what stands behind its first `length` bytes is cut off.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said.
+    pub fn append(&self, path: &Path, length: u64) -> Result<NewFile, DurableError> {
+        let file = self.run(Op::Write, path, || {
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        })?;
+        Ok(NewFile { disk: self.clone(), path: path.to_owned(), file, written: length, failed: None })
+    }
+
+    /// Removes what a folder made by this crate holds, but for the names that `keep` wants.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said.
+    pub fn clear(&self, folder: &Path, keep: &dyn Fn(&str) -> bool) -> Result<(), DurableError> {
+        let entries = self.run(Op::Open, folder, || {
+            let entries = std::fs::read_dir(folder)?.map(|entry| {
+                let entry = entry?;
+                Ok((entry.file_name(), entry.file_type()?.is_dir()))
+            });
+            entries.collect::<io::Result<Vec<_>>>()
+        })?;
+        for (name, is_folder) in entries {
+            if name.to_str().is_some_and(keep) {
+                continue;
+            }
+            let path = folder.join(name);
+            if is_folder {
+                self.clear(&path, &|_| false)?;
+                self.remove_folder(&path)?;
+            } else {
+                self.remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a whole new file and makes it and its name durable.

@@ -12,14 +12,15 @@
 //! let mut writer = PackageWriter::create(&disk, &out, &case.state(), Setup { .. })?;
 //! writer.keep(&Item { .. }, Some(Content { .. }))?;                 // captured or held: content read once
 //! writer.record(&Item { .. })?;                                     // listed or left
-//! let closed = writer.close()?;
+//! let closed = writer.close(Ending { .. })?;
 //!
-//! case.append(statement(Action::AcquisitionEnd(closed.end(issues, interrupted, medium))), &[&examiner])?;
-//! let unsealed = closed.finish(Ending { log: case.tree(), policy_files: case.policy_files()?, .. })?;
+//! case.append(statement(Action::AcquisitionEnd(closed.end())), &[&examiner])?;
+//! let unsealed = closed.finish(Rest { log: case.tree(), policy_files: case.policy_files()?, .. })?;
 //! let (log_key, _) = case.log_key(&mut ask)?;
 //! unsealed.seal(&mut case, statement(..), &[&examiner, &witness], &log_key)?;   // OUT.partial becomes OUT
 //! ```
 //!
+//! Where a run was broken off, [`Unfinished`] says what of it is committed, and goes on from there.
 //! Where the witness signs later: [`Unsealed::leave_open`], then
 //! [`seal::add_signature`] and [`seal::conclude`].
 //!
@@ -42,18 +43,21 @@ pub mod close;
 pub mod package;
 pub mod seal;
 pub mod size_class;
+pub mod unfinished;
 
 mod batch;
 mod hand;
 mod journal;
+mod lock;
 mod part;
 mod sorted;
 mod totals;
 mod zipper;
 
 pub use case::{CaseError, CaseFolder, NewCase};
-pub use close::{Closed, Ending, Medium, Unsealed};
+pub use close::{Closed, Ending, Medium, Rest, Unsealed};
 pub use durable::{Disk, DurableError};
+pub use journal::Begun;
 pub use keys::{KeyError, SecretKey, Signer};
 pub use log::{LogError, LogFolder};
 pub use package::{
@@ -62,6 +66,7 @@ pub use package::{
 };
 pub use part::{Missing, Trouble};
 pub use seal::{Keeper, SealError};
+pub use unfinished::{Found, Unfinished};
 
 use evidence::acquisition::RunNumber;
 

@@ -96,6 +96,30 @@ impl LogFolder {
         self.head.size()
     }
 
+    /// The tree over the first `size` entries; `None` for 0, and beyond the last entry.
+    #[must_use]
+    pub fn tree_at(&self, size: u64) -> Option<TreeHead> {
+        let entries = self.entries.get(..usize::try_from(size).ok()?)?;
+        let mut head = LogHead::empty(self.origin());
+        entries.iter().for_each(|entry| head.push(entry.clone()));
+        head.tree()
+    }
+
+    /// Every event, in order. That each is the one its entry quotes was seen when the log was opened.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`] where one cannot be read.
+    pub fn events(&self) -> Result<Vec<Event>, LogError> {
+        let read = |index| {
+            let path = self.folder(index).join("event.json");
+            let bytes = self.disk.read(&path, MAX_FILE)?;
+            Event::from_bytes(&bytes)
+                .map_err(|_| LogError::Chain { path, what: "event.json is not an event" })
+        };
+        (0..self.size()).map(read).collect()
+    }
+
     /// The log's origin.
     #[must_use]
     pub fn origin(&self) -> &str {

@@ -11,14 +11,15 @@
 //! [`Options::items`] items: every open part is closed, made durable and read
 //! back, and one journal line commits it. The first error ends the writing:
 //! every later call returns [`PackageError::Broken`], and `OUT.partial` stays
-//! as it is, recognisable by its name and its journal.
+//! as it is: [`crate::Unfinished`] goes on from its last committed batch.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use evidence::acquisition::{MediumStatement, RecordLeft, RunNumber, SetName};
+use evidence::acquisition::{Departure, MediumStatement, RecordLeft, RunNumber, SetName};
 use evidence::item::{Control, ObjectValue, RecordError, Series};
 use evidence::ledger::LedgerError;
 use evidence::manifest::{Binding, ManifestError};
@@ -26,10 +27,11 @@ use scope::facts::Facts;
 use scope::{Decision, Digest, Outcome};
 
 use crate::batch::{Counters, Recorder};
-use crate::close::Closed;
+use crate::close::{Closed, Ending};
 use crate::durable::{Disk, DurableError};
-use crate::journal::{self, Journal, Walk};
+use crate::journal::{self, Begun, Journal, Walk};
 use crate::keys::SecretKey;
+use crate::lock as locked;
 use crate::part::{Recipients, Trouble};
 use crate::random::RandomError;
 use crate::sorted::Runs;
@@ -50,7 +52,7 @@ pub struct Setup {
     pub medium: MediumStatement,
     /// The policy's id.
     pub policy: Digest,
-    /// The run key that acquisition.start announced. It is wiped when the package is closed.
+    /// The run key that acquisition.start or acquisition.resume announces. It is wiped when the package is closed.
     pub run_key: SecretKey,
     /// For whom each set is encrypted: from the approved policy.
     pub recipients: SetRecipients,
@@ -58,6 +60,10 @@ pub struct Setup {
     pub record_left: RecordLeft,
     /// How much goes into a batch.
     pub options: Options,
+    /// What else was chosen, by its name: the journal keeps it for whoever resumes.
+    pub setting: BTreeMap<String, String>,
+    /// What departs from the order or the procedure: the journal keeps it for the end.
+    pub departures: Vec<Departure>,
 }
 
 /// The age recipients (`age1...`) of each set.
@@ -167,6 +173,40 @@ pub enum PackageError {
     /// `keep` for an outcome that keeps nothing, or `record` for one that does.
     #[error("the outcome `{0}` does not go with this call")]
     Misuse(Outcome),
+    /// Another process writes this package.
+    #[error("`{0}` is in use by another ambit; wait until it has ended")]
+    Locked(PathBuf),
+    /// The key of the journal is not where it was written.
+    #[error("the resume key `{0}` is missing: without it nobody can tell what of this package is genuine")]
+    NoKey(PathBuf),
+    /// The journal is not what was written.
+    #[error("line {line} of the journal was altered: {what}")]
+    Journal {
+        /// Which line, from 1.
+        line: usize,
+        /// What does not hold.
+        what: String,
+    },
+    /// A committed file is not what was committed.
+    #[error("`{path}` is not what was committed: {stated} was, and {found} is there, with {length} bytes")]
+    Part {
+        /// The file.
+        path: PathBuf,
+        /// The digest that the journal states.
+        stated: Digest,
+        /// The digest of the file.
+        found: Digest,
+        /// Its length.
+        length: u64,
+    },
+    /// The medium gives other items than before the break.
+    #[error(
+        "the medium is not as it was: of its first {until} items, place, size or times of one differ from those that were captured"
+    )]
+    OtherWalk {
+        /// Within how many items it differs.
+        until: u64,
+    },
     /// An earlier error ended the writing.
     #[error("an earlier error ended this package: {0}")]
     Broken(String),
@@ -196,6 +236,8 @@ pub struct PackageWriter {
     pub(crate) recorder: Mutex<Recorder>,
     pub(crate) counters: Counters,
     pub(crate) walk: Mutex<Walk>,
+    pub(crate) key_path: PathBuf,
+    pub(crate) lock: File,
     compartments: Vec<String>,
     broken: OnceLock<String>,
 }
@@ -214,11 +256,42 @@ impl PackageWriter {
         let partial = partial_path(out);
         disk.create_folder(&partial)?;
         let work = partial.join(WORK);
-        for folder in ["data", "meta", "meta/policy", "seal", "custody", WORK] {
+        disk.create_folder(&work)?;
+        for folder in FOLDERS {
             disk.create_folder(&partial.join(folder))?;
         }
-        let key_path = state.join(format!("{}.resume.key", setup.package));
-        let (journal, walk) = Journal::create(disk, journal::path_in(&work), key_path)?;
+        let key_path = journal::key_path(state, setup.package);
+        let begun = Begun {
+            format: journal::Format::V1,
+            origin: setup.origin.clone(),
+            package: setup.package,
+            medium: setup.medium.clone(),
+            policy: setup.policy,
+            record_left: setup.record_left,
+            setting: setup.setting.clone(),
+            departures: setup.departures.clone(),
+        };
+        let (journal, walk) = Journal::create(disk, &journal::path_in(&work), &key_path, &begun)?;
+        let lock = locked::take(&journal::path_in(&work))?.ok_or(PackageError::Locked(partial))?;
+        let recorder = Recorder::new(journal, Runs::new(disk, &work), recipients.keys());
+        let out = out.to_owned();
+        Self::of(disk.clone(), out, key_path, lock, recorder, BTreeMap::new(), walk, recipients, setup)
+    }
+
+    /// A writer from its parts: at the beginning, or after a break.
+    #[expect(clippy::too_many_arguments, reason = "each is a different thing that a writer has")]
+    pub(crate) fn of(
+        disk: Disk,
+        out: PathBuf,
+        key_path: PathBuf,
+        lock: File,
+        recorder: Recorder,
+        controls: BTreeMap<String, u64>,
+        walk: Walk,
+        recipients: BTreeMap<SetName, Recipients>,
+        setup: Setup,
+    ) -> Result<Self, PackageError> {
+        let partial = partial_path(&out);
         let binding = Binding {
             origin: setup.origin,
             package: setup.package,
@@ -227,16 +300,18 @@ impl PackageWriter {
             run_key: setup.run_key.public_line(),
         };
         Ok(Self {
-            disk: disk.clone(),
-            out: out.to_owned(),
+            disk,
+            out,
             partial,
             binding,
             medium: setup.medium,
             record_left: setup.record_left,
-            recorder: Mutex::new(Recorder::new(journal, Runs::new(disk, &work), recipients.keys())),
+            counters: Counters::after(&controls, &recorder.closed),
+            recorder: Mutex::new(recorder),
             recipients,
-            counters: Counters::default(),
             walk: Mutex::new(walk),
+            key_path,
+            lock,
             compartments: setup.recipients.compartments.into_iter().map(|(id, _)| id).collect(),
             run_key: setup.run_key,
             options: Options { items: setup.options.items.clamp(1, MAX_ITEMS), ..setup.options },
@@ -253,6 +328,22 @@ impl PackageWriter {
     /// Notes an item that was walked: in the order of the walk, before [`PackageWriter::keep`] or `record`.
     pub fn walked(&self, locator: &str, facts: &Facts) {
         lock(&self.walk).walked(locator, facts);
+    }
+
+    /// How many items are committed already and are to be walked again, with [`PackageWriter::walked_again`], before
+    /// anything else.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        lock(&self.walk).ahead()
+    }
+
+    /// Notes an item that is committed already, in the order of the walk.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::OtherWalk`] where the medium gives another item than before the break.
+    pub fn walked_again(&self, locator: &str, facts: &Facts) -> Result<(), PackageError> {
+        self.unbroken(|| lock(&self.walk).walked_again(locator, facts))
     }
 
     /// Whether the open batch takes `items` more. Otherwise all hands are to close their parts, and one commits.
@@ -316,23 +407,25 @@ impl PackageWriter {
         self.unbroken(|| hand.close(self))
     }
 
-    /// Ends the batch, once every hand has closed its parts: the journal's line is the commit.
+    /// Ends the batch, once every hand has closed its parts: the journal's line is the commit. `crew` is what the
+    /// caller counts beside the package, for [`crate::Unfinished::crew`].
     ///
     /// # Errors
     ///
     /// [`PackageError`]; the package is then broken.
-    pub fn commit(&self) -> Result<(), PackageError> {
-        self.unbroken(|| lock(&self.recorder).commit(self))
+    pub fn commit(&self, crew: &str) -> Result<(), PackageError> {
+        self.unbroken(|| lock(&self.recorder).commit(self, crew))
     }
 
-    /// Commits the last batch and sorts the inventory. Next: [`Closed::end`], then [`Closed::finish`].
+    /// Ends the writing, once the last batch is committed, and sorts the inventory. Next: [`Closed::end`], then
+    /// [`Closed::finish`].
     ///
     /// # Errors
     ///
     /// [`PackageError`].
-    pub fn close(self) -> Result<Closed, PackageError> {
-        self.commit()?;
-        Closed::of(self)
+    pub fn close(self, ending: Ending) -> Result<Closed, PackageError> {
+        self.commit(&ending.crew)?;
+        Closed::of(self, ending)
     }
 
     /// Removes the parts of the open batch: nothing commits them any more.
@@ -382,7 +475,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SetRecipients {
-    fn by_set(&self) -> Result<BTreeMap<SetName, Recipients>, PackageError> {
+    pub(crate) fn by_set(&self) -> Result<BTreeMap<SetName, Recipients>, PackageError> {
         let held = self.compartments.iter().map(|(id, names)| (SetName::Held(id.clone()), names));
         let all =
             [(SetName::Captured, &self.captured), (SetName::Ledger, &self.ledger)].into_iter().chain(held);
@@ -400,6 +493,9 @@ pub fn partial_path(out: &Path) -> PathBuf {
 
 /// Most items of a batch: the zip profile's bound on entries follows from it.
 const MAX_ITEMS: u64 = 1 << 16;
+
+/// The folders of a package.
+pub(crate) const FOLDERS: [&str; 5] = ["data", "meta", "meta/policy", "seal", "custody"];
 
 /// The folder of what never ships.
 pub(crate) const WORK: &str = ".work";

@@ -352,14 +352,23 @@ impl LedgerPart {
 
 /// The digest of a file, from the disk as far as the system lets us choose.
 pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
+    Ok(digest_and_length(disk, path)?.0)
+}
+
+/// As [`digest_of`], with the number of bytes that were read.
+pub(crate) fn digest_and_length(disk: &Disk, path: &Path) -> Result<(Digest, u64), PackageError> {
     let mut file = disk.open(path)?;
     file.from_the_disk();
-    let mut hash = Sha256::new();
+    let (mut hash, mut length) = (Sha256::new(), 0_u64);
     let mut buffer = vec![0; READ_STEP];
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return Ok(Digest(hash.finalize().into())),
-            Ok(count) => hash.update(buffer.get(..count).unwrap_or_default()),
+            Ok(0) => return Ok((Digest(hash.finalize().into()), length)),
+            Ok(count) => {
+                let read = buffer.get(..count).unwrap_or_default();
+                hash.update(read);
+                length = length.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
         }

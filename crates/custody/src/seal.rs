@@ -27,6 +27,7 @@ use crate::close::Unsealed;
 use crate::durable::{Disk, DurableError};
 use crate::keys::{SecretKey, Signer};
 use crate::log::{LogError, LogFolder};
+use crate::unfinished::remove_work;
 
 /// Why a package could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -117,10 +118,20 @@ impl Unsealed {
         self.place(case)
     }
 
-    fn place(self, case: &CaseFolder) -> Result<(), SealError> {
+    /// Gives the package its copy of the log, and its name: the last step, and the only one left where the log has its
+    /// package.seal already.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`]; `OUT.partial` stays.
+    pub fn place(self, case: &CaseFolder) -> Result<(), SealError> {
         let mut copy = LogFolder::open(&self.disk, &self.partial, case.log().origin())?;
         case.log().copy_to(&mut copy)?;
-        Ok(self.disk.rename(&self.partial, &self.out)?)
+        remove_work(&self.disk, &self.partial)?;
+        self.disk.rename(&self.partial, &self.out)?;
+        self.disk.remove_file(&self.key_path)?;
+        drop(self.lock);
+        Ok(())
     }
 }
 

@@ -1,17 +1,19 @@
 //! The inventory, sorted on the disk: its lines hold nothing but outcomes and blinded digests.
 //!
 //! Each batch leaves one sorted run, `lines-000001`; at the end the runs are
-//! merged, a bounded number at a time, whatever the number of items.
+//! merged, a bounded number at a time, whatever the number of items. The runs
+//! of the batches stay until the package is closed: a merge can be made again.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use evidence::acquisition::InventoryStatement;
 use evidence::inventory::Line;
 use evidence::tree::Tree;
-use scope::Outcome;
+use scope::{Digest, Outcome};
+use sha2::{Digest as _, Sha256};
 
 use crate::durable::{Disk, OldFile};
 use crate::package::PackageError;
@@ -29,25 +31,39 @@ impl Runs {
         Self { disk: disk.clone(), folder: folder.to_owned(), runs: Vec::new(), made: 0 }
     }
 
-    /// Writes a batch's lines, sorted, as one durable run. Returns its name.
-    pub(crate) fn add(&mut self, mut lines: Vec<String>) -> Result<String, PackageError> {
+    /// The runs of an earlier process, by their names, in order: none was merged.
+    pub(crate) fn again<'a>(disk: &Disk, folder: &Path, names: impl Iterator<Item = &'a str>) -> Self {
+        let runs: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+        let made = u64::try_from(runs.len()).unwrap_or(u64::MAX);
+        Self { disk: disk.clone(), folder: folder.to_owned(), runs, made }
+    }
+
+    /// Writes a batch's lines, sorted, as one durable run. Returns its name and its digest.
+    pub(crate) fn add(&mut self, mut lines: Vec<String>) -> Result<(String, Digest), PackageError> {
         lines.sort_unstable();
         let (path, name) = self.next();
         let mut out = BufWriter::new(self.disk.create_new(&path)?);
+        let mut hash = Sha256::new();
         for line in &lines {
             writeln!(out, "{line}")?;
+            hash.update(line.as_bytes());
+            hash.update(b"\n");
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
         self.runs.push(path);
-        Ok(name)
+        Ok((name, Digest(hash.finalize().into())))
     }
 
-    /// Merges all runs into `meta/inventory.txt` and removes them.
+    /// Merges all runs into `meta/inventory.txt`.
     pub(crate) fn finish(mut self, inventory: &Path) -> Result<InventoryStatement, PackageError> {
+        let batches: BTreeSet<PathBuf> = self.runs.iter().cloned().collect();
         while self.runs.len() > FAN_IN {
             let some: Vec<PathBuf> = self.runs.drain(..FAN_IN).collect();
             let (path, _) = self.next();
             self.merge(&some, &path)?;
+            for between in some.iter().filter(|run| !batches.contains(*run)) {
+                self.disk.remove_file(between)?;
+            }
             self.runs.push(path);
         }
         let runs = std::mem::take(&mut self.runs);
@@ -87,9 +103,6 @@ impl Runs {
             }
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
-        for run in runs {
-            self.disk.remove_file(run)?;
-        }
         Ok(InventoryStatement { lines: tree.size(), root: tree.root(), counts })
     }
 }
@@ -126,7 +139,15 @@ mod tests {
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         let read = evidence::inventory::Inventory::read(text.as_bytes()).unwrap();
         assert_eq!((read.root(), read.len(), read.counts()), (statement.root, 1800, &statement.counts));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the runs are gone");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1 + 600 + 2, "the runs of the batches stay, with two merges of 256 each");
+        let names: Vec<String> = (1..=600).map(|n| format!("lines-{n:06}")).collect();
+        let again = Runs::again(&disk, folder.path(), names.iter().map(String::as_str));
+        std::fs::remove_file(&inventory).unwrap();
+        for between in ["lines-000601", "lines-000602"] {
+            std::fs::remove_file(folder.path().join(between)).unwrap();
+        }
+        assert_eq!(again.finish(&inventory).unwrap(), statement, "a merge can be made again");
     }
 
     #[test]

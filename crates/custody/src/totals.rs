@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use scope::facts::Look;
 use scope::{Decision, Outcome};
+use serde::{Deserialize, Serialize};
 
 /// Counts over all items of a package.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Totals {
     /// Items per outcome.
     pub outcomes: BTreeMap<Outcome, u64>,

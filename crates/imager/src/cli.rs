@@ -432,6 +432,9 @@ pub struct CaptureArgs {
     /// The package to make, such as KC07.ambit. Must not exist.
     #[arg(long, value_name = "PKG")]
     pub out: PathBuf,
+    /// Go on with the capture that was broken off and left PKG.partial: same case, policy, medium and options.
+    #[arg(long)]
+    pub resume: bool,
     /// Record MD5 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
     #[arg(long)]
     pub md5: bool,

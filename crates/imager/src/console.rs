@@ -1,5 +1,6 @@
 //! What the person at the keyboard reads: words, results, failures.
 
+use std::ffi::OsString;
 use std::fmt::{self, Display};
 use std::io::Write;
 
@@ -108,6 +109,7 @@ pub(crate) struct Console<'a> {
     reader: Reader,
     interrupt: Interrupt,
     disk: Disk,
+    command: Vec<String>,
 }
 
 impl<'a> Console<'a> {
@@ -119,7 +121,7 @@ impl<'a> Console<'a> {
         interrupt: Interrupt,
         disk: Disk,
     ) -> Self {
-        Self { out, err, json, reader, interrupt, disk }
+        Self { out, err, json, reader, interrupt, disk, command: Vec::new() }
     }
 
     /// Where cases and packages are written.
@@ -135,6 +137,23 @@ impl<'a> Console<'a> {
     /// Whether the person asked the program to stop.
     pub(crate) fn interrupt(&self) -> &Interrupt {
         &self.interrupt
+    }
+
+    /// Remembers the command line.
+    pub(crate) fn started_with(&mut self, args: &[OsString]) {
+        self.command = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    }
+
+    /// The command line that resumes this one, for a shell.
+    pub(crate) fn how_to_resume(&self) -> String {
+        const RESUME: &str = "--resume";
+        let again = self.command.iter().map(String::as_str).filter(|word| *word != RESUME);
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+        let words = again.chain([RESUME]).map(|word| match !word.is_empty() && word.chars().all(plain) {
+            true => word.to_owned(),
+            false => format!("'{}'", word.replace('\'', "'\\''")),
+        });
+        words.fold("ambit".to_owned(), |line, word| line + " " + &word)
     }
 
     /// Words to the person at the keyboard. A closed terminal stops nothing.

@@ -82,11 +82,13 @@ fn run_around(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Exit {
-    let cli = match cli::Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => return console::usage(&error, out, err),
     };
     let mut console = console::Console::new(out, err, cli.json, reader, interrupt, disk);
+    console.started_with(&args);
     match command::run(cli.command, &mut console) {
         Ok(exit) => exit,
         Err(failure) => {

@@ -16,7 +16,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use examine::{Event, Examined, Examiner, every_entry, slack_wanted};
+use examine::{Event, Examined, Examiner, Slacks, every_entry, slack_wanted};
 use scope::Policy;
 use source::{Entry, Source, WalkEvent, WalkReport};
 
@@ -24,7 +24,7 @@ use crate::console::{Context as _, Failure};
 use crate::interrupt::Interrupt;
 use crate::progress::Meter;
 use crate::queue::{Chunk, Queue, Step, StopOnPanic, Stopped};
-use crate::survey::{Kept, Tally, beyond_bytes};
+use crate::survey::{Counted, Kept, Tally, beyond_bytes};
 
 /// What is done with decided items, by several threads at once.
 pub(crate) trait Crew: Sync {
@@ -36,6 +36,14 @@ pub(crate) trait Crew: Sync {
     fn has_room(&self, items: u64) -> bool;
     /// Sees every item in the order of the walk, before it is examined.
     fn walked(&self, entry: &Entry);
+    /// How many items are committed already: the walk meets them again before all others.
+    fn ahead(&self) -> u64 {
+        0
+    }
+    /// Sees an item that is committed already, in the order of the walk.
+    fn walked_again(&self, _: &Entry) -> Result<(), Failure> {
+        Ok(())
+    }
     /// What becomes of one item.
     fn item(
         &self,
@@ -48,8 +56,8 @@ pub(crate) trait Crew: Sync {
     fn pause(&self, hand: &mut Self::Hand) -> Result<(), Failure>;
     /// Every hand has paused and none is at work: ends what this one holds of the batch.
     fn close(&self, hand: &mut Self::Hand) -> Result<(), Failure>;
-    /// Every hand has closed: ends the batch.
-    fn commit(&self) -> Result<(), Failure>;
+    /// Every hand has closed: ends the batch, with what was counted so far.
+    fn commit(&self, counted: &Counted) -> Result<(), Failure>;
 }
 
 /// What a run needs beside its crew.
@@ -60,6 +68,8 @@ pub(crate) struct Run<'a> {
     pub(crate) jobs: usize,
     pub(crate) meter: &'a Meter,
     pub(crate) interrupt: &'a Interrupt,
+    /// What was counted before a break.
+    pub(crate) before: &'a Counted,
 }
 
 /// What a run came to.
@@ -77,7 +87,8 @@ pub(crate) struct Done {
 /// The root of the only source, or of each of them, cannot be read; whatever the crew reports; an interrupt.
 pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
     let queue = Queue::new(run.jobs);
-    let turns = run.policy.limits().bytes.map(|_| Turns::default());
+    let turns = run.policy.limits().bytes.map(|_| Turns::after(run.before.kept));
+    let counted = Mutex::new(run.before.clone());
     let (walked, tallies) = thread::scope(|scope| {
         let workers: Vec<_> = (0..run.jobs)
             .map(|_| {
@@ -88,6 +99,7 @@ pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
                         crew,
                         queue: &queue,
                         turns: turns.as_ref(),
+                        counted: &counted,
                         hand: crew.hand(),
                         tally: Tally::default(),
                     };
@@ -100,7 +112,7 @@ pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
             })
             .collect();
         let guard = StopOnPanic(&queue);
-        let walked = walk(run, &queue, turns.is_some());
+        let walked = walk(run, &queue, crew, turns.is_some());
         match &walked {
             Ok(_) => queue.end(),
             Err(_) => queue.stop(None),
@@ -116,7 +128,7 @@ pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
     if run.interrupt.is_asked() {
         return Err(asked_to_stop());
     }
-    let mut tally = Tally::default();
+    let mut tally = counted.into_inner().unwrap_or_else(PoisonError::into_inner).tally;
     tallies.iter().for_each(|other| tally.add(other));
     if let Some(turns) = turns {
         let turn = turns.turn.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -134,13 +146,14 @@ pub(crate) fn asked_to_stop() -> Failure {
 }
 
 /// Walks the sources, until the policy's limit of items or somebody's stop. Returns the reports, and the limit that was met.
-fn walk(
+fn walk<C: Crew>(
     run: &Run<'_>,
     queue: &Queue,
+    crew: &C,
     one_by_one: bool,
 ) -> Result<(Vec<WalkReport>, Option<String>), Failure> {
     let mut reports = Vec::new();
-    let mut items = 0_u64;
+    let (mut items, mut ahead, mut other) = (0_u64, crew.ahead(), None);
     let mut first_failure = None;
     let mut walked = false;
     for (index, source) in run.sources.iter().enumerate() {
@@ -157,6 +170,18 @@ fn walk(
             };
             run.meter.scanned();
             items = items.saturating_add(1);
+            if ahead > 0 {
+                ahead = ahead.saturating_sub(1);
+                other = crew.walked_again(&entry).err();
+                run.meter.decided(None);
+                let last = run.policy.limits().items.filter(|limit| items >= *limit);
+                limit = last.map(|last| format!("the policy's limit of {last} items"));
+                if ahead == 0 && limit.is_none() {
+                    // The limit of bytes was met before the break, by the last item that was walked.
+                    limit.clone_from(&run.before.interrupted);
+                }
+                return go_on(other.is_none() && limit.is_none() && !run.interrupt.is_asked());
+            }
             weight = weight.saturating_add(entry.facts.content_size().unwrap_or(0));
             chunk.push(entry);
             let last = run.policy.limits().items.filter(|limit| items >= *limit);
@@ -177,6 +202,9 @@ fn walk(
             }
             go_on(limit.is_none())
         });
+        if let Some(failure) = other {
+            return Err(failure);
+        }
         // A root that cannot be read costs its volume, and says so; the others are walked.
         let report = match report {
             Ok(report) => {
@@ -199,6 +227,11 @@ fn walk(
     }
     if let Some((volume, error)) = first_failure.filter(|_| !walked) {
         return Err(error).context(format_args!("volume {volume}"));
+    }
+    if ahead > 0 && !run.interrupt.is_asked() {
+        return Err(Failure::no(format!(
+            "the medium is not as it was: it has {items} items now, and {ahead} more were captured before the break"
+        )));
     }
     Ok((reports, None))
 }
@@ -229,6 +262,7 @@ struct Worker<'a, C: Crew> {
     crew: &'a C,
     queue: &'a Queue,
     turns: Option<&'a Turns>,
+    counted: &'a Mutex<Counted>,
     hand: C::Hand,
     tally: Tally,
 }
@@ -284,7 +318,7 @@ impl<C: Crew> Worker<'_, C> {
     /// Keeps the slack of an item that was kept, where there is some.
     fn slack(&mut self, at: usize, source: &dyn Source, slack: Entry) -> Result<(), Ended> {
         let (run, crew, hand, tally) = (self.run, self.crew, &mut self.hand, &mut self.tally);
-        let mut slacks = tally.slacks.get(&at).copied().unwrap_or_default();
+        let mut slacks = Slacks::from(tally.slacks.get(&at).copied().unwrap_or_default());
         let mut failed = None;
         let _ = slacks.take(run.examiner, source, slack, &mut |event| {
             match event {
@@ -299,7 +333,7 @@ impl<C: Crew> Worker<'_, C> {
             }
             ControlFlow::Continue(())
         });
-        tally.slacks.insert(at, slacks);
+        tally.slacks.insert(at, slacks.into());
         if run.interrupt.is_asked() {
             return Err(asked_to_stop().into());
         }
@@ -347,8 +381,16 @@ impl<C: Crew> Worker<'_, C> {
         self.crew.pause(&mut self.hand)?;
         self.queue.meet()?;
         self.crew.close(&mut self.hand)?;
+        let tally = std::mem::take(&mut self.tally);
+        self.counted().tally.add(&tally);
         if self.queue.meet()? {
-            self.crew.commit()?;
+            let mut counted = self.counted();
+            if let Some(turns) = self.turns {
+                let turn = turns.turn.lock().unwrap_or_else(PoisonError::into_inner);
+                (counted.kept, counted.interrupted) = (turn.kept, turn.interrupted.clone());
+            }
+            self.crew.commit(&counted)?;
+            drop(counted);
             self.queue.batch_ended();
         }
         self.queue.meet()?;
@@ -356,8 +398,13 @@ impl<C: Crew> Worker<'_, C> {
     }
 }
 
+impl<C: Crew> Worker<'_, C> {
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Who decides next, where decisions depend on those before.
-#[derive(Default)]
 struct Turns {
     turn: Mutex<Turn>,
     passed: Condvar,
@@ -371,6 +418,11 @@ struct Turn {
 }
 
 impl Turns {
+    /// Turns after so many bytes were kept.
+    fn after(kept: u64) -> Self {
+        Self { turn: Mutex::new(Turn { kept, ..Turn::default() }), passed: Condvar::new() }
+    }
+
     /// Waits for the turn of chunk `number`; whoever has it keeps it until [`Turns::pass`].
     fn wait_for(&self, number: u64, queue: &Queue) -> Result<MutexGuard<'_, Turn>, Ended> {
         let mut turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,7 +7,7 @@ use evidence::acquisition::{Coverage, MediumId, WalkStatement};
 use examine::{Examined, Examiner, Options, Slacks, remnant_limits};
 use scope::facts::Look;
 use scope::{Outcome, PathsMet, Policy};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use source::{Source, SourceInfo};
 
 use crate::cli::PaceArgs;
@@ -18,12 +18,12 @@ use crate::pipeline::{self, Crew, Run};
 use crate::progress::{Expected, Meter, Progress};
 
 /// Counts of a walk; never a name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Tally {
     pub(crate) items: u64,
     pub(crate) outcomes: BTreeMap<Outcome, Amount>,
     pub(crate) rules: BTreeMap<String, Amount>,
-    pub(crate) tiers: BTreeMap<&'static str, Amount>,
+    pub(crate) tiers: BTreeMap<String, Amount>,
     /// Items by the deepest look that was taken at them.
     pub(crate) deepest: BTreeMap<Look, u64>,
     /// Looks taken, whatever came after.
@@ -35,7 +35,7 @@ pub(crate) struct Tally {
     /// Items per source, by its position.
     pub(crate) of_sources: BTreeMap<usize, u64>,
     /// The slack of kept items, per source.
-    pub(crate) slacks: BTreeMap<usize, Slacks>,
+    pub(crate) slacks: BTreeMap<usize, SlackCounts>,
     /// Slack that could not be read, or not be decided, per source.
     pub(crate) slack_issues: BTreeMap<usize, u64>,
     /// What the walks left out, in sentences.
@@ -46,8 +46,47 @@ pub(crate) struct Tally {
     pub(crate) paths: PathsMet,
 }
 
+/// What a run has counted: what the journal keeps with each batch, so that a resumed run counts on.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Counted {
+    pub(crate) tally: Tally,
+    /// Bytes of items that were kept, where the policy limits them.
+    pub(crate) kept: u64,
+    /// Why nothing more is kept, where the limit was met.
+    pub(crate) interrupted: Option<String>,
+    /// Items that gave other bytes the second time.
+    pub(crate) changed: u64,
+    /// At the end: whether anything departs from the order or the procedure.
+    pub(crate) departs: bool,
+    /// At the end: whether the medium has another digest than before.
+    pub(crate) altered: bool,
+    /// At the end: what tells of a medium that was cut off.
+    pub(crate) cut_short: Vec<String>,
+    /// At the end: volumes that cannot be read.
+    pub(crate) unread: usize,
+}
+
+/// As [`Slacks`], for the journal.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct SlackCounts {
+    pub(crate) items: u64,
+    pub(crate) unread: u64,
+}
+
+impl From<SlackCounts> for Slacks {
+    fn from(counts: SlackCounts) -> Self {
+        Self { items: counts.items, unread: counts.unread }
+    }
+}
+
+impl From<Slacks> for SlackCounts {
+    fn from(slacks: Slacks) -> Self {
+        Self { items: slacks.items, unread: slacks.unread }
+    }
+}
+
 /// How many items, and how many bytes they hold.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub(crate) struct Amount {
     pub(crate) items: u64,
     pub(crate) bytes: u64,
@@ -107,7 +146,7 @@ impl Tally {
         self.items += 1;
         *self.of_sources.entry(source).or_default() += 1;
         self.outcomes.entry(decision.outcome.clone()).or_default().add(bytes);
-        self.tiers.entry(decision.tier.word()).or_default().add(bytes);
+        self.tiers.entry(decision.tier.word().to_owned()).or_default().add(bytes);
         for rule in &decision.rules {
             self.rules.entry(rule.clone()).or_default().add(bytes);
         }
@@ -155,6 +194,8 @@ pub(crate) struct How<'a> {
     pub(crate) expected: Option<Expected>,
     /// Whether somebody asked to stop.
     pub(crate) interrupt: &'a Interrupt,
+    /// What was counted before a break.
+    pub(crate) before: Counted,
 }
 
 /// Walks every source, decides each item, and hands it to the crew.
@@ -178,8 +219,15 @@ pub(crate) fn survey<C: Crew>(
     let metered: Vec<Metered<'_>> =
         sources.iter().map(|source| Metered::new(source.as_ref(), &meter, how.interrupt)).collect();
     let metered: Vec<&dyn Source> = metered.iter().map(|source| source as &dyn Source).collect();
-    let run =
-        Run { policy, sources: &metered, examiner: &examiner, jobs, meter: &meter, interrupt: how.interrupt };
+    let run = Run {
+        policy,
+        sources: &metered,
+        examiner: &examiner,
+        jobs,
+        meter: &meter,
+        interrupt: how.interrupt,
+        before: &how.before,
+    };
     let _in_order = how.interrupt.ends_in_order();
     let progress = Progress::new(how.phase, how.pace.progress, about, how.expected);
     let done = progress.during(&meter, || pipeline::run(&run, crew))?;

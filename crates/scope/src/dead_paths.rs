@@ -5,6 +5,8 @@
 //! selector tenant, path /srv/tennant/logs/**   met by none: misspelt, or not there
 //! ```
 
+use serde::{Deserialize, Serialize};
+
 use crate::atom::Name;
 use crate::compile::Test;
 use crate::facts::Facts;
@@ -13,7 +15,7 @@ use crate::policy::Policy;
 /// Which path globs of a policy some item has fitted so far, in the order of its conditions.
 ///
 /// One for each thread; they are put together by [`PathsMet::add`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct PathsMet(Vec<bool>);
 
 impl PathsMet {

@@ -154,9 +154,10 @@ fn a_file_that_changes_while_it_is_read_says_so() {
         let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
         assert!(StreamFault::of(&error).is_some_and(expect), "{error}");
     };
-    check(&|file| file.write_all(b"more").unwrap(), &|fault| {
-        matches!(fault, StreamFault::ChangedDuringRead(told) if told.contains("size 100000 then 100004"))
-    });
+    check(
+        &|file| file.write_all(b"more").unwrap(),
+        &|fault| matches!(fault, StreamFault::ChangedDuringRead(told) if told.contains("size 100000 then 100004")),
+    );
     check(&|file| file.set_len(50_000).unwrap(), &|fault| {
         matches!(fault, StreamFault::Short { declared: 100_000, delivered: 50_000 })
     });

@@ -2,34 +2,40 @@
 //!
 //! ```text
 //! authority, quorum, medium       refused here: nothing was read
-//! acquisition.start               signed by all, durable, before the first item
+//! acquisition.start               signed by all, durable, before the first item; or acquisition.resume
 //! look, decide, keep or leave     one pass; the record of every item
 //! acquisition.end                 what was counted
 //! seal                            signatures, package.seal, checkpoint; OUT.partial becomes OUT
 //! ```
 
+mod after;
+
 use std::io::IsTerminal as _;
 use std::path::Path;
 
 use custody::{
-    Compression, Ending, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Signer, Unsealed,
+    CaseFolder, Closed, Compression, Ending, Options as Batches, PackageWriter, Rest, SecretKey,
+    SetRecipients, Setup, Signer, Unfinished, Unsealed,
 };
-use evidence::acquisition::{Departure, Extent, RecordLeft};
-use evidence::event::{AcquisitionEnd, AcquisitionStart, Action, MediumUnreadable, Note, PackageSeal};
-use evidence::trust::Step;
+use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
+use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Moment, Note, PackageSeal, Tool};
+use evidence::trust::{Step, Trust};
 use scope::policy::{LeftRecord, UnreadVolumes};
 use scope::{Digest, Policy};
 use serde_json::{Value, json};
 use source::Source;
 
+use after::{failed, medium_after};
+
 use super::keeping::Keeping;
 use super::plan::{cut_short, outcomes, summary, summary_value};
+use super::resume::{self, Announced, Broken};
 use crate::cli::{Addressee, CaptureArgs, CompressionArg, ImageArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::estimate;
 use crate::load;
 use crate::load::Passphrases;
-use crate::survey::{self, How, Tally};
+use crate::survey::{self, Counted, How, Tally};
 use crate::workplace::{self, Ready};
 
 /// `ambit capture`: the files of a medium.
@@ -66,19 +72,52 @@ fn acquire(
         may_preserve_volumes(policy)?;
     }
     let disk = console.disk().clone();
-    let (mut case, case_trust) = workplace::open_case_on(&disk, &args.case, &loaded.folder)?;
+    let (case, case_trust) = workplace::open_case_on(&disk, &args.case, &loaded.folder)?;
     let (trust, _) = load::trust(&args.trust)?;
     if trust.digest() != case_trust.digest() {
         console.say("note: this trust file is not the one that the case was opened with");
     }
     let signers = load::signers(&args.signing, &trust, Step::AcquisitionStart, console)?;
     workplace::need_quorum(&trust, Step::AcquisitionStart, &signers)?;
-    let signed_by: Vec<&Signer> = signers.iter().collect();
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
     can_be_asked(args.yes)?;
-    let ready =
-        workplace::ready(&args.examine.source, &loaded, &case, &trust, extent == Extent::Volumes, console)?;
+    let tool = workplace::tool()?;
+    let setting = resume::setting(args, extent, &trust, tool.digest);
+    let mut at_work = AtWork { args, extent, loaded: &loaded, case, trust, signers, log_key, tool };
+
+    let mut unfinished = None;
+    if args.resume {
+        match resume::open(args, &disk, &at_work.case, console)? {
+            Broken::Anew => {}
+            Broken::Placed => return placed(args, console),
+            Broken::GoesOn(found) => {
+                resume::is_the_same(&found, policy.id(), at_work.trust.origin(), &setting)?;
+                unfinished = Some(found);
+            }
+        }
+    } else {
+        can_be_made(args, console)?;
+    }
+    let announced = match &unfinished {
+        Some(found) => Announced::of(&at_work.case, found.begun().package)?,
+        None => Announced::default(),
+    };
+    if let Some(found) = unfinished.take_if(|found| announced.seal.is_some() || found.ending().is_some()) {
+        return at_work.ends_again(*found, announced, console);
+    }
+    if let Some(found) = &unfinished {
+        announced.fits(found)?;
+    }
+
+    let ready = workplace::ready(
+        &args.examine.source,
+        &loaded,
+        &at_work.case,
+        &at_work.trust,
+        extent == Extent::Volumes,
+        console,
+    )?;
     let volumes = ready.opened.unread_sources();
     let sources = match (made, extent) {
         (Some(made), _) => made,
@@ -88,30 +127,20 @@ fn acquire(
     if sources.is_empty() {
         return Err(nothing_to_take(extent));
     }
-    let tool = workplace::tool()?;
-    can_be_made(&args.out)?;
-
-    for departure in &ready.overrides {
-        let action = Action::Override(departure.clone());
-        case.append(workplace::statement(action, "", &tool), &signed_by).context("custody log")?;
+    if let Some(found) = &unfinished {
+        resume::is_the_medium(found, &ready.medium)?;
     }
-    let run = custody::new_run_number().context("run number")?;
+    let run = match &unfinished {
+        Some(found) => found.begun().package,
+        None => custody::new_run_number().context("run number")?,
+    };
     let run_key = SecretKey::generate("run").context("run key")?;
-    let start = Action::AcquisitionStart(AcquisitionStart {
-        package: run,
-        run_key: run_key.public_line(),
-        policy: policy.id(),
-        medium: ready.medium.clone(),
-        freshness: "not checked".to_owned(),
-        writable_source: ready.writable_source.clone(),
-        without_approval: ready.without_approval.clone(),
-        write_blocker: args.write_blocker.clone(),
-    });
-    case.append(workplace::statement(start, "", &tool), &signed_by).context("custody log")?;
-    let began = workplace::now();
-
+    let public_key = run_key.public_line();
+    let mut stated = unfinished.as_ref().map(|found| found.departures().to_vec()).unwrap_or_default();
+    let added: Vec<Departure> = departures(&ready).into_iter().filter(|new| !stated.contains(new)).collect();
+    stated.extend(added.iter().cloned());
     let setup = Setup {
-        origin: trust.origin().to_owned(),
+        origin: at_work.trust.origin().to_owned(),
         package: run,
         medium: ready.medium.clone(),
         policy: policy.id(),
@@ -126,39 +155,72 @@ fn acquire(
             compression: compression(args.compression),
             ..Batches::default()
         },
+        setting,
+        departures: added,
     };
-    let writer = PackageWriter::create(&disk, &args.out, &case.state(), setup)
-        .context(format_args!("package {}", args.out.display()))?;
+    // Key and journal stand before anybody signs: whatever is on the log can be resumed.
+    let (mut counted, mut batch) = (Counted::default(), 1);
+    let writer = match unfinished {
+        None => PackageWriter::create(&disk, &args.out, &at_work.case.state(), setup),
+        Some(found) => {
+            counted = resume::counted(&found)?;
+            batch = found.batches().saturating_add(1);
+            console.say(format_args!("resumed after {} items in {} batches", found.items(), found.batches()));
+            found.resume(setup)
+        }
+    };
+    let writer = writer.context(format_args!("package {}", args.out.display()))?;
+
+    for departure in &ready.overrides {
+        at_work.append(Action::Override(departure.clone()))?;
+    }
+    let (began, medium) = (announced.start.map(|(_, when)| when), ready.medium.clone());
+    if began.is_some() {
+        let (package, policy) = (run, policy.id());
+        let resume = AcquisitionResume { package, run_key: public_key, batch, policy, medium };
+        at_work.append(Action::AcquisitionResume(resume))?;
+    } else {
+        at_work.append(Action::AcquisitionStart(AcquisitionStart {
+            package: run,
+            run_key: public_key,
+            policy: policy.id(),
+            medium,
+            freshness: "not checked".to_owned(),
+            writable_source: ready.writable_source.clone(),
+            without_approval: ready.without_approval.clone(),
+            write_blocker: args.write_blocker.clone(),
+        }))?;
+    }
+    let began = began.unwrap_or_else(workplace::now);
+
+    let keeping = Keeping::new(&writer, policy, counted.changed);
     let how = How {
         looks: examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() },
         pace: &args.pace,
         phase: "capture",
         expected: match extent {
-            Extent::Files => estimate::last(&case, policy.id(), &ready.medium.label),
+            Extent::Files => estimate::last(&at_work.case, policy.id(), &ready.medium.label),
             Extent::Volumes => None,
         },
         interrupt: console.interrupt(),
+        before: counted,
     };
-    let keeping = Keeping::new(&writer, policy);
     let walked = survey::survey(&how, policy, sources, &keeping);
     let changed = keeping.changed();
     let tally = match walked {
         Ok(tally) => tally,
         Err(failure) => {
-            // What no journal commits is no use to anybody; where it cannot be removed, its name says what it is.
+            // What no journal commits is no use to anybody; where it cannot be removed, a resume will do it.
             let _ = writer.discard_batch();
-            // The log says how a run ended even where there is no package to say it.
-            let text = format!("the acquisition {run} ended without a package");
-            let note = workplace::statement(Action::Note(Note { text }), "", &tool);
-            case.append(note, &signed_by).context("custody log")?;
-            return Err(failure.hint(format!(
-                "{}.partial is no package; keep it with the case, mend the fault, and capture again to a new name",
-                args.out.display()
-            )));
+            // The log says how a run stopped even where nobody goes on with it.
+            let text = format!("the acquisition {run} stopped before its end; it can be resumed");
+            if let Err(unsaid) = at_work.append(Action::Note(Note { text })) {
+                console.say(format_args!("warning: the custody log could not be told: {}", unsaid.message));
+            }
+            return Err(can_be_resumed(failure, args, console));
         }
     };
 
-    let closed = writer.close().context("package")?;
     let ended = workplace::now();
     let (after, missing) = medium_after(&ready, args.examine.source.digest_medium, console)?;
     let before = ready.medium.ids.iter().find(|id| id.kind == "image_sha256");
@@ -169,127 +231,209 @@ fn acquire(
     if altered {
         console.say("warning: the medium has another SHA-256 than before; the record says so");
     }
-    let end = closed.end(
-        tally.issues,
-        tally.interrupted.is_some(),
-        custody::Medium { sha256: after, unreadable: missing },
-    );
-    let (unreadable, failed) = (end.unreadable, failed(&end));
-    case.append(workplace::statement(Action::AcquisitionEnd(end), "", &tool), &signed_by)
-        .context("custody log")?;
-    let log = case.tree().ok_or_else(|| Failure::new("the custody log is empty"))?;
-    let inventory = closed.inventory().clone();
+    let mut limits = limits(&ready, &tally, policy, extent, changed);
+    limits.extend(failed(missing.as_ref()));
+    if let Some(back) = clock_went_back(&began, &ended) {
+        console.say(format_args!("warning: {back}"));
+        limits.push(back);
+    }
+    let last = Counted {
+        departs: ready.departs() || altered || tally.interrupted.is_some(),
+        unread: ready.opened.unread.len(),
+        altered,
+        cut_short: ready.opened.medium.cut_short().map(str::to_owned).collect(),
+        changed,
+        tally,
+        ..Counted::default()
+    };
     let ending = Ending {
-        tool: tool.clone(),
+        tool: at_work.tool.clone(),
         began,
         ended,
-        log,
-        limits: limits(&ready, &tally, policy, extent, changed).into_iter().chain(failed.clone()).collect(),
+        limits,
         layers: workplace::layers(&ready.opened),
         extent,
-        walk: tally.walks.clone(),
-        departures: departures(&ready),
-        policy_files: policy_files(&loaded, &case, &ready)?,
+        walk: last.tally.walks.clone(),
+        departures: stated,
+        issues: last.tally.issues,
+        interrupted: last.tally.interrupted.is_some(),
+        medium: custody::Medium { sha256: after, unreadable: missing },
+        crew: serde_json::to_string(&last).context("journal")?,
     };
-    let unsealed = closed.finish(ending).context("package")?;
-    let tagmanifest = unsealed.tagmanifest();
-    let mut text = match extent {
-        Extent::Files => summary(&tally, policy),
-        Extent::Volumes => outcomes(&tally),
-    } + &cut_short(&ready.opened.medium);
-    let by = if args.yes || confirm(&text, tagmanifest, inventory.root, console) {
-        signers.as_slice()
-    } else {
-        &[]
-    };
-    let sealed = seal(unsealed, &mut case, &trust, by, &log_key, &tool, run, tagmanifest)?;
-
-    text += &format!(
-        "\n\npackage        {}\nsealed bytes   {tagmanifest}\ninventory root {}  ({} lines)\ncustody log    {} entries\n",
-        args.out.display(),
-        inventory.root,
-        inventory.lines,
-        case.log().size()
-    );
-    text += match sealed {
-        true => "sealed; write the two digests into your notes, and have the witness do the same",
-        false => {
-            "NOT sealed yet: the quorum of package.seal is not met. Next: ambit sign PKG --trust FILE --sign-as NAME=KEY"
-        }
-    };
-    if let Some(after) = after {
-        let same = if altered { "NOT the one from before" } else { "before and after" };
-        text += &format!("\nSHA-256 of the medium, {same}: {}", after.hex());
-    }
-    if unreadable > 0 {
-        text += &format!(
-            "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
-        );
-    }
-    if let Some(failed) = &failed {
-        text += &format!("\nnote: {failed}; the custody log lists them");
-    }
-    let unread = ready.opened.unread.len();
-    if extent == Extent::Files && unread > 0 && policy.target().unread_volumes == UnreadVolumes::Preserve {
-        text += &format!(
-            "\nnote: {unread} volumes of this medium cannot be read; `ambit image --to court` preserves them whole"
-        );
-    }
-    let mut value = summary_value(&tally, policy);
-    if let Value::Object(fields) = &mut value {
-        fields.insert("package".to_owned(), json!(args.out.display().to_string()));
-        fields.insert("run".to_owned(), json!(run));
-        fields.insert("tagmanifest".to_owned(), json!(tagmanifest));
-        fields.insert("inventory".to_owned(), json!(inventory));
-        fields.insert("sealed".to_owned(), json!(sealed));
-        fields.insert("unreadable".to_owned(), json!(unreadable));
-        fields.insert("cut_short".to_owned(), json!(ready.opened.medium.cut_short().collect::<Vec<_>>()));
-        fields.insert("medium_sha256".to_owned(), json!(after));
-    }
-    console.result(&value, text)?;
-    let departs = ready.departs() || altered || tally.interrupted.is_some() || !sealed;
-    Ok(if departs { Exit::Departures } else { Exit::Done })
+    let closed =
+        writer.close(ending).context("package").map_err(|failure| can_be_resumed(failure, args, console))?;
+    at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, args, console))
 }
 
-/// The medium's digest after the last item, where it is asked for and every byte can be read; and what it did not give, to
-/// whomever read it.
-fn medium_after(
-    ready: &Ready,
-    digest: bool,
-    console: &mut Console<'_>,
-) -> Result<(Option<Digest>, Option<MediumUnreadable>), Failure> {
-    let found = match (&ready.opened.image, digest) {
-        (Some(image), true) => Some(workplace::whole_digest(image, &[])?),
-        _ => None,
-    };
-    let mut drives = ready.opened.drives.bad_ranges();
-    let partial = found.as_ref().and_then(workplace::partial);
-    if let (Some(found), Some(partial)) = (&found, &partial) {
-        console.say(format_args!("warning: {partial}"));
-        if drives.is_empty() {
-            drives.push(Vec::new());
-        }
-        if let [only] = drives.as_mut_slice() {
-            only.extend(found.unreadable.iter().map(|(from, to)| *from..*to));
-            *only = source::merged(std::mem::take(only));
-        }
+/// What a capture works with from its first signature to its last.
+struct AtWork<'a> {
+    args: &'a CaptureArgs,
+    extent: Extent,
+    loaded: &'a load::LoadedPolicy,
+    case: CaseFolder,
+    trust: Trust,
+    signers: Vec<Signer>,
+    log_key: SecretKey,
+    tool: Tool,
+}
+
+impl AtWork<'_> {
+    fn append(&mut self, action: Action) -> Result<(), Failure> {
+        let by: Vec<&Signer> = self.signers.iter().collect();
+        self.case.append(workplace::statement(action, "", &self.tool), &by).context("custody log")?;
+        Ok(())
     }
-    let mut missing = MediumUnreadable::of(&drives);
-    match partial {
-        Some(_) => {
-            if let Some(missing) = &mut missing {
-                missing.sha256_with_zeros = found.map(|found| found.sha256);
+
+    /// Goes on with a package whose last batch was committed before the break: nothing of the medium is read.
+    fn ends_again(
+        mut self,
+        found: Unfinished,
+        announced: Announced,
+        console: &mut Console<'_>,
+    ) -> Result<Exit, Failure> {
+        let Some(sealed) = announced.seal else {
+            announced.fits(&found)?;
+            let run = found.begun().package;
+            let closed = found.close(recipients(&self.loaded.policy)).context("package")?;
+            return self.conclude(closed, run, console);
+        };
+        if found.tagmanifest().context("package")? != sealed {
+            return Err(Failure::no(format!(
+                "what is to be sealed is not what package.seal quotes, {sealed}"
+            ))
+            .hint("keep it with the case, and say so in a note"));
+        }
+        self.case.log().checkpoint(&self.log_key).context("custody log")?;
+        found.sealed().place(&self.case).context("seal")?;
+        placed(self.args, console)
+    }
+
+    /// From the last committed batch to the seal. All of it can be done again.
+    fn conclude(
+        &mut self,
+        closed: Closed,
+        run: RunNumber,
+        console: &mut Console<'_>,
+    ) -> Result<Exit, Failure> {
+        if Announced::of(&self.case, run)?.end.is_none() {
+            self.append(Action::AcquisitionEnd(closed.end()))?;
+        }
+        let announced = Announced::of(&self.case, run)?;
+        let (Some((start, _)), Some(log)) = (announced.start, announced.end) else {
+            return Err(Failure::new("the custody log does not tell of this run"));
+        };
+        let policy_files = policy_files(self.loaded, &self.case, start.without_approval.is_none())?;
+        let last: Counted = serde_json::from_str(&closed.ending().crew).context("journal")?;
+        let (inventory, unreadable) = (closed.inventory().clone(), closed.end().unreadable);
+        let medium = closed.ending().medium.clone();
+        let rest = Rest { run_key: start.run_key, resumed: announced.resumed, log, policy_files };
+        let unsealed = closed.finish(rest).context("package")?;
+        let tagmanifest = unsealed.tagmanifest();
+        let (tally, policy) = (&last.tally, &self.loaded.policy);
+        let mut text = match self.extent {
+            Extent::Files => summary(tally, policy),
+            Extent::Volumes => outcomes(tally),
+        } + &cut_short(last.cut_short.iter().map(String::as_str));
+        let agreed = self.args.yes || confirm(&text, tagmanifest, inventory.root, console);
+        let sealed = self.seal(unsealed, agreed, run, tagmanifest)?;
+
+        text += &format!(
+            "\n\npackage        {}\nsealed bytes   {tagmanifest}\ninventory root {}  ({} lines)\ncustody log    {} entries\n",
+            self.args.out.display(),
+            inventory.root,
+            inventory.lines,
+            self.case.log().size()
+        );
+        text += match sealed {
+            true => "sealed; write the two digests into your notes, and have the witness do the same",
+            false => {
+                "NOT sealed yet: the quorum of package.seal is not met. Next: ambit sign PKG --trust FILE --sign-as NAME=KEY"
             }
-            Ok((None, missing))
+        };
+        if let Some(after) = medium.sha256 {
+            let same = if last.altered { "NOT the one from before" } else { "before and after" };
+            text += &format!("\nSHA-256 of the medium, {same}: {}", after.hex());
         }
-        None => Ok((found.map(|found| found.sha256), missing)),
+        if unreadable > 0 {
+            text += &format!(
+                "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
+            );
+        }
+        if let Some(failed) = failed(medium.unreadable.as_ref()) {
+            text += &format!("\nnote: {failed}; the custody log lists them");
+        }
+        let unread = last.unread;
+        if self.extent == Extent::Files
+            && unread > 0
+            && policy.target().unread_volumes == UnreadVolumes::Preserve
+        {
+            text += &format!(
+                "\nnote: {unread} volumes of this medium cannot be read; `ambit image --to court` preserves them whole"
+            );
+        }
+        let mut value = summary_value(tally, policy);
+        if let Value::Object(fields) = &mut value {
+            fields.insert("package".to_owned(), json!(self.args.out.display().to_string()));
+            fields.insert("run".to_owned(), json!(run));
+            fields.insert("tagmanifest".to_owned(), json!(tagmanifest));
+            fields.insert("inventory".to_owned(), json!(inventory));
+            fields.insert("sealed".to_owned(), json!(sealed));
+            fields.insert("unreadable".to_owned(), json!(unreadable));
+            fields.insert("cut_short".to_owned(), json!(last.cut_short));
+            fields.insert("medium_sha256".to_owned(), json!(medium.sha256));
+        }
+        console.result(&value, text)?;
+        Ok(if last.departs || !sealed { Exit::Departures } else { Exit::Done })
+    }
+
+    /// Seals if those present agree and make up the quorum; otherwise leaves the package to `ambit sign`.
+    fn seal(
+        &mut self,
+        unsealed: Unsealed,
+        agreed: bool,
+        run: RunNumber,
+        tagmanifest: Digest,
+    ) -> Result<bool, Failure> {
+        let signers = if agreed { self.signers.as_slice() } else { &[] };
+        let by: Vec<&Signer> = signers.iter().collect();
+        if workplace::need_quorum(&self.trust, Step::PackageSeal, signers).is_err() {
+            unsealed.leave_open(&self.case, &by, &self.log_key).context("seal")?;
+            return Ok(false);
+        }
+        // The signatures are filled in by the seal itself.
+        let action = Action::PackageSeal(PackageSeal { package: run, tagmanifest, signatures: Vec::new() });
+        let statement = workplace::statement(action, "", &self.tool);
+        unsealed.seal(&mut self.case, statement, &by, &self.log_key).context("seal")?;
+        Ok(true)
     }
 }
 
-/// What the medium did not give, as a limit.
-fn failed(end: &AcquisitionEnd) -> Option<String> {
-    let missing = end.medium_unreadable.as_ref()?;
-    Some(format!("{} bytes of the medium in {} ranges could not be read", missing.bytes, missing.ranges))
+/// A package that was complete before the break, but for its name.
+fn placed(args: &CaptureArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let package = args.out.display().to_string();
+    let text =
+        format!("{package} was complete but for its name, and has it now; `ambit-verify verify` checks it");
+    console.result(&json!({ "package": package }), text)?;
+    Ok(Exit::Done)
+}
+
+/// Says how a run that failed goes on.
+fn can_be_resumed(failure: Failure, args: &CaptureArgs, console: &Console<'_>) -> Failure {
+    if failure.hint.is_some() {
+        return failure;
+    }
+    failure.hint(format!(
+        "{}.partial keeps what is committed; mend the fault, and go on with: {}",
+        args.out.display(),
+        console.how_to_resume()
+    ))
+}
+
+/// What to say where the clock shows an earlier time at the end than at the beginning.
+fn clock_went_back(began: &Moment, ended: &Moment) -> Option<String> {
+    (ended.at() < began.at()).then(|| {
+        format!("the clock went back while the capture ran: it began at {began} and ended at {ended}, by that clock")
+    })
 }
 
 fn compression(asked: CompressionArg) -> Compression {
@@ -301,7 +445,8 @@ fn compression(asked: CompressionArg) -> Compression {
 }
 
 /// Fails unless a package can be begun at `out`: asked before anybody signs, since a signed start stays on the log.
-fn can_be_made(out: &Path) -> Result<(), Failure> {
+fn can_be_made(args: &CaptureArgs, console: &Console<'_>) -> Result<(), Failure> {
+    let out = &args.out;
     if out.symlink_metadata().is_ok() {
         return Err(Failure::new(format!("{} exists; nothing is overwritten", out.display()))
             .hint("give another --out; nothing was signed or read"));
@@ -309,9 +454,19 @@ fn can_be_made(out: &Path) -> Result<(), Failure> {
     let mut partial = out.as_os_str().to_owned();
     partial.push(".partial");
     let partial = Path::new(&partial);
+    if partial.is_dir() {
+        return Err(Failure::new(format!(
+            "{}: an unfinished capture stays under that name",
+            partial.display()
+        ))
+        .hint(format!(
+            "go on with it: {}; or give another --out; nothing was signed or read",
+            console.how_to_resume()
+        )));
+    }
     std::fs::create_dir(partial).and_then(|()| std::fs::remove_dir(partial)).map_err(|error| {
         Failure::new(format!("{}: {error}", partial.display()))
-            .hint("an unfinished capture stays under that name; give another --out, on a disk that can be written to; nothing was signed or read")
+            .hint("give another --out, on a disk that can be written to; nothing was signed or read")
     })
 }
 
@@ -419,37 +574,14 @@ fn departures(ready: &Ready) -> Vec<Departure> {
 /// What goes into `meta/policy`: what was approved, or, where nothing was, the bundle that was followed.
 fn policy_files(
     loaded: &load::LoadedPolicy,
-    case: &custody::CaseFolder,
-    ready: &Ready,
+    case: &CaseFolder,
+    approved: bool,
 ) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    if ready.without_approval.is_none() {
+    if approved {
         return case.policy_files().context("case");
     }
     let mut files: Vec<(String, Vec<u8>)> =
         loaded.bundle.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
     files.push(("rendering.md".to_owned(), scope::render(&loaded.policy).into_bytes()));
     Ok(files)
-}
-
-/// Seals if those present make up the quorum; otherwise leaves the package to `ambit sign`.
-#[expect(clippy::too_many_arguments, reason = "each is a different thing that a seal needs")]
-fn seal(
-    unsealed: Unsealed,
-    case: &mut custody::CaseFolder,
-    trust: &evidence::trust::Trust,
-    signers: &[Signer],
-    log_key: &SecretKey,
-    tool: &evidence::event::Tool,
-    run: evidence::acquisition::RunNumber,
-    tagmanifest: Digest,
-) -> Result<bool, Failure> {
-    let by: Vec<&Signer> = signers.iter().collect();
-    if workplace::need_quorum(trust, Step::PackageSeal, signers).is_err() {
-        unsealed.leave_open(case, &by, log_key).context("seal")?;
-        return Ok(false);
-    }
-    // The signatures are filled in by the seal itself.
-    let action = Action::PackageSeal(PackageSeal { package: run, tagmanifest, signatures: Vec::new() });
-    unsealed.seal(case, workplace::statement(action, "", tool), &by, log_key).context("seal")?;
-    Ok(true)
 }

@@ -12,7 +12,7 @@ use source::{Entry, EvidenceStream, PastGaps, Source};
 
 use crate::console::{Context as _, Failure};
 use crate::pipeline::Crew;
-use crate::survey::Kept;
+use crate::survey::{Counted, Kept};
 
 /// Keeps items in a package.
 pub(crate) struct Keeping<'a> {
@@ -22,8 +22,9 @@ pub(crate) struct Keeping<'a> {
 }
 
 impl<'a> Keeping<'a> {
-    pub(crate) fn new(writer: &'a PackageWriter, policy: &'a Policy) -> Self {
-        Self { writer, policy, changed: AtomicU64::new(0) }
+    /// `changed`: so many items had given other bytes the second time before a break.
+    pub(crate) fn new(writer: &'a PackageWriter, policy: &'a Policy, changed: u64) -> Self {
+        Self { writer, policy, changed: AtomicU64::new(changed) }
     }
 
     /// Items that gave other bytes the second time.
@@ -45,6 +46,18 @@ impl Crew for Keeping<'_> {
 
     fn walked(&self, entry: &Entry) {
         self.writer.walked(&entry.locator, &entry.facts);
+    }
+
+    fn ahead(&self) -> u64 {
+        self.writer.ahead()
+    }
+
+    fn walked_again(&self, entry: &Entry) -> Result<(), Failure> {
+        self.writer.walked_again(&entry.locator, &entry.facts).map_err(|error| {
+            Failure::no(error.to_string()).hint(
+                "a medium that changes is not resumed: keep what there is with the case, and capture again to another --out",
+            )
+        })
     }
 
     /// Puts one decided item where its outcome says.
@@ -112,8 +125,10 @@ impl Crew for Keeping<'_> {
         self.writer.close_parts(hand).context("package")
     }
 
-    fn commit(&self) -> Result<(), Failure> {
-        self.writer.commit().context("package")
+    fn commit(&self, counted: &Counted) -> Result<(), Failure> {
+        let counted = Counted { changed: self.changed(), ..counted.clone() };
+        let crew = serde_json::to_string(&counted).context("journal")?;
+        self.writer.commit(&crew).context("package")
     }
 }
 

@@ -15,6 +15,7 @@ mod plan_paper;
 mod policy;
 mod policy_diff;
 mod policy_ledger;
+mod resume;
 mod sign;
 
 mod trust;

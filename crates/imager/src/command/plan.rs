@@ -10,14 +10,14 @@ use evidence::trust::Step;
 use examine::Examined;
 use scope::Policy;
 use serde_json::{Value, json};
-use source::{Entry, Medium, Source};
+use source::{Entry, Source};
 
 use super::plan_paper::{self, Finished};
 use crate::cli::PlanArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::Crew;
 use crate::study::Shared;
-use crate::survey::{self, Amount, How, Kept, Tally};
+use crate::survey::{self, Amount, Counted, How, Kept, Tally};
 use crate::{estimate, load, synthetic, workplace};
 
 pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
@@ -52,6 +52,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         phase: "plan",
         expected: estimate::last(&case, loaded.policy.id(), &ready.medium.label),
         interrupt: console.interrupt(),
+        before: Counted::default(),
     };
     let counting = Counting { policy: &loaded.policy, study: Shared::default() };
     let began = Instant::now();
@@ -71,7 +72,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     if let Some(path) = &args.html {
         finished.write_html(path, console)?;
     }
-    let mut text = finished.text() + &cut_short(&ready.opened.medium);
+    let mut text = finished.text() + &cut_short(ready.opened.medium.cut_short());
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
     let mut value = finished.value();
     if let Value::Object(fields) = &mut value {
@@ -144,7 +145,7 @@ impl Crew for Counting<'_> {
         Ok(())
     }
 
-    fn commit(&self) -> Result<(), Failure> {
+    fn commit(&self, _: &Counted) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -163,9 +164,9 @@ pub(super) fn outcomes(tally: &Tally) -> String {
 }
 
 /// What must not be overlooked: that the end of the medium is not there. Empty where it is.
-pub(super) fn cut_short(medium: &Medium) -> String {
+pub(super) fn cut_short<'a>(limits: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
-    for limit in medium.cut_short() {
+    for limit in limits {
         text += &format!("\nwarning: this medium is not whole: {limit}");
     }
     if !text.is_empty() {

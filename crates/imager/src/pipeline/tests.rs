@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use custody::durable::Op;
-use custody::{Disk, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup};
+use custody::{Disk, Found, Options as Batches, PackageWriter, SecretKey, SetRecipients, Setup, Unfinished};
 use evidence::acquisition::{MediumStatement, RecordLeft};
 use examine::Options;
 use scope::facts::{CaseRule, Facts, Kind, Look};
@@ -184,7 +184,7 @@ impl Crew for Noting {
         Ok(())
     }
 
-    fn commit(&self) -> Result<(), Failure> {
+    fn commit(&self, _: &Counted) -> Result<(), Failure> {
         // Whoever was given an item of this batch has finished it.
         let (walked, decided) = (self.walked.lock().unwrap().len(), self.outcomes.lock().unwrap().len());
         assert!(walked == decided || self.limited && walked == decided + 1, "{walked} {decided}");
@@ -195,6 +195,17 @@ impl Crew for Noting {
 }
 
 fn run_with<C: Crew>(jobs: usize, limits: &str, made: &Made, crew: &C, asked: bool) -> Result<Done, Failure> {
+    run_after(jobs, limits, made, crew, asked, &Counted::default())
+}
+
+fn run_after<C: Crew>(
+    jobs: usize,
+    limits: &str,
+    made: &Made,
+    crew: &C,
+    asked: bool,
+    before: &Counted,
+) -> Result<Done, Failure> {
     let policy = policy(limits);
     let examiner = Examiner::new(&policy, Options::default());
     let interrupt = if asked { Interrupt::asked() } else { Interrupt::default() };
@@ -205,6 +216,7 @@ fn run_with<C: Crew>(jobs: usize, limits: &str, made: &Made, crew: &C, asked: bo
         jobs,
         meter: &Meter::new(None),
         interrupt: &interrupt,
+        before,
     };
     super::run(&run, crew)
 }
@@ -272,7 +284,7 @@ fn an_error_of_the_disk_in_any_worker_ends_the_package() {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("state");
         std::fs::create_dir(&state).unwrap();
-        let left = AtomicUsize::new(n + 20);
+        let left = AtomicUsize::new(n + 40);
         let disk = Disk::with_hook(Arc::new(move |op, _: &Path| {
             let more = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
             // What is discarded may be removed all the same.
@@ -284,7 +296,7 @@ fn an_error_of_the_disk_in_any_worker_ends_the_package() {
         }));
         let policy = policy("");
         let writer = PackageWriter::create(&disk, &folder.path().join("P"), &state, setup(&policy)).unwrap();
-        let keeping = Keeping::new(&writer, &policy);
+        let keeping = Keeping::new(&writer, &policy, 0);
         let outcome = run_with(4, "", &Made::new(600, 3_000), &keeping, false);
         let failure = outcome.err().unwrap_or_else(|| panic!("operation {n} did not fail"));
         assert!(failure.message.contains("no space left"), "{n}: {}", failure.message);
@@ -303,7 +315,7 @@ fn a_batch_that_is_discarded_leaves_the_committed_ones() {
     let policy = policy("");
     let writer =
         PackageWriter::create(&Disk::new(), &folder.path().join("P"), folder.path(), setup(&policy)).unwrap();
-    let keeping = Keeping::new(&writer, &policy);
+    let keeping = Keeping::new(&writer, &policy, 0);
     run_with(3, "", &Made::new(200, 100), &keeping, false).unwrap();
     let data = folder.path().join("P.partial/data");
     let committed = std::fs::read_dir(&data).unwrap().count();
@@ -346,6 +358,8 @@ fn setup(policy: &Policy) -> Setup {
         },
         record_left: RecordLeft::Facts,
         options: Batches { items: 100, ..Batches::default() },
+        setting: BTreeMap::new(),
+        departures: Vec::new(),
     }
 }
 
@@ -366,4 +380,140 @@ fn a_package_of_many_items() {
     let (reader, interrupt) = (source::Reader::Here, Interrupt::default());
     let mut console = crate::console::Console::new(&mut out, &mut err, false, reader, interrupt, Disk::new());
     crate::command::capture_made(&args, &made, &mut console).unwrap();
+}
+
+/// Keeps items, until it fails at one of them.
+struct Stopping<'a> {
+    keeping: Keeping<'a>,
+    at: String,
+}
+
+impl Crew for Stopping<'_> {
+    type Hand = custody::Hand;
+
+    fn hand(&self) -> Self::Hand {
+        self.keeping.hand()
+    }
+
+    fn has_room(&self, items: u64) -> bool {
+        self.keeping.has_room(items)
+    }
+
+    fn walked(&self, entry: &Entry) {
+        self.keeping.walked(entry);
+    }
+
+    fn ahead(&self) -> u64 {
+        self.keeping.ahead()
+    }
+
+    fn walked_again(&self, entry: &Entry) -> Result<(), Failure> {
+        self.keeping.walked_again(entry)
+    }
+
+    fn item(
+        &self,
+        hand: &mut Self::Hand,
+        source: &dyn Source,
+        entry: &Entry,
+        found: Examined,
+    ) -> Result<Kept, Failure> {
+        if entry.locator == self.at {
+            return Err(Failure::new("told to fail"));
+        }
+        self.keeping.item(hand, source, entry, found)
+    }
+
+    fn pause(&self, hand: &mut Self::Hand) -> Result<(), Failure> {
+        self.keeping.pause(hand)
+    }
+
+    fn close(&self, hand: &mut Self::Hand) -> Result<(), Failure> {
+        self.keeping.close(hand)
+    }
+
+    fn commit(&self, counted: &Counted) -> Result<(), Failure> {
+        self.keeping.commit(counted)
+    }
+}
+
+fn found(out: &Path, state: &Path) -> Box<Unfinished> {
+    let Found::Unfinished(found) = Unfinished::open(&Disk::new(), out, state).unwrap() else {
+        panic!("it can be resumed")
+    };
+    found.check(&mut |_| {}).unwrap();
+    found
+}
+
+/// Breaks a run off at each of these items in turn, and lets it end: what was counted, and the package's own totals.
+fn broken_at(jobs: usize, limits: &str, stops: &[u64]) -> (Counted, custody::Totals) {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, out, state) = (policy(limits), folder.path().join("P"), folder.path());
+    let mut writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
+    let mut before = Counted::default();
+    let made = Made::new(1000, 10);
+    for stop in stops {
+        let keeping = Keeping::new(&writer, &policy, 0);
+        let crew = Stopping { keeping, at: entry(*stop, 0).locator };
+        let failure = run_after(jobs, limits, &made, &crew, false, &before).err().unwrap();
+        assert_eq!(failure.message, "told to fail");
+        drop(writer); // as a process that was killed: parts of the open batch stay
+        let again = found(&out, state);
+        assert!(again.items() > 0 && again.items() < *stop, "{} items at {stop}", again.items());
+        before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
+        writer = again.resume(setup(&policy)).unwrap();
+    }
+    let keeping = Keeping::new(&writer, &policy, 0);
+    let done = run_after(jobs, limits, &made, &keeping, false, &before).unwrap();
+    assert_eq!(done.walks.len(), 1);
+    let totals = writer.totals();
+    (Counted { tally: done.tally, ..Counted::default() }, totals)
+}
+
+#[test]
+fn a_run_that_was_broken_off_counts_as_one_that_was_not() {
+    let told = |counted: &Counted| serde_json::to_string(counted).unwrap();
+    for (limits, jobs) in [("", 1), ("", 4), ("[limits]\nitems = 900\n", 3), ("[limits]\nbytes = 2600\n", 4)]
+    {
+        let (whole, totals) = broken_at(1, limits, &[]);
+        let (broken, again) = broken_at(jobs, limits, &[333, 336, 700]);
+        assert_eq!(told(&whole), told(&broken), "{limits}");
+        assert_eq!(totals, again, "{limits}");
+    }
+}
+
+#[test]
+fn another_medium_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, out, state) = (policy(""), folder.path().join("P"), folder.path());
+    let writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
+    let crew = Stopping { keeping: Keeping::new(&writer, &policy, 0), at: entry(500, 0).locator };
+    run_with(2, "", &Made::new(1000, 10), &crew, false).err().unwrap();
+    drop(writer);
+    for (made, why) in [(Made::new(1000, 11), "place, size or times"), (Made::new(50, 10), "50 items now")] {
+        let again = found(&out, state);
+        let before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
+        let writer = again.resume(setup(&policy)).unwrap();
+        let failure =
+            run_after(2, "", &made, &Keeping::new(&writer, &policy, 0), false, &before).err().unwrap();
+        assert!(failure.message.contains("the medium is not as it was"), "{}", failure.message);
+        assert!(failure.message.contains(why), "{}", failure.message);
+    }
+}
+
+#[test]
+fn a_limit_of_bytes_that_was_met_before_the_break_stays_met() {
+    let limits = "[limits]\nbytes = 1000\n";
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, out, state) = (policy(limits), folder.path().join("P"), folder.path());
+    let made = Made::new(1000, 10);
+    let writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
+    let whole = run_with(2, limits, &made, &Keeping::new(&writer, &policy, 0), false).unwrap();
+    drop(writer); // all is committed, and nothing is said of the end yet
+    let again = found(&out, state);
+    let before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
+    let writer = again.resume(setup(&policy)).unwrap();
+    let done = run_after(2, limits, &made, &Keeping::new(&writer, &policy, 0), false, &before).unwrap();
+    assert_eq!((done.tally.items, &done.tally.interrupted), (whole.tally.items, &whole.tally.interrupted));
+    assert!(done.tally.interrupted.is_some());
 }

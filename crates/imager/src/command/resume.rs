@@ -1,0 +1,202 @@
+//! `ambit capture --resume`: what of a broken run stands, and whether this is the run that may go on.
+
+use std::collections::BTreeMap;
+
+use custody::{CaseFolder, Disk, Found, Unfinished};
+use evidence::acquisition::{Extent, MediumStatement, Resumed, RunNumber};
+use evidence::event::{AcquisitionStart, Action, Moment, TreeHead};
+use evidence::trust::Trust;
+use scope::Digest;
+
+use crate::cli::CaptureArgs;
+use crate::console::{Console, Context as _, Failure};
+use crate::progress::ByteProgress;
+use crate::survey::Counted;
+
+/// What is to be done with `OUT.partial`.
+pub(super) enum Broken {
+    /// Nothing was committed of it, and nothing is there any more: it is begun anew.
+    Anew,
+    /// It lacked its name alone, and has it now.
+    Placed,
+    /// It goes on.
+    GoesOn(Box<Unfinished>),
+}
+
+/// Opens what was broken off, and reads every committed part again.
+pub(super) fn open(
+    args: &CaptureArgs,
+    disk: &Disk,
+    case: &CaseFolder,
+    console: &mut Console<'_>,
+) -> Result<Broken, Failure> {
+    let partial = custody::package::partial_path(&args.out);
+    if args.out.symlink_metadata().is_ok() {
+        return Err(Failure::new(format!("{} exists: there is nothing to resume", args.out.display()))
+            .hint("`ambit-verify verify` checks it; give another --out for another package"));
+    }
+    if partial.symlink_metadata().is_err() {
+        return Err(Failure::new(format!(
+            "{} does not exist: there is nothing to resume",
+            partial.display()
+        ))
+        .hint("give the --out of the capture that was broken off; leave out --resume to begin one"));
+    }
+    match Unfinished::open(disk, &args.out, &case.state()).context(partial.display()).map_err(advised)? {
+        Found::Nothing => {
+            console.say(format_args!("nothing was committed in {}: it is begun anew", partial.display()));
+            disk.clear(&partial, &|_| false)
+                .and_then(|()| disk.remove_folder(&partial))
+                .context("package")?;
+            Ok(Broken::Anew)
+        }
+        Found::Complete(complete) => {
+            complete.place().context("package")?;
+            Ok(Broken::Placed)
+        }
+        Found::Unfinished(unfinished) => {
+            let mut progress = ByteProgress::start("check", unfinished.bytes());
+            unfinished.check(&mut |read| progress.bytes(read)).context("package").map_err(advised)?;
+            progress.finish();
+            Ok(Broken::GoesOn(unfinished))
+        }
+    }
+}
+
+/// What to do about a package that does not hold.
+fn advised(failure: Failure) -> Failure {
+    let hint = if failure.message.contains("in use by another") {
+        "two processes on one package would spoil it; nothing was read"
+    } else if failure.message.contains("resume key") {
+        "give the --case in which this capture was begun; nothing was read"
+    } else {
+        "keep it with the case as it is, say so in a note, and capture again to a new --out; nothing was read"
+    };
+    failure.hint(hint)
+}
+
+/// What was chosen for a run and must be chosen again, by the names of its options.
+pub(super) fn setting(
+    args: &CaptureArgs,
+    extent: Extent,
+    trust: &Trust,
+    tool: Digest,
+) -> BTreeMap<String, String> {
+    let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
+    let examine = &args.examine.source;
+    let chosen = [
+        ("--trust", trust.digest().to_string()),
+        ("program", tool.to_string()),
+        ("what is taken", if extent == Extent::Files { "files" } else { "volumes" }.to_owned()),
+        ("--md5", args.md5.to_string()),
+        ("--sha1", args.sha1.to_string()),
+        ("--writable-source", told(&examine.writable_source)),
+        ("--without-approval", told(&examine.without_approval)),
+        ("--other-medium", told(&examine.other_medium)),
+        ("--asset-tag", told(&examine.asset_tag)),
+        ("--digest-medium", examine.digest_medium.to_string()),
+        ("--write-blocker", told(&args.write_blocker)),
+    ];
+    chosen.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Fails unless this is the run that was begun: same case, same policy, same options.
+pub(super) fn is_the_same(
+    unfinished: &Unfinished,
+    policy: Digest,
+    origin: &str,
+    setting: &BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let begun = unfinished.begun();
+    let differs = |what: &str, was: &str, is: &str| {
+        Err(Failure::no(format!("this capture was begun with {what} {was}; now it is {is}"))
+            .hint("resume it as it was begun, or capture anew to another --out; nothing was read"))
+    };
+    if begun.origin != origin {
+        return differs("the case", &begun.origin, origin);
+    }
+    if begun.policy != policy {
+        return differs("the policy", &begun.policy.to_string(), &policy.to_string());
+    }
+    for (name, was) in &begun.setting {
+        let is = setting.get(name).map_or("unknown", String::as_str);
+        if was != is {
+            return differs(name, was, is);
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless the medium shows what it showed when the run was begun.
+pub(super) fn is_the_medium(unfinished: &Unfinished, found: &MediumStatement) -> Result<(), Failure> {
+    let was = &unfinished.begun().medium;
+    if was == found {
+        return Ok(());
+    }
+    let told = |medium: &MediumStatement| {
+        let ids: Vec<String> = medium.ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();
+        let size = medium.size.map_or_else(|| "unknown size".to_owned(), |size| format!("{size} bytes"));
+        format!("{} ({}, {size}, {})", medium.label, medium.form, ids.join(", "))
+    };
+    Err(Failure::no(format!(
+        "this is not the medium as it was: it was {}, and is {}",
+        told(was),
+        told(found)
+    ))
+    .hint("attach the medium of this run; nothing of it was read further"))
+}
+
+/// What the custody log says of a run.
+#[derive(Default)]
+pub(super) struct Announced {
+    pub(super) start: Option<(AcquisitionStart, Moment)>,
+    pub(super) resumed: Vec<Resumed>,
+    /// The log up to acquisition.end.
+    pub(super) end: Option<TreeHead>,
+    /// What package.seal quotes.
+    pub(super) seal: Option<Digest>,
+}
+
+impl Announced {
+    pub(super) fn of(case: &CaseFolder, run: RunNumber) -> Result<Self, Failure> {
+        let mut announced = Self::default();
+        for event in case.log().events().context("custody log")? {
+            match event.action {
+                Action::AcquisitionStart(start) if start.package == run => {
+                    announced.start = Some((start, event.when));
+                }
+                Action::AcquisitionResume(resume) if resume.package == run => {
+                    announced.resumed.push(Resumed { batch: resume.batch, run_key: resume.run_key });
+                }
+                Action::AcquisitionEnd(end) if end.package == run => {
+                    announced.end = case.log().tree_at(event.index.saturating_add(1));
+                }
+                Action::PackageSeal(seal) if seal.package == run => announced.seal = Some(seal.tagmanifest),
+                _ => {}
+            }
+        }
+        Ok(announced)
+    }
+
+    /// Fails where the log knows of more than the journal does: then the journal is an old copy.
+    pub(super) fn fits(&self, unfinished: &Unfinished) -> Result<(), Failure> {
+        let next = unfinished.batches().saturating_add(1);
+        let reached = self.resumed.last().map_or(1, |resumed| resumed.batch);
+        let begun = self.start.is_some() || (unfinished.batches() == 0 && unfinished.ending().is_none());
+        let ended = self.end.is_none() || unfinished.ending().is_some();
+        if begun && ended && reached <= next {
+            return Ok(());
+        }
+        let batches = unfinished.batches();
+        Err(Failure::no(format!(
+            "the journal knows of {batches} batches and the custody log tells another story of this run: one of them is an old copy"
+        ))
+        .hint("find the disk and the case folder that belong together; nothing was read"))
+    }
+}
+
+/// What the run had counted when it was broken off.
+pub(super) fn counted(unfinished: &Unfinished) -> Result<Counted, Failure> {
+    let crew = unfinished.crew().context("journal")?;
+    crew.map_or_else(|| Ok(Counted::default()), |crew| serde_json::from_str(&crew).context("journal"))
+}
