@@ -84,6 +84,8 @@ pub(super) fn moved(
     let options = VerifyOptions {
         identities: keys.identities,
         recipients: keys.recipients,
+        scratch: Some(Box::new(folder::Temporary::new())),
+        workers: Some(Box::new(folder::Threads)),
         now: Some(chrono::Utc::now().fixed_offset()),
         ..VerifyOptions::default()
     };
