@@ -18,7 +18,7 @@ mod tests;
 
 use std::io::{self, BufRead};
 
-pub use compare::{Compared, Comparison};
+pub use compare::{Compared, Comparison, NoVolume};
 
 /// One thing that another tool saw.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
