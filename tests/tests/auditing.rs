@@ -323,6 +323,6 @@ fn a_holder_signs_a_verdict_for_each_number_and_every_report_says_who_looked() {
     desk.run(&APPEND.replace("KC07.ambit", "again.ambit").replace("{case}", "{dir}/again")).exits(0);
     desk.run("ambit-verify {dir}/again.ambit --trust {trust}")
         .exits(0)
-        .prints("without a key in the trust file for which the set is")
+        .prints("without a key in the trust file for which")
         .prints("no key was given. Without one nobody sees");
 }

@@ -21,6 +21,8 @@ pub struct Comparison<'a> {
     volume: Option<String>,
     known: HashMap<Key, Known>,
     left_recorded: u64,
+    /// Whether the listing has any named stream at all: some tools list none.
+    lists_streams: bool,
     result: Compared,
 }
 
@@ -96,7 +98,15 @@ impl<'a> Comparison<'a> {
             (None, _) => return Err(NoVolume::Which(known)),
         };
         let result = Compared::default();
-        Ok(Self { policy, acquisition, volume, known: HashMap::new(), left_recorded: 0, result })
+        Ok(Self {
+            policy,
+            acquisition,
+            volume,
+            known: HashMap::new(),
+            left_recorded: 0,
+            lists_streams: false,
+            result,
+        })
     }
 
     /// Takes in a record of the ledger. One that cannot be read is a finding of the replay.
@@ -158,6 +168,7 @@ impl<'a> Comparison<'a> {
             return self.only_seen(seen);
         };
         known.met = true;
+        self.lists_streams |= known.kind == Kind::Stream;
         let differ = known.differences(seen);
         if differ.is_empty() {
             self.result.agreed = self.result.agreed.saturating_add(1);
@@ -239,6 +250,9 @@ impl<'a> Comparison<'a> {
             match known.kind {
                 Kind::Deleted | Kind::Recovered | Kind::Unallocated | Kind::Slack | Kind::Volume => {
                     self.explain("in the ledger alone: deleted entries, space and slack");
+                }
+                Kind::Stream if !self.lists_streams => {
+                    self.explain("in the ledger alone: named streams, of which the other tool lists none");
                 }
                 _ if known.root => self.explain("in the ledger alone: the root of the volume"),
                 _ => {
