@@ -302,7 +302,7 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
              limits links_across_scopes outcomes policy rules tiers unknown waited",
         ),
         (
-            "capture {what} {both} --out {dir}/KC07.ambit",
+            "capture {what} {both} --yes --out {dir}/KC07.ambit",
             "cut_short dead_paths deepest_look failed_looks idle_rules interrupted inventory issues items limits medium_sha256 \
              outcomes package policy rules run sealed tagmanifest tiers unreadable",
         ),
