@@ -236,7 +236,8 @@ fn sleuthkit(desk: &Desk, words: &str) -> Option<String> {
         return None;
     };
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    Some(String::from_utf8_lossy(&done.stdout).into_owned())
+    // A name is bytes: one letter for each, so that nothing is lost on the way back.
+    Some(done.stdout.iter().map(|byte| char::from(*byte)).collect())
 }
 
 #[test]
@@ -245,7 +246,8 @@ fn another_tools_listing_agrees_and_what_it_alone_saw_is_found() {
     let audit = "ambit-verify audit {package} --trust {trust} --identity {keys}/auditor.age --json --against-listing {dir}/listing";
     let Some(dfxml) = sleuthkit(&desk, "fiwalk -x {medium}") else { return };
     let whole = |text: &str, options: &str| {
-        fs::write(desk.path("listing"), text).unwrap();
+        let bytes: Vec<u8> = text.chars().map(|letter| u8::try_from(letter).unwrap()).collect();
+        fs::write(desk.path("listing"), bytes).unwrap();
         desk.run(&format!("{audit} {options}"))
     };
     let kinds = |ran: &scenarios::story::Ran| {
