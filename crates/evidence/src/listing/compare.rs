@@ -224,6 +224,9 @@ impl<'a> Comparison<'a> {
         if folders.any(|folder| cases.iter().any(|case| self.policy.is_closed(&folder, *case))) {
             return self.explain("below a folder that the policy closes");
         }
+        if seen.path == BAD_CLUSTERS {
+            return self.explain("$BadClus:$Bad, the volume's own map of bad clusters, which is no item");
+        }
         if self.unrecorded() > self.result.explained.get(UNRECORDED).copied().unwrap_or(0) {
             return self.explain(UNRECORDED);
         }
@@ -273,6 +276,9 @@ impl<'a> Comparison<'a> {
         self.result.findings.push(Finding { kind, item, rule: String::new(), detail });
     }
 }
+
+/// On NTFS, a stream as long as the volume, with nothing in it but where the volume has bad clusters.
+const BAD_CLUSTERS: &[u8] = b"/$BadClus:$Bad";
 
 const UNRECORDED: &str = "as many as were left without a record: which they are, nobody can say";
 
