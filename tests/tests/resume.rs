@@ -124,15 +124,16 @@ fn a_capture_that_is_killed_again_and_again_is_as_good_as_one_that_was_not() {
     assert!(resumed > 0, "no kill came between two batches");
 }
 
-/// A capture to `{dir}/P`, killed after some batches.
+/// A capture to `{dir}/P`, killed after some batches. It stands still while a second one is refused, however slow this machine is.
 fn killed(desk: &Desk) -> PathBuf {
-    let slow = CAPTURE.replace("3000000", "400000");
+    let slow = CAPTURE.replace("3000000", "200000");
     let mut child = start(desk, &format!("{slow} --out {{dir}}/P"));
     let journal = desk.path("P.partial/.work/journal.jsonl");
     while fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 4 {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
         sleep(Duration::from_millis(2));
     }
+    assert!(Command::new("kill").args(["-STOP", &child.id().to_string()]).status().unwrap().success());
     desk.run(&format!("{CAPTURE} --out {{dir}}/P --resume")).exits(1).says("in use by another ambit");
     child.kill().unwrap();
     child.wait().unwrap();
