@@ -15,8 +15,9 @@
 //! [`file_system()`]); [`walk`] (what every source offers) and `walker` (how every
 //! file system is walked); `unread` (volumes of which no file is read); [`tree`] (a
 //! mounted directory); [`bytes`], [`exact`] (streams that deliver their declared
-//! length or an error); [`guard`] (the process of its own in which all this runs).
+//! length or an error); [`archive`] (files that hold files); [`guard`] (the process of its own in which all this runs).
 
+pub mod archive;
 mod btrfs;
 pub mod bytes;
 pub mod exact;

@@ -1,0 +1,142 @@
+//! Archives: files that hold files. Each member by its number, its name as raw bytes, and its content.
+//!
+//! Implements `docs/spec/containers.md`, "Reading an archive".
+//!
+//! ```text
+//! let archive = archive::zip::read(&bytes, &Limits::default())?;
+//! for (number, member) in archive.members.iter().enumerate() {
+//!     let stream = archive.open(number, bytes.clone())?;       // as long as member.size, or an error
+//! }
+//! ```
+//!
+//! Programs read archives differently, and whoever makes one may want them to. Here an archive is read in one way or not at all: what
+//! contradicts itself, overlaps, or claims what cannot be is refused, and bytes that no member holds are told of. Names are
+//! never paths of this machine: they are bytes.
+
+mod content;
+pub mod zip;
+
+use std::sync::Arc;
+
+use crate::bytes::{ByteSource, ReadFault};
+use crate::exact::EvidenceStream;
+
+pub use content::Place;
+
+/// What an archive holds.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Archive {
+    /// Files with content, in the order in which the archive names them.
+    pub members: Vec<Member>,
+    /// Entries without content, such as directories: they are counted alone.
+    pub others: u64,
+    /// Bytes that belong to no member and to no structure of the archive.
+    pub loose: u64,
+}
+
+impl Archive {
+    /// Opens the member with this number, of the bytes from which the archive was read.
+    ///
+    /// # Errors
+    ///
+    /// [`ArchiveError::Unreadable`] for an encrypted member, and one packed in a way that is not read.
+    pub fn open(
+        &self,
+        number: usize,
+        bytes: Arc<dyn ByteSource>,
+    ) -> Result<Box<dyn EvidenceStream>, ArchiveError> {
+        let member = self.members.get(number).ok_or(ArchiveError::Unreadable("there is no such member"))?;
+        content::open(member, bytes)
+    }
+}
+
+/// A file in an archive.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its name as it stands there: any bytes, also `../`, a leading `/`, zero bytes; perhaps the name of another member as well.
+    pub name: Vec<u8>,
+    /// How many bytes its content has. The archive claims it; a stream that has more or fewer ends in an error.
+    pub size: u64,
+    /// When it was changed, as the archive says.
+    pub modified: Option<Modified>,
+    /// Where its content is.
+    pub place: Place,
+}
+
+/// A time of change.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Modified {
+    /// Nanoseconds since 1970-01-01T00:00:00; local time where `local` is set.
+    pub ns: i128,
+    /// Whether it is local time of a zone that nobody wrote down.
+    pub local: bool,
+}
+
+/// How much of an archive is read.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Entries, at most.
+    pub entries: u64,
+    /// Bytes of all members together, unpacked.
+    pub total: u64,
+    /// How many times as long as the archive all members together may be, where they have more than [`Limits::free`] bytes.
+    pub ratio: u64,
+    /// Bytes of all members together that are not measured by the ratio.
+    pub free: u64,
+}
+
+impl Default for Limits {
+    /// 100,000 entries are some 20 MiB of memory. 64 GiB take some minutes to unpack. Text in need of packing has a ratio of
+    /// 10 to 30, and rarely 200; deflate can reach 1,032.
+    fn default() -> Self {
+        Self { entries: 100_000, total: 64 << 30, ratio: 250, free: 256 << 20 }
+    }
+}
+
+impl Limits {
+    /// Checks the bytes of all members, as the archive of `length` bytes claims them.
+    pub(crate) fn check(&self, total: u64, length: u64) -> Result<(), ArchiveError> {
+        if total > self.total {
+            return Err(ArchiveError::TooMuch { limit: self.total, what: "bytes unpacked" });
+        }
+        if total > self.free && total > length.saturating_mul(self.ratio) {
+            return Err(ArchiveError::TooMuch { limit: self.ratio, what: "times its own length unpacked" });
+        }
+        Ok(())
+    }
+}
+
+/// Why an archive, or a member of it, is not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArchiveError {
+    /// It contradicts itself, or is not whole.
+    #[error("byte {offset}: {what}")]
+    Damaged {
+        /// Where, from the beginning of the archive.
+        offset: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// It is of a form that is not read.
+    #[error("{0}")]
+    Unreadable(&'static str),
+    /// A limit was met.
+    #[error("more than {limit} {what}")]
+    TooMuch {
+        /// The limit.
+        limit: u64,
+        /// Of what.
+        what: &'static str,
+    },
+    /// Its own bytes could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadFault),
+}
+
+impl ArchiveError {
+    pub(crate) fn damaged(offset: u64, what: &'static str) -> Self {
+        Self::Damaged { offset, what }
+    }
+}

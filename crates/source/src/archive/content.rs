@@ -1,0 +1,155 @@
+//! A member's content: as long as it is said to be, with the check sum that it is said to have, or an error.
+
+use std::io::{self, BufRead, Read};
+use std::sync::Arc;
+
+use flate2::bufread::DeflateDecoder;
+
+use super::{ArchiveError, Member};
+use crate::bytes::{ByteSource, length};
+use crate::exact::{Content, EvidenceStream, Exact, Gap};
+
+/// Where a member's content is in its archive.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Place {
+    /// As it is.
+    Stored {
+        /// Its first byte.
+        at: u64,
+        /// Its CRC-32, where the archive has one.
+        crc: Option<u32>,
+    },
+    /// One deflate stream.
+    Deflated {
+        /// Its first byte.
+        at: u64,
+        /// How many bytes it has.
+        packed: u64,
+        /// The CRC-32 of the content.
+        crc: u32,
+    },
+    /// It cannot be read, and why.
+    Unreadable(&'static str),
+}
+
+/// Opens `member` of the archive in `bytes`.
+///
+/// # Errors
+///
+/// [`ArchiveError::Unreadable`].
+pub(super) fn open(
+    member: &Member,
+    bytes: Arc<dyn ByteSource>,
+) -> Result<Box<dyn EvidenceStream>, ArchiveError> {
+    let (unpack, crc) = match member.place {
+        Place::Stored { at, crc } => (Unpack::Stored(Range::new(bytes, at, member.size)), crc),
+        Place::Deflated { at, packed, crc } => {
+            (Unpack::Deflated(DeflateDecoder::new(Range::new(bytes, at, packed))), Some(crc))
+        }
+        Place::Unreadable(why) => return Err(ArchiveError::Unreadable(why)),
+    };
+    let content = Checked { unpack, crc, sum: flate2::Crc::new(), left: member.size, failed: false };
+    Ok(Box::new(Exact::new(content, member.size)))
+}
+
+enum Unpack {
+    Stored(Range),
+    Deflated(DeflateDecoder<Range>),
+}
+
+/// Content on its way, and its check sum so far.
+struct Checked {
+    unpack: Unpack,
+    crc: Option<u32>,
+    sum: flate2::Crc,
+    left: u64,
+    failed: bool,
+}
+
+impl Read for Checked {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let read = match &mut self.unpack {
+            Unpack::Stored(range) => range.read(buf),
+            Unpack::Deflated(decoder) => decoder.read(buf),
+        };
+        let count = read.inspect_err(|_| self.failed = true)?;
+        self.sum.update(buf.get(..count).unwrap_or_default());
+        self.left = self.left.saturating_sub(length(count));
+        Ok(count)
+    }
+}
+
+impl Content for Checked {
+    fn finish(&mut self) -> io::Result<()> {
+        if let Unpack::Deflated(decoder) = &mut self.unpack
+            && !decoder.get_mut().fill_buf()?.is_empty()
+        {
+            return Err(io::Error::other("packed bytes follow the end of the content"));
+        }
+        if self.crc.is_some_and(|crc| crc != self.sum.sum()) {
+            return Err(io::Error::other("the check sum of the content is another than the archive states"));
+        }
+        Ok(())
+    }
+
+    /// What follows damage in a packed stream cannot be known.
+    fn gap(&self) -> Gap {
+        if self.failed { Gap::Known(self.left) } else { Gap::Final }
+    }
+
+    fn skip(&mut self, _: u64) {
+        (self.left, self.failed, self.crc) = (0, false, None);
+        self.unpack = Unpack::Stored(Range::empty());
+    }
+}
+
+/// Bytes of an archive, one after the other.
+pub(super) struct Range {
+    bytes: Arc<dyn ByteSource>,
+    at: u64,
+    left: u64,
+    held: Vec<u8>,
+    used: usize,
+}
+
+impl Range {
+    pub(super) fn new(bytes: Arc<dyn ByteSource>, at: u64, left: u64) -> Self {
+        Self { bytes, at, left, held: Vec::new(), used: 0 }
+    }
+
+    fn empty() -> Self {
+        Self::new(Arc::new(Vec::new()), 0, 0)
+    }
+}
+
+impl BufRead for Range {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.used >= self.held.len() && self.left > 0 {
+            let want = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
+            self.held.resize(want, 0);
+            self.used = want;
+            self.bytes.read_exact_at(self.at, &mut self.held).map_err(io::Error::other)?;
+            self.used = 0;
+            self.at = self.at.saturating_add(length(want));
+            self.left = self.left.saturating_sub(length(want));
+        }
+        Ok(self.held.get(self.used..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.used = self.used.saturating_add(count);
+    }
+}
+
+impl Read for Range {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut held = self.fill_buf()?;
+        let count = held.read(buf)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// Packed bytes read at once.
+const PIECE: usize = 64 << 10;

@@ -1,0 +1,332 @@
+//! Archives made for the purpose: honest ones, and such as want to be read in two ways.
+
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
+use super::*;
+
+/// A member to be written.
+#[derive(Clone)]
+struct File {
+    name: Vec<u8>,
+    content: Vec<u8>,
+    deflate: bool,
+    described: bool,
+    flags: u16,
+    extra: Vec<u8>,
+}
+
+fn file(name: &[u8], content: &[u8]) -> File {
+    let (name, content) = (name.to_vec(), content.to_vec());
+    File { name, content, deflate: false, described: false, flags: 0, extra: Vec::new() }
+}
+
+fn deflated(name: &[u8], content: &[u8]) -> File {
+    File { deflate: true, ..file(name, content) }
+}
+
+/// What an archive looks like, piece by piece, so that each can be made wrong.
+struct Pieces {
+    locals: Vec<Vec<u8>>,
+    entries: Vec<Vec<u8>>,
+    end: Vec<u8>,
+}
+
+impl Pieces {
+    fn bytes(&self) -> Vec<u8> {
+        [self.locals.concat(), self.entries.concat(), self.end.clone()].concat()
+    }
+}
+
+fn end(entries: u16, size: u32, start: u32) -> Vec<u8> {
+    let mut end = Vec::new();
+    end.extend(END_MARK.to_le_bytes());
+    end.extend([0; 4]);
+    end.extend([entries.to_le_bytes(), entries.to_le_bytes()].concat());
+    end.extend([size.to_le_bytes(), start.to_le_bytes()].concat());
+    end.extend([0; 2]);
+    end
+}
+
+fn pieces(files: &[File]) -> Pieces {
+    let (mut locals, mut entries, mut at) = (Vec::new(), Vec::new(), 0_u32);
+    for file in files {
+        let mut sum = flate2::Crc::new();
+        sum.update(&file.content);
+        let mut packed = file.content.clone();
+        if file.deflate {
+            let mut pack = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+            pack.write_all(&file.content).unwrap();
+            packed = pack.finish().unwrap();
+        }
+        let flags = file.flags | if file.described { DESCRIBED } else { 0 };
+        let sizes = [
+            sum.sum().to_le_bytes(),
+            (packed.len() as u32).to_le_bytes(),
+            (file.content.len() as u32).to_le_bytes(),
+        ]
+        .concat();
+        let method = if file.deflate { DEFLATE } else { STORED };
+        // 2011-03-16 19:20:30
+        let head = [20_u16, flags, method, 0x9A8F, 0x3E70].map(u16::to_le_bytes).concat();
+        let lengths = [file.name.len() as u16, file.extra.len() as u16].map(u16::to_le_bytes).concat();
+        let mut local = [LOCAL_MARK.to_le_bytes().to_vec(), head.clone()].concat();
+        local.extend(if file.described { vec![0; 12] } else { sizes.clone() });
+        local.extend([&lengths[..], &file.name, &file.extra, &packed].concat());
+        if file.described {
+            local.extend([&DESCRIPTOR_MARK.to_le_bytes()[..], &sizes].concat());
+        }
+        let mut entry = [&ENTRY_MARK.to_le_bytes()[..], &[20, 3], &head, &sizes, &lengths].concat();
+        entry.extend([0; 10]);
+        entry.extend([&at.to_le_bytes()[..], &file.name, &file.extra].concat());
+        at += local.len() as u32;
+        locals.push(local);
+        entries.push(entry);
+    }
+    let size = entries.concat().len() as u32;
+    Pieces { locals, end: end(entries.len() as u16, size, at), entries }
+}
+
+fn zip(files: &[File]) -> Vec<u8> {
+    pieces(files).bytes()
+}
+
+fn content(archive: &Archive, number: usize, bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let mut stream = archive.open(number, Arc::new(bytes.to_vec())).map_err(|error| error.to_string())?;
+    let mut content = Vec::new();
+    stream.read_to_end(&mut content).map_err(|error| error.to_string())?;
+    Ok(content)
+}
+
+fn refused(bytes: &[u8], because: &str) {
+    match read(&bytes.to_vec(), &Limits::default()) {
+        Ok(archive) => {
+            panic!("read with {} members and {} loose bytes", archive.members.len(), archive.loose)
+        }
+        Err(error) => assert!(error.to_string().contains(because), "{error}"),
+    }
+}
+
+#[test]
+fn each_member_has_its_name_and_content() {
+    let files = [
+        file(b"a.txt", b"stored"),
+        deflated(b"b/c.txt", &b"deflated ".repeat(1000)),
+        File { described: true, ..deflated(b"later", b"sizes come later") },
+        File { described: true, ..file(b"later2", b"also where stored") },
+        file(b"folder/", b""),
+        file(b"empty", b""),
+    ];
+    let bytes = zip(&files);
+    let archive = read(&bytes, &Limits::default()).unwrap();
+    assert_eq!((archive.members.len(), archive.others, archive.loose), (5, 1, 0));
+    for (number, file) in files.iter().filter(|file| file.name != b"folder/").enumerate() {
+        assert_eq!(archive.members[number].name, file.name);
+        assert_eq!(archive.members[number].size, file.content.len() as u64);
+        assert_eq!(content(&archive, number, &bytes).unwrap(), file.content);
+    }
+    let modified = archive.members[0].modified.unwrap();
+    assert_eq!((modified.ns, modified.local), (1_300_303_230_000_000_000, true));
+    assert!(read(&end(0, 0, 0), &Limits::default()).unwrap().members.is_empty());
+}
+
+#[test]
+fn names_are_bytes_and_not_judged() {
+    let names: [&[u8]; 8] =
+        [b"../../etc/passwd", b"/etc/passwd", b"a\0b", b"\xff\xfe", b"", b"x!/y", b"twice", b"twice"];
+    let bytes = zip(&names.map(|name| file(name, b"x")));
+    let archive = read(&bytes, &Limits::default()).unwrap();
+    let read: Vec<&[u8]> = archive.members.iter().map(|member| &member.name[..]).collect();
+    assert_eq!(read, names);
+}
+
+#[test]
+fn a_unix_time_goes_before_a_local_one() {
+    let extra = [&TIME_FIELD.to_le_bytes()[..], &[5, 0, 1], &1_300_000_000_u32.to_le_bytes()].concat();
+    let bytes = zip(&[File { extra, ..file(b"a", b"x") }]);
+    let modified = read(&bytes, &Limits::default()).unwrap().members[0].modified.unwrap();
+    assert_eq!(modified, Modified { ns: 1_300_000_000_000_000_000, local: false });
+}
+
+#[test]
+fn an_encrypted_member_has_a_name_and_no_content() {
+    let bytes = zip(&[File { flags: ENCRYPTED, ..file(b"secret", b"xxxxxxxxxxxx") }, file(b"open", b"x")]);
+    let archive = read(&bytes, &Limits::default()).unwrap();
+    assert!(content(&archive, 0, &bytes).unwrap_err().contains("encrypted"));
+    assert_eq!(content(&archive, 1, &bytes).unwrap(), b"x");
+}
+
+#[test]
+fn what_the_header_says_otherwise_than_the_directory_is_refused() {
+    let files = [file(b"name", b"content"), file(b"other", b"x")];
+    let at = |field: usize| {
+        let mut pieces = pieces(&files);
+        pieces.locals[0][field] ^= 1;
+        pieces.bytes()
+    };
+    refused(&at(0), "no header of a member");
+    refused(&at(8), "another member");
+    refused(&at(6), "another member");
+    refused(&at(30), "another member");
+    refused(&at(14), "other sizes");
+    refused(&at(18), "other sizes");
+    refused(&at(22), "other sizes");
+}
+
+#[test]
+fn members_that_share_bytes_are_refused() {
+    // Fifield's bomb: many entries, one kernel.
+    let mut pieces = pieces(&[deflated(b"a", &vec![0; 1 << 20]), deflated(b"b", b"x")]);
+    let first = pieces.entries[0].clone();
+    pieces.entries[1][..].copy_from_slice(&first);
+    refused(&pieces.bytes(), "overlap");
+    // A header inside the data of another.
+    let inner = zip(&[file(b"inner", b"hidden")]);
+    let mut pieces = self::pieces(&[file(b"outer", &inner), file(b"inner", b"hidden")]);
+    pieces.entries[1][42..46].copy_from_slice(&35_u32.to_le_bytes());
+    refused(&pieces.bytes(), "overlap");
+}
+
+#[test]
+fn bytes_that_no_member_holds_are_told_of() {
+    let mut pieces = pieces(&[file(b"a", b"x"), file(b"b", b"y")]);
+    let gap = pieces.locals[0].len() as u32;
+    pieces.locals.insert(1, b"hidden between".to_vec());
+    let start = u32::from_le_bytes(pieces.entries[1][42..46].try_into().unwrap());
+    assert_eq!(start, gap);
+    pieces.entries[1][42..46].copy_from_slice(&(start + 14).to_le_bytes());
+    let directory: usize = pieces.locals.iter().map(Vec::len).sum();
+    pieces.end[16..20].copy_from_slice(&(directory as u32).to_le_bytes());
+    assert_eq!(read(&pieces.bytes(), &Limits::default()).unwrap().loose, 14);
+}
+
+#[test]
+fn before_and_behind_the_archive_is_nothing() {
+    let bytes = zip(&[file(b"a", b"x")]);
+    refused(&[b"#!/bin/sh\n", &bytes[..]].concat(), "not where its end says");
+    refused(&[&bytes[..], b"\0"].concat(), "ends before the end");
+    refused(&[&bytes[..], &bytes].concat(), "not where its end says");
+    for cut in 0..bytes.len() {
+        assert!(read(&bytes[..cut].to_vec(), &Limits::default()).is_err(), "cut at {cut}");
+    }
+}
+
+#[test]
+fn two_ends_of_a_directory_are_one_too_many() {
+    let files = pieces(&[file(b"a", b"x")]);
+    let mut first = files.end.clone();
+    let second = end(0, 0, 0);
+    first[20..22].copy_from_slice(&(second.len() as u16).to_le_bytes());
+    let bytes = [files.locals.concat(), files.entries.concat(), first, second].concat();
+    refused(&bytes, "more than one end");
+}
+
+#[test]
+fn sizes_that_cannot_be_are_refused() {
+    let mut pieces = pieces(&[deflated(b"a", b"x")]);
+    for piece in [&mut pieces.entries[0][24..28], &mut pieces.locals[0][22..26]] {
+        piece.copy_from_slice(&0x7FFF_FFFF_u32.to_le_bytes());
+    }
+    refused(&pieces.bytes(), "sizes contradict");
+}
+
+#[test]
+fn a_bomb_is_refused_before_it_is_unpacked() {
+    let bytes = zip(&[deflated(b"a", &vec![0; 1 << 20])]);
+    let limits = Limits { free: 1 << 16, ..Limits::default() };
+    let error = read(&bytes, &limits).unwrap_err().to_string();
+    assert!(error.contains("250 times its own length"), "{error}");
+    let limits = Limits { total: 1 << 19, ..Limits::default() };
+    assert!(read(&bytes, &limits).unwrap_err().to_string().contains("bytes unpacked"));
+    let bytes = zip(&vec![file(b"a", b""); 11]);
+    let error = read(&bytes, &Limits { entries: 10, ..Limits::default() }).unwrap_err().to_string();
+    assert_eq!(error, "more than 10 entries");
+    let mut pieces = pieces(&vec![file(b"a", b""); 11]);
+    pieces.end[8..12].copy_from_slice(&[10, 0, 10, 0]);
+    refused(&pieces.bytes(), "other entries than its end says");
+}
+
+#[test]
+fn content_of_another_length_or_sum_is_an_error() {
+    for (field, local) in [(16, 14), (24, 22)] {
+        let mut pieces = pieces(&[deflated(b"a", &b"abc".repeat(100))]);
+        pieces.entries[0][field] ^= 1;
+        pieces.locals[0][local] ^= 1;
+        let bytes = pieces.bytes();
+        let archive = read(&bytes, &Limits::default()).unwrap();
+        assert!(content(&archive, 0, &bytes).is_err(), "field {field}");
+    }
+    // More packed bytes than the content needs.
+    let mut pieces = pieces(&[deflated(b"a", b"abc")]);
+    let packed = u32::from_le_bytes(pieces.locals[0][18..22].try_into().unwrap()) + 6;
+    pieces.locals[0].extend(b"hidden");
+    pieces.locals[0][18..22].copy_from_slice(&packed.to_le_bytes());
+    pieces.entries[0][20..24].copy_from_slice(&packed.to_le_bytes());
+    let directory = pieces.locals[0].len() as u32;
+    pieces.end[16..20].copy_from_slice(&directory.to_le_bytes());
+    let bytes = pieces.bytes();
+    let archive = read(&bytes, &Limits::default()).unwrap();
+    assert!(content(&archive, 0, &bytes).unwrap_err().contains("packed bytes follow"));
+}
+
+#[test]
+fn what_follows_damage_is_missing_and_said_to_be() {
+    let data: Vec<u8> =
+        (0..200_000_u32).flat_map(|number| (number.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()).collect();
+    let mut pieces = pieces(&[deflated(b"a", &data)]);
+    let middle = pieces.locals[0].len() / 2;
+    pieces.locals[0][middle..middle + 64].fill(0xFF);
+    let bytes = pieces.bytes();
+    let archive = read(&bytes, &Limits::default()).unwrap();
+    let mut stream = archive.open(0, Arc::new(bytes)).unwrap();
+    let mut got = Vec::new();
+    assert!(stream.read_to_end(&mut got).is_err());
+    let missing = stream.pass().unwrap();
+    assert_eq!(got.len() as u64 + missing, data.len() as u64);
+    assert_eq!(stream.read(&mut [0; 8]).unwrap(), 0);
+}
+
+#[test]
+fn no_byte_that_is_changed_makes_it_panic() {
+    let bytes =
+        zip(&[file(b"a.txt", b"stored"), File { described: true, ..deflated(b"b", &b"xyz".repeat(50)) }]);
+    for at in 0..bytes.len() {
+        for value in [0, 1, 0x7F, 0xFF] {
+            let mut bytes = bytes.clone();
+            bytes[at] = value;
+            let Ok(archive) = read(&bytes, &Limits::default()) else { continue };
+            for number in 0..archive.members.len() {
+                let _ = content(&archive, number, &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_of_64_bits_are_read_where_they_are_needed() {
+    let wide = |first: u64, second: u64| {
+        [&WIDE_FIELD.to_le_bytes()[..], &16_u16.to_le_bytes(), &first.to_le_bytes(), &second.to_le_bytes()]
+            .concat()
+    };
+    let mut pieces = pieces(&[File { extra: wide(7, 7), ..file(b"a", b"content") }]);
+    pieces.locals[0][18..26].fill(0xFF);
+    pieces.entries[0][20..28].fill(0xFF);
+    let start = pieces.locals[0].len() as u64;
+    let size = pieces.entries[0].len() as u64;
+    let mut wide_end =
+        [WIDE_MARK.to_le_bytes().to_vec(), 44_u64.to_le_bytes().to_vec(), vec![45, 0, 45, 0]].concat();
+    wide_end.extend([0; 8]);
+    wide_end.extend([1, 1, size, start].map(u64::to_le_bytes).concat());
+    wide_end.extend(
+        [&LOCATOR_MARK.to_le_bytes()[..], &[0; 4], &(start + size).to_le_bytes(), &1_u32.to_le_bytes()]
+            .concat(),
+    );
+    pieces.end[16..20].fill(0xFF);
+    let at = wide_end.len();
+    pieces.end = [wide_end, pieces.end.clone()].concat();
+    let bytes = pieces.bytes();
+    let archive = read(&bytes, &Limits::default()).unwrap();
+    assert_eq!(content(&archive, 0, &bytes).unwrap(), b"content");
+    pieces.end[at + 8..at + 12].copy_from_slice(&[9, 0, 9, 0]);
+    refused(&pieces.bytes(), "contradict each other");
+}
