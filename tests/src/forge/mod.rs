@@ -17,6 +17,7 @@
 //! Put together without a lie, the package must be found in order: that is the
 //! first test of each file that uses this.
 
+mod attested;
 mod judge;
 mod original;
 mod package;
@@ -35,6 +36,7 @@ use evidence::strict::{StrictError, to_json_line};
 use scope::facts::{Facts, Look};
 use scope::{Bundle, Digest, Outcome, Policy, RawName, decide_from_metadata, visible_names};
 
+pub use attested::Attesting;
 pub use judge::{check, forged, kinds, only_its_holder, packed, statuses};
 pub use original::{Keys, Medium};
 pub use package::{Package, Sealed, Signing, Step};
