@@ -2,7 +2,11 @@
 //!
 //! The forger has the keys of the case and of the log, so that the entry, its chain and its head are in order.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "all of this is test code: what fails here fails a test")]
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
+)]
 
 use evidence::acquisition::RunNumber;
 use evidence::attestation::{Replay, Statement, Verdict};

@@ -329,6 +329,9 @@ pub struct SourceArgs {
     /// Examine a mounted medium that can be written to. Goes on the record as a departure.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     pub writable_source: Option<String>,
+    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears. Goes on the record.
+    #[arg(long, value_name = "FORM")]
+    pub image_form: Option<source::Form>,
     /// Go on although the policy is not approved, or no longer in force. Goes on the record as a departure.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     pub without_approval: Option<String>,
@@ -491,6 +494,9 @@ pub struct MediumInfoArgs {
     /// The medium; several are the drives of one set.
     #[arg(required = true)]
     pub medium: Vec<PathBuf>,
+    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears.
+    #[arg(long, value_name = "FORM")]
+    pub image_form: Option<source::Form>,
     /// Compute the digests of the whole medium, and compare them with those that an image states.
     #[arg(long)]
     pub digest: bool,
@@ -502,6 +508,9 @@ pub struct MediumListArgs {
     /// The medium; several are the drives of one set.
     #[arg(required = true)]
     pub medium: Vec<PathBuf>,
+    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears.
+    #[arg(long, value_name = "FORM")]
+    pub image_form: Option<source::Form>,
     /// Names of files will be shown: say that you may see them.
     #[arg(long)]
     pub i_may_see_names: bool,

@@ -153,7 +153,8 @@ pub(crate) fn ready(
     // Where the order permits a running source, that it can be written to departs from nothing, and is a limit.
     let live = loaded.policy.target().live;
     let writable_source = live || args.writable_source.is_some();
-    let options = OpenOptions { writable_source, bare, reader: console.reader().clone() };
+    let options =
+        OpenOptions { writable_source, bare, form: args.image_form, reader: console.reader().clone() };
     let mut opened = source::open_set(&args.medium, &options).context("medium").map_err(|failure| {
         match failure.message.contains("writable") {
             true => failure.hint("mount it read-only, or give --writable-source REASON; nothing was read"),

@@ -52,6 +52,38 @@ pub struct StoredDigest {
     pub hex: String,
 }
 
+/// What a file is read as that is a disk by its own bytes and bears the mark of a container as well.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// The disk whose bytes are those of the file.
+    Raw,
+    /// The disk in the container whose mark the file bears.
+    Container,
+}
+
+impl Form {
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Raw => "raw",
+            Self::Container => "container",
+        }
+    }
+}
+
+impl std::str::FromStr for Form {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        [Self::Raw, Self::Container]
+            .into_iter()
+            .find(|form| form.word() == word)
+            .ok_or_else(|| format!("{word} is neither `raw` nor `container`"))
+    }
+}
+
 /// The folder in which a container's first file lies: its other files are opened from there, by bare name.
 pub(crate) trait Beside {
     /// Opens the regular file `name` for reading. A name with `/` in it, and anything but a regular file, is an error.
@@ -79,6 +111,18 @@ pub enum ImageError {
         /// Why.
         #[source]
         error: io::Error,
+    },
+    /// The file is two things at once, and which one is not for the program to say.
+    #[error(
+        "it is two disks at once: it bears the mark of {container}, and its own bytes are {raw}. Each reading hides what \
+         the other shows. Say which one is meant with --image-form raw or --image-form container, which goes on the \
+         record; a disk that was copied as it is, is raw"
+    )]
+    TwoForms {
+        /// What the container is.
+        container: String,
+        /// What the bytes of the file are by themselves.
+        raw: String,
     },
     /// The container uses something that is not read, by name.
     #[error("not read: {0}")]

@@ -58,7 +58,7 @@ pub use digests::{MediumDigests, digests};
 pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
 pub use guard::Reader;
-pub use image::{ImageError, StoredDigest};
+pub use image::{Form, ImageError, StoredDigest};
 pub use medium::{Drives, Layer, LayerState, Medium, Opened, UnreadVolume};
 pub use open::{OpenError, OpenOptions, open, open_set};
 pub use past::PastGaps;

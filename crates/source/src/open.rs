@@ -11,7 +11,7 @@ use rustix::fs::{Mode, OFlags};
 use crate::bytes::{ByteSource, RawFile};
 use crate::device;
 use crate::guard::Reader;
-use crate::image::{ImageError, container};
+use crate::image::{Form, ImageError, container};
 use crate::medium::{LayerState, Medium, Opened};
 use crate::patient::Patient;
 use crate::survey::survey;
@@ -25,6 +25,8 @@ pub struct OpenOptions {
     pub writable_source: bool,
     /// Open a medium of which no file can be read, too: for its layers, and for its volumes as they are.
     pub bare: bool,
+    /// How a file is read that bears the mark of a container, and is a disk by its own bytes, too.
+    pub form: Option<Form>,
     /// Where an image or a device is parsed: in this process, or in one of its own.
     pub reader: Reader,
 }
@@ -180,8 +182,8 @@ fn open_disk(path: &Path, options: &OpenOptions) -> Result<(Arc<dyn ByteSource>,
     let file = File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| io(error.into()))?);
     let metadata = file.metadata().map_err(io)?;
     if metadata.is_file() {
-        let image =
-            container::open(path, file).map_err(|error| OpenError::Image { path: path.to_owned(), error })?;
+        let image = container::open(path, file, options.form)
+            .map_err(|error| OpenError::Image { path: path.to_owned(), error })?;
         let medium = Medium {
             form: image.form,
             size: Some(image.bytes.len()),

@@ -58,6 +58,21 @@ pub(crate) fn marks(bytes: &dyn ByteSource) -> Result<Vec<(&'static str, &'stati
     Ok(marks)
 }
 
+/// What the bytes of a file are that are a volume by themselves; marks of containers and those that stand anywhere by chance are left out.
+///
+/// # Errors
+///
+/// [`ReadFault`] where the beginning or the end cannot be read.
+pub(crate) fn volume(bytes: &dyn ByteSource) -> Result<Option<&'static str>, ReadFault> {
+    let head = head(bytes)?;
+    let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
+    let of_file = |signature: &Signature| [CONVERT, EXPORT, UNPACK].contains(&signature.next);
+    let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
+    Ok(known
+        .find(|signature| signature.magic.len() >= 4 && !of_file(signature))
+        .map(|signature| signature.name))
+}
+
 /// Whether a mark is that of a member of a stack.
 pub(crate) fn is_of_member(name: &str) -> bool {
     matches!(name, LVM | RAID)

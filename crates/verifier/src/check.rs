@@ -66,7 +66,12 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
     let mut verified = match args.against.as_slice() {
         [] => audit_with(&files, &trust, &options, &mut count),
         medium => {
-            let open = OpenOptions { writable_source: args.writable_source, bare: true, reader };
+            let open = OpenOptions {
+                writable_source: args.writable_source,
+                bare: true,
+                form: args.image_form,
+                reader,
+            };
             audit_against_with(&files, &trust, &options, medium, &open, &mut count).map_err(Failure::new)?
         }
     };

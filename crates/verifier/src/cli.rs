@@ -101,6 +101,9 @@ pub struct AuditArgs {
     /// Read a mounted original although its mount is writable.
     #[arg(long, requires = "against")]
     pub writable_source: bool,
+    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears.
+    #[arg(long, value_name = "FORM", requires = "against")]
+    pub image_form: Option<source::Form>,
 }
 
 /// `ambit-verify explain`.
@@ -159,6 +162,9 @@ pub struct SampleArgs {
     /// Read a mounted original although its mount is writable.
     #[arg(long, requires = "against")]
     pub writable_source: bool,
+    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears.
+    #[arg(long, value_name = "FORM", requires = "against")]
+    pub image_form: Option<source::Form>,
     /// Print the names of the drawn lines' items, too.
     #[arg(long)]
     pub i_may_see_names: bool,

@@ -72,7 +72,12 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
     let sampled = match args.against.as_slice() {
         [] => None,
         medium => {
-            let open = OpenOptions { writable_source: args.writable_source, bare: true, reader };
+            let open = OpenOptions {
+                writable_source: args.writable_source,
+                bare: true,
+                form: args.image_form,
+                reader,
+            };
             let draw = (seed, args.n);
             Some(
                 sample_medium(reexamination, acquisition, policy, &locators, draw, medium, &open)

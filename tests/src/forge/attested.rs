@@ -78,7 +78,10 @@ impl Sealed {
         };
         let auditor = self.signing("auditor", Role::Auditor, sshsig::ATTESTATION);
         let text = attestation.to_bytes();
-        (attestation, Attesting { text, signed: vec![auditor], action: Action::AuditorReplay, quoted: |_| {} })
+        (
+            attestation,
+            Attesting { text, signed: vec![auditor], action: Action::AuditorReplay, quoted: |_| {} },
+        )
     }
 
     /// The package with one entry more on its log, signed by the examiner and with a new head.
@@ -99,9 +102,10 @@ impl Sealed {
         };
         for who in &attesting.signed {
             let principal = who.person.principal.clone();
-            let signature =
-                self.keys.signing(&who.key).sign(who.namespace, &attesting.text).into_bytes();
-            quoted.signatures.push(SealSignature { principal: principal.clone(), signature: digest(&signature) });
+            let signature = self.keys.signing(&who.key).sign(who.namespace, &attesting.text).into_bytes();
+            quoted
+                .signatures
+                .push(SealSignature { principal: principal.clone(), signature: digest(&signature) });
             sealed.files.insert(format!("{at}/attestation.txt.{principal}.sig"), signature);
         }
         quoted.signatures.sort();

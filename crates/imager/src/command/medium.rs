@@ -12,15 +12,18 @@ use scope::facts::{Kind, Stamp};
 use scope::{Digest, RawName};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use source::{Entry, Layer, LayerState, MediumDigests, OpenOptions, Opened, Source, WalkEvent, WalkOptions};
+use source::{
+    Entry, Form, ImageError, Layer, LayerState, MediumDigests, OpenError, OpenOptions, Opened, Source,
+    WalkEvent, WalkOptions,
+};
 
 use crate::cli::{MediumInfoArgs, MediumListArgs};
-use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
+use crate::console::{Console, Context as _, Exit, Failure};
 use crate::{load, workplace};
 
 /// `ambit medium info`: layers, volumes, gaps, counters. No name of a file, and no event: nothing was looked into.
 pub(super) fn info(args: &MediumInfoArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let opened = open(&args.medium, console)?;
+    let opened = open(&args.medium, args.image_form, console)?;
     let digests = match (&opened.image, args.digest) {
         (Some(image), true) => Some(workplace::whole_digest(image, &opened.medium.stored)?),
         _ => None,
@@ -39,7 +42,7 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
         )
         .hint("give --i-may-see-names if you may; `ambit medium info` shows none"));
     }
-    let opened = open(&args.medium, console)?;
+    let opened = open(&args.medium, args.image_form, console)?;
     let sources: Vec<&dyn Source> = opened
         .sources
         .iter()
@@ -87,12 +90,21 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
     Ok(Exit::Done)
 }
 
-fn open(paths: &[PathBuf], console: &Console<'_>) -> Result<Opened, Failure> {
+fn open(paths: &[PathBuf], form: Option<Form>, console: &Console<'_>) -> Result<Opened, Failure> {
     // Layers and counters are read without a write blocker's proof: nothing is taken.
-    let options = OpenOptions { writable_source: true, bare: true, reader: console.reader().clone() };
-    source::open_set(paths, &options)
-        .context("medium")
-        .or_hint("give the path of an image, a device, or a folder where the medium is mounted read-only")
+    let options = OpenOptions { writable_source: true, bare: true, form, reader: console.reader().clone() };
+    source::open_set(paths, &options).map_err(|error| {
+        let hint = match &error {
+            // The error itself says what to do.
+            OpenError::Image { error: ImageError::TwoForms { .. }, .. } | OpenError::Unsupported { .. } => "",
+            OpenError::Image { .. } => {
+                "nothing was read: give the whole image as its maker wrote it, every segment in one folder, or image the drive again"
+            }
+            _ => "give the path of an image, a device, or a folder where the medium is mounted read-only",
+        };
+        let failure = Failure::new(format!("medium: {error}"));
+        if hint.is_empty() { failure } else { failure.hint(hint) }
+    })
 }
 
 /// Says on the case's log that names were looked at, where there is a case.

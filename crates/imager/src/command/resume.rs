@@ -91,6 +91,7 @@ pub(super) fn setting(
         ("--md5", args.md5.to_string()),
         ("--sha1", args.sha1.to_string()),
         ("--writable-source", told(&examine.writable_source)),
+        ("--image-form", examine.image_form.map_or("none", source::Form::word).to_owned()),
         ("--without-approval", told(&examine.without_approval)),
         ("--other-medium", told(&examine.other_medium)),
         ("--asset-tag", told(&examine.asset_tag)),

@@ -64,8 +64,12 @@ fn serve_until_end() -> io::Result<()> {
     let unconfined = confine::confine_to(&paths, begin.memory)?;
     thread::Builder::new().spawn(watch)?;
     BUSY.store(true, Ordering::Relaxed);
-    let options =
-        OpenOptions { writable_source: begin.writable_source, bare: begin.bare, reader: Reader::Here };
+    let options = OpenOptions {
+        writable_source: begin.writable_source,
+        bare: begin.bare,
+        form: begin.form,
+        reader: Reader::Here,
+    };
     let opened = match crate::open::open_set(&paths, &options) {
         Ok(opened) => opened,
         Err(error) => return send_json(tell::REFUSED, &Refusal::of(&error, &paths)),

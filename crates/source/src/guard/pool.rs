@@ -47,6 +47,7 @@ impl Pool {
             paths: paths.iter().map(absolute).collect::<Result<_, OpenError>>()?,
             writable_source: options.writable_source,
             bare: options.bare,
+            form: options.form,
             memory: apart.limits.memory,
         };
         let begin =

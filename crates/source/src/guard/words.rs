@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::ReadFault;
 use crate::exact::StreamFault;
-use crate::image::ImageError;
+use crate::image::{Form, ImageError};
 use crate::medium::Medium;
 use crate::open::OpenError;
 use crate::walk::{Entry, Issue, NodeId, SourceError, SourceInfo};
@@ -23,6 +23,7 @@ pub(super) struct Begin {
     pub(super) paths: Vec<RawName>,
     pub(super) writable_source: bool,
     pub(super) bare: bool,
+    pub(super) form: Option<Form>,
     /// Most bytes of address space.
     pub(super) memory: u64,
 }
@@ -247,6 +248,7 @@ enum Why {
     ImagePart { number: usize, name: String, what: String },
     ImageUnsupported(String),
     ImageCorrupt(String),
+    ImageTwoForms { container: String, raw: String },
     Source(Fault),
     Other(String),
 }
@@ -288,6 +290,9 @@ impl Refusal {
                 OpenError::Nothing { path, found: found.iter().map(|text| plain(text)).collect() }
             }
             Why::ImageRead(fault) => image(path, ImageError::Read(fault.bytes(0, 0))),
+            Why::ImageTwoForms { container, raw } => {
+                image(path, ImageError::TwoForms { container: plain(&container), raw: plain(&raw) })
+            }
             Why::ImagePart { number, name, what } => {
                 let error = io::Error::other(plain(&what));
                 image(path, ImageError::Segment { number, name: plain(&name), error })
@@ -305,6 +310,9 @@ fn image_why(error: &ImageError) -> Why {
         ImageError::Read(fault) => Why::ImageRead(fault.into()),
         ImageError::Segment { number, name, error } => {
             Why::ImagePart { number: *number, name: name.clone(), what: error.to_string() }
+        }
+        ImageError::TwoForms { container, raw } => {
+            Why::ImageTwoForms { container: container.clone(), raw: raw.clone() }
         }
         ImageError::Unsupported(what) => Why::ImageUnsupported(what.clone()),
         ImageError::Corrupt(what) => Why::ImageCorrupt(what.clone()),

@@ -9,53 +9,101 @@ use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{Beside, Image, ImageError, ewf, qcow2, split, vhd, vhdx, vmdk};
+use super::{Beside, Form, Image, ImageError, ewf, qcow2, split, vhd, vhdx, vmdk};
 use crate::bytes::{ByteSource as _, RawFile};
+use crate::file_system::recognise;
+use crate::volumes::volumes;
+use crate::{probe, stack};
 
-/// Opens the disk in the regular file `first`, which was opened at `path`.
+/// Opens the disk in the regular file `first`, which was opened at `path`. `form`: what it is, where it could be two things.
 ///
 /// # Errors
 ///
-/// [`ImageError`] where the container cannot be read. What is in no container is a raw image.
-pub(crate) fn open(path: &Path, first: File) -> Result<Image, ImageError> {
+/// [`ImageError`] where the container cannot be read, or the file is two things and nobody says which. What is in no container
+/// is a raw image.
+pub(crate) fn open(path: &Path, first: File, form: Option<Form>) -> Result<Image, ImageError> {
     let name = path.file_name().unwrap_or_default();
     let beside = Folder::of(path);
     let raw = RawFile::new(again(&first)?, length_of(&first)?);
     let (head, tail) = ends(&raw)?;
     let known = CONTAINERS.iter().find(|container| (container.fits)(&head, &tail));
     if let Some(container) = known {
-        return (container.open)(name, first, &beside);
+        let Some(seen) = disk_by_itself(&raw)?.filter(|_| !vhd::is_fixed(&tail)) else {
+            return (container.open)(name, first, &beside);
+        };
+        let says = format!(
+            "the file bears the mark of {}, and its own bytes are {seen}: it is read as --image-form",
+            container.name
+        );
+        return match form {
+            None => Err(ImageError::TwoForms { container: container.name.to_owned(), raw: seen }),
+            Some(Form::Container) => {
+                let mut image = (container.open)(name, first, &beside)?;
+                image
+                    .limits
+                    .push(format!("{says} container says, and what the other shows is not in the record"));
+                Ok(image)
+            }
+            Some(Form::Raw) => Ok(as_raw(
+                raw,
+                vec![format!("{says} raw says, and what the other shows is not in the record")],
+            )),
+        };
     }
     match split::open(name, first, &beside)? {
         Some(set) => Ok(set),
-        None => Ok(Image {
-            bytes: Arc::new(raw),
-            form: "raw image".to_owned(),
-            ids: Vec::new(),
-            stored: Vec::new(),
-            limits: Vec::new(),
-        }),
+        None => Ok(as_raw(raw, Vec::new())),
     }
+}
+
+fn as_raw(raw: RawFile, limits: Vec<String>) -> Image {
+    Image { bytes: Arc::new(raw), form: "raw image".to_owned(), ids: Vec::new(), stored: Vec::new(), limits }
+}
+
+/// What the bytes of the file are by themselves: `a gpt partition table`, `an ext4 file system`; `None` where they are no disk.
+///
+/// Whoever had the disk can write a container's mark and tables into places that no partition covers; whoever has only a disk
+/// within a container cannot write its first sectors, but for those containers whose content follows soon.
+fn disk_by_itself(raw: &RawFile) -> Result<Option<String>, ImageError> {
+    let table = volumes(raw)?;
+    if !table.partitions.is_empty() || table.scheme == "gpt" {
+        return Ok(Some(format!("a disk with a {} partition table", table.scheme.to_uppercase())));
+    }
+    let head = probe::head(raw)?;
+    if let Some(kind) = recognise(&head) {
+        return Ok(Some(format!("a disk with the mark of {}", kind.name)));
+    }
+    if stack::is_member(raw, false) {
+        return Ok(Some("a member of a stack of volumes".to_owned()));
+    }
+    Ok(probe::volume(raw)?.map(|what| format!("a disk with the mark of {what}")))
 }
 
 /// A container by its marks, and its reader.
 struct Container {
+    name: &'static str,
     fits: fn(&[u8], &[u8]) -> bool,
     open: fn(&OsStr, File, &dyn Beside) -> Result<Image, ImageError>,
 }
 
 /// INVARIANT: marks at the beginning come before those at the end, which any content may bear by chance.
 const CONTAINERS: &[Container] = &[
-    Container { fits: |head, _| head.starts_with(b"EVF\x09\x0D\x0A\xFF\x00"), open: ewf::open },
-    Container { fits: |head, _| head.starts_with(b"QFI\xFB"), open: qcow2::open },
     Container {
+        name: "an E01 image",
+        fits: |head, _| head.starts_with(b"EVF\x09\x0D\x0A\xFF\x00"),
+        open: ewf::open,
+    },
+    Container { name: "a QCOW2 disk", fits: |head, _| head.starts_with(b"QFI\xFB"), open: qcow2::open },
+    Container {
+        name: "a VMDK disk",
         fits: |head, _| {
             [&b"KDMV"[..], b"COWD", b"# Disk DescriptorFile"].iter().any(|mark| head.starts_with(mark))
         },
         open: vmdk::open,
     },
-    Container { fits: |head, _| head.starts_with(b"vhdxfile"), open: vhdx::open },
+    Container { name: "a VHDX disk", fits: |head, _| head.starts_with(b"vhdxfile"), open: vhdx::open },
     Container {
+        name: "a VHD disk",
         fits: |head, tail| head.starts_with(b"conectix") || tail.starts_with(b"conectix"),
         open: vhd::open,
     },
@@ -119,6 +167,94 @@ impl Beside for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A disk of 1 MiB with one partition of type 0x83 from sector 64 on.
+    fn disk() -> Vec<u8> {
+        let mut disk = vec![0; 1 << 20];
+        disk[446..462].copy_from_slice(&[0, 0, 0, 0, 0x83, 0, 0, 0, 64, 0, 0, 0, 0, 4, 0, 0]);
+        disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+        disk[64 * 512..64 * 512 + 7].copy_from_slice(b"content");
+        disk
+    }
+
+    /// Writes a QCOW2 header into the code before a partition table: an empty disk of the same size, its tables at 128 KiB.
+    fn with_qcow2(mut disk: Vec<u8>) -> Vec<u8> {
+        let header = [
+            &b"QFI\xFB"[..],
+            &3_u32.to_be_bytes(),
+            &[0; 12],
+            &16_u32.to_be_bytes(),
+            &(1_u64 << 20).to_be_bytes(),
+            &[0; 4],
+            &1_u32.to_be_bytes(),
+            &(128_u64 << 10).to_be_bytes(),
+            &(192_u64 << 10).to_be_bytes(),
+            &1_u32.to_be_bytes(),
+            &[0; 36],
+            &4_u32.to_be_bytes(),
+            &104_u32.to_be_bytes(),
+            &[0; 8],
+        ]
+        .concat();
+        disk[..header.len()].copy_from_slice(&header);
+        disk
+    }
+
+    fn opened(content: &[u8], form: Option<Form>) -> Result<Image, ImageError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("disk.img");
+        std::fs::write(&path, content).unwrap();
+        open(&path, File::open(&path).unwrap(), form)
+    }
+
+    #[test]
+    fn a_disk_that_is_a_container_too_is_read_as_nobody_but_the_examiner_says() {
+        let both = with_qcow2(disk());
+        let error = opened(&both, None).err().unwrap().to_string();
+        for words in ["a QCOW2 disk", "a disk with a MBR partition table", "--image-form raw"] {
+            assert!(error.contains(words), "{words}: {error}");
+        }
+        let raw = opened(&both, Some(Form::Raw)).unwrap();
+        let mut content = [0; 7];
+        raw.bytes.read_exact_at(64 * 512, &mut content).unwrap();
+        assert_eq!((raw.form.as_str(), &content), ("raw image", b"content"));
+        let container = opened(&both, Some(Form::Container)).unwrap();
+        container.bytes.read_exact_at(64 * 512, &mut content).unwrap();
+        assert_eq!((container.form.as_str(), content), ("QCOW2 disk, version 3", [0; 7]));
+        for image in [raw, container] {
+            assert!(image.limits.iter().any(|limit| limit.contains("bears the mark of a QCOW2 disk")));
+        }
+    }
+
+    #[test]
+    fn a_container_of_a_disk_and_a_disk_are_one_thing() {
+        assert_eq!(opened(&disk(), None).unwrap().form, "raw image");
+        let qemu = std::process::Command::new("qemu-img").arg("--version").output();
+        if qemu.is_err() {
+            assert!(std::env::var_os("CI").is_none(), "qemu-img is absent: install qemu-utils");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let raw = folder.path().join("raw");
+        std::fs::write(&raw, disk()).unwrap();
+        for (format, options) in [
+            ("qcow2", "cluster_size=512"),
+            ("vpc", "subformat=fixed,force_size=on"),
+            ("vpc", "subformat=dynamic,force_size=on"),
+            ("vhdx", "subformat=fixed"),
+            ("vmdk", "subformat=monolithicSparse"),
+            ("vmdk", "subformat=streamOptimized"),
+        ] {
+            let path = folder.path().join("disk");
+            let args = ["convert", "-f", "raw", "-O", format, "-o", options];
+            let made = std::process::Command::new("qemu-img").args(args).arg(&raw).arg(&path).status();
+            assert!(made.unwrap().success(), "{format} {options}");
+            let image = open(&path, File::open(&path).unwrap(), None).unwrap();
+            let mut content = [0; 7];
+            image.bytes.read_exact_at(64 * 512, &mut content).unwrap();
+            assert_eq!(&content, b"content", "{format} {options}");
+        }
+    }
 
     #[test]
     fn a_link_beside_an_image_is_not_followed() {

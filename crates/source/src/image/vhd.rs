@@ -61,6 +61,11 @@ pub(super) fn read(file: Arc<dyn ByteSource>) -> Result<Image, ImageError> {
     Ok(Image { bytes, form: form.into(), ids: Vec::new(), stored: Vec::new(), limits })
 }
 
+/// Whether the last sector of a file is the footer of a fixed disk: then the disk's bytes are those of the file.
+pub(super) fn is_fixed(tail: &[u8]) -> bool {
+    <&[u8; 512]>::try_from(tail).ok().and_then(parse).is_some_and(|footer| footer.kind == 2)
+}
+
 fn fixed(
     file: Arc<dyn ByteSource>,
     size: u64,
