@@ -184,7 +184,37 @@ impl Clusters {
         }
         let mut twice = claimed_twice(starts, cluster);
         twice.extend(claimed_twice(seconds, cluster));
-        Self { header, pages, taken: Taken::new(own), twice: Taken::new(twice) }
+        let clusters = Self { header, pages, taken: Taken::new(own), twice: Taken::new(twice) };
+        match clusters.beyond() {
+            0 => {}
+            count => limits.push(format!(
+                "the QCOW2 disk holds {count} clusters of {cluster} bytes behind its size of {}, which are not read",
+                clusters.header.size
+            )),
+        }
+        clusters
+    }
+
+    /// How many entries tell of clusters behind the end of the disk: a disk that was made smaller has kept what it held there.
+    fn beyond(&self) -> u64 {
+        let (cluster, width) = (self.header.cluster(), self.header.width());
+        let per_table = (cluster / width).max(1);
+        let from = self.header.size.div_ceil(cluster);
+        let mut count = 0_u64;
+        for index in from / per_table..self.header.first.0 {
+            let first = self.pages.be64(self.header.first.1, index).unwrap_or(0) & OFFSET;
+            if first == 0 || count >= MAX_COMPARED {
+                continue;
+            }
+            let slots = from.saturating_sub(index.saturating_mul(per_table)).min(per_table)..per_table;
+            let tells = |slot: &u64| {
+                self.pages
+                    .be64(first, slot.saturating_mul(width / 8))
+                    .is_ok_and(|entry| entry & (OFFSET | PACKED) != 0)
+            };
+            count = count.saturating_add(length(slots.filter(tells).count()));
+        }
+        count
     }
 
     /// The entry that tells of the cluster at `offset`, with the bits of its parts.

@@ -14,6 +14,7 @@
 mod descriptor;
 mod sparse;
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
@@ -87,17 +88,22 @@ fn described(name: &OsStr, file: &dyn ByteSource, beside: &dyn Beside) -> Result
     file.read_exact_at(0, &mut text)?;
     let descriptor = Descriptor::parse(&text)?;
     let (mut limits, mut pieces, mut start, mut unit) = (Vec::new(), Vec::new(), 0_u64, 0);
+    let mut surplus = BTreeMap::new();
     for (index, extent) in descriptor.extents.iter().enumerate() {
         let number = index.saturating_add(1);
         if let Kind::Flat(flat, _) = &extent.kind {
             is_of_the_disk(flat, name, number)?;
         }
-        let content = piece(extent, number, beside, &mut limits)?;
+        let content = piece(extent, number, beside, &mut limits, &mut surplus)?;
         if let Content::Sparse(sparse) = &content {
             unit = sparse.grain().max(unit);
         }
         pieces.push(Piece { start, content });
         start = start.checked_add(extent.length).ok_or_else(|| corrupt("VMDK extents beyond any length"))?;
+    }
+    for (number, end, held) in surplus.into_values().filter(|(_, end, held)| held > end) {
+        let behind = held.saturating_sub(end);
+        limits.push(format!("{behind} bytes of the file of extent {number} of the VMDK, behind what the descriptor tells, are not read"));
     }
     let form = form(&descriptor, pieces.len());
     Ok(image(Pieces { size: start, pieces }, unit, form, limits))
@@ -122,6 +128,7 @@ fn piece(
     number: usize,
     beside: &dyn Beside,
     limits: &mut Vec<String>,
+    surplus: &mut BTreeMap<Vec<u8>, (usize, u64, u64)>,
 ) -> Result<Content, ImageError> {
     match &extent.kind {
         Kind::Zeros => Ok(Content::Zeros),
@@ -134,6 +141,10 @@ fn piece(
                     extent.length
                 ));
             }
+            // A file can hold several extents.
+            let end = at.saturating_add(extent.length);
+            let reached = surplus.entry(name.clone()).or_insert((number, end, file.len()));
+            reached.1 = reached.1.max(end);
             Ok(Content::Flat(file, *at))
         }
         Kind::Sparse(name) => {

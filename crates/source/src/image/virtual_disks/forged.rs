@@ -88,6 +88,17 @@ fn names_of_extents_lead_nowhere_else() {
     let mut truth = vec![7; 1024];
     truth.resize(1536, 0);
     check(&disk, &truth);
+    // What none of its extents reaches is told.
+    fs::write(folder.path().join("disk-flat"), vec![7; 5000]).unwrap();
+    let twice = descriptor("disk-flat") + "RW 1 FLAT \"disk-flat\" 2\n";
+    fs::write(&disk, &twice).unwrap();
+    truth.resize(2048, 7);
+    limited(&disk, &truth, "3464 bytes of the file of extent 1 of the VMDK, behind");
+    truth.truncate(1536);
+    fs::write(&disk, descriptor("disk-flat")).unwrap();
+    limited(&disk, &truth, "3976 bytes of the file of extent 1 of the VMDK, behind");
+    fs::write(folder.path().join("disk-flat"), vec![7; 1024]).unwrap();
+    assert!(check(&disk, &truth).limits.is_empty());
     // A file that is too short is told, and its missing part is no zeros.
     fs::write(folder.path().join("disk-flat"), vec![7; 1000]).unwrap();
     let image = open(&disk).unwrap();
@@ -98,6 +109,28 @@ fn names_of_extents_lead_nowhere_else() {
     );
     assert!(image.bytes.read_at(0, &mut [0; 1024]).is_err());
     assert!(image.bytes.read_at(0, &mut [0; 1000]).is_ok());
+}
+
+#[test]
+fn what_a_smaller_size_leaves_behind_is_told() {
+    if !has_qemu() {
+        return;
+    }
+    for options in ["-f qcow2 -o cluster_size=512", "-f qcow2", "-f qcow2 -o extended_l2=on"] {
+        let folder = tempfile::tempdir().unwrap();
+        let data = ["write~-P~7~0~64k", "write~-P~7~1M~64k", "write~-P~7~3M~64k"];
+        let (path, mut bytes) = disk(folder.path(), options, "4M", &data);
+        let truth = [vec![7; 1 << 16], vec![0; (1 << 20) - (1 << 16)]].concat();
+        assert!(open(&path).unwrap().limits.is_empty());
+        bytes[24..32].copy_from_slice(&(1_u64 << 20).to_be_bytes());
+        fs::write(&path, &bytes).unwrap();
+        let cluster = if options.contains("512") { 512 } else { 65_536 };
+        limited(
+            &path,
+            &truth,
+            &format!("holds {} clusters of {cluster} bytes behind its size", 131_072 / cluster),
+        );
+    }
 }
 
 #[test]
