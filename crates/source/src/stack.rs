@@ -42,7 +42,7 @@ pub(crate) struct Assembled {
     pub(crate) bytes: Arc<dyn ByteSource>,
     /// The places of the pieces that it is made of: those that are used.
     pub(crate) members: Vec<String>,
-    /// Where its data lie on them: between the first and the last byte of each.
+    /// Where its data lie on them.
     pub(crate) spans: Vec<(String, Range<u64>)>,
     /// What this reading does not cover or had to assume, in sentences without names.
     pub(crate) limits: Vec<String>,
@@ -65,6 +65,15 @@ pub(crate) struct Unassembled {
     pub(crate) why: String,
 }
 
+/// What is on a member of a volume group, and in no volume of it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Free {
+    /// The place of the piece.
+    pub(crate) place: String,
+    /// Ascending, none empty.
+    pub(crate) ranges: Vec<Range<u64>>,
+}
+
 /// What some pieces make up.
 #[derive(Clone, Default)]
 pub(crate) struct Assembly {
@@ -72,6 +81,8 @@ pub(crate) struct Assembly {
     pub(crate) volumes: Vec<Assembled>,
     /// What was recognised and is not read.
     pub(crate) unread: Vec<Unassembled>,
+    /// What no volume of a group has.
+    pub(crate) free: Vec<Free>,
 }
 
 /// What is known from one call of [`assemble_all`] to the next: what comes again keeps its place, another state of it
@@ -168,11 +179,11 @@ pub(crate) fn assemble(pieces: &[Piece], known: &mut Known) -> Result<Assembly, 
 pub(crate) fn assemble_all(pieces: &[Piece], known: &mut Known) -> Result<Assembly, ReadFault> {
     let mut pieces = pieces.to_vec();
     let mut volumes: BTreeMap<String, Assembled> = BTreeMap::new();
-    let mut unread = Vec::new();
+    let (mut unread, mut free) = (Vec::new(), Vec::new());
     for _ in 0..MAX_LEVELS {
         let found = assemble(&pieces, known)?;
         // What could not be read with fewer pieces may be readable with more: the last word counts.
-        unread = found.unread;
+        (unread, free) = (found.unread, found.free);
         let before = volumes.len();
         for volume in found.volumes {
             // All pieces stay, so that what was put together before comes again under the same place.
@@ -185,7 +196,7 @@ pub(crate) fn assemble_all(pieces: &[Piece], known: &mut Known) -> Result<Assemb
             break;
         }
     }
-    Ok(Assembly { volumes: volumes.into_values().collect(), unread })
+    Ok(Assembly { volumes: volumes.into_values().collect(), unread, free })
 }
 
 /// Most levels of stacks on each other. Two are common, three are known; more is a puzzle, not a server.

@@ -19,7 +19,7 @@ use crate::bytes::ByteSource;
 use crate::file_system::{recognise, recognise_all};
 use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short};
 use crate::probe::{self, Probe};
-use crate::stack::{self, Unassembled};
+use crate::stack::{self, Free, Unassembled};
 use crate::volumes::{VolumeMap, Window, volumes};
 use crate::walk::{Source, SourceError};
 use marks::Mark;
@@ -55,6 +55,8 @@ pub(crate) struct Survey {
     gap_bytes: u64,
     /// What could not be put together of all members found.
     unassembled: Vec<Unassembled>,
+    /// What no volume of a group has, of all members found.
+    free: Vec<Free>,
     /// Members that were looked at for what they hold besides.
     looked_inside: BTreeSet<String>,
     /// How many members were there when they were last put together.

@@ -7,6 +7,7 @@
 //! Of all metadata texts of a group, the newest counts. Linear and striped segments are read; what is thin, cached, mirrored or a
 //! snapshot is named. Volumes that are parts of others are not given as volumes.
 
+mod free;
 mod group;
 mod label;
 mod text;
@@ -52,6 +53,7 @@ pub(super) fn groups(
         }
         let volumes = Volumes { group: &group, physical: &physical, limits: &notes };
         volumes.put_together(assembly);
+        assembly.free.extend(free::free(&group, &physical));
     }
     for (id, piece) in physical.into_iter().filter(|(id, _)| !claimed.contains(id)) {
         let why =
@@ -277,8 +279,6 @@ impl Volumes<'_> {
                     None => {
                         index_of.insert(name, members.len());
                         members.push(Some(self.member(one)?));
-                        let place = self.physical.get(&one.id).map(|piece| piece.place.clone());
-                        spans.push((place.unwrap_or_default(), at..at));
                         members.len().saturating_sub(1)
                     }
                 };
@@ -294,9 +294,9 @@ impl Volumes<'_> {
                         ));
                     }
                 }
-                if let Some((_, span)) = spans.get_mut(index) {
-                    let (from, to) = (at, at.saturating_add(deep.saturating_mul(unit)));
-                    *span = from.min(span.start)..to.max(span.end);
+                if let (Some(Some(member)), Some(piece)) = (members.get(index), self.physical.get(&one.id)) {
+                    let from = member.start.saturating_add(at);
+                    spans.push((piece.place.clone(), from..from.saturating_add(deep.saturating_mul(unit))));
                 }
                 areas.push((index, at));
                 extents.push((index, *first, deep));
@@ -324,9 +324,6 @@ impl Volumes<'_> {
         let kind = if widest > 1 { "striped" } else { "linear" };
         let many = if members.len() == 1 { "" } else { "s" };
         let what = format!("a {kind} LVM logical volume on {} physical volume{many}", members.len());
-        for ((_, span), member) in spans.iter_mut().zip(members.iter().flatten()) {
-            *span = member.start.saturating_add(span.start)..member.start.saturating_add(span.end);
-        }
         let joined = Joined::new(members, Layout::Stretches(stretches), start, &mut limits)?;
         let (place, name) = (self.place(volume), self.name(volume));
         Ok(Assembled {

@@ -123,6 +123,11 @@ fn array<'a>(mut claims: Vec<Claim<'a>>, assembly: &mut Assembly) -> Vec<Claim<'
     let mut what = format!("{} of {} members", level_name(block.level), block.disks);
     if missing > 0 {
         what.push_str(&format!(", {missing} missing"));
+        limits.push(format!(
+            "{missing} of its {} members are not among what was given, or are not used: what they hold was not compared, and may be newer. \
+             Give all drives of the array together",
+            block.disks
+        ));
     }
     let spans = slots.iter().flatten().map(Slot::span).collect();
     let name = Some(block.name.clone()).filter(|name| !name.is_empty());

@@ -49,11 +49,14 @@ fn assemble_all(pieces: &[Piece]) -> Result<Assembly, ReadFault> {
     super::assemble_all(pieces, &mut Known::default())
 }
 
-/// The limits of a volume, but for the one that copies bear.
+/// The limits of a volume, but for those that every mirror and every array with a missing member bears.
 fn limits(volume: &Assembled) -> Vec<&str> {
     let all = volume.limits.iter().map(String::as_str);
-    all.filter(|limit| !limit.starts_with("the copies are not compared")).collect()
+    all.filter(|limit| !limit.starts_with("the copies are not compared") && !limit.contains(MISSING))
+        .collect()
 }
+
+const MISSING: &str = "are not among what was given, or are not used";
 
 fn piece(number: usize, bytes: &[u8]) -> Piece {
     Piece { place: format!("gpt:{number}"), bytes: Arc::new(bytes.to_vec()) }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! gap:33554432        no partition covers it, and it bears the mark of a LUKS-encrypted volume
+//! gpt:2/free:5242880  no logical volume has it, and it is not blank
 //! gpt:1/rest:8388608  what lies behind the file system, and is not blank
 //! ```
 
@@ -31,16 +32,27 @@ enum Holds {
 impl Survey {
     /// What no partition of a table covers. `tables`: where the tables themselves stand.
     pub(super) fn gap(&mut self, found: &Found, at: (u64, u64), tables: &[(u64, u64)]) {
+        self.uncovered(found, "gap", at, tables, "no partition covers it");
+    }
+
+    /// A stretch that belongs to nothing: it has a layer, and is a volume of which no file is read where it is not blank.
+    pub(super) fn uncovered(
+        &mut self,
+        found: &Found,
+        kind: &str,
+        at: (u64, u64),
+        tables: &[(u64, u64)],
+        where_it_is: &str,
+    ) {
         let (start, len) = at;
-        let place = join(&found.place, &format!("gap:{start}"));
-        if !self.stretch(found, place, at, tables, "no partition covers it") && self.layers.len() < MAX_LAYERS
-        {
+        let place = join(&found.place, &format!("{kind}:{start}"));
+        if !self.stretch(found, place, at, tables, where_it_is) && self.layers.len() < MAX_LAYERS {
             self.layers.push(Layer {
                 place: found.place.clone(),
                 start: Some(start),
                 length: len,
                 stated: String::new(),
-                what: "no partition covers it".to_owned(),
+                what: where_it_is.to_owned(),
                 state: LayerState::Gap,
             });
         }

@@ -7,7 +7,7 @@ use super::{Found, MEMBER, Span, Survey, shown};
 use crate::file_system::recognise;
 use crate::medium::{Layer, LayerState, UnreadVolume};
 use crate::probe;
-use crate::stack::{self, Piece, Unassembled};
+use crate::stack::{self, Free, Piece, Unassembled};
 use crate::walk::SourceError;
 
 impl Survey {
@@ -28,6 +28,7 @@ impl Survey {
         };
         // With more members, more may have been put together: what counts is said at the end.
         self.unassembled = assembly.unread;
+        self.free = assembly.free;
         for volume in assembly.volumes {
             self.used.extend(volume.members.iter().cloned());
             self.made_of.insert(volume.place.clone(), volume.members.clone());
@@ -106,6 +107,9 @@ impl Survey {
         for volume in std::mem::take(&mut self.unassembled) {
             self.not_put_together(&volume);
         }
+        for free in std::mem::take(&mut self.free) {
+            self.free(free);
+        }
         self.name_marks();
         let (count, bytes) = self.beyond;
         if count > 0 {
@@ -118,6 +122,17 @@ impl Survey {
             self.not_looked_at(&found, "tables and stacks go deeper than is followed".to_owned());
         }
         self.part_what_overlaps();
+    }
+
+    /// What no volume of a group has on one of its members: a volume that was removed lies there.
+    fn free(&mut self, free: Free) {
+        let member = self.members.iter().find(|member| member.place == free.place).cloned();
+        // What is preserved whole has it; of what is no member by itself nothing more is known.
+        let Some(member) = member.filter(|_| !self.is_unread(&free.place)) else { return };
+        for range in free.ranges {
+            let length = range.end.saturating_sub(range.start);
+            self.uncovered(&member, "free", (range.start, length), &[], "no logical volume has it");
+        }
     }
 
     fn not_put_together(&mut self, volume: &Unassembled) {

@@ -148,8 +148,9 @@ fn a_member_that_carries_what_is_read_is_not_preserved_whole() {
         "{hidden:?}"
     );
     // The two volumes that were put together hold noise: they can be preserved, their physical volumes cannot.
-    assert_eq!(unread(&found).len(), 2);
-    assert!(unread(&found).iter().all(|place| place.starts_with("lvm:")));
+    let volumes: Vec<String> = unread(&found).into_iter().filter(|place| !place.contains("/free:")).collect();
+    assert_eq!(volumes.len(), 2);
+    assert!(volumes.iter().all(|place| place.starts_with("lvm:")));
 }
 
 #[test]

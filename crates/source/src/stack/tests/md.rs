@@ -333,7 +333,7 @@ fn members_that_do_not_belong_are_not_used() {
     assert!(found.limits[0].starts_with("the member at gpt:1 ends at byte"));
     assert_eq!(found.bytes.len(), 25 * 512, "what is cut off is not zeros");
     assert_eq!(
-        found.limits[1],
+        limits(&found)[1],
         "it states 15360 bytes, of which its members hold none from byte 12800 on: it ends there"
     );
 }
