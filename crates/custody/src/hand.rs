@@ -12,7 +12,7 @@ use evidence::item::{Control, ObjectValue, Record, RecordError, Series};
 use evidence::ledger;
 use evidence::manifest::{HeldRow, Opened, Row, size_class};
 use scope::Outcome;
-use scope::facts::Facts;
+use scope::facts::FactsError;
 use zeroize::Zeroizing;
 
 use crate::batch::{Gathered, close_part};
@@ -155,7 +155,9 @@ impl Hand {
             Record::unnamed(id, item.decision, policy)?
         } else {
             // What is written must be readable: a source that doubles a name is stopped here, not at the audit.
-            Facts::from_list(&item.facts.to_list()).map_err(RecordError::Facts)?;
+            if !item.facts.are_canonical() {
+                return Err(RecordError::Facts(FactsError::NotCanonical).into());
+            }
             Record::new(id, item.locator, item.facts, item.decision, control, policy, object)?
         };
         let key = self.key(writer)?;

@@ -56,8 +56,9 @@ impl Commitments {
     /// Commits to a record under the key of its batch.
     #[must_use]
     pub fn of(key: &BatchKey, record: &Record) -> Self {
-        let plain = |name: &str, value: &str| field(&salt(key, &record.id, name), name, value.as_bytes());
-        let facts_salt = salt(key, &record.id, FACTS);
+        let salts = Salts::of(key, &record.id);
+        let plain = |name: &str, value: &str| field(&salts.of_field(name), name, value.as_bytes());
+        let facts_salt = salts.of_field(FACTS);
         let leaves = record.facts.iter().enumerate().map(|(i, value)| {
             let name = fact_name(i);
             plain(&name, value)
@@ -201,11 +202,12 @@ impl Opening {
 
     fn new(key: &BatchKey, record: &Record, shown: &[bool]) -> Self {
         let trits = shown.iter().all(|shown| *shown);
+        let salts = Salts::of(key, &record.id);
         let open = |name: &str, value: &str| {
-            Field::Open(OpenField { salt: salt(key, &record.id, name), value: value.to_owned() })
+            Field::Open(OpenField { salt: salts.of_field(name), value: value.to_owned() })
         };
         let closed = |name: &str, value: &str| {
-            let commitment = field(&salt(key, &record.id, name), name, value.as_bytes());
+            let commitment = field(&salts.of_field(name), name, value.as_bytes());
             Field::Closed(ClosedField { commitment })
         };
         let leaves = record.facts.iter().zip(shown).enumerate().map(|(i, (value, shown))| {
@@ -214,10 +216,7 @@ impl Opening {
         });
         Self {
             locator: open(LOCATOR, &record.locator),
-            facts: FactsField::Open(OpenFacts {
-                salt: salt(key, &record.id, FACTS),
-                leaves: leaves.collect(),
-            }),
+            facts: FactsField::Open(OpenFacts { salt: salts.of_field(FACTS), leaves: leaves.collect() }),
             trits: if trits { open(TRITS, &record.trits) } else { closed(TRITS, &record.trits) },
             decision: open(DECISION, &record.decision),
             object: open(OBJECT, &record.object),
@@ -330,18 +329,49 @@ impl FactsField {
     }
 }
 
-/// Whether the value of a fact is a name; one that cannot be read is kept closed like a name.
+/// Whether the value of a fact is a name. One that cannot be read is kept closed like a name, unless it begins as another fact.
 fn may_be_name(value: &str) -> bool {
-    matches!(parse_fact(value), Ok(Fact::Name(_)) | Err(_))
+    // How it begins is enough for most of the dozen facts of an item: an object with a second key is no fact.
+    let rest = value.strip_prefix("{\"").unwrap_or_default();
+    let is_other = OTHERS.iter().any(|label| rest.starts_with(label));
+    !is_other && matches!(parse_fact(value), Ok(Fact::Name(_)) | Err(_))
 }
+
+/// How the most frequent facts begin that are no names, after `{"`.
+const OTHERS: [&str; 13] = [
+    "volume\":",
+    "case-rule\":",
+    "node\":",
+    "kind\":",
+    "links\":",
+    "size\":",
+    "allocated\":",
+    "time\":",
+    "uid\":",
+    "gid\":",
+    "mode\":",
+    "hash\":",
+    "looks\":",
+];
 
 // INVARIANT: both messages can be read in one way only. The first prefix is
 // followed by exactly 16 bytes; no field's name holds a zero byte, so the
 // first one after the second prefix ends it. All keys are 32 bytes long, so
 // HMAC's padding of short keys cannot make two of them one.
 
-fn salt(key: &BatchKey, id: &[u8; 16], name: &str) -> [u8; 32] {
-    hmac(&key.0, &[b"ambit/salt/1\0", id, b"\0", name.as_bytes()])
+/// The salts of one record: what is the same in all of them is hashed once.
+struct Salts(Hmac<Sha256>);
+
+impl Salts {
+    fn of(key: &BatchKey, id: &[u8; 16]) -> Self {
+        Self(keyed(&key.0, &[b"ambit/salt/1\0", id, b"\0"]))
+    }
+
+    fn of_field(&self, name: &str) -> [u8; 32] {
+        let mut mac = self.0.clone();
+        mac.update(name.as_bytes());
+        mac.finalize().into_bytes().into()
+    }
 }
 
 fn field(salt: &[u8; 32], name: &str, value: &[u8]) -> Digest {
@@ -349,11 +379,15 @@ fn field(salt: &[u8; 32], name: &str, value: &[u8]) -> Digest {
 }
 
 fn hmac(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
+    keyed(key, message).finalize().into_bytes().into()
+}
+
+fn keyed(key: &[u8; 32], begins: &[&[u8]]) -> Hmac<Sha256> {
     let mut block = [0; 64];
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     let mut mac = Hmac::<Sha256>::new(&block.into());
-    message.iter().for_each(|bytes| mac.update(bytes));
-    mac.finalize().into_bytes().into()
+    begins.iter().for_each(|bytes| mac.update(bytes));
+    mac
 }
 
 fn fact_name(index: usize) -> String {

@@ -144,7 +144,8 @@ impl LedgerWriter {
     /// [`LedgerError`] for a header that a reader would refuse.
     pub fn begin(header: &LedgerHeader) -> Result<(Self, Vec<u8>), LedgerError> {
         let mut writer = Self { hash: Sha512::new() };
-        let row = writer.add(header)?;
+        let row = bounded(strict::to_json_line(header))?;
+        writer.rows(&row);
         Ok((writer, row))
     }
 
@@ -154,7 +155,9 @@ impl LedgerWriter {
     ///
     /// [`LedgerError`] for a record that a reader would refuse; the part can go on without it.
     pub fn row(&mut self, record: &Record) -> Result<Vec<u8>, LedgerError> {
-        self.add(record)
+        let row = record_row(record)?;
+        self.rows(&row);
+        Ok(row)
     }
 
     /// Takes rows that [`record_row`] made, one after the other. They count as written.
@@ -167,12 +170,6 @@ impl LedgerWriter {
     pub fn finish(self) -> MessageDigest {
         MessageDigest(self.hash.finalize().into())
     }
-
-    fn add<T: Serialize>(&mut self, value: &T) -> Result<Vec<u8>, LedgerError> {
-        let row = a_row(value)?;
-        self.hash.update(&row);
-        Ok(row)
-    }
 }
 
 /// A record as a row of any part, with its LF: for a writer that gathers rows before it writes them.
@@ -181,11 +178,11 @@ impl LedgerWriter {
 ///
 /// [`LedgerError`] for a record that a reader would refuse.
 pub fn record_row(record: &Record) -> Result<Vec<u8>, LedgerError> {
-    a_row(record)
+    bounded(strict::strings_to_json_line(record))
 }
 
-fn a_row<T: Serialize>(value: &T) -> Result<Vec<u8>, LedgerError> {
-    let row = strict::to_json_line(value).map_err(|source| LedgerError::Row { line: 0, source })?;
+fn bounded(row: Result<Vec<u8>, StrictError>) -> Result<Vec<u8>, LedgerError> {
+    let row = row.map_err(|source| LedgerError::Row { line: 0, source })?;
     if row.len() > MAX_ROW {
         return Err(LedgerError::TooLong { bytes: row.len() });
     }

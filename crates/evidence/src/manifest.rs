@@ -196,7 +196,8 @@ impl ManifestWriter {
     /// [`ManifestError`] for a row that a reader would refuse, or one too many; the manifest is as before.
     pub fn add(&mut self, row: &Row) -> Result<(), ManifestError> {
         let line = self.count.saturating_add(2);
-        let bytes = strict::to_json_line(row).map_err(|source| ManifestError::Row { line, source })?;
+        let bytes =
+            strict::strings_to_json_line(row).map_err(|source| ManifestError::Row { line, source })?;
         if self.rows.len().saturating_add(bytes.len()) > MAX_ROWS {
             return Err(ManifestError::TooLong);
         }

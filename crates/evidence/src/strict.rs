@@ -9,11 +9,12 @@
 //! and `-0`, integers beyond ±(2^53 - 1), text that is not UTF-8, depth beyond [`MAX_DEPTH`], and any
 //! byte around the one value but a final LF. Unknown fields are refused by the types that are read.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
-use serde::{Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Deepest nesting of arrays and objects. Our deepest format has eight levels; a stack has thousands.
 pub const MAX_DEPTH: usize = 32;
@@ -65,6 +66,19 @@ pub fn to_json_line<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StrictE
     checked(serde_json::to_vec(value)?)
 }
 
+/// As [`to_json_line`], for a value of strings alone under keys of its own: there is nothing in it on which readers differ,
+/// and nothing to go through once more.
+///
+/// # Errors
+///
+/// [`StrictError::Json`] if the value cannot be written.
+pub(crate) fn strings_to_json_line<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, StrictError> {
+    let mut bytes = serde_json::to_vec(value)?;
+    debug_assert!(!bytes.is_empty() && checked(bytes.clone()).is_ok(), "more than strings");
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// Writes a value as indented JSON, with a final LF.
 ///
 /// # Errors
@@ -76,7 +90,8 @@ pub fn to_json_pretty<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Stric
 
 /// What we write, we can read.
 fn checked(mut bytes: Vec<u8>) -> Result<Vec<u8>, StrictError> {
-    let mut check = serde_json::Deserializer::from_slice(&bytes);
+    let text = std::str::from_utf8(&bytes).map_err(|e| StrictError::Utf8(e.valid_up_to()))?;
+    let mut check = serde_json::Deserializer::from_str(text);
     Unambiguous { depth: 0 }.deserialize(&mut check)?;
     bytes.push(b'\n');
     Ok(bytes)
@@ -153,10 +168,10 @@ impl<'de> Visitor<'de> for Unambiguous {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let inside = self.inside()?;
-        let mut keys = BTreeSet::new();
-        while let Some(key) = map.next_key::<String>()? {
+        let mut keys = Keys::default();
+        while let Some(Key(key)) = map.next_key()? {
             map.next_value_seed(inside)?;
-            if let Some(twice) = keys.replace(key) {
+            if let Some(twice) = keys.twice(key) {
                 return Err(A::Error::custom(format_args!(
                     "key `{}` twice in one object",
                     twice.escape_debug()
@@ -167,10 +182,58 @@ impl<'de> Visitor<'de> for Unambiguous {
     }
 }
 
+/// A key, unescaped: out of the text itself where nothing is escaped in it, as in all that we write.
+struct Key<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = Key<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(key)))
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(key.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+/// The keys of one object: the first few compared one by one, which is all that our formats need, others sorted.
+#[derive(Default)]
+struct Keys<'de> {
+    few: Vec<Cow<'de, str>>,
+    more: BTreeSet<Cow<'de, str>>,
+}
+
+impl<'de> Keys<'de> {
+    /// The key itself, where it was there already.
+    fn twice(&mut self, key: Cow<'de, str>) -> Option<Cow<'de, str>> {
+        if self.few.contains(&key) {
+            return Some(key);
+        }
+        if self.few.len() < FEW {
+            self.few.push(key);
+            return None;
+        }
+        self.more.replace(key)
+    }
+}
+
+/// Keys that are compared one by one.
+const FEW: usize = 16;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
     use serde_json::Value;
 
     fn check(text: &str, expected: &str) {
@@ -194,6 +257,12 @@ mod tests {
         check(r#"{"a":1,"a":1}"#, "key `a` twice");
         check(r#"{"a":1,"\u0061":2}"#, "key `a` twice");
         check(r#"[{"b":{"c":0,"d":0,"c":0}}]"#, "key `c` twice");
+        let many = |last: &str| {
+            let keys: Vec<String> = (0..40).map(|n| format!("\"k{n}\":0")).collect();
+            format!("{{{},{last}}}", keys.join(","))
+        };
+        check(&many(r#""k3":1"#), "key `k3` twice");
+        check(&many(r#""\u006b39":1"#), "key `k39` twice");
         check("1.0", "not a plain integer");
         check("1e3", "not a plain integer");
         check("-0", "not a plain integer");

@@ -6,6 +6,7 @@ use crate::compile::{Compiled, CompiledAtom, Test};
 use crate::facts::{CaseRule, Facts, Layer, Look, Stamp, TimeKind, Zone};
 use crate::fold::{Symbol, fold, symbols};
 use crate::glob::Glob;
+use crate::looks::Looks;
 use crate::magic;
 use crate::trit::Trit;
 
@@ -40,13 +41,19 @@ impl Name {
     }
 }
 
-/// The value of an atom for one name of an item; `None` stands for a name that was not found.
-pub(crate) fn value(atom: &CompiledAtom, compiled: &Compiled, facts: &Facts, name: Option<&Name>) -> Trit {
+/// The value of an atom for one name of an item, by the looks `taken`; `None` stands for a name that was not found.
+pub(crate) fn value(
+    atom: &CompiledAtom,
+    compiled: &Compiled,
+    facts: &Facts,
+    taken: Looks,
+    name: Option<&Name>,
+) -> Trit {
     let look = atom.look;
     if look != Look::Metadata && !facts.kind.has_content() {
         return Trit::F;
     }
-    if !facts.looks.contains(&look) {
+    if !taken.has(look) {
         return Trit::U;
     }
     let failed = facts.failures.iter().any(|failure| failure.look == look);

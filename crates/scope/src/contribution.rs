@@ -2,9 +2,10 @@
 //!
 //! Implements `docs/spec/policy.md`, "Contribution".
 
+use crate::board::Board;
 use crate::compile::RuleTier;
-use crate::decide::{Board, rule_value};
 use crate::facts::Facts;
+use crate::looks::Looks;
 use crate::outcome::{Decision, Outcome};
 use crate::policy::Policy;
 use crate::trit::Trit;
@@ -14,7 +15,7 @@ use crate::trit::Trit;
 /// would else have it, or might.
 #[must_use]
 pub fn alone<'p>(policy: &'p Policy, facts: &Facts, decision: &Decision) -> Vec<&'p str> {
-    let board = Board::of(&policy.compiled, &facts.up_to(&decision.looks));
+    let board = Board::on(&policy.compiled, facts, Looks::of(&decision.looks));
     let rules = || policy.compiled.rules.iter().zip(&board.rules);
     let in_tier = |tier: RuleTier| rules().filter(move |(rule, _)| rule.tier == tier);
     let included = Trit::or(in_tier(RuleTier::Include).map(|(_, value)| *value));
@@ -41,12 +42,8 @@ pub fn alone<'p>(policy: &'p Policy, facts: &Facts, decision: &Decision) -> Vec<
 pub fn crosses_scopes(policy: &Policy, facts: &Facts) -> bool {
     let board = Board::of(&policy.compiled, facts);
     let (mut inside, mut outside) = (false, false);
-    for row in board.rows.iter().take(facts.names.len()) {
-        let tier = |wanted: RuleTier| {
-            let rules = policy.compiled.rules.iter().filter(|rule| rule.tier == wanted);
-            Trit::or(rules.map(|rule| rule_value(rule, &row.selectors)))
-        };
-        match (tier(RuleTier::Exclude), tier(RuleTier::Include)) {
+    for row in board.rows().take(facts.names.len()) {
+        match (row.tier(RuleTier::Exclude), row.tier(RuleTier::Include)) {
             (Trit::T, _) | (_, Trit::F) => outside = true,
             (Trit::F, Trit::T) => inside = true,
             _ => {}

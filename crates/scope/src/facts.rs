@@ -13,8 +13,6 @@
 //! Integers, booleans, enumerations and byte strings alone: no floating point,
 //! so that a decision comes out the same everywhere.
 
-use std::collections::BTreeSet;
-
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -488,11 +486,16 @@ impl Facts {
         facts.node = node.ok_or(FactsError::Missing("node"))?;
         facts.kind = kind.ok_or(FactsError::Missing("kind"))?;
         facts.looks = looks.ok_or(FactsError::Missing("looks"))?;
-        let names: BTreeSet<_> = facts.names.iter().collect();
-        if facts.to_list() != list || !names.into_iter().eq(facts.names.iter()) {
+        if facts.to_list() != list || !facts.are_canonical() {
             return Err(FactsError::NotCanonical);
         }
         Ok(facts)
+    }
+
+    /// Whether [`Facts::from_list`] takes what [`Facts::to_list`] gives: no name stands twice or out of order.
+    #[must_use]
+    pub fn are_canonical(&self) -> bool {
+        self.names.is_sorted_by(|a, b| a < b)
     }
 
     /// The facts as they stood when only `looks` had been taken: what a replay starts from.

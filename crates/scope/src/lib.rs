@@ -14,6 +14,7 @@
 //! (what becomes of an item), [`decide_from_metadata`] (how an auditor replays it).
 
 mod atom;
+mod board;
 pub mod bundle;
 mod closed;
 mod compile;
@@ -27,6 +28,7 @@ pub mod facts;
 pub mod fold;
 pub mod glob;
 pub mod lint;
+mod looks;
 pub mod magic;
 pub mod name;
 mod named_files;

@@ -34,11 +34,11 @@ impl Trit {
         if value { Self::T } else { Self::F }
     }
 
-    pub(crate) fn letter(self) -> char {
+    pub(crate) fn letter(self) -> u8 {
         match self {
-            Self::F => 'F',
-            Self::U => 'U',
-            Self::T => 'T',
+            Self::F => b'F',
+            Self::U => b'U',
+            Self::T => b'T',
         }
     }
 }

@@ -343,6 +343,28 @@ fn every_predicate_takes_every_value() {
     }
 }
 
+/// A replay keeps what it knows from look to look; the capture began anew after each. Both say the same, to the last trit.
+#[test]
+fn a_replay_and_the_rounds_of_a_capture_agree() {
+    let agree = |scene: Scene| {
+        let policy = scene.sketch.policy();
+        for facts in [scene.facts.clone(), less(&scene.facts, scene.forget)] {
+            let mut looks = vec![Look::Metadata];
+            let rounds = loop {
+                match scope::decide(&policy, &facts.up_to(&looks)) {
+                    Step::Decided(decision) => break decision,
+                    Step::Look(look) => looks.push(look),
+                }
+            };
+            prop_assert_eq!(scope::decide_from_metadata(&policy, &facts), Ok(rounds));
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(4000).run(&scene(), agree) {
+        panic!("{error}");
+    }
+}
+
 #[test]
 fn no_look_is_taken_that_cannot_tell() {
     let needed = |scene: Scene| {

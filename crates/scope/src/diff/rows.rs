@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::board::rule_value;
 use crate::compile::{Compiled, RuleTier};
-use crate::decide::rule_value;
 use crate::facts::Look;
 use crate::policy::{Policy, UnknownDefault};
 use crate::trit::Trit;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::LookTaken;
-use crate::decide::{Board, rule_value};
+use crate::board::{Board, rule_value};
 use crate::facts::{Facts, Look};
 use crate::policy::Policy;
 use crate::trit::Trit;
@@ -45,14 +45,14 @@ fn waited(policy: &Policy, facts: &Facts, look: Look) -> Vec<Waited> {
         if *value != Trit::U || !pending.contains(&own.tier) {
             continue;
         }
-        for row in board.rows.iter().filter(|row| rule_value(own, &row.selectors) == Trit::U) {
+        for row in board.rows().filter(|row| rule_value(own, row.selectors) == Trit::U) {
             for at in own.any.iter().chain(&own.all).chain(&own.unless) {
                 let Some((id, start, end)) = compiled.selectors.get(*at) else { continue };
                 if row.selectors.get(*at) != Some(&Trit::U) {
                     continue;
                 }
                 let atoms =
-                    compiled.atoms.iter().zip(&row.atoms).take(*end).skip(*start).map(|(atom, v)| (atom, *v));
+                    compiled.atoms.iter().zip(row.atoms).take(*end).skip(*start).map(|(atom, v)| (atom, *v));
                 for (atom, _) in atoms.filter(|(atom, value)| *value == Trit::U && atom.look == look) {
                     let selector = policy.selectors().iter().find(|own| own.id == *id);
                     let waited = Waited {

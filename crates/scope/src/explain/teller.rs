@@ -3,8 +3,8 @@
 use super::cause::{Cause, can_apply, names_missing};
 use super::value::used;
 use super::{Compared, Condition};
+use crate::board::rule_value;
 use crate::compile::{Compiled, CompiledRule, RuleTier};
-use crate::decide::rule_value;
 use crate::facts::Facts;
 use crate::name::RawName;
 use crate::policy::{Policy, Selector};

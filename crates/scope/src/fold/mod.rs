@@ -45,14 +45,15 @@ pub fn fold(symbol: Symbol) -> Symbol {
 /// The symbols of `bytes`, in NFC, and folded if `folded`.
 #[must_use]
 pub fn symbols(bytes: &[u8], folded: bool) -> Vec<Symbol> {
-    let mut symbols = Vec::with_capacity(bytes.len());
     if bytes.is_ascii() {
-        symbols.extend(bytes.iter().map(|&byte| Symbol::from(byte)));
-    } else {
-        for chunk in bytes.utf8_chunks() {
-            push_nfc(chunk.valid(), &mut symbols);
-            symbols.extend(chunk.invalid().iter().map(|&byte| undecodable(byte)));
-        }
+        // What stands for most names: no table is asked.
+        let lower = |byte: &u8| Symbol::from(if folded { byte.to_ascii_lowercase() } else { *byte });
+        return bytes.iter().map(lower).collect();
+    }
+    let mut symbols = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        push_nfc(chunk.valid(), &mut symbols);
+        symbols.extend(chunk.invalid().iter().map(|&byte| undecodable(byte)));
     }
     if folded {
         symbols.iter_mut().for_each(|symbol| *symbol = fold(*symbol));
