@@ -61,6 +61,12 @@ impl Hazard {
     /// As [`Hazard::capture`], to these names.
     #[must_use]
     pub fn capture_to(&self, disk: Disk, place: &Path, outs: &[&str]) -> Ran {
+        self.capture_with(disk, place, outs, &[])
+    }
+
+    /// As [`Hazard::capture_to`], with these words added.
+    #[must_use]
+    pub fn capture_with(&self, disk: Disk, place: &Path, outs: &[&str], more: &[&str]) -> Ran {
         let mut words: Vec<String> = [
             "ambit capture --yes --jobs 1 --part-size 16384 --policy {policy} --medium {medium} --trust {trust} \
              --sign-as examiner={keys}/examiner --sign-as witness={keys}/witness",
@@ -73,10 +79,21 @@ impl Hazard {
         for out in outs {
             words.extend(["--out".to_owned(), place.join(out).display().to_string()]);
         }
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let exit = imager::run_on(disk, words.iter().map(Into::into), &mut out, &mut err) as u8;
-        let text = |bytes| String::from_utf8(bytes).expect("programs print UTF-8");
-        Ran { command: words.join(" "), exit, out: text(out), err: text(err) }
+        words.extend(more.iter().map(ToString::to_string));
+        run_on(disk, &words)
+    }
+
+    /// Moves what has the name `from` to the name `to`, both in `place`.
+    #[must_use]
+    pub fn move_package(&self, disk: Disk, place: &Path, from: &str, to: &str) -> Ran {
+        let words =
+            ["ambit", "package", "move", from, to, "--sign-as", "examiner={keys}/examiner", "--case", "case"];
+        let in_place = |word: &str| place.join(word).display().to_string();
+        let words = words.iter().map(|word| match *word {
+            word if word == from || word == to || word == "case" => in_place(word),
+            word => self.desk.fill(word),
+        });
+        run_on(disk, &words.collect::<Vec<_>>())
     }
 
     /// What is in `place`.
@@ -85,9 +102,15 @@ impl Hazard {
     /// file of a committed batch is not whole; or the case cannot be opened any more.
     #[must_use]
     pub fn judge(&self, place: &Path) -> Left {
+        self.judge_copy(place, "KC07.ambit")
+    }
+
+    /// As [`Hazard::judge`], of the copy with this name.
+    #[must_use]
+    pub fn judge_copy(&self, place: &Path, name: &str) -> Left {
         let case = CaseFolder::open(&Disk::new(), &place.join("case"));
         case.unwrap_or_else(|error| panic!("the case cannot be used any more: {error}"));
-        let (out, partial) = (place.join("KC07.ambit"), place.join("KC07.ambit.partial"));
+        let (out, partial) = (place.join(name), place.join(format!("{name}.partial")));
         if partial.exists() {
             let _ = self.is_complete(&partial); // INTACT or not; if it is, it lacks nothing
         }
@@ -118,6 +141,14 @@ impl Default for Hazard {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Runs `ambit` on this disk.
+fn run_on(disk: Disk, words: &[String]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let exit = imager::run_on(disk, words.iter().map(Into::into), &mut out, &mut err) as u8;
+    let text = |bytes| String::from_utf8(bytes).expect("programs print UTF-8");
+    Ran { command: words.join(" "), exit, out: text(out), err: text(err) }
 }
 
 /// How many batches the journal of an unfinished package commits; fails the test unless their files are whole.

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,11 +34,15 @@ enum Fault {
     Gone,
 }
 
-/// A disk whose n-th operation, of those that a capture asks for, fails; and whether it came to that.
-fn failing(n: usize, fault: Fault) -> (Disk, Arc<AtomicUsize>) {
+/// A disk whose n-th operation, of those that a capture asks for below a folder, fails; and whether it came to that.
+fn failing(n: usize, fault: Fault, below: &Path) -> (Disk, Arc<AtomicUsize>) {
+    let below = below.to_owned();
     let (seen, failed) = (AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
     let failures = Arc::clone(&failed);
     let watch = move |step: &Step<'_>| -> io::Result<usize> {
+        if !step.path.starts_with(&below) {
+            return Ok(usize::MAX);
+        }
         let at = seen.fetch_add(1, Ordering::SeqCst);
         if at < n || fault == Fault::Once && at > n {
             return Ok(usize::MAX);
@@ -99,7 +104,7 @@ fn whatever_operation_fails_a_package_is_whole_or_is_none() {
                 continue;
             }
             let place = hazard.place();
-            let (disk, failed) = failing(n, fault);
+            let (disk, failed) = failing(n, fault, place.path());
             let ran = hazard.capture(disk, place.path());
             let left = hazard.judge(place.path());
             let failed = failed.load(Ordering::SeqCst);
@@ -125,6 +130,99 @@ fn whatever_operation_fails_a_package_is_whole_or_is_none() {
     let sums = [whole, unfinished, resumable].map(AtomicUsize::into_inner);
     println!("{} operations; whole, unfinished, unfinished with committed batches: {sums:?}", seen.len());
     assert!(sums[1..].iter().all(|sum| *sum > 0), "{sums:?}");
+}
+
+/// The names of two copies, each in a folder of its own.
+const BOTH: [&str; 2] = ["one/KC07.ambit", "two/KC07.ambit"];
+
+fn place_of_both(hazard: &Hazard) -> tempfile::TempDir {
+    let place = hazard.place();
+    for folder in ["one", "two"] {
+        std::fs::create_dir(place.path().join(folder)).unwrap();
+    }
+    place
+}
+
+#[test]
+fn whatever_operation_fails_in_one_of_two_copies_the_other_is_whole() {
+    let hazard = Hazard::new();
+    let place = place_of_both(&hazard);
+    let (disk, record) = recording();
+    hazard.capture_to(disk, place.path(), &BOTH).exits(0);
+    let below = |name: &str| place.path().join(name);
+    let total = record.lock().unwrap().iter().filter(|done| done.path.starts_with(below("two"))).count();
+    let (lost, all) = (AtomicUsize::new(0), all());
+    for_every(total, |n| {
+        for fault in [Fault::Once, Fault::Full, Fault::Gone] {
+            let last = n.saturating_add(12) > total;
+            if !all && (n % 3 != fault as usize || n % 13 != 0 && !last) {
+                continue;
+            }
+            let (failed_in, other) = if n % 2 == 0 { ("two", BOTH[0]) } else { ("one", BOTH[1]) };
+            let place = place_of_both(&hazard);
+            let (disk, failed) = failing(n, fault, &place.path().join(failed_in));
+            let ran = hazard.capture_to(disk, place.path(), &BOTH);
+            let came_to_it = failed.load(Ordering::SeqCst) > 0;
+            assert_eq!(
+                ran.exit,
+                if came_to_it { 3 } else { 0 },
+                "operation {n}, {fault:?}, {failed_in}: {ran}"
+            );
+            assert_eq!(hazard.judge_copy(place.path(), other), Left::Whole, "operation {n}, {fault:?}");
+            let _ = hazard.judge_copy(place.path(), BOTH[usize::from(failed_in == "two")]);
+            lost.fetch_add(usize::from(came_to_it), Ordering::SeqCst);
+        }
+    });
+    println!("{total} operations that write to a copy; {} copies lost", lost.load(Ordering::SeqCst));
+    assert!(lost.into_inner() > 10);
+}
+
+#[test]
+fn after_a_power_cut_at_any_moment_each_of_two_copies_is_whole_or_none() {
+    let hazard = Hazard::new();
+    let place = place_of_both(&hazard);
+    let mut model = Model::of(place.path());
+    let (disk, record) = recording();
+    hazard.capture_to(disk, place.path(), &BOTH).exits(0);
+    let record = record.lock().unwrap().clone();
+    let (mut whole, mut resumable, mut resumed) = (0, 0, 0);
+    for n in 0..=record.len() {
+        let ways = [Leaves::Nothing, Leaves::Names, Leaves::Some(Dice::new(n as u64))];
+        let end = n == record.len();
+        for (leaves, way) in ways.into_iter().zip(0..) {
+            if !(end || all() || n % 6 == way) {
+                continue;
+            }
+            let shown = format!("operation {n}, {leaves:?}");
+            let after = in_memory();
+            model.cut(after.path(), leaves);
+            let left = BOTH.map(|name| hazard.judge_copy(after.path(), name));
+            if end {
+                assert_eq!(left, [Left::Whole; 2], "the capture said that it is done; {shown}");
+            }
+            whole += left.iter().filter(|left| **left == Left::Whole).count();
+            resumable += left.iter().filter(|left| matches!(left, Left::Unfinished(1..))).count();
+            // And what is left goes on, in both.
+            if !end && n % 72 == way && left.iter().any(|left| matches!(left, Left::Unfinished(1..))) {
+                let ran = hazard.capture_with(Disk::new(), after.path(), &BOTH, &["--resume"]);
+                assert!(ran.exit == 0 || ran.exit == 3, "{shown}: {ran}");
+                assert_eq!(
+                    BOTH.map(|name| hazard.judge_copy(after.path(), name)),
+                    [Left::Whole; 2],
+                    "{shown}: {ran}"
+                );
+                resumed += 1;
+            }
+        }
+        if let Some(done) = record.get(n) {
+            model.apply(done);
+        }
+    }
+    println!(
+        "{} operations; whole {whole}, with committed batches {resumable}, resumed {resumed}",
+        record.len()
+    );
+    assert!(whole >= 3 && resumable > 30 && resumed > 5, "{whole} {resumable} {resumed}");
 }
 
 #[test]

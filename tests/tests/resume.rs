@@ -1,4 +1,4 @@
-//! Captures that are broken off: killed, out of space, tampered with; and what becomes of them.
+//! Captures that are broken off: killed, tampered with; and what becomes of them. For full disks see `destination.rs`.
 
 #![allow(
     clippy::exit,
@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -201,53 +201,4 @@ const OTHER_POLICY: &str = "--policy {dir}/policy --medium {medium} --case {case
 
 fn data(desk: &Desk, name: &str) -> PathBuf {
     desk.path(&format!("P.partial/data/{name}.jsonl.gz.age"))
-}
-
-#[test]
-fn a_full_disk_is_said_and_gone_on_with_where_there_is_room() {
-    let desk = Desk::with_case();
-    let quick = CAPTURE.replace("--throttle 3000000", "");
-    desk.run(&format!("{quick} --out {{dir}}/whole")).exits(0);
-    let needed = bytes_below(&desk.path("whole"));
-    let small = desk.path("small");
-    fs::create_dir(&small).unwrap();
-    let Some(_mounted) = Mounted::small(&small, needed / 2) else {
-        eprintln!("skipped: no file system can be mounted here");
-        return;
-    };
-    let full = desk.run(&format!("{quick} --out {{dir}}/small/P")).exits(1).says("no space left");
-    assert!(full.err.contains("and go on with: ambit capture") && full.err.contains("--resume"), "{full}");
-    assert!(!small.join("P").exists());
-    // What is committed is not bound to its place.
-    let copied =
-        Command::new("cp").arg("-a").arg(small.join("P.partial")).arg(desk.path("P.partial")).status();
-    assert!(copied.unwrap().success());
-    desk.run(&format!("{quick} --out {{dir}}/P --resume")).exits(0);
-    is_as(&desk, "whole", "P");
-}
-
-/// A file system of its own, until it is dropped.
-struct Mounted(PathBuf);
-
-impl Mounted {
-    fn small(at: &Path, bytes: u64) -> Option<Self> {
-        let size = format!("size={}k", bytes.div_ceil(1024));
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output();
-        mounted.is_ok_and(|ran| ran.status.success()).then(|| Self(at.to_owned()))
-    }
-}
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-fn bytes_below(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-    let size = |entry: fs::DirEntry| match entry.file_type().unwrap().is_dir() {
-        true => bytes_below(&entry.path()),
-        false => entry.metadata().unwrap().len().div_ceil(4096) * 4096,
-    };
-    entries.map(size).sum()
 }

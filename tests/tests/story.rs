@@ -303,8 +303,8 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "capture {what} {both} --yes --out {dir}/KC07.ambit",
-            "cut_short dead_paths deepest_look failed_looks idle_rules interrupted inventory issues items limits medium_sha256 \
-             outcomes package policy rules run sealed tagmanifest tiers unreadable",
+            "copies cut_short dead_paths deepest_look failed_looks idle_rules interrupted inventory issues items \
+             limits medium_sha256 outcomes package policy read_back rules run sealed tagmanifest tiers unreadable",
         ),
         (
             "open {dir}/KC07.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",

@@ -228,7 +228,7 @@ impl Recorder {
         let Batch { number, mut ledger, rows, lines, held, mut done, .. } = batch;
         let signature = writer.run_key.sign_digest(sshsig::MANIFEST, &rows.finish());
         ledger.rows(&ledger::signature_row(&signature)?)?;
-        done.push((SetName::Ledger, ledger.close(&writer.disk)?));
+        done.push((SetName::Ledger, ledger.close(&writer.site.disk)?));
         done.sort_by(|(a, x), (b, y)| (a, x.number).cmp(&(b, y.number)));
         self.are_all(&done, held.is_empty())?;
         let (lines, lines_sha256) = self.runs.add(lines)?;
@@ -242,6 +242,7 @@ impl Recorder {
             controls: writer.counters.controls(),
             totals: self.totals.clone(),
             crew: String::new(),
+            lost: self.journal.lost(),
         };
         // From here on the parts stay: a line that was written and not made durable may be on the disk all the same.
         for (set, part) in done {
@@ -296,7 +297,7 @@ impl Batch {
         let header = LedgerHeader::new(&writer.binding, place.number, number, key.clone());
         let recipients = writer.recipients_of(&SetName::Ledger)?;
         let (rows, first) = LedgerWriter::begin(&header)?;
-        let mut ledger = LedgerPart::create(&writer.disk, &writer.partial, place, recipients)?;
+        let mut ledger = LedgerPart::create(&writer.site.disk, &writer.site.partial(), place, recipients)?;
         ledger.rows(&first)?;
         Ok(Self {
             number,
@@ -319,5 +320,5 @@ pub(crate) fn close_part(
 ) -> Result<PartStatement, PackageError> {
     held.into_iter().try_for_each(|row| part.add(&Row::Held(row)).map(drop))?;
     let recipients = writer.recipients_of(part.set())?;
-    part.close(&writer.disk, &writer.binding, recipients, &writer.run_key)
+    part.close(&writer.site.disk, &writer.binding, recipients, &writer.run_key)
 }

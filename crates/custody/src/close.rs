@@ -8,8 +8,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::PoisonError;
 
 use evidence::acquisition::{
@@ -23,28 +22,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::batch::Recorder;
 use crate::durable::Disk;
-use crate::journal::Begun;
-use crate::package::{PackageError, PackageWriter, Totals, partial_path};
-use crate::part::{Recipients, digest_of};
+use crate::package::{PackageError, PackageWriter, Totals};
+use crate::part::{Recipients, same_digest};
+use crate::site::Site;
 use crate::sorted::Runs;
 
 /// A package whose parts and inventory are complete.
 pub struct Closed {
-    disk: Disk,
-    out: PathBuf,
-    partial: PathBuf,
-    key_path: PathBuf,
-    lock: File,
-    origin: String,
-    run: RunNumber,
-    policy: Digest,
-    medium: MediumStatement,
-    record_left: RecordLeft,
+    site: Site,
+    subject: Subject,
     recipients: BTreeMap<SetName, Recipients>,
     totals: Totals,
-    closed: BTreeMap<SetName, Vec<PartStatement>>,
+    parts: BTreeMap<SetName, Vec<PartStatement>>,
     inventory: InventoryStatement,
     ending: Ending,
+    lost: Vec<String>,
 }
 
 /// What is said of the acquisition as a whole. The journal keeps it: what follows can be done again.
@@ -93,13 +85,11 @@ pub struct Rest {
 /// A package that lacks nothing but its seal.
 #[derive(Debug)]
 pub struct Unsealed {
-    pub(crate) disk: Disk,
-    pub(crate) out: PathBuf,
-    pub(crate) partial: PathBuf,
+    pub(crate) site: Site,
     pub(crate) run: RunNumber,
     pub(crate) tagmanifest: Vec<u8>,
-    pub(crate) key_path: PathBuf,
-    pub(crate) lock: File,
+    /// What the statement says of copies that were lost.
+    pub(crate) stated: Vec<String>,
 }
 
 /// The medium as it was after the last item.
@@ -111,75 +101,71 @@ pub struct Medium {
     pub unreadable: Option<MediumUnreadable>,
 }
 
+/// What a package is of.
+pub(crate) struct Subject {
+    pub(crate) origin: String,
+    pub(crate) run: RunNumber,
+    pub(crate) policy: Digest,
+    pub(crate) medium: MediumStatement,
+    pub(crate) record_left: RecordLeft,
+}
+
+/// What all batches of a package came to.
+pub(crate) struct Batches {
+    pub(crate) totals: Totals,
+    pub(crate) parts: BTreeMap<SetName, Vec<PartStatement>>,
+    pub(crate) runs: Runs,
+}
+
 impl Closed {
-    pub(crate) fn of(writer: PackageWriter, ending: Ending) -> Result<Self, PackageError> {
-        let PackageWriter { disk, out, partial, binding, medium, record_left, recipients, recorder, .. } =
-            writer;
-        let (key_path, lock) = (writer.key_path, writer.lock);
-        let Recorder { totals, mut journal, runs, closed, .. } =
-            recorder.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// Ends a package whose last batch is committed.
+    pub(crate) fn of(writer: PackageWriter, mut ending: Ending) -> Result<Self, PackageError> {
+        let Recorder { totals, mut journal, runs, closed: parts, .. } =
+            writer.recorder.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let lost = journal.lost();
+        ending.limits.extend(lost.iter().cloned());
         journal.end(&ending)?;
-        let inventory = runs.finish(&partial.join("meta/inventory.txt"))?;
-        let (origin, run, policy) = (binding.origin, binding.package, binding.policy);
-        Ok(Self {
-            disk,
-            out,
-            partial,
-            key_path,
-            lock,
-            origin,
-            run,
-            policy,
-            medium,
-            record_left,
-            recipients,
-            totals,
-            closed,
-            inventory,
-            ending,
-        })
+        let binding = writer.binding;
+        let subject = Subject {
+            origin: binding.origin,
+            run: binding.package,
+            policy: binding.policy,
+            medium: writer.medium,
+            record_left: writer.record_left,
+        };
+        Self::ended(writer.site, subject, writer.recipients, Batches { totals, parts, runs }, ending, lost)
     }
 
-    /// A package whose ending is journaled already.
-    #[expect(clippy::too_many_arguments, reason = "each is a different thing that a package has")]
-    pub(crate) fn again(
-        disk: Disk,
-        out: PathBuf,
-        key_path: PathBuf,
-        lock: File,
-        begun: Begun,
-        ending: Ending,
+    /// Sorts the inventory of a package whose ending is journaled.
+    pub(crate) fn ended(
+        site: Site,
+        subject: Subject,
         recipients: BTreeMap<SetName, Recipients>,
-        totals: Totals,
-        closed: BTreeMap<SetName, Vec<PartStatement>>,
-        runs: Runs,
+        batches: Batches,
+        ending: Ending,
+        lost: Vec<String>,
     ) -> Result<Self, PackageError> {
-        let partial = partial_path(&out);
-        let inventory = runs.finish(&partial.join("meta/inventory.txt"))?;
-        let Begun { origin, package: run, policy, medium, record_left, .. } = begun;
-        Ok(Self {
-            disk,
-            out,
-            partial,
-            key_path,
-            lock,
-            origin,
-            run,
-            policy,
-            medium,
-            record_left,
-            recipients,
-            totals,
-            closed,
-            inventory,
-            ending,
-        })
+        let Batches { totals, parts, runs } = batches;
+        let inventory = runs.finish(&site.partial().join("meta/inventory.txt"))?;
+        Ok(Self { site, subject, recipients, totals, parts, inventory, ending, lost })
     }
 
     /// What is said of the acquisition as a whole.
     #[must_use]
     pub fn ending(&self) -> &Ending {
         &self.ending
+    }
+
+    /// The disk that it is written to: what was lost of it, and what was read back.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.site.disk
+    }
+
+    /// What was lost of two copies until the last batch was committed, in words.
+    #[must_use]
+    pub fn lost(&self) -> &[String] {
+        &self.lost
     }
 
     /// What was counted.
@@ -203,7 +189,7 @@ impl Closed {
             of.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count))
         };
         AcquisitionEnd {
-            package: self.run,
+            package: self.subject.run,
             items: totals.items(),
             captured: sum(|outcome| matches!(outcome, Outcome::Captured)),
             held: sum(|outcome| matches!(outcome, Outcome::Held(_))),
@@ -224,47 +210,40 @@ impl Closed {
     ///
     /// [`PackageError`]; `OUT.partial` stays.
     pub fn finish(self, rest: Rest) -> Result<Unsealed, PackageError> {
-        let Self {
-            disk,
-            out,
-            partial,
-            key_path,
-            lock,
-            origin,
-            run,
-            recipients,
-            mut closed,
-            totals,
-            ending,
-            ..
-        } = self;
+        let Self { site, subject, recipients, mut parts, totals, inventory, ending, .. } = self;
+        let (disk, partial) = (&site.disk, site.partial());
+        let Subject { origin, run, policy, medium, record_left } = subject;
         // Their digests were made while they were written, and once more from the disk: they are not read a third time.
-        let digests = closed.values().flatten().map(|part| (part.file.clone(), (part.sha256, part.bytes)));
+        let digests = parts.values().flatten().map(|part| (part.file.clone(), (part.sha256, part.bytes)));
         let digests = digests.collect();
         let sets = recipients
             .into_iter()
             .map(|(set, recipients)| {
-                let parts = closed.remove(&set).unwrap_or_default();
+                let parts = parts.remove(&set).unwrap_or_default();
                 SetStatement { set, recipients: recipients.names, parts }
             })
             .collect();
         let ended = ending.ended.clone();
+        let mut limits = ending.limits;
+        let lost = disk.loss().map(|loss| loss.to_string());
+        limits.extend(lost.filter(|lost| !limits.contains(lost)));
+        let stated = limits.clone();
         let acquisition = Acquisition {
             format: Format::V1,
             origin: origin.clone(),
             package: run,
-            medium: self.medium,
-            policy: self.policy,
+            medium,
+            policy,
             run_key: rest.run_key,
             resumed: rest.resumed,
             tool: ending.tool,
             began: ending.began,
             ended: ending.ended,
             log: rest.log,
-            inventory: self.inventory,
+            inventory,
             sets,
-            record_left: self.record_left,
-            limits: ending.limits,
+            record_left,
+            limits,
             layers: ending.layers,
             extent: ending.extent,
             walk: ending.walk,
@@ -278,8 +257,8 @@ impl Closed {
         }
         disk.write_new(&partial.join("meta/acquisition.json"), &acquisition.to_bytes())?;
         disk.write_new(&partial.join("VERIFY.txt"), bag::VERIFY_TXT.as_bytes())?;
-        let tagmanifest = write_bag(&disk, &partial, &digests, &origin, run, &ended)?;
-        Ok(Unsealed { disk, out, partial, run, tagmanifest, key_path, lock })
+        let tagmanifest = write_bag(disk, &partial, &digests, &origin, run, &ended)?;
+        Ok(Unsealed { site, run, tagmanifest, stated })
     }
 }
 
@@ -296,10 +275,10 @@ fn write_bag(
     let mut bytes = 0_u64;
     for name in disk.file_names(&root.join("data"))? {
         let path = format!("data/{name}");
-        let length = std::fs::metadata(root.join(&path))?.len();
+        let length = disk.length(&root.join(&path))?;
         bytes = bytes.saturating_add(length);
         let known = digests.get(&path).filter(|(_, written)| *written == length);
-        let digest = known.map_or_else(|| digest_of(disk, &root.join(&path)), |(digest, _)| Ok(*digest))?;
+        let digest = known.map_or_else(|| same_digest(disk, &root.join(&path)), |(digest, _)| Ok(*digest))?;
         payload.insert(path, digest);
     }
     let oxum = Oxum { octets: bytes, files: payload.len() as u64 };
@@ -311,7 +290,7 @@ fn write_bag(
     for folder in ["", "meta", "meta/policy"] {
         for name in disk.file_names(&root.join(folder))? {
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            tags.insert(path.clone(), digest_of(disk, &root.join(path))?);
+            tags.insert(path.clone(), same_digest(disk, &root.join(path))?);
         }
     }
     let tagmanifest = Manifest(tags).to_string().into_bytes();

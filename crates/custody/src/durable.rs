@@ -8,12 +8,24 @@
 //! disk.rename("OUT.partial", "OUT")                   fails if OUT exists; fsync of the folder
 //! ```
 
+mod copies;
+mod file;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use crate::mirror::{Loss, Mirror};
+
+use file::OneFile;
+pub use file::{NewFile, OldFile};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with, statvfs};
 use rustix::io::Errno;
@@ -96,6 +108,20 @@ pub enum DurableError {
         /// How many bytes are free there now.
         free: u64,
     },
+    /// The destination is nearly full: writing stops before it is.
+    #[error(
+        "`{path}`: {free} bytes are free there, and writing stops before fewer than {reserve} are; {written} bytes of it were written"
+    )]
+    NearlyFull {
+        /// The file.
+        path: PathBuf,
+        /// How many of its bytes were written.
+        written: u64,
+        /// How many bytes are free there now.
+        free: u64,
+        /// How many are to stay free.
+        reserve: u64,
+    },
     /// Anything else that the operating system refused.
     #[error("could not {} `{path}`: {source}", op.verb())]
     Io {
@@ -116,15 +142,26 @@ pub enum DurableError {
     },
 }
 
+/// Files that were read back once they were durable.
+#[derive(Debug, Default)]
+pub struct ReadBack {
+    /// Past the system's memory, to their end (`O_DIRECT`).
+    pub direct: AtomicU64,
+    /// After the system was asked to forget them (`POSIX_FADV_DONTNEED`), which it need not do.
+    pub asked: AtomicU64,
+}
+
 /// The disk, as this crate uses it.
 #[derive(Clone, Default)]
 pub struct Disk {
     watch: Option<Arc<Watch>>,
+    mirror: Option<Arc<Mirror>>,
+    read_back: Arc<ReadBack>,
 }
 
 impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Disk").field("watched", &self.watch.is_some()).finish()
+        f.debug_struct("Disk").field("watched", &self.watch.is_some()).field("mirror", &self.mirror).finish()
     }
 }
 
@@ -144,7 +181,19 @@ impl Disk {
     /// A disk whose every operation is first shown to `watch`, which may fail or shorten it.
     #[must_use]
     pub fn watched(watch: Arc<Watch>) -> Self {
-        Self { watch: Some(watch) }
+        Self { watch: Some(watch), ..Self::default() }
+    }
+
+    /// This disk, with a second copy of the package at `first`: see [`crate::mirror`].
+    #[must_use]
+    pub fn mirrored(self, first: &Path, second: &Path) -> Self {
+        Self { mirror: Some(Arc::new(Mirror::new(first, second))), ..self }
+    }
+
+    /// The copy of a mirrored package that was lost.
+    #[must_use]
+    pub fn loss(&self) -> Option<Loss> {
+        self.mirror.as_ref().and_then(|mirror| mirror.loss())
     }
 
     /// Makes a folder (its parent exists) and makes its name durable.
@@ -153,8 +202,10 @@ impl Disk {
     ///
     /// [`DurableError::Exists`] if the name is taken.
     pub fn create_folder(&self, path: &Path) -> Result<(), DurableError> {
-        self.run(Op::CreateFolder, path, || std::fs::create_dir(path))?;
-        self.sync_parent(path)
+        self.on_each(path, |disk, path, _| {
+            disk.run(Op::CreateFolder, path, || std::fs::create_dir(path))?;
+            disk.sync_parent(path)
+        })
     }
 
     /// Creates a file that did not exist, readable by everyone the umask allows.
@@ -163,7 +214,16 @@ impl Disk {
     ///
     /// [`DurableError::Exists`] if the name is taken.
     pub fn create_new(&self, path: &Path) -> Result<NewFile, DurableError> {
-        self.create_with_mode(path, 0o666)
+        self.create_with_mode(path, 0o666, false)
+    }
+
+    /// As [`Disk::create_new`], for a file that may fill the disk: writing to it stops while [`low_water`] is still free.
+    ///
+    /// # Errors
+    ///
+    /// [`DurableError::Exists`] if the name is taken.
+    pub fn create_large(&self, path: &Path) -> Result<NewFile, DurableError> {
+        self.create_with_mode(path, 0o666, true)
     }
 
     /// Opens a file made here to add to it: what stands behind its first `length` bytes is cut off.
@@ -172,13 +232,16 @@ impl Disk {
     ///
     /// What the operating system said.
     pub fn append(&self, path: &Path, length: u64) -> Result<NewFile, DurableError> {
-        let file = self.run(Op::Write, path, || {
-            let mut file = OpenOptions::new().write(true).open(path)?;
-            file.set_len(length)?;
-            file.seek(SeekFrom::End(0))?;
-            Ok(file)
+        let files = self.on_all(path, |disk, path, copy| {
+            let file = disk.run(Op::Write, path, || {
+                let mut file = OpenOptions::new().write(true).open(path)?;
+                file.set_len(length)?;
+                file.seek(SeekFrom::End(0))?;
+                Ok(file)
+            })?;
+            Ok::<_, DurableError>((copy, OneFile::of(disk, path, file, length, 0)))
         })?;
-        Ok(NewFile { disk: self.clone(), path: path.to_owned(), file, written: length, failed: None })
+        Ok(NewFile::of(self, path, files))
     }
 
     /// Removes what a folder made by this crate holds, but for the names that `keep` wants.
@@ -187,20 +250,17 @@ impl Disk {
     ///
     /// What the operating system said.
     pub fn clear(&self, folder: &Path, keep: &dyn Fn(&str) -> bool) -> Result<(), DurableError> {
-        let entries = self.run(Op::Open, folder, || {
-            let entries = std::fs::read_dir(folder)?.map(|entry| {
-                let entry = entry?;
-                Ok((entry.file_name(), entry.file_type()?.is_dir()))
-            });
-            entries.collect::<io::Result<Vec<_>>>()
-        })?;
-        for (name, is_folder) in entries {
+        self.on_each(folder, |disk, folder, _| disk.clear_one(folder, keep))
+    }
+
+    fn clear_one(&self, folder: &Path, keep: &dyn Fn(&str) -> bool) -> Result<(), DurableError> {
+        for (name, is_folder) in self.entries(folder)? {
             if name.to_str().is_some_and(keep) {
                 continue;
             }
             let path = folder.join(name);
-            if is_folder {
-                self.clear(&path, &|_| false)?;
+            if is_folder == Some(true) {
+                self.clear_one(&path, &|_| false)?;
                 self.remove_folder(&path)?;
             } else {
                 self.remove_file(&path)?;
@@ -233,10 +293,13 @@ impl Disk {
     ///
     /// [`DurableError::Exists`] if `to` is taken.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), DurableError> {
-        let step = Step { op: Op::Rename, path: to, from: Some(from), bytes: &[] };
-        self.run_step(&step, || rename_to_free_name(from, to))?;
-        self.sync_parent(from)?;
-        self.sync_parent(to)
+        self.on_each(to, |disk, to, copy| {
+            let from = &self.place(copy, from);
+            let step = Step { op: Op::Rename, path: to, from: Some(from), bytes: &[] };
+            disk.run_step(&step, || rename_to_free_name(from, to))?;
+            disk.sync_parent(from)?;
+            disk.sync_parent(to)
+        })
     }
 
     /// Makes the names in a folder durable. File systems that cannot (FAT through FUSE) are taken as they are.
@@ -245,10 +308,12 @@ impl Disk {
     ///
     /// What the operating system said.
     pub fn sync_folder(&self, path: &Path) -> Result<(), DurableError> {
-        self.run(Op::SyncFolder, path, || match File::open(path)?.sync_all() {
-            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
-            other => other,
+        self.on_each(path, |disk, path, _| {
+            disk.run(Op::SyncFolder, path, || match File::open(path)?.sync_all() {
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+                other => other,
+            })
         })
     }
 
@@ -258,8 +323,37 @@ impl Disk {
     ///
     /// What the operating system said.
     pub fn open(&self, path: &Path) -> Result<OldFile, DurableError> {
-        let file = self.run(Op::Open, path, || File::open(path))?;
-        Ok(OldFile { disk: self.clone(), path: path.to_owned(), file })
+        let (copy, file) = self.on_one(path, |disk, path, copy| {
+            disk.run(Op::Open, path, || File::open(path)).map(|file| (copy, file))
+        })?;
+        Ok(OldFile::of(self, path, copy, file))
+    }
+
+    /// As [`Disk::open`], past what the system holds of the file in memory, as far as it lets us: what is read comes from
+    /// the disk. What is not durable yet stays in memory: sync first. Reads are best of whole blocks into a buffer that
+    /// starts at one; any other read goes on as [`OldFile::is_direct`] says.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said.
+    pub fn open_on_disk(&self, path: &Path) -> Result<OldFile, DurableError> {
+        let (copy, (file, direct)) = self.on_one(path, |disk, path, copy| {
+            disk.run(Op::Open, path, || file::past_memory(path)).map(|opened| (copy, opened))
+        })?;
+        Ok(OldFile::of(self, path, copy, file).read_back(direct))
+    }
+
+    /// How many files were read back, and how far past the system's memory.
+    #[must_use]
+    pub fn read_back(&self) -> &ReadBack {
+        &self.read_back
+    }
+
+    /// Whether there is anything under this name.
+    #[must_use]
+    pub fn exists(&self, path: &Path) -> bool {
+        let there = |_: &Self, path: &Path, _| Ok::<_, DurableError>(path.symlink_metadata().is_ok());
+        self.on_one(path, there).unwrap_or(false)
     }
 
     /// Reads a whole file of at most `limit` bytes.
@@ -269,6 +363,7 @@ impl Disk {
     /// [`DurableError::TooLong`] beyond `limit`.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, DurableError> {
         let mut bytes = Vec::new();
+        // What a mirrored file cannot give is read from the other copy.
         let read = self.open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes);
         read.map_err(|source| describe(Op::Read, path, 0, source))?;
         if u64::try_from(bytes.len()).is_ok_and(|len| len <= limit) {
@@ -284,7 +379,7 @@ impl Disk {
     ///
     /// What the operating system said.
     pub fn remove_file(&self, path: &Path) -> Result<(), DurableError> {
-        self.run(Op::Remove, path, || std::fs::remove_file(path))
+        self.on_each(path, |disk, path, _| disk.run(Op::Remove, path, || std::fs::remove_file(path)))
     }
 
     /// Removes an empty folder made by this crate.
@@ -293,7 +388,7 @@ impl Disk {
     ///
     /// What the operating system said.
     pub fn remove_folder(&self, path: &Path) -> Result<(), DurableError> {
-        self.run(Op::Remove, path, || std::fs::remove_dir(path))
+        self.on_each(path, |disk, path, _| disk.run(Op::Remove, path, || std::fs::remove_dir(path)))
     }
 
     /// The regular files of a folder, by name, sorted bytewise. Other entries and names that are not UTF-8 are left out.
@@ -314,7 +409,41 @@ impl Disk {
         self.names(folder, std::fs::FileType::is_dir)
     }
 
+    /// Everything in a folder: `true` for a folder, `false` for a file, `None` for what is neither.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said.
+    pub fn entries(&self, folder: &Path) -> Result<Vec<(OsString, Option<bool>)>, DurableError> {
+        self.run(Op::Open, folder, || {
+            let entries = std::fs::read_dir(folder)?.map(|entry| {
+                let entry = entry?;
+                let kind = entry.file_type()?;
+                Ok((entry.file_name(), (kind.is_dir() || kind.is_file()).then_some(kind.is_dir())))
+            });
+            entries.collect()
+        })
+    }
+
+    /// How many bytes a file has.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said.
+    pub fn length(&self, path: &Path) -> Result<u64, DurableError> {
+        let length = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.len());
+        self.on_one(path, |disk, path, _| disk.run(Op::Open, path, || length(path)))
+    }
+
     fn names(
+        &self,
+        folder: &Path,
+        wanted: fn(&std::fs::FileType) -> bool,
+    ) -> Result<Vec<String>, DurableError> {
+        self.on_one(folder, |disk, folder, _| disk.names_in(folder, wanted))
+    }
+
+    fn names_in(
         &self,
         folder: &Path,
         wanted: fn(&std::fs::FileType) -> bool,
@@ -335,17 +464,21 @@ impl Disk {
     }
 
     fn write_with_mode(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), DurableError> {
-        let mut file = self.create_with_mode(path, mode)?;
+        let mut file = self.create_with_mode(path, mode, false)?;
         let _ = file.write_all(bytes); // latched: `finish` reports it
         file.finish()?;
         Ok(())
     }
 
-    fn create_with_mode(&self, path: &Path, mode: u32) -> Result<NewFile, DurableError> {
-        let file = self.run(Op::Create, path, || {
-            OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+    fn create_with_mode(&self, path: &Path, mode: u32, large: bool) -> Result<NewFile, DurableError> {
+        let files = self.on_all(path, |disk, path, copy| {
+            let file = disk.run(Op::Create, path, || {
+                OpenOptions::new().write(true).create_new(true).mode(mode).open(path)
+            })?;
+            let reserve = if large { low_water(path) } else { 0 };
+            Ok::<_, DurableError>((copy, OneFile::of(disk, path, file, 0, reserve)))
         })?;
-        Ok(NewFile { disk: self.clone(), path: path.to_owned(), file, written: 0, failed: None })
+        Ok(NewFile::of(self, path, files))
     }
 
     fn sync_parent(&self, path: &Path) -> Result<(), DurableError> {
@@ -376,127 +509,6 @@ impl Disk {
     }
 }
 
-/// A file created here, not yet durable.
-///
-/// It latches its first error: after one, every write fails and
-/// [`NewFile::finish`] returns that first error.
-#[derive(Debug)]
-pub struct NewFile {
-    disk: Disk,
-    path: PathBuf,
-    file: File,
-    written: u64,
-    failed: Option<DurableError>,
-}
-
-impl NewFile {
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Bytes written so far.
-    #[must_use]
-    pub fn written(&self) -> u64 {
-        self.written
-    }
-
-    /// Makes the bytes written so far durable; the file stays open.
-    ///
-    /// # Errors
-    ///
-    /// The first error of this file, which is thereby taken out of it; later writes still fail.
-    pub fn sync(&mut self) -> Result<(), DurableError> {
-        if let Some(error) = self.failed.take() {
-            self.failed = Some(again(&self.path));
-            return Err(error);
-        }
-        let synced = self.disk.run(Op::Sync, &self.path, || self.file.sync_all());
-        // A second try could succeed and mean nothing: the system may have dropped what it could not write.
-        synced.inspect_err(|_| self.failed = Some(again(&self.path)))
-    }
-
-    /// Latches an error, and tells it with path and numbers.
-    fn fails(&mut self, error: io::Error) -> io::Result<usize> {
-        let kind = error.kind();
-        let described = describe(Op::Write, &self.path, self.written, error);
-        let told = io::Error::new(kind, described.to_string());
-        self.failed = Some(described);
-        Err(told)
-    }
-
-    /// Makes the file and its name durable. Returns its length.
-    ///
-    /// # Errors
-    ///
-    /// The first error of this file.
-    pub fn finish(mut self) -> Result<u64, DurableError> {
-        self.sync()?;
-        self.disk.sync_parent(&self.path)?;
-        Ok(self.written)
-    }
-}
-
-impl Write for NewFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.failed.is_some() {
-            return Err(io::Error::other("an earlier write to this file failed"));
-        }
-        let step = Step { op: Op::Write, path: &self.path, from: None, bytes };
-        let allowed = self.disk.ask(&step).map(|most| bytes.get(..most).unwrap_or(bytes));
-        match allowed.and_then(|bytes| self.file.write(bytes)) {
-            Ok(0) if !bytes.is_empty() => self.fails(io::ErrorKind::WriteZero.into()),
-            Ok(count) => {
-                self.written = self.written.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
-                Ok(count)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => self.fails(error),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(()) // nothing is held back here; durability is `sync`
-    }
-}
-
-/// A file that is read back.
-#[derive(Debug)]
-pub struct OldFile {
-    disk: Disk,
-    path: PathBuf,
-    file: File,
-}
-
-impl OldFile {
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Asks the system to forget what it holds of the file in memory, so that it is read from the disk. What is not
-    /// durable yet stays in memory: sync first.
-    pub fn from_the_disk(&self) {
-        let _ = rustix::fs::fadvise(&self.file, 0, None, rustix::fs::Advice::DontNeed); // a hint: some systems take none
-    }
-}
-
-impl io::Read for OldFile {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let step = Step { op: Op::Read, path: &self.path, from: None, bytes: &[] };
-        let read = self.disk.ask(&step).and_then(|most| {
-            let most = most.min(buffer.len());
-            self.file.read(buffer.get_mut(..most).unwrap_or_default())
-        });
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::Interrupted => error,
-            kind => io::Error::new(kind, describe(Op::Read, &self.path, 0, error).to_string()),
-        })
-    }
-}
-
 fn describe(op: Op, path: &Path, written: u64, source: io::Error) -> DurableError {
     let path = path.to_owned();
     match source.kind() {
@@ -509,16 +521,39 @@ fn describe(op: Op, path: &Path, written: u64, source: io::Error) -> DurableErro
     }
 }
 
-fn again(path: &Path) -> DurableError {
-    let source = io::Error::other("an earlier write to this file failed");
-    DurableError::Io { op: Op::Write, path: path.to_owned(), source }
-}
-
 /// Bytes that an ordinary user may still write where `path` is; 0 where the system does not tell.
 #[must_use]
 pub fn free_bytes(path: &Path) -> u64 {
-    statvfs(path).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize))
+    free_where(path).unwrap_or(0)
 }
+
+fn free_where(path: &Path) -> Option<u64> {
+    statvfs(path).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
+}
+
+/// Bytes that stay free where `path` is: 1/64 of its file system, and 64 MiB at most. A file system that is filled to its
+/// last block can be left in a state in which not even a file can be removed (btrfs), it may be the system's own, and
+/// closing a package takes a little space, too.
+#[must_use]
+pub fn low_water(path: &Path) -> u64 {
+    let at = path
+        .ancestors()
+        .find_map(|at| statvfs(if at.as_os_str().is_empty() { Path::new(".") } else { at }).ok());
+    at.map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize) / 64).min(MOST_FREE)
+}
+
+/// See [`low_water`].
+const MOST_FREE: u64 = 64 << 20;
+
+/// The longest file that can be written where `path` is, where the file system is known to have a limit: FAT's 4 GiB.
+#[must_use]
+pub fn longest_file(path: &Path) -> Option<u64> {
+    let kind = rustix::fs::statfs(path).ok()?.f_type;
+    (kind == MSDOS).then_some((4 << 30) - 1)
+}
+
+/// What Linux calls a FAT file system (`MSDOS_SUPER_MAGIC`).
+const MSDOS: rustix::fs::FsWord = 0x4d44;
 
 fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
@@ -531,47 +566,5 @@ fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
             std::fs::rename(from, to)
         }
         Err(error) => Err(error.into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    #[test]
-    fn nothing_is_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let disk = Disk::new();
-        let path = |name: &str| folder.path().join(name);
-        disk.write_new(&path("a"), b"first").unwrap();
-        disk.write_new(&path("b"), b"second").unwrap();
-        for taken in [
-            disk.write_new(&path("a"), b"x"),
-            disk.rename(&path("b"), &path("a")),
-            disk.create_folder(&path("a")),
-        ] {
-            assert!(matches!(taken, Err(DurableError::Exists { .. })), "{taken:?}");
-        }
-        assert_eq!(disk.read(&path("a"), 10).unwrap(), b"first");
-        assert!(matches!(disk.read(&path("a"), 4), Err(DurableError::TooLong { limit: 4, .. })));
-    }
-
-    #[test]
-    fn the_first_error_is_kept_and_every_later_write_fails() {
-        let folder = tempfile::tempdir().unwrap();
-        let writes = AtomicUsize::new(0);
-        let disk = Disk::with_hook(Arc::new(move |op, _: &Path| {
-            let full = op == Op::Write && writes.fetch_add(1, Ordering::Relaxed) == 1;
-            if full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
-        }));
-        let mut file = disk.create_new(&folder.path().join("part")).unwrap();
-        assert!(file.write_all(b"12345").is_ok());
-        assert!(file.write_all(b"fails").is_err());
-        assert!(file.write_all(b"would work").is_err());
-        let error = file.finish().unwrap_err();
-        assert!(matches!(error, DurableError::Full { written: 5, .. }), "{error}");
-        assert!(error.to_string().contains("5 bytes of it were written"), "{error}");
     }
 }

@@ -8,7 +8,8 @@
 //! ```text
 //! {"begin":{"format":"ambit/journal/1","package":"6f1d...","medium":{...},...},"mac":"<hex>"}
 //! {"batch":{"number":1,"items":65536,"walk":"<hex>","parts":[["captured",{...}],...],"lines":"lines-000001",...},"mac":"<hex>"}
-//! {"resume":{"departures":[]},"mac":"<hex>"}
+//! {"moved":{"files":112,"bytes":90177536},"mac":"<hex>"}
+//! {"resume":{"departures":[],"copies":1,"lost":[]},"mac":"<hex>"}
 //! {"end":{"tool":{...},"began":"...",...},"mac":"<hex>"}
 //! ```
 //!
@@ -18,6 +19,9 @@
 //! change, `-` where there is none, separated by spaces and ended by LF. A
 //! resumed run walks again and compares. `crew` is what the program counts
 //! beside the package, encrypted: sizes of what is held are in it.
+//!
+//! Beside the keys lie the marks: the `mac` of every line that is durable, a
+//! line each. A journal that lacks one of them is an older copy.
 
 mod read;
 mod walk;
@@ -65,6 +69,8 @@ pub struct Begun {
     pub setting: BTreeMap<String, String>,
     /// What departed from the order or the procedure.
     pub departures: Vec<Departure>,
+    /// How many copies are made at once: 1 or 2.
+    pub copies: u64,
 }
 
 /// The format and version that the first line states.
@@ -91,6 +97,8 @@ pub(crate) struct Batch {
     pub(crate) controls: BTreeMap<String, u64>,
     pub(crate) totals: Totals,
     pub(crate) crew: String,
+    /// Copies that were lost so far, in words.
+    pub(crate) lost: Vec<String>,
 }
 
 /// The run goes on after a break.
@@ -98,6 +106,18 @@ pub(crate) struct Batch {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Resumption {
     pub(crate) departures: Vec<Departure>,
+    /// How many copies are made from here on.
+    pub(crate) copies: u64,
+    /// Copies that were lost so far, in words.
+    pub(crate) lost: Vec<String>,
+}
+
+/// The package lies in another place from here on.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Moved {
+    pub(crate) files: u64,
+    pub(crate) bytes: u64,
 }
 
 /// One line, but for its `mac`.
@@ -106,6 +126,7 @@ pub(crate) struct Resumption {
 pub(crate) enum Line {
     Begin(Box<Begun>),
     Batch(Box<Batch>),
+    Moved(Moved),
     Resume(Resumption),
     End(Box<Ending>),
 }
@@ -152,6 +173,14 @@ impl Keys {
         Ok(hex(&over.finalize().into_bytes()))
     }
 
+    /// A line as it is written, and its `mac`.
+    fn line(&self, last: &str, line: &Line) -> Result<(String, String), PackageError> {
+        let line = serde_json::to_string(line).map_err(std::io::Error::other)?;
+        let mac = self.mac_of(last, &line)?;
+        let open = line.strip_suffix('}').unwrap_or(&line);
+        Ok((format!("{open}{MAC}{mac}{END}\n"), mac))
+    }
+
     pub(crate) fn close(&self, crew: &str) -> Result<String, PackageError> {
         let sealed = age::encrypt(&self.crew.to_public(), crew.as_bytes());
         Ok(STANDARD.encode(sealed.map_err(|e| PackageError::Age(e.to_string()))?))
@@ -171,9 +200,13 @@ impl Keys {
 
 /// A journal that is being written.
 pub(crate) struct Journal {
+    disk: Disk,
     file: NewFile,
+    marks: NewFile,
     keys: Keys,
     last_mac: String,
+    /// Copies that were lost before this process, in words.
+    lost: Vec<String>,
 }
 
 impl Journal {
@@ -186,11 +219,13 @@ impl Journal {
     ) -> Result<(Self, Walk), PackageError> {
         let keys = Keys::create(disk, key_path)?;
         let file = disk.create_new(path)?;
+        let marks = disk.create_new(&marks_path(key_path))?;
         let walk = Walk::new(keys.hmac()?, Vec::new());
-        let mut journal = Self { file, keys, last_mac: String::new() };
+        let disk = disk.clone();
+        let mut journal = Self { disk, file, marks, keys, last_mac: String::new(), lost: Vec::new() };
         journal.add(&Line::Begin(Box::new(begun.clone())))?;
-        if let Some(folder) = path.parent() {
-            disk.sync_folder(folder)?;
+        for folder in [path.parent(), key_path.parent()].into_iter().flatten() {
+            journal.disk.sync_folder(folder)?;
         }
         Ok((journal, walk))
     }
@@ -199,13 +234,34 @@ impl Journal {
     pub(crate) fn go_on(
         disk: &Disk,
         path: &Path,
+        key_path: &Path,
         keys: Keys,
         read: &Journaled,
     ) -> Result<(Self, Walk), PackageError> {
-        let file = disk.append(path, read.length)?;
-        let marks = read.batches.iter().map(|batch| (batch.items, batch.walk.clone())).collect();
-        let walk = Walk::new(keys.hmac()?, marks);
-        Ok((Self { file, keys, last_mac: read.last_mac.clone() }, walk))
+        let mut file = disk.append(path, read.length)?;
+        file.sync()?;
+        let marked = Marks::read(disk, key_path)?;
+        let known = marked.in_common(&read.macs);
+        let mut marks = match marked.are_there {
+            true => disk.append(&marks_path(key_path), marked.bytes(known))?,
+            false => disk.create_new(&marks_path(key_path))?,
+        };
+        for mac in read.macs.iter().skip(known) {
+            marks.write_all(format!("{mac}\n").as_bytes())?;
+        }
+        marks.sync()?;
+        let walked = read.batches.iter().map(|batch| (batch.items, batch.walk.clone())).collect();
+        let walk = Walk::new(keys.hmac()?, walked);
+        let last_mac = read.macs.last().cloned().unwrap_or_default();
+        Ok((Self { disk: disk.clone(), file, marks, keys, last_mac, lost: read.lost.clone() }, walk))
+    }
+
+    /// Copies that were lost so far, in words.
+    pub(crate) fn lost(&self) -> Vec<String> {
+        let mut lost = self.lost.clone();
+        let now = self.disk.loss().map(|loss| loss.to_string());
+        lost.extend(now.filter(|now| !self.lost.contains(now)));
+        lost
     }
 
     /// Commits a batch. What the walk and the crew came to is filled in here.
@@ -222,9 +278,15 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes that the run goes on after a break.
-    pub(crate) fn resume(&mut self, departures: Vec<Departure>) -> Result<(), PackageError> {
-        self.add(&Line::Resume(Resumption { departures }))
+    /// Notes that the run goes on after a break, and what was lost by it.
+    pub(crate) fn resume(
+        &mut self,
+        departures: Vec<Departure>,
+        lost: Vec<String>,
+    ) -> Result<(), PackageError> {
+        self.lost.extend(lost);
+        let (copies, lost) = (self.disk.copies(), self.lost());
+        self.add(&Line::Resume(Resumption { departures, copies, lost }))
     }
 
     /// Notes that the last batch is committed, and what is said of the acquisition as a whole.
@@ -234,12 +296,46 @@ impl Journal {
     }
 
     fn add(&mut self, line: &Line) -> Result<(), PackageError> {
-        let line = serde_json::to_string(line).map_err(std::io::Error::other)?;
-        self.last_mac = self.keys.mac_of(&self.last_mac, &line)?;
-        let open = line.strip_suffix('}').unwrap_or(&line);
-        let text = format!("{open}{MAC}{}{END}\n", self.last_mac);
+        let (text, mac) = self.keys.line(&self.last_mac, line)?;
+        self.last_mac = mac;
         self.file.write_all(text.as_bytes())?;
-        Ok(self.file.sync()?)
+        self.file.sync()?;
+        self.marks.write_all(format!("{}\n", self.last_mac).as_bytes())?;
+        Ok(self.marks.sync()?)
+    }
+}
+
+/// What the case folder knows of a journal: the `mac` of each line.
+pub(crate) struct Marks {
+    macs: Vec<String>,
+    are_there: bool,
+}
+
+impl Marks {
+    /// Reads the marks beside a key. A last line that is not whole was never one.
+    pub(crate) fn read(disk: &Disk, key_path: &Path) -> Result<Self, PackageError> {
+        let path = marks_path(key_path);
+        if !disk.exists(&path) {
+            return Ok(Self { macs: Vec::new(), are_there: false });
+        }
+        let bytes = disk.read(&path, MAX_MARKS)?;
+        let lines = bytes.split_inclusive(|byte| *byte == b'\n').map_while(|line| line.strip_suffix(b"\n"));
+        let macs = lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect();
+        Ok(Self { macs, are_there: true })
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.macs.len()
+    }
+
+    /// How many lines of a journal are known, from its first.
+    pub(crate) fn in_common(&self, macs: &[String]) -> usize {
+        self.macs.iter().zip(macs).take_while(|(a, b)| a == b).count()
+    }
+
+    fn bytes(&self, lines: usize) -> u64 {
+        let sizes = self.macs.iter().take(lines).map(|mac| mac.len().saturating_add(1));
+        u64::try_from(sizes.sum::<usize>()).unwrap_or(u64::MAX)
     }
 }
 
@@ -250,6 +346,9 @@ const END: &str = "\"}";
 /// Longest key file: a key in hex, and an age identity.
 const MAX_KEYS: u64 = 1 << 10;
 
+/// Longest file of marks: 65 bytes for each line of a journal.
+const MAX_MARKS: u64 = 64 << 20;
+
 /// The journal's name inside the work folder.
 pub(crate) fn path_in(work: &Path) -> PathBuf {
     work.join("journal.jsonl")
@@ -258,6 +357,11 @@ pub(crate) fn path_in(work: &Path) -> PathBuf {
 /// Where the keys of a run lie: in the case folder's `state`.
 pub(crate) fn key_path(state: &Path, run: RunNumber) -> PathBuf {
     state.join(format!("{run}.resume.key"))
+}
+
+/// Where the marks of a run lie: beside its keys.
+pub(crate) fn marks_path(key_path: &Path) -> PathBuf {
+    key_path.with_extension("marks")
 }
 
 /// The run that a journal says it is of: not authenticated yet. `None` where its first line was never whole.

@@ -40,16 +40,20 @@ pub mod case;
 pub mod log;
 
 pub mod close;
+pub mod mirror;
 pub mod package;
+pub mod relocate;
 pub mod seal;
 pub mod size_class;
 pub mod unfinished;
 
 mod batch;
+mod copying;
 mod hand;
 mod journal;
 mod lock;
 mod part;
+mod site;
 mod sorted;
 mod totals;
 mod zipper;

@@ -14,7 +14,6 @@
 //! as it is: [`crate::Unfinished`] goes on from its last committed batch.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -34,10 +33,12 @@ use crate::keys::SecretKey;
 use crate::lock as locked;
 use crate::part::{Recipients, Trouble};
 use crate::random::RandomError;
+use crate::site::{FOLDERS, Site, WORK};
 use crate::sorted::Runs;
 
 pub use crate::hand::Hand;
 pub use crate::part::Content;
+pub use crate::site::partial_path;
 pub use crate::totals::Totals;
 pub use crate::zipper::Compression;
 
@@ -207,6 +208,16 @@ pub enum PackageError {
         /// Within how many items it differs.
         until: u64,
     },
+    /// Two copies are not of one run.
+    #[error("`{first}` and `{second}` are not two copies of one run: {what}")]
+    NoCopies {
+        /// The first.
+        first: PathBuf,
+        /// The second.
+        second: PathBuf,
+        /// In what they differ.
+        what: &'static str,
+    },
     /// An earlier error ended the writing.
     #[error("an earlier error ended this package: {0}")]
     Broken(String),
@@ -224,9 +235,7 @@ pub enum PackageError {
 /// }
 /// ```
 pub struct PackageWriter {
-    pub(crate) disk: Disk,
-    pub(crate) out: PathBuf,
-    pub(crate) partial: PathBuf,
+    pub(crate) site: Site,
     pub(crate) binding: Binding,
     pub(crate) medium: MediumStatement,
     pub(crate) record_left: RecordLeft,
@@ -236,8 +245,6 @@ pub struct PackageWriter {
     pub(crate) recorder: Mutex<Recorder>,
     pub(crate) counters: Counters,
     pub(crate) walk: Mutex<Walk>,
-    pub(crate) key_path: PathBuf,
-    pub(crate) lock: File,
     compartments: Vec<String>,
     broken: OnceLock<String>,
 }
@@ -249,7 +256,7 @@ impl PackageWriter {
     ///
     /// [`DurableError::Exists`] if `out` or `out.partial` is there; [`PackageError::Recipient`].
     pub fn create(disk: &Disk, out: &Path, state: &Path, setup: Setup) -> Result<Self, PackageError> {
-        if out.symlink_metadata().is_ok() {
+        if disk.exists(out) {
             return Err(DurableError::Exists { path: out.to_owned() }.into());
         }
         let recipients = setup.recipients.by_set()?;
@@ -270,28 +277,26 @@ impl PackageWriter {
             record_left: setup.record_left,
             setting: setup.setting.clone(),
             departures: setup.departures.clone(),
+            copies: disk.copies(),
         };
         let (journal, walk) = Journal::create(disk, &journal::path_in(&work), &key_path, &begun)?;
-        let lock = locked::take(&journal::path_in(&work))?.ok_or(PackageError::Locked(partial))?;
+        let mut site = Site { disk: disk.clone(), out: out.to_owned(), key_path, locks: Vec::new() };
+        for path in disk.places(&journal::path_in(&work)) {
+            site.locks.push(locked::take(&path)?.ok_or(PackageError::Locked(path))?);
+        }
         let recorder = Recorder::new(journal, Runs::new(disk, &work), recipients.keys());
-        let out = out.to_owned();
-        Self::of(disk.clone(), out, key_path, lock, recorder, BTreeMap::new(), walk, recipients, setup)
+        Self::of(site, recorder, BTreeMap::new(), walk, recipients, setup)
     }
 
     /// A writer from its parts: at the beginning, or after a break.
-    #[expect(clippy::too_many_arguments, reason = "each is a different thing that a writer has")]
     pub(crate) fn of(
-        disk: Disk,
-        out: PathBuf,
-        key_path: PathBuf,
-        lock: File,
+        site: Site,
         recorder: Recorder,
         controls: BTreeMap<String, u64>,
         walk: Walk,
         recipients: BTreeMap<SetName, Recipients>,
         setup: Setup,
     ) -> Result<Self, PackageError> {
-        let partial = partial_path(&out);
         let binding = Binding {
             origin: setup.origin,
             package: setup.package,
@@ -300,9 +305,7 @@ impl PackageWriter {
             run_key: setup.run_key.public_line(),
         };
         Ok(Self {
-            disk,
-            out,
-            partial,
+            site,
             binding,
             medium: setup.medium,
             record_left: setup.record_left,
@@ -310,8 +313,6 @@ impl PackageWriter {
             recorder: Mutex::new(recorder),
             recipients,
             walk: Mutex::new(walk),
-            key_path,
-            lock,
             compartments: setup.recipients.compartments.into_iter().map(|(id, _)| id).collect(),
             run_key: setup.run_key,
             options: Options { items: setup.options.items.clamp(1, MAX_ITEMS), ..setup.options },
@@ -428,13 +429,19 @@ impl PackageWriter {
         Closed::of(self, ending)
     }
 
+    /// The disk that it is written to: what was lost of it, and what was read back.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.site.disk
+    }
+
     /// Removes the parts of the open batch: nothing commits them any more.
     ///
     /// # Errors
     ///
     /// [`PackageError`] where one cannot be removed.
     pub fn discard_batch(self) -> Result<(), PackageError> {
-        lock(&self.recorder).discard(&self.disk, &self.partial)
+        lock(&self.recorder).discard(&self.site.disk, &self.site.partial())
     }
 
     /// What was counted so far, but for what hands have not handed over.
@@ -483,22 +490,8 @@ impl SetRecipients {
     }
 }
 
-/// Where a package is written until it is closed: `OUT.partial`.
-#[must_use]
-pub fn partial_path(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
-}
-
 /// Most items of a batch: the zip profile's bound on entries follows from it.
 const MAX_ITEMS: u64 = 1 << 16;
-
-/// The folders of a package.
-pub(crate) const FOLDERS: [&str; 5] = ["data", "meta", "meta/policy", "seal", "custody"];
-
-/// The folder of what never ships.
-pub(crate) const WORK: &str = ".work";
 
 /// Bytes of manifest rows at which a batch ends: they hold names, so they stay in memory until they are encrypted.
 const MAX_ROWS_IN_MEMORY: usize = 64 << 20;

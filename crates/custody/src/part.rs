@@ -70,7 +70,7 @@ impl Encrypted {
         place: Place,
         recipients: &Recipients,
     ) -> Result<Self, PackageError> {
-        let file = disk.create_new(&package.join(place.set.file(place.number)))?;
+        let file = disk.create_large(&package.join(place.set.file(place.number)))?;
         let keys = recipients.keys.iter().map(|key| key as &dyn age::Recipient);
         let encryptor =
             age::Encryptor::with_recipients(keys).map_err(|e| PackageError::Age(e.to_string()))?;
@@ -85,10 +85,11 @@ impl Encrypted {
         let path = file.path().to_owned();
         let bytes = file.finish()?;
         let sha256 = Digest(hash.finalize().into());
-        let found = digest_of(disk, &path)?;
-        if found != sha256 {
-            return Err(PackageError::ReadBack { path, written: sha256, found });
-        }
+        // Read back in each copy: past the memory of the system, which was told to forget what is durable now.
+        disk.on_each(&path, |disk, path, _| match digest_of(disk, path)? {
+            found if found == sha256 => Ok(()),
+            found => Err(PackageError::ReadBack { path: path.to_owned(), written: sha256, found }),
+        })?;
         // One stanza per recipient, and no other of their kind: what is stated is what is in the file.
         let stanzas = match header {
             Header::Counted(stanzas) if stanzas == self.recipients => stanzas,
@@ -156,7 +157,8 @@ impl Part {
     pub(crate) fn begin(writer: &PackageWriter, set: &SetName, batch: u64) -> Result<Self, PackageError> {
         let recipients = writer.recipients_of(set)?;
         let place = Place { set: set.clone(), number: writer.counters.next_part(set), batch };
-        let encrypted = Encrypted::create(&writer.disk, &writer.partial, place.clone(), recipients)?;
+        let encrypted =
+            Encrypted::create(&writer.site.disk, &writer.site.partial(), place.clone(), recipients)?;
         Ok(Self {
             zip: ZipWriter::new(encrypted, writer.options.compression),
             rows: ManifestWriter::new(),
@@ -350,6 +352,17 @@ impl LedgerPart {
     }
 }
 
+/// The digest of a file that must be the same in every copy.
+pub(crate) fn same_digest(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
+    let digests = disk.on_all(path, |disk, path, _| digest_of(disk, path))?;
+    let first = digests.first().copied();
+    let written = first.ok_or_else(|| PackageError::Broken("no copy is left".to_owned()))?;
+    match digests.iter().find(|digest| **digest != written) {
+        None => Ok(written),
+        Some(found) => Err(PackageError::ReadBack { path: path.to_owned(), written, found: *found }),
+    }
+}
+
 /// The digest of a file, from the disk as far as the system lets us choose.
 pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
     Ok(digest_and_length(disk, path)?.0)
@@ -357,12 +370,14 @@ pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError
 
 /// As [`digest_of`], with the number of bytes that were read.
 pub(crate) fn digest_and_length(disk: &Disk, path: &Path) -> Result<(Digest, u64), PackageError> {
-    let mut file = disk.open(path)?;
-    file.from_the_disk();
+    let mut file = disk.open_on_disk(path)?;
     let (mut hash, mut length) = (Sha256::new(), 0_u64);
-    let mut buffer = vec![0; READ_STEP];
+    // What is read past the system's memory is read in whole blocks, to where a block may begin.
+    let mut memory = vec![0; READ_BACK + BLOCK];
+    let begin = memory.as_ptr().align_offset(BLOCK);
+    let buffer = memory.get_mut(begin..).and_then(|memory| memory.get_mut(..READ_BACK)).unwrap_or_default();
     loop {
-        match file.read(&mut buffer) {
+        match file.read(buffer) {
             Ok(0) => return Ok((Digest(hash.finalize().into()), length)),
             Ok(count) => {
                 let read = buffer.get(..count).unwrap_or_default();
@@ -389,6 +404,12 @@ fn gives_more(bytes: &mut dyn Read) -> io::Result<bool> {
 /// How much is read at a time.
 const READ_STEP: usize = 1 << 18;
 const READ_STEP_U64: u64 = 1 << 18;
+
+/// How much is read back at a time: nothing reads ahead for what goes past the system's memory.
+const READ_BACK: usize = 1 << 20;
+
+/// Memory and file position of a read past the system's memory are multiples of this: no disk has larger blocks.
+const BLOCK: usize = 1 << 12;
 
 /// gzip's number for a system that is not stated.
 const UNKNOWN_SYSTEM: u8 = 255;

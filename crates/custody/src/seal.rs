@@ -27,7 +27,6 @@ use crate::close::Unsealed;
 use crate::durable::{Disk, DurableError};
 use crate::keys::{SecretKey, Signer};
 use crate::log::{LogError, LogFolder};
-use crate::unfinished::remove_work;
 
 /// Why a package could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +70,12 @@ impl Unsealed {
         Digest::of(&self.tagmanifest)
     }
 
+    /// The disk that it is written to: what was lost of it.
+    #[must_use]
+    pub fn disk(&self) -> &Disk {
+        &self.site.disk
+    }
+
     /// The run number.
     #[must_use]
     pub fn run(&self) -> RunNumber {
@@ -87,14 +92,20 @@ impl Unsealed {
     pub fn seal(
         self,
         case: &mut CaseFolder,
-        statement: Statement,
+        mut statement: Statement,
         signers: &[&Signer],
         log_key: &SecretKey,
     ) -> Result<(), SealError> {
+        let partial = self.site.partial();
         for signer in signers {
-            sign(&self.disk, &self.partial, &self.tagmanifest, signer)?;
+            sign(&self.site.disk, &partial, &self.tagmanifest, signer)?;
         }
-        append(&self.disk, &self.partial, self.run, case.log_mut(), statement, signers)?;
+        // The statement is sealed already: what was lost since stands in the event.
+        let lost = self.site.disk.loss().map(|loss| loss.to_string());
+        if let Some(lost) = lost.filter(|lost| !self.stated.contains(lost)) {
+            statement.reason = format!("{} {lost}", statement.reason).trim_start().to_owned();
+        }
+        append(&self.site.disk, &partial, self.run, case.log_mut(), statement, signers)?;
         case.log().checkpoint(log_key)?;
         self.place(case)
     }
@@ -111,8 +122,9 @@ impl Unsealed {
         signers: &[&Signer],
         log_key: &SecretKey,
     ) -> Result<(), SealError> {
+        let partial = self.site.partial();
         for signer in signers {
-            sign(&self.disk, &self.partial, &self.tagmanifest, signer)?;
+            sign(&self.site.disk, &partial, &self.tagmanifest, signer)?;
         }
         case.log().checkpoint(log_key)?;
         self.place(case)
@@ -125,12 +137,9 @@ impl Unsealed {
     ///
     /// [`SealError`]; `OUT.partial` stays.
     pub fn place(self, case: &CaseFolder) -> Result<(), SealError> {
-        let mut copy = LogFolder::open(&self.disk, &self.partial, case.log().origin())?;
+        let mut copy = LogFolder::open(&self.site.disk, &self.site.partial(), case.log().origin())?;
         case.log().copy_to(&mut copy)?;
-        remove_work(&self.disk, &self.partial)?;
-        self.disk.rename(&self.partial, &self.out)?;
-        self.disk.remove_file(&self.key_path)?;
-        drop(self.lock);
+        self.site.place()?;
         Ok(())
     }
 }
@@ -224,7 +233,7 @@ fn append(
     Ok(())
 }
 
-fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignature>, SealError> {
+pub(crate) fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignature>, SealError> {
     let folder = package.join("seal");
     let mut found = Vec::new();
     for name in disk.file_names(&folder)? {

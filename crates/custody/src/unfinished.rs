@@ -1,43 +1,96 @@
 //! A package that was broken off: what of it is committed, and how it goes on.
 //!
 //! ```text
-//! match Unfinished::open(&disk, &out, &state)? {
+//! match Unfinished::open(&disk, &outs, &state)? {
 //!     Found::Nothing                  begun, and nothing was committed: not even that it was begun
 //!     Found::Complete(complete)       all is there but the name: complete.place()?
-//!     Found::Unfinished(unfinished)   unfinished.check(..)?, then resume(..), close(..) or place(..)
+//!     Found::Unfinished(unfinished)   unfinished.check(..)?, then resume(..), close(..) or sealed(..)
+//!     Found::Finished(out)            nothing is to be done
 //! }
 //! ```
 //!
 //! Nothing is believed that the journal does not name, and no journal that the
-//! key in the case folder does not authenticate. Nothing is changed before
-//! [`Unfinished::resume`] or [`Unfinished::close`].
+//! key in the case folder does not authenticate. Of two copies, the one whose
+//! journal is longer is gone on from, and the other is brought there. Nothing
+//! is changed before [`Unfinished::resume`] or [`Unfinished::close`].
+
+mod open;
+mod settle;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use evidence::acquisition::{Acquisition, Departure, PartStatement, SetName};
-use evidence::strict;
+use evidence::acquisition::{Departure, PartStatement, SetName};
 use scope::Digest;
 
 use crate::batch::Recorder;
-use crate::close::{Closed, Ending, Unsealed};
+use crate::close::{Batches, Closed, Ending, Subject, Unsealed};
 use crate::durable::{Disk, DurableError};
 use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys};
-use crate::lock;
-use crate::package::{FOLDERS, PackageError, PackageWriter, SetRecipients, Setup, WORK, partial_path};
+use crate::package::{PackageError, PackageWriter, SetRecipients, Setup};
 use crate::part::digest_and_length;
+use crate::seal;
+use crate::site::{Site, WORK, partial_path, remove_keys, remove_work};
 use crate::sorted::Runs;
 
 /// A package that was broken off, and that nobody else works on.
 pub struct Unfinished {
+    /// Not mirrored: copies are not the same yet.
     disk: Disk,
-    out: PathBuf,
-    partial: PathBuf,
+    outs: Vec<PathBuf>,
+    /// The copy that is gone on from: the one with the longer journal.
+    first: Copy,
+    second: Option<Copy>,
+    mend: Vec<Mend>,
+    /// What was lost, or made again, since the journal's last line.
+    lost: Vec<String>,
     key_path: PathBuf,
-    lock: File,
     keys: Keys,
     journal: Journaled,
+    older: Option<Older>,
+}
+
+/// Why an unfinished package is not the newest copy.
+#[derive(Debug)]
+pub struct Older {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many lines of its journal the case folder knows of.
+    pub known: usize,
+    /// How many of them it has.
+    pub has: usize,
+}
+
+impl fmt::Display for Older {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { known, has, .. } = self;
+        write!(f, "the case folder knows of {known} lines of its journal, and it has the first {has} of them")
+    }
+}
+
+/// One copy of an unfinished package.
+struct Copy {
+    /// 1 or 2: in the order of the names that were given.
+    number: usize,
+    partial: PathBuf,
+    lock: Option<File>,
+    /// Bytes of whole lines of its journal.
+    length: u64,
+}
+
+impl Copy {
+    fn nothing(number: usize, out: &Path) -> Self {
+        Self { number, partial: partial_path(out), lock: None, length: 0 }
+    }
+}
+
+/// A committed file that one copy gets from the other.
+struct Mend {
+    file: String,
+    digest: Digest,
+    to_first: bool,
 }
 
 /// What stands at `OUT.partial`.
@@ -48,13 +101,14 @@ pub enum Found {
     Complete(Complete),
     /// A package that can go on.
     Unfinished(Box<Unfinished>),
+    /// A package under its name.
+    Finished(PathBuf),
 }
 
-/// A package that lacks nothing but its name.
+/// A package that lacks nothing but its name, in one copy or in two.
 pub struct Complete {
     disk: Disk,
-    out: PathBuf,
-    partial: PathBuf,
+    outs: Vec<PathBuf>,
     key_path: PathBuf,
 }
 
@@ -65,58 +119,30 @@ impl Complete {
     ///
     /// [`DurableError`]; it can be tried again.
     pub fn place(self) -> Result<(), DurableError> {
-        remove_work(&self.disk, &self.partial)?;
-        self.disk.rename(&self.partial, &self.out)?;
-        self.disk.remove_file(&self.key_path)
+        for out in &self.outs {
+            let partial = partial_path(out);
+            remove_work(&self.disk, &partial)?;
+            self.disk.rename(&partial, out)?;
+        }
+        remove_keys(&self.disk, &self.key_path)
     }
 }
 
 impl Unfinished {
-    /// Locks what stands at `OUT.partial`, and reads its journal.
+    /// Locks what stands at `OUT.partial`, for each of one or two names, and reads its journal.
     ///
     /// # Errors
     ///
-    /// [`PackageError::Locked`], [`PackageError::NoKey`], [`PackageError::Journal`].
-    pub fn open(disk: &Disk, out: &Path, state: &Path) -> Result<Found, PackageError> {
-        let partial = partial_path(out);
-        let path = journal::path_in(&partial.join(WORK));
-        if path.symlink_metadata().is_err() {
-            return Self::without_journal(disk, out, partial, state);
-        }
-        let lock = lock::take(&path)?.ok_or(PackageError::Locked(partial.clone()))?;
-        let bytes = disk.read(&path, MAX_JOURNAL)?;
-        let Some(run) = journal::run_of(&bytes)? else { return Ok(Found::Nothing) };
-        let key_path = journal::key_path(state, run);
-        if key_path.symlink_metadata().is_err() {
-            return Err(PackageError::NoKey(key_path));
-        }
-        let altered =
-            || PackageError::Journal { line: 1, what: "the resume key is not as it was written".to_owned() };
-        let keys = Keys::load(disk, &key_path)?.ok_or_else(altered)?;
-        let Some(journal) = Journaled::read(&bytes, &keys)? else { return Ok(Found::Nothing) };
-        let (disk, out) = (disk.clone(), out.to_owned());
-        Ok(Found::Unfinished(Box::new(Self { disk, out, partial, key_path, lock, keys, journal })))
+    /// [`PackageError::Locked`], [`PackageError::NoKey`], [`PackageError::Journal`], [`PackageError::NoCopies`].
+    pub fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found, PackageError> {
+        open::open(disk, outs, state)
     }
 
-    /// The journal goes first when a package gets its name: where all else is there, only that is left to do.
-    fn without_journal(
-        disk: &Disk,
-        out: &Path,
-        partial: PathBuf,
-        state: &Path,
-    ) -> Result<Found, PackageError> {
-        // Fails where there is no such folder.
-        disk.folder_names(&partial)?;
-        if partial.join(TAGMANIFEST).symlink_metadata().is_err() {
-            return Ok(Found::Nothing);
-        }
-        let bytes = disk.read(&partial.join("meta/acquisition.json"), MAX_ACQUISITION)?;
-        let acquisition: Acquisition = strict::from_json(&bytes).map_err(std::io::Error::other)?;
-        let key_path = journal::key_path(state, acquisition.package);
-        if key_path.symlink_metadata().is_err() {
-            return Err(PackageError::NoKey(key_path));
-        }
-        Ok(Found::Complete(Complete { disk: disk.clone(), out: out.to_owned(), partial, key_path }))
+    /// Set where the case folder knows of more than this journal does: the package is an older copy of what went on
+    /// elsewhere.
+    #[must_use]
+    pub fn older(&self) -> Option<&Older> {
+        self.older.as_ref()
     }
 
     /// What it was begun with.
@@ -164,43 +190,36 @@ impl Unfinished {
         self.parts().fold(0, |sum, (_, part)| sum.saturating_add(part.bytes))
     }
 
-    /// Reads every committed part and every run of the inventory, and compares. `told` hears how many bytes were read.
+    /// Reads every committed part and every run of the inventory, in each copy, and compares. `told` hears how many bytes
+    /// of parts were read.
     ///
     /// # Errors
     ///
-    /// [`PackageError::Part`] for one that is not as it was committed.
-    pub fn check(&self, told: &mut dyn FnMut(u64)) -> Result<(), PackageError> {
-        let mut done = 0_u64;
-        for (_, part) in self.parts() {
-            check_file(&self.disk, &self.partial.join(&part.file), part.sha256, Some(part.bytes))?;
-            done = done.saturating_add(part.bytes);
-            told(done);
-        }
-        for batch in &self.journal.batches {
-            check_file(&self.disk, &self.partial.join(WORK).join(&batch.lines), batch.lines_sha256, None)?;
-        }
-        Ok(())
+    /// [`PackageError::Part`] for one that in no copy is as it was committed.
+    pub fn check(&mut self, told: &mut dyn FnMut(u64)) -> Result<(), PackageError> {
+        self.check_copies(told)
     }
 
-    /// Goes on: removes what no journal names, and notes what departs from the order or the procedure from here on.
+    /// Goes on: removes what no journal names, makes two copies the same, and notes what departs from the order or the
+    /// procedure from here on.
     ///
     /// `setup` is as at the start, but for its run key, which is the one that acquisition.resume announced.
     ///
     /// # Errors
     ///
     /// [`PackageError`]; it can be tried again.
-    pub fn resume(self, setup: Setup) -> Result<PackageWriter, PackageError> {
-        self.remove_uncommitted()?;
-        let departures = setup.departures.clone();
-        let Self { disk, out, partial, key_path, lock, keys, journal } = self;
-        let work = partial.join(WORK);
-        let (mut file, walk) = Journal::go_on(&disk, &journal::path_in(&work), keys, &journal)?;
-        file.resume(departures)?;
+    pub fn resume(mut self, setup: Setup) -> Result<PackageWriter, PackageError> {
+        let site = self.settle()?;
+        let Self { lost, keys, journal, .. } = self;
+        let work = site.partial().join(WORK);
+        let path = journal::path_in(&work);
+        let (mut file, walk) = Journal::go_on(&site.disk, &path, &site.key_path, keys, &journal)?;
+        file.resume(setup.departures.clone(), lost)?;
         let recipients = setup.recipients.by_set()?;
-        let runs = Runs::again(&disk, &work, journal.batches.iter().map(|batch| batch.lines.as_str()));
+        let runs = Runs::again(&site.disk, &work, journal.batches.iter().map(|batch| batch.lines.as_str()));
         let recorder = Recorder::again(file, runs, recipients.keys(), &journal.batches);
         let counters = journal.batches.last().map(|batch| batch.controls.clone()).unwrap_or_default();
-        PackageWriter::of(disk, out, key_path, lock, recorder, counters, walk, recipients, setup)
+        PackageWriter::of(site, recorder, counters, walk, recipients, setup)
     }
 
     /// Ends what has ended already: the inventory is merged again, and the rest is written anew.
@@ -208,62 +227,67 @@ impl Unfinished {
     /// # Errors
     ///
     /// [`PackageError`]; it can be tried again.
-    pub fn close(self, recipients: SetRecipients) -> Result<Closed, PackageError> {
-        self.remove_uncommitted()?;
+    pub fn close(mut self, recipients: SetRecipients) -> Result<Closed, PackageError> {
         let recipients = recipients.by_set()?;
-        let Self { disk, out, partial, key_path, lock, journal, .. } = self;
-        let Some(ending) = journal.ending else {
+        if self.journal.ending.is_none() {
+            return Err(PackageError::Broken("the run has not ended".to_owned()));
+        }
+        let site = self.settle()?;
+        let Self { mut lost, journal, .. } = self;
+        let Journaled { begun, batches, ending: Some(mut ending), lost: before, .. } = journal else {
             return Err(PackageError::Broken("the run has not ended".to_owned()));
         };
-        let work = partial.join(WORK);
-        let mut closed: BTreeMap<SetName, Vec<PartStatement>> =
+        ending.limits.extend(lost.iter().cloned());
+        lost.splice(0..0, before);
+        let work = site.partial().join(WORK);
+        let mut parts: BTreeMap<SetName, Vec<PartStatement>> =
             recipients.keys().map(|set| (set.clone(), Vec::new())).collect();
-        for (set, part) in journal.batches.iter().flat_map(|batch| batch.parts.iter().cloned()) {
-            closed.entry(set).or_default().push(part);
+        for (set, part) in batches.iter().flat_map(|batch| batch.parts.iter().cloned()) {
+            parts.entry(set).or_default().push(part);
         }
-        let totals = journal.batches.last().map(|batch| batch.totals.clone()).unwrap_or_default();
-        let runs = Runs::again(&disk, &work, journal.batches.iter().map(|batch| batch.lines.as_str()));
-        Closed::again(disk, out, key_path, lock, journal.begun, ending, recipients, totals, closed, runs)
+        let totals = batches.last().map(|batch| batch.totals.clone()).unwrap_or_default();
+        let runs = Runs::again(&site.disk, &work, batches.iter().map(|batch| batch.lines.as_str()));
+        let Begun { origin, package: run, policy, medium, record_left, .. } = begun;
+        let subject = Subject { origin, run, policy, medium, record_left };
+        Closed::ended(site, subject, recipients, Batches { totals, parts, runs }, ending, lost)
     }
 
-    /// What a log that has its package.seal already lacks: the copy of the log, and the name.
-    #[must_use]
-    pub fn sealed(self) -> Unsealed {
-        let Self { disk, out, partial, key_path, lock, journal, .. } = self;
-        let run = journal.begun.package;
-        Unsealed { disk, out, partial, run, tagmanifest: Vec::new(), key_path, lock }
-    }
-
-    /// The digest of the bytes that are sealed, where they are there.
+    /// What a log that has its package.seal already lacks: the copy of the log, and the name. `None` unless a copy has the
+    /// bytes that are sealed; a second copy that has others is given up.
     ///
     /// # Errors
     ///
     /// [`DurableError`].
-    pub fn tagmanifest(&self) -> Result<Digest, PackageError> {
-        Ok(Digest::of(&self.disk.read(&self.partial.join(TAGMANIFEST), MAX_ACQUISITION)?))
-    }
-
-    fn remove_uncommitted(&self) -> Result<(), PackageError> {
-        let parts: Vec<&str> = self.parts().filter_map(|(_, part)| part.file.strip_prefix("data/")).collect();
-        let lines: Vec<&str> = self.journal.batches.iter().map(|batch| batch.lines.as_str()).collect();
-        let (disk, root) = (&self.disk, &self.partial);
-        disk.clear(root, &|name| FOLDERS.contains(&name) || name == WORK)?;
-        for folder in FOLDERS {
-            let path = root.join(folder);
-            if path.symlink_metadata().is_err() {
-                disk.create_folder(&path)?;
-            }
-            disk.clear(&path, &|name| match folder {
-                "data" => parts.contains(&name),
-                "meta" => name == "policy",
-                _ => false,
-            })?;
+    pub fn sealed(self, tagmanifest: Digest) -> Result<Option<Unsealed>, PackageError> {
+        let Self { disk, outs, first, second, key_path, journal, .. } = self;
+        let has = |copy: &Copy| {
+            let bytes = disk.read(&copy.partial.join(TAGMANIFEST), MAX_ACQUISITION);
+            bytes.is_ok_and(|bytes| Digest::of(&bytes) == tagmanifest)
+        };
+        let (mut whole, mut others): (Vec<Copy>, Vec<Copy>) =
+            [Some(first), second].into_iter().flatten().partition(has);
+        // A copy can have been lost between the tag manifest and its signatures.
+        let signed = |copy: &Copy| seal::signatures(&disk, &copy.partial).unwrap_or_default();
+        let all = whole.iter().map(signed).max_by_key(Vec::len).unwrap_or_default();
+        others.extend(whole.extract_if(.., |copy| signed(copy) != all));
+        if whole.is_empty() {
+            return Ok(None);
         }
-        let work = root.join(WORK);
-        let journal = journal::path_in(&work);
-        let journal = journal.file_name().and_then(|name| name.to_str());
-        disk.clear(&work, &|name| Some(name) == journal || lines.contains(&name))?;
-        Ok(())
+        let mut disk = disk.clone();
+        if let [one, two] = outs.as_slice() {
+            // The log is copied anew: a power cut can have left more of it in one than in the other.
+            for copy in &whole {
+                disk.clear(&copy.partial.join("custody"), &|_| false)?;
+            }
+            disk = disk.mirrored(one, two);
+        }
+        for copy in others {
+            disk.lose(copy.number, &"it has not the bytes that are sealed");
+        }
+        let (out, run) = (outs.first().cloned().unwrap_or_default(), journal.begun.package);
+        let locks = whole.into_iter().filter_map(|copy| copy.lock).collect();
+        let site = Site { disk, out, key_path, locks };
+        Ok(Some(Unsealed { site, run, tagmanifest: Vec::new(), stated: Vec::new() }))
     }
 
     fn parts(&self) -> impl Iterator<Item = &(SetName, PartStatement)> {
@@ -289,27 +313,10 @@ pub(crate) fn check_file(
     Err(PackageError::Part { path: path.to_owned(), stated, found, length })
 }
 
-/// Removes the folder of what never ships: the journal first, so that what is left is known for what it is.
-pub(crate) fn remove_work(disk: &Disk, partial: &Path) -> Result<(), DurableError> {
-    let work = partial.join(WORK);
-    if work.symlink_metadata().is_err() {
-        return disk.sync_folder(partial);
-    }
-    let journal = journal::path_in(&work);
-    if journal.symlink_metadata().is_ok() {
-        disk.remove_file(&journal)?;
-        disk.sync_folder(&work)?;
-    }
-    disk.clear(&work, &|_| false)?;
-    disk.remove_folder(&work)?;
-    // Before the name: a package under its name has no such folder, whatever a power cut undoes.
-    disk.sync_folder(partial)
-}
-
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
 
 /// Longest journal that is read: a line of some 2 KB for each batch, and 300 bytes for each part.
-const MAX_JOURNAL: u64 = 256 << 20;
+pub(crate) const MAX_JOURNAL: u64 = 256 << 20;
 
 /// Longest `acquisition.json` and tag manifest that are read.
 const MAX_ACQUISITION: u64 = 64 << 20;

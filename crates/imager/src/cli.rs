@@ -9,11 +9,13 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod explain;
+mod package;
 
 pub use explain::{ExplainArgs, LedgerArgs};
 
 pub use crate::progress::ProgressMode;
 pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSignArgs};
+pub use package::{PackageCommand, PackageMoveArgs};
 
 /// Takes what the order allows, and lets others check that it took nothing more.
 #[derive(Debug, Parser)]
@@ -54,6 +56,9 @@ pub enum Command {
     /// Look at a medium: its layers, and what is on them.
     #[command(subcommand)]
     Medium(MediumCommand),
+    /// Keep a package: on a larger disk, for one.
+    #[command(subcommand)]
+    Package(PackageCommand),
     /// Add a seal signature to a package whose quorum is not met yet.
     Sign(SignArgs),
     /// Sign what an auditor found, or put it on the custody log.
@@ -432,12 +437,18 @@ pub struct CaptureArgs {
     /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// The package to make, such as KC07.ambit. Must not exist.
-    #[arg(long, value_name = "PKG")]
-    pub out: PathBuf,
+    /// The package to make, such as KC07.ambit. Must not exist. Given twice: two copies at once; losing one stops nothing.
+    #[arg(long, value_name = "PKG", required = true)]
+    pub out: Vec<PathBuf>,
+    /// Begin although the plan counts more bytes than are free at the destination: for content that shrinks.
+    #[arg(long)]
+    pub tight: bool,
     /// Go on with the capture that was broken off and left PKG.partial: same case, policy, medium and options.
     #[arg(long)]
     pub resume: bool,
+    /// Go on from a copy of PKG.partial that is older than what the case folder knows of, and say why: a departure.
+    #[arg(long, value_name = "REASON", requires = "resume")]
+    pub older_copy: Option<String>,
     /// Record MD5 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
     #[arg(long)]
     pub md5: bool,

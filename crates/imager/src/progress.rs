@@ -115,6 +115,8 @@ struct Counted {
 pub(crate) struct Expected {
     pub(crate) items: u64,
     pub(crate) kept_bytes: u64,
+    /// Bytes of the largest item to keep.
+    pub(crate) largest: u64,
 }
 
 /// Tells how far a walk has come.

@@ -21,6 +21,8 @@ use crate::progress::{Expected, Meter, Progress};
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Tally {
     pub(crate) items: u64,
+    /// Bytes of the largest item that is kept.
+    pub(crate) largest: u64,
     pub(crate) outcomes: BTreeMap<Outcome, Amount>,
     pub(crate) rules: BTreeMap<String, Amount>,
     pub(crate) tiers: BTreeMap<String, Amount>,
@@ -124,6 +126,7 @@ impl Tally {
     /// Adds what another worker counted.
     pub(crate) fn add(&mut self, other: &Self) {
         self.items += other.items;
+        self.largest = self.largest.max(other.largest);
         self.failed_looks += other.failed_looks;
         self.paths.add(&other.paths);
         add(&mut self.outcomes, &other.outcomes);
@@ -144,6 +147,9 @@ impl Tally {
         let bytes = examined.facts.content_size().unwrap_or(0);
         let decision = &examined.decision;
         self.items += 1;
+        if decision.outcome.is_kept() {
+            self.largest = self.largest.max(bytes);
+        }
         *self.of_sources.entry(source).or_default() += 1;
         self.outcomes.entry(decision.outcome.clone()).or_default().add(bytes);
         self.tiers.entry(decision.tier.word().to_owned()).or_default().add(bytes);

@@ -1,9 +1,13 @@
 //! Reading a journal: line by line, each authenticated by the one before.
 
+use std::io::Write as _;
+use std::path::Path;
+
 use evidence::acquisition::Departure;
 
-use super::{Batch, Begun, END, Keys, Line, MAC};
+use super::{Batch, Begun, END, Keys, Line, MAC, Moved};
 use crate::close::Ending;
+use crate::durable::Disk;
 use crate::package::PackageError;
 
 /// What a journal says.
@@ -16,7 +20,12 @@ pub(crate) struct Journaled {
     pub(crate) ending: Option<Ending>,
     /// Bytes up to the end of the last whole line.
     pub(crate) length: u64,
-    pub(crate) last_mac: String,
+    /// The `mac` of each line.
+    pub(crate) macs: Vec<String>,
+    /// How many copies were made when it was last written.
+    pub(crate) copies: u64,
+    /// Copies that were lost so far, in words.
+    pub(crate) lost: Vec<String>,
 }
 
 impl Journaled {
@@ -26,7 +35,7 @@ impl Journaled {
     pub(crate) fn read(bytes: &[u8], keys: &Keys) -> Result<Option<Self>, PackageError> {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
         let mut read: Option<Self> = None;
-        let (mut length, mut last_mac) = (0, String::new());
+        let (mut length, mut macs) = (0, Vec::new());
         for (index, bytes) in lines.iter().enumerate() {
             let number = index.saturating_add(1);
             let altered = |what: &str| PackageError::Journal { line: number, what: what.to_owned() };
@@ -37,21 +46,34 @@ impl Journaled {
                 }
                 return Err(altered("it is not a line of a journal"));
             };
-            if mac != keys.mac_of(&last_mac, &body)? {
+            let last = macs.last().map_or("", String::as_str);
+            if mac != keys.mac_of(last, &body)? {
                 return Err(altered("it is not as it was written"));
             }
             length += bytes.len() as u64;
-            last_mac = mac;
+            macs.push(mac);
             match (line, &mut read) {
                 (Line::Begin(begun), None) => {
-                    let departures = begun.departures.clone();
-                    let (batches, begun) = (Vec::new(), *begun);
-                    let last_mac = last_mac.clone();
-                    read = Some(Self { begun, batches, departures, ending: None, length, last_mac });
+                    let (departures, copies) = (begun.departures.clone(), begun.copies);
+                    read = Some(Self {
+                        begun: *begun,
+                        batches: Vec::new(),
+                        departures,
+                        ending: None,
+                        length: 0,
+                        macs: Vec::new(),
+                        copies,
+                        lost: Vec::new(),
+                    });
                 }
-                (Line::Batch(batch), Some(read)) if read.ending.is_none() => read.batches.push(*batch),
+                (Line::Batch(batch), Some(read)) if read.ending.is_none() => {
+                    read.lost.clone_from(&batch.lost);
+                    read.batches.push(*batch);
+                }
+                (Line::Moved(_), Some(_)) => {}
                 (Line::Resume(resume), Some(read)) if read.ending.is_none() => {
                     read.departures.extend(resume.departures);
+                    (read.copies, read.lost) = (resume.copies, resume.lost);
                 }
                 (Line::End(ending), Some(read)) if read.ending.is_none() => {
                     let crew = keys.open(&ending.crew)?;
@@ -60,10 +82,31 @@ impl Journaled {
                 _ => return Err(altered("it may not stand there")),
             }
             if let Some(read) = &mut read {
-                (read.length, read.last_mac) = (length, last_mac.clone());
+                read.length = length;
             }
         }
+        if let Some(read) = &mut read {
+            read.macs = macs;
+        }
         Ok(read)
+    }
+
+    /// Notes in the journal at `path`, a copy of this one, that the package lies in another place from here on. The case
+    /// folder learns of it once the copy has its name.
+    pub(crate) fn note_move(
+        &self,
+        disk: &Disk,
+        path: &Path,
+        keys: &Keys,
+        files: u64,
+        bytes: u64,
+    ) -> Result<(), PackageError> {
+        let last = self.macs.last().map_or("", String::as_str);
+        let (text, _) = keys.line(last, &Line::Moved(Moved { files, bytes }))?;
+        let mut file = disk.append(path, self.length)?;
+        let _ = file.write_all(text.as_bytes()); // latched: `finish` reports it
+        file.finish()?;
+        Ok(())
     }
 }
 

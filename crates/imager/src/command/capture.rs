@@ -9,16 +9,16 @@
 //! ```
 
 mod after;
+mod clock;
 
 use std::io::IsTerminal as _;
-use std::path::Path;
 
 use custody::{
     CaseFolder, Closed, Compression, Ending, Options as Batches, PackageWriter, Rest, SecretKey,
     SetRecipients, Setup, Signer, Unfinished, Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
-use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Moment, Note, PackageSeal, Tool};
+use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Note, PackageSeal, Tool};
 use evidence::trust::{Step, Trust};
 use scope::policy::{LeftRecord, UnreadVolumes};
 use scope::{Digest, Policy};
@@ -26,7 +26,9 @@ use serde_json::{Value, json};
 use source::Source;
 
 use after::{failed, medium_after};
+use clock::Watch;
 
+use super::destination::{Need, Places, read_back, read_back_value, tell_loss};
 use super::keeping::Keeping;
 use super::plan::{cut_short, outcomes, summary, summary_value};
 use super::resume::{self, Announced, Broken};
@@ -71,6 +73,7 @@ fn acquire(
     if extent == Extent::Volumes {
         may_preserve_volumes(policy)?;
     }
+    let places = Places::of(args)?;
     let disk = console.disk().clone();
     let (case, case_trust) = workplace::open_case_on(&disk, &args.case, &loaded.folder)?;
     let (trust, _) = load::trust(&args.trust)?;
@@ -84,20 +87,20 @@ fn acquire(
     can_be_asked(args.yes)?;
     let tool = workplace::tool()?;
     let setting = resume::setting(args, extent, &trust, tool.digest);
-    let mut at_work = AtWork { args, extent, loaded: &loaded, case, trust, signers, log_key, tool };
+    let mut at_work = AtWork { args, places, extent, loaded: &loaded, case, trust, signers, log_key, tool };
 
     let mut unfinished = None;
     if args.resume {
-        match resume::open(args, &disk, &at_work.case, console)? {
+        match resume::open(places, &disk, &at_work.case, console)? {
             Broken::Anew => {}
-            Broken::Placed => return placed(args, console),
+            Broken::Placed => return placed(places, console),
             Broken::GoesOn(found) => {
                 resume::is_the_same(&found, policy.id(), at_work.trust.origin(), &setting)?;
                 unfinished = Some(found);
             }
         }
     } else {
-        can_be_made(args, console)?;
+        places.can_be_made(policy, &at_work.trust, console)?;
     }
     let announced = match &unfinished {
         Some(found) => Announced::of(&at_work.case, found.begun().package)?,
@@ -110,7 +113,7 @@ fn acquire(
         announced.fits(found)?;
     }
 
-    let ready = workplace::ready(
+    let mut ready = workplace::ready(
         &args.examine.source,
         &loaded,
         &at_work.case,
@@ -118,6 +121,15 @@ fn acquire(
         extent == Extent::Volumes,
         console,
     )?;
+    let expected = match extent {
+        Extent::Files => estimate::last(&at_work.case, policy.id(), &ready.medium.label),
+        Extent::Volumes => None,
+    };
+    let there = unfinished.as_ref().map_or(0, |found| found.bytes());
+    places.are_fit(args, &Need { expected, there, medium: ready.medium.size }, console)?;
+    if let Some(found) = &unfinished {
+        ready.overrides.extend(resume::older(found, args)?);
+    }
     let volumes = ready.opened.unread_sources();
     let sources = match (made, extent) {
         (Some(made), _) => made,
@@ -161,7 +173,7 @@ fn acquire(
     // Key and journal stand before anybody signs: whatever is on the log can be resumed.
     let (mut counted, mut batch) = (Counted::default(), 1);
     let writer = match unfinished {
-        None => PackageWriter::create(&disk, &args.out, &at_work.case.state(), setup),
+        None => PackageWriter::create(&places.disk(&disk), places.first(), &at_work.case.state(), setup),
         Some(found) => {
             counted = resume::counted(&found)?;
             batch = found.batches().saturating_add(1);
@@ -169,7 +181,9 @@ fn acquire(
             found.resume(setup)
         }
     };
-    let writer = writer.context(format_args!("package {}", args.out.display()))?;
+    let writer = writer.context(format_args!("package {}", places.first().display()))?;
+    tell_loss(writer.disk().loss().as_ref(), console);
+    let watch = Watch::start();
 
     for departure in &ready.overrides {
         at_work.append(Action::Override(departure.clone()))?;
@@ -198,10 +212,7 @@ fn acquire(
         looks: examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() },
         pace: &args.pace,
         phase: "capture",
-        expected: match extent {
-            Extent::Files => estimate::last(&at_work.case, policy.id(), &ready.medium.label),
-            Extent::Volumes => None,
-        },
+        expected,
         interrupt: console.interrupt(),
         before: counted,
     };
@@ -211,13 +222,14 @@ fn acquire(
         Ok(tally) => tally,
         Err(failure) => {
             // What no journal commits is no use to anybody; where it cannot be removed, a resume will do it.
+            tell_loss(writer.disk().loss().as_ref(), console);
             let _ = writer.discard_batch();
             // The log says how a run stopped even where nobody goes on with it.
             let text = format!("the acquisition {run} stopped before its end; it can be resumed");
             if let Err(unsaid) = at_work.append(Action::Note(Note { text })) {
                 console.say(format_args!("warning: the custody log could not be told: {}", unsaid.message));
             }
-            return Err(can_be_resumed(failure, args, console));
+            return Err(can_be_resumed(failure, places, console));
         }
     };
 
@@ -233,9 +245,9 @@ fn acquire(
     }
     let mut limits = limits(&ready, &tally, policy, extent, changed);
     limits.extend(failed(missing.as_ref()));
-    if let Some(back) = clock_went_back(&began, &ended) {
-        console.say(format_args!("warning: {back}"));
-        limits.push(back);
+    if let Some(moved) = watch.moved(&began, &ended) {
+        console.say(format_args!("warning: {moved}"));
+        limits.push(moved);
     }
     let last = Counted {
         departs: ready.departs() || altered || tally.interrupted.is_some(),
@@ -260,14 +272,17 @@ fn acquire(
         medium: custody::Medium { sha256: after, unreadable: missing },
         crew: serde_json::to_string(&last).context("journal")?,
     };
-    let closed =
-        writer.close(ending).context("package").map_err(|failure| can_be_resumed(failure, args, console))?;
-    at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, args, console))
+    let closed = writer
+        .close(ending)
+        .context("package")
+        .map_err(|failure| can_be_resumed(failure, places, console))?;
+    at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, places, console))
 }
 
 /// What a capture works with from its first signature to its last.
 struct AtWork<'a> {
     args: &'a CaptureArgs,
+    places: Places<'a>,
     extent: Extent,
     loaded: &'a load::LoadedPolicy,
     case: CaseFolder,
@@ -297,15 +312,17 @@ impl AtWork<'_> {
             let closed = found.close(recipients(&self.loaded.policy)).context("package")?;
             return self.conclude(closed, run, console);
         };
-        if found.tagmanifest().context("package")? != sealed {
+        let Some(unsealed) = found.sealed(sealed).context("package")? else {
             return Err(Failure::no(format!(
                 "what is to be sealed is not what package.seal quotes, {sealed}"
             ))
             .hint("keep it with the case, and say so in a note"));
-        }
+        };
         self.case.log().checkpoint(&self.log_key).context("custody log")?;
-        found.sealed().place(&self.case).context("seal")?;
-        placed(self.args, console)
+        let disk = unsealed.disk().clone();
+        unsealed.place(&self.case).context("seal")?;
+        let exit = placed(self.places, console)?;
+        Ok(if tell_loss(disk.loss().as_ref(), console) { Exit::Departures } else { exit })
     }
 
     /// From the last committed batch to the seal. All of it can be done again.
@@ -315,7 +332,12 @@ impl AtWork<'_> {
         run: RunNumber,
         console: &mut Console<'_>,
     ) -> Result<Exit, Failure> {
+        let disk = closed.disk().clone();
         if Announced::of(&self.case, run)?.end.is_none() {
+            for lost in closed.lost() {
+                let text = format!("of the two copies of the package of {run}: {lost}");
+                self.append(Action::Note(Note { text }))?;
+            }
             self.append(Action::AcquisitionEnd(closed.end()))?;
         }
         let announced = Announced::of(&self.case, run)?;
@@ -327,6 +349,7 @@ impl AtWork<'_> {
         let (inventory, unreadable) = (closed.inventory().clone(), closed.end().unreadable);
         let medium = closed.ending().medium.clone();
         let rest = Rest { run_key: start.run_key, resumed: announced.resumed, log, policy_files };
+        let told = closed.lost().to_vec();
         let unsealed = closed.finish(rest).context("package")?;
         let tagmanifest = unsealed.tagmanifest();
         let (tally, policy) = (&last.tally, &self.loaded.policy);
@@ -337,9 +360,17 @@ impl AtWork<'_> {
         let agreed = self.args.yes || confirm(&text, tagmanifest, inventory.root, console);
         let sealed = self.seal(unsealed, agreed, run, tagmanifest)?;
 
+        let loss = disk.loss();
+        if let Some(loss) = loss.as_ref().filter(|loss| !told.contains(&loss.to_string())) {
+            self.append(Action::Note(Note {
+                text: format!("of the two copies of the package of {run}: {loss}"),
+            }))?;
+        }
+        tell_loss(loss.as_ref(), console);
         text += &format!(
-            "\n\npackage        {}\nsealed bytes   {tagmanifest}\ninventory root {}  ({} lines)\ncustody log    {} entries\n",
-            self.args.out.display(),
+            "\n\npackage        {}\nread back      {}\nsealed bytes   {tagmanifest}\ninventory root {}  ({} lines)\ncustody log    {} entries\n",
+            self.places.told(loss.as_ref()),
+            read_back(&disk),
             inventory.root,
             inventory.lines,
             self.case.log().size()
@@ -373,7 +404,9 @@ impl AtWork<'_> {
         }
         let mut value = summary_value(tally, policy);
         if let Value::Object(fields) = &mut value {
-            fields.insert("package".to_owned(), json!(self.args.out.display().to_string()));
+            fields.insert("package".to_owned(), json!(self.places.first().display().to_string()));
+            fields.insert("copies".to_owned(), self.places.copies(loss.as_ref()));
+            fields.insert("read_back".to_owned(), read_back_value(&disk));
             fields.insert("run".to_owned(), json!(run));
             fields.insert("tagmanifest".to_owned(), json!(tagmanifest));
             fields.insert("inventory".to_owned(), json!(inventory));
@@ -383,7 +416,11 @@ impl AtWork<'_> {
             fields.insert("medium_sha256".to_owned(), json!(medium.sha256));
         }
         console.result(&value, text)?;
-        Ok(if last.departs || !sealed { Exit::Departures } else { Exit::Done })
+        Ok(if last.departs || !sealed || !told.is_empty() || loss.is_some() {
+            Exit::Departures
+        } else {
+            Exit::Done
+        })
     }
 
     /// Seals if those present agree and make up the quorum; otherwise leaves the package to `ambit sign`.
@@ -409,8 +446,8 @@ impl AtWork<'_> {
 }
 
 /// A package that was complete before the break, but for its name.
-fn placed(args: &CaptureArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let package = args.out.display().to_string();
+fn placed(places: Places<'_>, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let package = places.first().display().to_string();
     let text =
         format!("{package} was complete but for its name, and has it now; `ambit-verify verify` checks it");
     console.result(&json!({ "package": package }), text)?;
@@ -418,22 +455,15 @@ fn placed(args: &CaptureArgs, console: &mut Console<'_>) -> Result<Exit, Failure
 }
 
 /// Says how a run that failed goes on.
-fn can_be_resumed(failure: Failure, args: &CaptureArgs, console: &Console<'_>) -> Failure {
+fn can_be_resumed(failure: Failure, places: Places<'_>, console: &Console<'_>) -> Failure {
     if failure.hint.is_some() {
         return failure;
     }
     failure.hint(format!(
         "{}.partial keeps what is committed; mend the fault, and go on with: {}",
-        args.out.display(),
+        places.first().display(),
         console.how_to_resume()
     ))
-}
-
-/// What to say where the clock shows an earlier time at the end than at the beginning.
-fn clock_went_back(began: &Moment, ended: &Moment) -> Option<String> {
-    (ended.at() < began.at()).then(|| {
-        format!("the clock went back while the capture ran: it began at {began} and ended at {ended}, by that clock")
-    })
 }
 
 fn compression(asked: CompressionArg) -> Compression {
@@ -442,32 +472,6 @@ fn compression(asked: CompressionArg) -> Compression {
         CompressionArg::Fast => Compression::Fast,
         CompressionArg::Best => Compression::Best,
     }
-}
-
-/// Fails unless a package can be begun at `out`: asked before anybody signs, since a signed start stays on the log.
-fn can_be_made(args: &CaptureArgs, console: &Console<'_>) -> Result<(), Failure> {
-    let out = &args.out;
-    if out.symlink_metadata().is_ok() {
-        return Err(Failure::new(format!("{} exists; nothing is overwritten", out.display()))
-            .hint("give another --out; nothing was signed or read"));
-    }
-    let mut partial = out.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = Path::new(&partial);
-    if partial.is_dir() {
-        return Err(Failure::new(format!(
-            "{}: an unfinished capture stays under that name",
-            partial.display()
-        ))
-        .hint(format!(
-            "go on with it: {}; or give another --out; nothing was signed or read",
-            console.how_to_resume()
-        )));
-    }
-    std::fs::create_dir(partial).and_then(|()| std::fs::remove_dir(partial)).map_err(|error| {
-        Failure::new(format!("{}: {error}", partial.display()))
-            .hint("give another --out, on a disk that can be written to; nothing was signed or read")
-    })
 }
 
 /// Fails where nobody could be asked before the seal, and nobody said beforehand that they need not be.

@@ -4,11 +4,13 @@ mod attestation;
 mod capture;
 mod case;
 mod demo;
+mod destination;
 mod explain;
 mod keeping;
 mod key;
 mod medium;
 mod open;
+mod package;
 mod paper;
 mod plan;
 mod plan_paper;
@@ -26,7 +28,8 @@ pub(crate) use capture::capture_made;
 pub(crate) use keeping::Keeping;
 
 use crate::cli::{
-    AttestationCommand, CaseCommand, Command, KeyCommand, MediumCommand, PolicyCommand, TrustCommand,
+    AttestationCommand, CaseCommand, Command, KeyCommand, MediumCommand, PackageCommand, PolicyCommand,
+    TrustCommand,
 };
 use crate::console::{Console, Exit, Failure};
 
@@ -50,6 +53,7 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Image(args) => capture::image(&args, console),
         Command::Medium(MediumCommand::Info(args)) => medium::info(&args, console),
         Command::Medium(MediumCommand::List(args)) => medium::list(&args, console),
+        Command::Package(PackageCommand::Move(args)) => package::move_to(&args, console),
         Command::Sign(args) => sign::sign(&args, console),
         Command::Attestation(AttestationCommand::Sign(args)) => attestation::sign(&args, console),
         Command::Attestation(AttestationCommand::Append(args)) => attestation::append(&args, console),

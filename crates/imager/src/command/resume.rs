@@ -1,13 +1,15 @@
 //! `ambit capture --resume`: what of a broken run stands, and whether this is the run that may go on.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use custody::{CaseFolder, Disk, Found, Unfinished};
 use evidence::acquisition::{Extent, MediumStatement, Resumed, RunNumber};
-use evidence::event::{AcquisitionStart, Action, Moment, TreeHead};
+use evidence::event::{AcquisitionStart, Action, Moment, Override, TreeHead};
 use evidence::trust::Trust;
 use scope::Digest;
 
+use super::destination::Places;
 use crate::cli::CaptureArgs;
 use crate::console::{Console, Context as _, Failure};
 use crate::progress::ByteProgress;
@@ -25,36 +27,40 @@ pub(super) enum Broken {
 
 /// Opens what was broken off, and reads every committed part again.
 pub(super) fn open(
-    args: &CaptureArgs,
+    places: Places<'_>,
     disk: &Disk,
     case: &CaseFolder,
     console: &mut Console<'_>,
 ) -> Result<Broken, Failure> {
-    let partial = custody::package::partial_path(&args.out);
-    if args.out.symlink_metadata().is_ok() {
-        return Err(Failure::new(format!("{} exists: there is nothing to resume", args.out.display()))
-            .hint("`ambit-verify verify` checks it; give another --out for another package"));
+    let partials: Vec<PathBuf> = places.all().iter().map(|out| custody::package::partial_path(out)).collect();
+    let told = |paths: &[PathBuf]| {
+        paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")
+    };
+    let there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    if partials.iter().all(|partial| !there(partial)) && !places.all().iter().any(there) {
+        return Err(Failure::new(format!("{} does not exist: there is nothing to resume", told(&partials)))
+            .hint("give the --out of the capture that was broken off; leave out --resume to begin one"));
     }
-    if partial.symlink_metadata().is_err() {
-        return Err(Failure::new(format!(
-            "{} does not exist: there is nothing to resume",
-            partial.display()
-        ))
-        .hint("give the --out of the capture that was broken off; leave out --resume to begin one"));
-    }
-    match Unfinished::open(disk, &args.out, &case.state()).context(partial.display()).map_err(advised)? {
+    let partial = told(&partials);
+    match Unfinished::open(disk, places.all(), &case.state()).context(&partial).map_err(advised)? {
+        Found::Finished(_) => {
+            Err(Failure::new(format!("{} exists: there is nothing to resume", told(places.all())))
+                .hint("`ambit-verify verify` checks it; give another --out for another package"))
+        }
         Found::Nothing => {
-            console.say(format_args!("nothing was committed in {}: it is begun anew", partial.display()));
-            disk.clear(&partial, &|_| false)
-                .and_then(|()| disk.remove_folder(&partial))
-                .context("package")?;
+            console.say(format_args!("nothing was committed in {partial}: it is begun anew"));
+            for partial in partials.iter().filter(|partial| there(partial)) {
+                disk.clear(partial, &|_| false)
+                    .and_then(|()| disk.remove_folder(partial))
+                    .context("package")?;
+            }
             Ok(Broken::Anew)
         }
         Found::Complete(complete) => {
             complete.place().context("package")?;
             Ok(Broken::Placed)
         }
-        Found::Unfinished(unfinished) => {
+        Found::Unfinished(mut unfinished) => {
             let mut progress = ByteProgress::start("check", unfinished.bytes());
             unfinished.check(&mut |read| progress.bytes(read)).context("package").map_err(advised)?;
             progress.finish();
@@ -63,10 +69,29 @@ pub(super) fn open(
     }
 }
 
+/// Fails where the case folder knows of more than this copy has, unless somebody says why it goes on all the same.
+pub(super) fn older(unfinished: &Unfinished, args: &CaptureArgs) -> Result<Option<Override>, Failure> {
+    match (unfinished.older(), &args.older_copy) {
+        (None, _) => Ok(None),
+        (Some(older), Some(reason)) => Ok(Some(Override {
+            what: format!("{OLDER_COPY}{older}"),
+            reason: reason.clone(),
+        })),
+        (Some(older), None) => Err(Failure::no(format!("{} is an older copy: {older}", older.path.display())).hint(
+            "find the copy that went on, or was moved, and resume that; if it is lost, --older-copy REASON goes on from this one: nothing is missing from such a package, and the record says so; nothing was read",
+        )),
+    }
+}
+
+/// What an override says of a run that goes on from an older copy, before the numbers.
+const OLDER_COPY: &str = "the run goes on from an older copy: ";
+
 /// What to do about a package that does not hold.
 fn advised(failure: Failure) -> Failure {
     let hint = if failure.message.contains("in use by another") {
         "two processes on one package would spoil it; nothing was read"
+    } else if failure.message.contains("copies of one run") {
+        "give one --out, of the copy that is further: it goes on alone, and the other is no copy of it; nothing was read"
     } else if failure.message.contains("resume key") {
         "give the --case in which this capture was begun; nothing was read"
     } else {

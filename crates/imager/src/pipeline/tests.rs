@@ -438,7 +438,8 @@ impl Crew for Stopping<'_> {
 }
 
 fn found(out: &Path, state: &Path) -> Box<Unfinished> {
-    let Found::Unfinished(found) = Unfinished::open(&Disk::new(), out, state).unwrap() else {
+    let Found::Unfinished(mut found) = Unfinished::open(&Disk::new(), &[out.to_owned()], state).unwrap()
+    else {
         panic!("it can be resumed")
     };
     found.check(&mut |_| {}).unwrap();
