@@ -10,7 +10,6 @@
 //! nobody who writes to the tree can lead the reader elsewhere in between.
 
 mod beneath;
-mod parents;
 mod walker;
 
 use std::ffi::OsStr;
@@ -30,7 +29,6 @@ use crate::exact::{Content, EvidenceStream, Exact, Gap, StreamFault};
 use crate::patience::{MEDIUM_FAILURES, Patience, RETRIES, SECTOR};
 use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 use beneath::{CONTENT, open_beneath, stat_fd};
-use parents::Parents;
 
 /// A mounted directory tree.
 pub struct TreeSource {
@@ -40,7 +38,6 @@ pub struct TreeSource {
     info: SourceInfo,
     /// For all items together: a dying drive fails on each of them.
     patience: Arc<Patience>,
-    parents: Parents,
 }
 
 impl TreeSource {
@@ -67,8 +64,7 @@ impl TreeSource {
             limits: Vec::new(),
         };
         let patience = Arc::new(Patience::new(MEDIUM_FAILURES));
-        let writable = !mount.f_flag.contains(StatVfsMountFlags::RDONLY);
-        Ok(Self { root, stat, writable, info, patience, parents: Parents::default() })
+        Ok(Self { root, stat, writable: !mount.f_flag.contains(StatVfsMountFlags::RDONLY), info, patience })
     }
 
     /// Whether the mount is writable.
@@ -157,7 +153,7 @@ impl TreeSource {
             ),
             None => (&[][..], relative),
         };
-        let parent = self.parents.directory(&self.root, parent).map_err(io)?;
+        let parent = beneath::directory(&self.root, parent).map_err(io)?;
         // Never open what is not a file: opening a pipe waits, opening a device may act.
         let seen = beneath::stat_at(&parent, OsStr::from_bytes(base)).map_err(io)?;
         self.same(&seen, entry, to_keep)?;
