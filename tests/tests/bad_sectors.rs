@@ -55,7 +55,7 @@ fn is_here(program: &str) -> bool {
 /// Puts `image` behind a loop device that fails on the ranges `bad`. `None` where this machine does not let us.
 fn device(folder: &Path, image: &Path, bad: &[Range<usize>]) -> Option<Device> {
     let mount = folder.join("mount");
-    fs::create_dir(&mount).unwrap();
+    fs::create_dir_all(&mount).unwrap();
     let list: String = bad.iter().map(|range| format!("{} {}\n", range.start, range.end)).collect();
     fs::write(folder.join("bad"), list).unwrap();
     let size = format!("get_size=echo {}", fs::metadata(image).unwrap().len());
@@ -115,16 +115,12 @@ fn place(image: &[u8], file: &[u8], sector: usize) -> Range<usize> {
     at..at + 512
 }
 
-#[test]
-fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_which() {
-    if !["mke2fs", "nbdkit", "nbdfuse", "losetup", "fusermount3"].into_iter().all(is_here) {
-        return;
-    }
+/// A case with an approved policy for a file system that holds a captured file of noise and another one: its image, and the noise.
+fn exhibit() -> (Desk, Vec<u8>, Vec<u8>) {
     let desk = Desk::with_open_case();
     let target = format!("media = [{{ label = \"KC07\", fsuuid = \"{FSUUID}\" }}]");
     desk.policy_with(&[("media ", &target)]);
     desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
-
     let (tree, image) = (desk.path("tree"), desk.path("disk.img"));
     fs::create_dir_all(tree.join("opt/panel")).unwrap();
     let damaged = noise(300 * 512);
@@ -135,10 +131,30 @@ fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_
         .args([tree.as_os_str(), image.as_os_str(), "8M".as_ref()])
         .status();
     assert!(made.unwrap().success());
-    let mut bytes = fs::read(&image).unwrap();
+    let bytes = fs::read(&image).unwrap();
+    (desk, bytes, damaged)
+}
+
+/// The object of which the medium did not give all.
+fn partial_object(desk: &Desk, size: u64) -> evidence::item::ObjectValue {
+    let records = ledger(&desk.path("out.ambit"), &desk.demo.path("keys/auditor.age"));
+    let objects = records.values().filter_map(|parts| parts.object.clone());
+    objects.into_iter().find(|object| object.size == size && !object.unreadable.is_empty()).unwrap()
+}
+
+const AUDIT: &str = "ambit-verify audit {dir}/out.ambit --trust {trust} --identity {keys}/auditor.age";
+
+#[test]
+fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_which() {
+    if !["mke2fs", "nbdkit", "nbdfuse", "losetup", "fusermount3"].into_iter().all(is_here) {
+        return;
+    }
+    let (desk, mut bytes, damaged) = exhibit();
+    let image = desk.path("disk.img");
     let sectors = [1, 2, 77, 299];
     let bad = sectors.map(|sector| place(&bytes, &damaged, sector));
-    let Some(device) = device(&desk.path(""), &image, &bad) else { return };
+    let more = [bad.as_slice(), &[place(&bytes, &damaged, 200)]].concat();
+    let Some(device) = device(&desk.path("device"), &image, &bad) else { return };
 
     let capture = format!(
         "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --digest-medium \
@@ -150,11 +166,9 @@ fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_
     assert!(ran.out.contains("2048 bytes of the medium in 3 ranges could not be read"), "{ran}");
 
     // The object: exactly these sectors, and zeros in their places alone.
-    let mut expected = damaged;
+    let mut expected = damaged.clone();
     sectors.iter().for_each(|sector| expected[sector * 512..][..512].fill(0));
-    let records = ledger(&desk.path("out.ambit"), &desk.demo.path("keys/auditor.age"));
-    let objects = records.values().filter_map(|parts| parts.object.clone());
-    let object = objects.into_iter().find(|object| !object.unreadable.is_empty()).unwrap();
+    let object = partial_object(&desk, damaged.len() as u64);
     assert_eq!(object.unreadable, [(512, 1536), (77 * 512, 78 * 512), (299 * 512, 300 * 512)]);
     assert_eq!(object.sha256, Digest::of(&expected));
     assert!(object.trouble.as_ref().unwrap().starts_with("cannot read 512 bytes at "), "{object:?}");
@@ -190,7 +204,88 @@ fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_
         ran.out.contains("INTACT") && ran.out.contains("some content of 1 items could not be read"),
         "{ran}"
     );
-    let audit = "ambit-verify audit {dir}/out.ambit --trust {trust} --identity {keys}/auditor.age";
-    let ran = desk.run(audit).exits(0);
+    let ran = desk.run(AUDIT).exits(0);
     assert!(ran.out.contains("FOLLOWED") && !ran.out.contains("NOT FOLLOWED"), "{ran}");
+
+    // The same drive again: what it gives is compared, and is all that the package has.
+    let against = |device: &Device| format!("{AUDIT} --against {}", device.path.display());
+    let ran = desk.run(&against(&device)).exits(0);
+    assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+    assert!(ran.out.contains("1 of them are partial") && !ran.out.contains("not compared:"), "{ran}");
+    // It has lost a sector since: that item alone is not compared, and is named with the place.
+    drop(device);
+    let Some(worse) = self::device(&desk.path("worse"), &image, &more) else { return };
+    let ran = desk.run(&against(&worse)).exits(1);
+    let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(words.matches("not compared: ext4:").count(), 1, "{ran}");
+    assert!(words.contains("its bytes 102400-102912 cannot be read today"), "{ran}");
+    assert!(!ran.out.contains("NOT MATCHED"), "{ran}");
+}
+
+#[test]
+fn what_the_maker_of_an_e01_could_not_read_is_missing_and_told() {
+    let programs = ["mke2fs", "nbdkit", "nbdfuse", "losetup", "fusermount3", "ewfacquire", "ewfinfo"];
+    if !programs.into_iter().all(is_here) {
+        return;
+    }
+    let (desk, bytes, damaged) = exhibit();
+    let Some(device) = device(&desk.path("device"), &desk.path("disk.img"), &[place(&bytes, &damaged, 150)])
+    else {
+        return;
+    };
+    let acquired = Command::new("ewfacquire")
+        .args(["-u", "-q", "-r", "0", "-f", "encase6", "-t"])
+        .args([desk.path("copy").as_os_str(), device.path.as_os_str()])
+        .stdout(Stdio::null())
+        .status();
+    assert!(acquired.unwrap().success());
+    drop(device);
+    // `at sector(s): 64 - 127 number: 64 (...)`: more than the sector that failed, since whole blocks are given up.
+    let said = Command::new("ewfinfo").arg(desk.path("copy.E01")).output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let numbers = |line: &str| {
+        let words: Vec<usize> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        (words[0] * 512, (words[0] + words[2]) * 512)
+    };
+    let filled: Vec<(usize, usize)> = said
+        .lines()
+        .filter_map(|line| line.split_once("at sector(s):"))
+        .map(|(_, rest)| numbers(rest))
+        .collect();
+    assert_eq!(filled.len(), 1, "{said}");
+    let (from, to) = filled[0];
+
+    let mut expected = damaged.clone();
+    let mut missing = Vec::new();
+    for (sector, content) in expected.chunks_mut(512).enumerate() {
+        let at = place(&bytes, &damaged, sector).start;
+        if (from..to).contains(&at) {
+            content.fill(0);
+            missing.push(sector as u64 * 512);
+        }
+    }
+    let missing = (missing[0], missing[missing.len() - 1] + 512);
+    assert!(missing.1 - missing.0 >= 512);
+    let ran = desk.run("ambit medium info {dir}/copy.E01").exits(0);
+    assert!(ran.out.contains(&format!("unreadable     {} bytes in 1 ranges", to - from)), "{ran}");
+    let ran = desk.run("ambit medium info {dir}/copy.E01 --digest");
+    assert!(
+        ran.out.contains("sha256         none:") && ran.out.contains("by the maker of the image"),
+        "{ran}"
+    );
+    assert!(ran.out.contains("as the image states, and as computed"), "{ran}");
+    let capture = "ambit capture --policy {dir}/policy --medium {dir}/copy.E01 --case {case} --trust {trust} {both} --digest-medium \
+                   --out {dir}/out.ambit";
+    let ran = desk.run(capture).exits(0);
+    // Whole blocks are given up, so that another file can be hit as well.
+    assert!(ran.out.contains("kept items could not be read; the record lists the ranges"), "{ran}");
+    let object = partial_object(&desk, damaged.len() as u64);
+    assert_eq!(object.unreadable, [missing]);
+    assert_eq!(object.sha256, Digest::of(&expected));
+    assert!(
+        object.trouble.as_ref().unwrap().contains("the maker of the image could not read it"),
+        "{object:?}"
+    );
+    let ran = desk.run(&format!("{AUDIT} --against {{dir}}/copy.E01")).exits(0);
+    assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
 }

@@ -279,10 +279,8 @@ fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Di
         return Ok(None);
     };
     let found = whole_digest(image, &opened.medium.stored)?;
-    if let Some(partial) = partial(&found) {
-        opened.medium.limits.push(partial);
-        return Ok(None);
-    }
+    opened.medium.limits.extend(partial(&found));
+    let Some(digest) = found.of_all() else { return Ok(None) };
     let mut wrong = Vec::new();
     for (stated, computed) in &found.stated {
         let computed = computed.as_deref().unwrap_or("not of a kind that is computed");
@@ -295,20 +293,30 @@ fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Di
         }
     }
     opened.medium.limits.extend(wrong);
-    console.say(format_args!("SHA-256 of the medium: {}", found.sha256.hex()));
-    Ok(Some(found.sha256))
+    let of = if found.held.is_some() { "all that the image holds" } else { "the medium" };
+    console.say(format_args!("SHA-256 of {of}: {}", digest.hex()));
+    Ok(Some(digest))
 }
 
 /// What is to be said of digests that are not of every byte; nothing where they are.
 pub(crate) fn partial(found: &MediumDigests) -> Option<String> {
     let bytes =
         found.unreadable.iter().fold(0_u64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
+    let filled =
+        found.filled.iter().fold(0_u64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
+    let maker = match filled {
+        0 => String::new(),
+        _ if filled == bytes => ", all of them by the maker of the image".to_owned(),
+        _ => format!(", {filled} of them by the maker of the image"),
+    };
+    let held = found.held.map(|held| format!("; with what the image holds there it is {}", held.hex()));
     (bytes > 0).then(|| {
         format!(
-            "{bytes} bytes of the medium in {} ranges could not be read; with zeros in their place its SHA-256 is {}: \
-             partial, the digest of no medium",
+            "{bytes} bytes of the medium in {} ranges could not be read{maker}; with zeros in their place its SHA-256 is {}: \
+             partial, the digest of no medium{}",
             found.unreadable.len(),
-            found.sha256.hex()
+            found.sha256.hex(),
+            held.unwrap_or_default()
         )
     })
 }

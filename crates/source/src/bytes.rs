@@ -39,6 +39,22 @@ pub trait ByteSource: Send + Sync {
         Vec::new()
     }
 
+    /// Ranges that the medium's maker could not read, ascending, none touching the next: reads of them fail, and
+    /// [`ByteSource::read_filled_at`] gives what was put in their place.
+    fn filled_ranges(&self) -> Vec<Range<u64>> {
+        Vec::new()
+    }
+
+    /// As [`ByteSource::read_at`], with what an image holds in place of the sectors that its maker could not read. It is no
+    /// content of the drive: for digests of the image alone.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadFault`] for what is in the image and cannot be read.
+    fn read_filled_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        self.read_at(offset, buf)
+    }
+
     /// Fills all of `buf` from `offset`.
     ///
     /// # Errors
@@ -155,7 +171,7 @@ impl ByteSource for Vec<u8> {
     }
 }
 
-/// SHA-256 of every byte of `bytes`.
+/// SHA-256 of every byte of `bytes`: of an image, of every byte that it holds.
 ///
 /// # Errors
 ///
@@ -165,7 +181,7 @@ pub fn digest(bytes: &dyn ByteSource) -> Result<Digest, ReadFault> {
     let mut buf = vec![0; DIGEST_CHUNK];
     let mut at = 0;
     loop {
-        let count = bytes.read_at(at, &mut buf)?;
+        let count = bytes.read_filled_at(at, &mut buf)?;
         if count == 0 {
             return Ok(Digest(hash.finalize().into()));
         }
@@ -179,6 +195,8 @@ pub(crate) fn length(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
+/// Why what an image's maker could not read is not read.
+pub(crate) const FILLED: &str = "the maker of the image could not read it from the drive";
 /// What the page cache reads at least, and the alignment that every device accepts.
 const PAGE: usize = 4096;
 /// Bytes read at once for a digest: large enough that the calls do not count, small enough for any laptop.

@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::patience::{Patience, SECTOR, STREAM_FAILURES};
+use crate::patience::{Patience, SECTOR, SPENT, STREAM_FAILURES};
 
 /// The content of one item.
 pub trait EvidenceStream: Read + Send {
@@ -200,7 +200,12 @@ impl<R: Content> Exact<R> {
                     self.careful = (want / 2).max(SECTOR);
                     return Ok(());
                 }
-                if is_sector { want } else { want.max(self.patience.step()) }
+                let missing = if is_sector { want } else { want.max(self.patience.step()) };
+                if self.patience.is_spent() && !error.to_string().contains(SPENT) {
+                    self.state = State::Gap(missing.min(self.left()));
+                    return Err(io::Error::other(format!("{SPENT} of this item ({error})")));
+                }
+                missing
             }
         };
         self.state = State::Gap(missing.min(self.left()));
@@ -292,5 +297,47 @@ mod tests {
         let mut stream = Exact::new(Changed(io::Cursor::new(b"abc".to_vec())), 3);
         let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(StreamFault::of(&error), Some(&StreamFault::ChangedDuringRead("size".into())));
+    }
+
+    /// Every read fails, each with the words that follow.
+    struct Failing(Vec<&'static str>, u64);
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            if self.1 == 0 {
+                return Ok(0);
+            }
+            Err(io::Error::other(self.0.pop().unwrap_or("bad sector")))
+        }
+    }
+
+    impl Content for Failing {
+        fn gap(&self) -> Gap {
+            Gap::Unknown
+        }
+
+        fn skip(&mut self, count: u64) {
+            self.1 -= count;
+        }
+    }
+
+    #[test]
+    fn content_that_is_not_tried_any_more_says_so_itself() {
+        let kept = |patience, words: &[&'static str]| {
+            let stream = Exact::with(Failing(words.to_vec(), 2048), 2048, Arc::new(Patience::new(patience)));
+            let mut stream = crate::PastGaps::new(stream);
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).unwrap();
+            assert_eq!((bytes.len(), stream.missing()), (2048, [(0, 2048)].as_slice()));
+            stream.reason().unwrap().to_owned()
+        };
+        assert_eq!(kept(100, &[]), "bad sector");
+        assert_eq!(kept(5, &[]), format!("{SPENT} of this item (bad sector)"));
+        // Words of the medium below are not said twice, and go before the first reason.
+        let below = "not tried sector by sector, since too many reads have failed (x)";
+        assert_eq!(
+            kept(100, &[below, "bad sector", "bad sector", "bad sector", "bad sector", "bad sector"]),
+            below
+        );
     }
 }

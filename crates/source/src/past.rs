@@ -6,6 +6,7 @@
 use std::io::{self, Read};
 
 use crate::exact::EvidenceStream;
+use crate::patience::SPENT;
 
 /// A stream that goes past what it cannot read.
 pub struct PastGaps<S> {
@@ -29,7 +30,7 @@ impl<S: EvidenceStream> PastGaps<S> {
         &self.missing
     }
 
-    /// Why the first of these was not read.
+    /// Why the first of these was not read, or the first that was not even tried.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
@@ -59,7 +60,11 @@ impl<S: EvidenceStream> Read for PastGaps<S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
                 Err(error) => error,
             };
-            self.reason.get_or_insert_with(|| error.to_string());
+            let said = error.to_string();
+            // That something was not even tried is told rather than the first reason.
+            if self.reason.as_ref().is_none_or(|first| said.contains(SPENT) && !first.contains(SPENT)) {
+                self.reason = Some(said);
+            }
             if self.missing.len() >= MAX_GAPS {
                 return Err(error);
             }

@@ -53,6 +53,8 @@ impl Patience {
     }
 }
 
+/// What the reason of a failed read begins with where the budget is spent: the record of an item that was read so says so itself.
+pub(crate) const SPENT: &str = "not tried sector by sector, since too many reads have failed";
 /// The unit to which faults are narrowed down. Sectors of 4,096 bytes are eight of them, and fail together.
 pub(crate) const SECTOR: u64 = 512;
 /// How often a sector that failed is read again.

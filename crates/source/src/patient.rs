@@ -13,55 +13,63 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::bytes::{ByteSource, ReadFault, length};
-use crate::patience::{MEDIUM_FAILURES, Patience, RETRIES, SECTOR};
+use crate::bytes::{ByteSource, FILLED, ReadFault, length};
+use crate::patience::{MEDIUM_FAILURES, Patience, RETRIES, SECTOR, SPENT};
 
 /// The bytes of a medium, as far as it gives them.
 pub struct Patient {
     inner: Arc<dyn ByteSource>,
     patience: Patience,
-    /// Ascending, none touching the next.
-    bad: Mutex<Vec<Range<u64>>>,
+    bad: Mutex<Bad>,
     any: AtomicBool,
+    /// What the maker of an image could not read: known as bad from the beginning.
+    filled: Vec<Range<u64>>,
+}
+
+/// What a medium did not give. Both ascending, none touching the next.
+#[derive(Default)]
+struct Bad {
+    all: Vec<Range<u64>>,
+    /// Of these, what was passed over or not read again when the budget was spent.
+    untried: Vec<Range<u64>>,
 }
 
 impl Patient {
     /// Reads `inner`, and remembers what it does not give.
     #[must_use]
     pub fn new(inner: Arc<dyn ByteSource>) -> Self {
-        Self {
-            inner,
-            patience: Patience::new(MEDIUM_FAILURES),
-            bad: Mutex::default(),
-            any: AtomicBool::new(false),
-        }
+        Self::with(inner, Patience::new(MEDIUM_FAILURES))
     }
 
-    fn bad(&self) -> MutexGuard<'_, Vec<Range<u64>>> {
+    fn with(inner: Arc<dyn ByteSource>, patience: Patience) -> Self {
+        let filled = inner.filled_ranges();
+        Self { inner, patience, bad: Mutex::default(), any: AtomicBool::new(false), filled }
+    }
+
+    fn bad(&self) -> MutexGuard<'_, Bad> {
         self.bad.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first bytes of `range` that are known as bad.
-    fn known(&self, range: &Range<u64>) -> Option<Range<u64>> {
+    /// The first bytes of `range` that are known as bad, as a fault.
+    fn known(&self, range: &Range<u64>) -> Option<ReadFault> {
+        let filled = first_of(&self.filled, range);
         if !self.any.load(Ordering::Relaxed) {
-            return None;
+            return filled.map(filled_fault);
         }
-        let bad = self.bad();
-        let first = bad.get(bad.partition_point(|other| other.end <= range.start))?;
-        (first.start < range.end).then(|| first.start.max(range.start)..first.end.min(range.end))
+        let known = self.bad();
+        match (first_of(&known.all, range), filled) {
+            (Some(bad), Some(filled)) if filled.start <= bad.start => Some(filled_fault(filled)),
+            (Some(bad), _) => Some(told(&bad, first_of(&known.untried, &bad).is_some())),
+            (None, filled) => filled.map(filled_fault),
+        }
     }
 
-    fn note(&self, range: Range<u64>) {
+    fn note(&self, range: Range<u64>, untried: bool) {
         let mut bad = self.bad();
-        let from = bad.partition_point(|other| other.end < range.start);
-        let to = bad.partition_point(|other| other.start <= range.end);
-        let touched = bad.get(from..to).unwrap_or_default();
-        if touched.is_empty() && bad.len() >= MAX_BAD {
-            return;
+        if untried {
+            insert(&mut bad.untried, range.clone());
         }
-        let start = touched.first().map_or(range.start, |other| other.start.min(range.start));
-        let end = touched.last().map_or(range.end, |other| other.end.max(range.end));
-        bad.splice(from..to.max(from), std::iter::once(start..end));
+        insert(&mut bad.all, range);
         self.any.store(true, Ordering::Relaxed);
     }
 
@@ -83,7 +91,8 @@ impl Patient {
                 pieces.push((at, left, None));
                 continue;
             }
-            let tries = if self.patience.is_spent() { 0 } else { RETRIES };
+            let spent = self.patience.is_spent();
+            let tries = if spent { 0 } else { RETRIES };
             if (0..tries).any(|_| self.piece(at, long, offset, buf).is_ok()) {
                 continue;
             }
@@ -91,7 +100,7 @@ impl Patient {
             let end = at.saturating_add(passed).min(self.inner.len());
             // A sector is given whole, or not at all.
             let whole = end.checked_next_multiple_of(SECTOR).unwrap_or(end).min(self.inner.len());
-            self.note(at.saturating_sub(at % SECTOR)..whole);
+            self.note(at.saturating_sub(at % SECTOR)..whole, spent);
             let within = end.min(offset.saturating_add(length(buf.len())));
             match &mut first {
                 Some(first) if first.offset.saturating_add(first.length) == at => {
@@ -100,7 +109,8 @@ impl Patient {
                 Some(_) => {}
                 None => {
                     let length = within.saturating_sub(at);
-                    first = Some(ReadFault { offset: at, length, reason: fault.reason });
+                    let reason = if spent { without_trying(&fault.reason) } else { fault.reason };
+                    first = Some(ReadFault { offset: at, length, reason });
                 }
             }
             // What was passed over is not tried.
@@ -116,7 +126,7 @@ impl Patient {
     /// Reads `long` bytes at `at` to their place in `buf`, which stands for `offset`.
     fn piece(&self, at: u64, long: u64, offset: u64, buf: &mut [u8]) -> Result<(), ReadFault> {
         if let Some(known) = self.known(&(at..at.saturating_add(long))) {
-            return Err(told(&known));
+            return Err(known);
         }
         let from = usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
         let to = from.saturating_add(usize::try_from(long).unwrap_or(usize::MAX));
@@ -130,10 +140,42 @@ impl Patient {
     }
 }
 
-fn told(known: &Range<u64>) -> ReadFault {
-    let reason = "could not be read before".to_owned();
+/// What the first of `ranges` that reaches into `range` has of it.
+fn first_of(ranges: &[Range<u64>], range: &Range<u64>) -> Option<Range<u64>> {
+    let first = ranges.get(ranges.partition_point(|other| other.end <= range.start))?;
+    (first.start < range.end).then(|| first.start.max(range.start)..first.end.min(range.end))
+}
+
+fn filled_fault(known: Range<u64>) -> ReadFault {
+    let length = known.end.saturating_sub(known.start);
+    ReadFault { offset: known.start, length, reason: FILLED.to_owned() }
+}
+
+/// Adds a range to a list, and joins it with those that it touches.
+fn insert(list: &mut Vec<Range<u64>>, range: Range<u64>) {
+    let from = list.partition_point(|other| other.end < range.start);
+    let to = list.partition_point(|other| other.start <= range.end);
+    let touched = list.get(from..to).unwrap_or_default();
+    if touched.is_empty() && list.len() >= MAX_BAD {
+        return;
+    }
+    let start = touched.first().map_or(range.start, |other| other.start.min(range.start));
+    let end = touched.last().map_or(range.end, |other| other.end.max(range.end));
+    list.splice(from..to.max(from), std::iter::once(start..end));
+}
+
+fn told(known: &Range<u64>, untried: bool) -> ReadFault {
+    let reason = if untried { without_trying(BEFORE) } else { BEFORE.to_owned() };
     ReadFault { offset: known.start, length: known.end.saturating_sub(known.start), reason }
 }
+
+/// A reason as it is told where the budget of failed reads is spent, once.
+fn without_trying(reason: &str) -> String {
+    if reason.starts_with(SPENT) { reason.to_owned() } else { format!("{SPENT} ({reason})") }
+}
+
+/// Why what is known as bad is not read.
+const BEFORE: &str = "could not be read before";
 
 impl ByteSource for Patient {
     fn len(&self) -> u64 {
@@ -145,7 +187,7 @@ impl ByteSource for Patient {
         let want = left.min(buf.len());
         let buf = buf.get_mut(..want).unwrap_or_default();
         if let Some(known) = self.known(&(offset..offset.saturating_add(length(want)))) {
-            return Err(told(&known));
+            return Err(known);
         }
         let began = Instant::now();
         let Err(fault) = self.inner.read_exact_at(offset, buf) else {
@@ -160,9 +202,20 @@ impl ByteSource for Patient {
         self.inner.sector_size()
     }
 
+    fn filled_ranges(&self) -> Vec<Range<u64>> {
+        self.filled.clone()
+    }
+
+    fn read_filled_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        match first_of(&self.filled, &(offset..offset.saturating_add(length(buf.len())))) {
+            Some(_) => self.inner.read_filled_at(offset, buf),
+            None => self.read_at(offset, buf),
+        }
+    }
+
     /// What was known before, and what has failed since.
     fn bad_ranges(&self) -> Vec<Range<u64>> {
-        merged(self.inner.bad_ranges().into_iter().chain(self.bad().iter().cloned()).collect())
+        merged(self.inner.bad_ranges().into_iter().chain(self.bad().all.iter().cloned()).collect())
     }
 }
 
@@ -182,3 +235,41 @@ pub fn merged(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 
 /// Most bad ranges remembered, so that a hostile image has no list without end. One that has more is read no worse.
 pub(crate) const MAX_BAD: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Zeros of which one range fails.
+    struct Torn(Range<u64>);
+
+    impl ByteSource for Torn {
+        fn len(&self) -> u64 {
+            8 << 20
+        }
+
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+            let end = offset.saturating_add(length(buf.len())).min(self.len());
+            if offset < self.0.end && end > self.0.start {
+                return Err(ReadFault { offset, length: end - offset, reason: "bad sector".into() });
+            }
+            buf.fill(0);
+            Ok(usize::try_from(end.saturating_sub(offset)).unwrap())
+        }
+    }
+
+    #[test]
+    fn what_is_read_after_the_budget_was_spent_says_so() {
+        let torn = Arc::new(Torn(1 << 20..3 << 20));
+        // A read of 8 sectors of which all fail costs more than 20 failed reads, one of a sector three.
+        let patient = Patient::with(torn, Patience::new(20));
+        let reason = |at: u64, count: usize| patient.read_at(at, &mut vec![0; count]).unwrap_err().reason;
+        assert_eq!(reason(1 << 20, 512), "bad sector");
+        assert_eq!(reason(1 << 20, 512), BEFORE);
+        let spent = reason((1 << 20) + 512, 8 * 512);
+        assert_eq!(reason((1 << 20) + 512, 512), BEFORE, "{spent}");
+        assert_eq!(reason(5 << 19, 4096), format!("{SPENT} (bad sector)"));
+        assert_eq!(reason((5 << 19) + 512, 512), format!("{SPENT} ({BEFORE})"));
+        assert_eq!(reason(1 << 20, 512), BEFORE, "what was tried stays as it was");
+    }
+}

@@ -192,7 +192,8 @@ fn info_value(opened: &Opened, digests: Option<&MediumDigests>) -> Value {
         "stored_digests": medium.stored,
         "sha256": digests.filter(|found| found.unreadable.is_empty()).map(|found| found.sha256),
         "sha256_with_zeros": digests.filter(|found| !found.unreadable.is_empty()).map(|found| found.sha256),
-        "unreadable": digests.map(|found| &found.unreadable),
+        "sha256_of_image": digests.and_then(|found| found.held),
+        "unreadable": digests.map_or_else(|| known_bad(opened), |found| found.unreadable.clone()),
         "compared_digests": digests.map(|found| found.stated.iter().map(stated).collect::<Vec<_>>()),
         "limits": medium.limits,
     })
@@ -209,6 +210,13 @@ fn info_text(opened: &Opened, digests: Option<&MediumDigests>) -> String {
         text += &format!("{kind:<14} {value}\n");
     }
     text += &stored_text(medium, digests);
+    let bad = if digests.is_none() { known_bad(opened) } else { Vec::new() };
+    if !bad.is_empty() {
+        let bytes = bad.iter().fold(0_u64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
+        let count = bad.len();
+        text +=
+            &format!("unreadable     {bytes} bytes in {count} ranges, as far as is known without --digest\n");
+    }
     if !medium.layers.is_empty() {
         text += "\nplace            first byte           bytes  what\n";
     }
@@ -227,6 +235,13 @@ fn info_text(opened: &Opened, digests: Option<&MediumDigests>) -> String {
     text
 }
 
+/// The ranges of a medium of one drive that are known as unreadable when it was opened: from its image's own list, or met meanwhile.
+fn known_bad(opened: &Opened) -> Vec<(u64, u64)> {
+    let drives = opened.drives.bad_ranges();
+    let [drive] = drives.as_slice() else { return Vec::new() };
+    drive.iter().map(|range| (range.start, range.end)).collect()
+}
+
 /// The digests of the whole medium: what an image states, what was computed, and whether they are one.
 fn stored_text(medium: &source::Medium, digests: Option<&MediumDigests>) -> String {
     let Some(found) = digests else {
@@ -241,6 +256,9 @@ fn stored_text(medium: &source::Medium, digests: Option<&MediumDigests>) -> Stri
     };
     for (stated, computed) in &found.stated {
         let verdict = match computed {
+            _ if !found.is_comparable() => {
+                "as the image states; not compared, since not every byte of it could be read".to_owned()
+            }
             Some(computed) if *computed == stated.hex => "as the image states, and as computed".to_owned(),
             Some(computed) => format!("as the image states; DIFFERS: computed {computed}"),
             None => "as the image states; not of a kind that is computed".to_owned(),

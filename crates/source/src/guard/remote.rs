@@ -11,6 +11,7 @@ use super::walked;
 use super::words::{BytesAsk, Extent, Fault};
 use crate::bytes::{ByteSource, ReadFault, length};
 use crate::exact::EvidenceStream;
+use crate::patient::merged;
 use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 
 /// A source that another process reads.
@@ -63,7 +64,18 @@ impl RemoteBytes {
         Self { pool, deaths: Deaths::default(), unread, extent }
     }
 
-    fn piece(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadFault> {
+    fn pieces(&self, offset: u64, filled: bool, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        let left = usize::try_from(self.extent.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let want = left.min(buf.len());
+        let mut at = offset;
+        for piece in buf.get_mut(..want).unwrap_or_default().chunks_mut(PIECE) {
+            self.piece(at, filled, piece)?;
+            at = at.saturating_add(length(piece.len()));
+        }
+        Ok(want)
+    }
+
+    fn piece(&self, offset: u64, filled: bool, buf: &mut [u8]) -> Result<(), ReadFault> {
         let asked = length(buf.len());
         let unreadable = |reason: String| ReadFault { offset, length: asked, reason };
         let failed = |error: SourceError| match error {
@@ -71,7 +83,7 @@ impl RemoteBytes {
             other => unreadable(other.to_string()),
         };
         self.deaths.allow().map_err(failed)?;
-        let ask = BytesAsk { unread: self.unread, offset, length: buf.len() };
+        let ask = BytesAsk { unread: self.unread, filled, offset, length: buf.len() };
         let ask = serde_json::to_vec(&ask).map_err(|error| unreadable(error.to_string()))?;
         let mut process = self.pool.take().map_err(failed)?;
         let told = process.ask(ask::BYTES, &ask).and_then(|()| taken(&mut process, buf));
@@ -110,14 +122,15 @@ impl ByteSource for RemoteBytes {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
-        let left = usize::try_from(self.extent.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let want = left.min(buf.len());
-        let mut at = offset;
-        for piece in buf.get_mut(..want).unwrap_or_default().chunks_mut(PIECE) {
-            self.piece(at, piece)?;
-            at = at.saturating_add(length(piece.len()));
-        }
-        Ok(want)
+        self.pieces(offset, false, buf)
+    }
+
+    fn read_filled_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        self.pieces(offset, true, buf)
+    }
+
+    fn filled_ranges(&self) -> Vec<Range<u64>> {
+        merged(self.extent.filled.iter().map(|(start, end)| *start..*end).collect())
     }
 
     fn sector_size(&self) -> u32 {

@@ -62,6 +62,8 @@ pub(super) struct Extent {
     pub(super) sector_size: u32,
     /// First byte of a range and the byte after its last.
     pub(super) bad: Vec<(u64, u64)>,
+    /// Of these, what the maker of an image could not read.
+    pub(super) filled: Vec<(u64, u64)>,
 }
 
 /// The ranges of each drive that could not be read.
@@ -105,6 +107,8 @@ pub(super) struct OpenAsk {
 pub(super) struct BytesAsk {
     /// The volume's number in the list; the medium itself where there is none.
     pub(super) unread: Option<usize>,
+    /// Whether what an image holds in place of what its maker could not read is wanted.
+    pub(super) filled: bool,
     pub(super) offset: u64,
     pub(super) length: usize,
 }

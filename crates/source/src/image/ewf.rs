@@ -257,11 +257,12 @@ impl Reading {
             ));
         }
         let mut bad: Vec<Range<u64>> = self.lost(&geometry).collect();
-        bad.extend(self.unreadable(&geometry));
+        let filled = notes::merge(self.unreadable(&geometry));
+        bad.extend(filled.iter().cloned());
         let mut disk =
             Disk::new(std::mem::take(&mut self.segments), std::mem::take(&mut self.tables), geometry.clone());
         self.last_chunk(&mut disk, &geometry);
-        disk.set_bad(notes::merge(bad));
+        disk.set_bad(notes::merge(bad), filled);
         Ok(Image {
             bytes: Arc::new(disk),
             form,
@@ -305,7 +306,7 @@ impl Reading {
         let errors = std::mem::take(&mut self.errors);
         for (first, count) in errors.iter().take(MAX_STATED) {
             self.limit(format!(
-                "the image's maker could not read {count} sectors at sector {first}: the image holds something in their place"
+                "the image's maker could not read {count} sectors at sector {first}: what the image holds in their place is not taken for content"
             ));
         }
         if let Some(more) = errors.len().checked_sub(MAX_STATED).filter(|more| *more > 0) {

@@ -18,7 +18,7 @@ use super::adler32::adler32;
 use super::geometry::Geometry;
 use super::section::Segment;
 use super::table::{Extent, Offsets, Table};
-use crate::bytes::{ByteSource, ReadFault, length};
+use crate::bytes::{ByteSource, FILLED, ReadFault, length};
 
 /// The disk in an image.
 pub(super) struct Disk {
@@ -26,6 +26,8 @@ pub(super) struct Disk {
     tables: Vec<Table>,
     geometry: Geometry,
     bad: Vec<Range<u64>>,
+    /// Of these, what the maker of the image could not read.
+    filled: Vec<Range<u64>>,
     chunks: Mutex<Recent<Vec<u8>>>,
     offsets: Mutex<Recent<Offsets>>,
     benches: Mutex<Vec<Bench>>,
@@ -46,15 +48,16 @@ impl Disk {
             tables,
             geometry,
             bad: Vec::new(),
+            filled: Vec::new(),
             chunks: Mutex::new(Recent::new(kept)),
             offsets: Mutex::new(Recent::new(MAX_OFFSETS)),
             benches: Mutex::new(Vec::new()),
         }
     }
 
-    /// States the ranges known to be unreadable, ascending.
-    pub(super) fn set_bad(&mut self, bad: Vec<Range<u64>>) {
-        self.bad = bad;
+    /// States the ranges known to be unreadable, and which of them the maker of the image could not read; ascending.
+    pub(super) fn set_bad(&mut self, bad: Vec<Range<u64>>, filled: Vec<Range<u64>>) {
+        (self.bad, self.filled) = (bad, filled);
     }
 
     /// Takes `len` as the disk's length, within its last chunk.
@@ -168,7 +171,22 @@ impl ByteSource for Disk {
         self.geometry.len
     }
 
+    /// Fails on what the image's maker could not read: what the image holds there is no content of the disk.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        let end = offset.saturating_add(length(buf.len()));
+        let next = self.filled.get(self.filled.partition_point(|range| range.end <= offset));
+        if let Some(range) = next.filter(|range| range.start < end && offset < self.geometry.len) {
+            let (from, to) = (range.start.max(offset), range.end.min(end));
+            return Err(ReadFault {
+                offset: from,
+                length: to.saturating_sub(from),
+                reason: FILLED.to_owned(),
+            });
+        }
+        self.read_filled_at(offset, buf)
+    }
+
+    fn read_filled_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
         let want = memory(self.geometry.len.saturating_sub(offset).min(length(buf.len())));
         let mut done = 0;
         while done < want {
@@ -186,6 +204,10 @@ impl ByteSource for Disk {
 
     fn bad_ranges(&self) -> Vec<Range<u64>> {
         self.bad.clone()
+    }
+
+    fn filled_ranges(&self) -> Vec<Range<u64>> {
+        self.filled.clone()
     }
 }
 

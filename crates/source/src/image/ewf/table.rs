@@ -8,6 +8,7 @@
 //! A table stands in the image twice. What neither copy tells is lost, and
 //! only that.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::adler32::adler32;
@@ -150,6 +151,8 @@ pub(super) struct Offsets {
     wide_from: usize,
     /// Whether nothing but the chunks themselves shows that the entries are right.
     bare: bool,
+    /// Places to which more than one entry leads: a chunk cannot be two.
+    shared: BTreeSet<u64>,
 }
 
 /// Where a chunk is stored.
@@ -171,13 +174,20 @@ impl Offsets {
             _ => false,
         };
         let wide_from = raw.windows(2).position(grown).map_or(usize::MAX, |at| at.saturating_add(1));
-        Self { raw, base, data, wide_from, bare }
+        let mut offsets = Self { raw, base, data, wide_from, bare, shared: BTreeSet::new() };
+        let mut starts: Vec<u64> =
+            (0..offsets.raw.len()).filter_map(|index| Some(offsets.start(index)?.0)).collect();
+        starts.sort_unstable();
+        let twice =
+            starts.windows(2).filter_map(|pair| pair.first().filter(|first| pair.last() == Some(*first)));
+        offsets.shared = twice.copied().collect();
+        offsets
     }
 
     /// Where the chunk `index` of the run is stored; `None` where the table leads out of the run's place.
     pub(super) fn extent(&self, index: u64) -> Option<Extent> {
         let index = usize::try_from(index).ok()?;
-        let (start, compressed) = self.start(index)?;
+        let (start, compressed) = self.start(index).filter(|(start, _)| !self.shared.contains(start))?;
         let next = index.checked_add(1)?;
         // What lies behind the last chunk of a run, or a chunk that is followed by one before it, ends with the run.
         let end = match self.start(next) {
@@ -241,5 +251,9 @@ mod tests {
         assert_eq!(outside.extent(1), None);
         assert_eq!(outside.extent(2), None);
         assert_eq!(Offsets::new(vec![0, 10], u64::MAX, 0..u64::MAX, true).extent(1), None);
+        // Two chunks at one place are none, whichever was meant.
+        let twice = Offsets::new(vec![5, 20, 20 | COMPRESSED, 40], 1_000, 1_000..2_000, false);
+        let found: Vec<bool> = (0..4).map(|index| twice.extent(index).is_some()).collect();
+        assert_eq!(found, [true, false, false, true]);
     }
 }
