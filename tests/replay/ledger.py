@@ -29,6 +29,26 @@ TIERS = ("excluded", "out-of-scope", "undetermined", "held", "withheld", "withhe
 FIELDS = ("id", "locator", "facts", "trits", "decision", "object")
 
 
+def holder_of(layer):
+    """The place of what holds a layer; None for a whole disk, and for what is put together from several places."""
+    place = layer["place"]
+    if layer["state"] == "gap":
+        return place
+    if "/" in place:
+        return place.rpartition("/")[0]
+    return None if place.startswith(("md:", "lvm:", "disk:")) or not place else ""
+
+
+def on_disk(layer, holders):
+    """The disk, or the volume that was put together, and the bytes of it that a layer has; None where that is not stated."""
+    at, start = layer, 0
+    while (holder := holder_of(at)) is not None:
+        if at["start"] is None or len(holder) >= len(at["place"]) or holder not in holders:
+            return None
+        start, at = start + at["start"], holders[holder]
+    return at["place"], start, start + layer["length"]
+
+
 class Unfinished(Exception):
     """Why there is no answer."""
 
@@ -289,14 +309,7 @@ class Replay:
                 lengths[layer["place"]] = max(lengths[layer["place"]], layer["length"])
         for layer in layers:
             place, length = layer["place"], layer["length"]
-            if layer["state"] == "gap":
-                holder = place
-            elif "/" in place:
-                holder = place.rpartition("/")[0]
-            elif place.startswith(("md:", "lvm:", "disk:")) or not place:
-                holder = None
-            else:
-                holder = ""
+            holder = holder_of(layer)
             if holder is None:
                 size = self.acquisition["medium"]["size"]
                 if layer["start"] is None or size is None:
@@ -315,6 +328,27 @@ class Replay:
             if not any(layer["place"] == place and (layer["length"] and layer["state"] in ("unread", "blank", "unknown")
                                                     if volumes else layer["state"] == "read") for layer in layers):
                 self.found.add("extra", volume, "a walk of what is in no layer; layers")
+
+    def shared(self):
+        """What is preserved whole has no byte of what is read, but for what lies within that, or at its place."""
+        if self.acquisition["extent"] != "volumes":
+            return
+        layers, holders = self.acquisition["layers"], {}
+        for layer in layers:
+            if layer["state"] != "gap":
+                holders.setdefault(layer["place"], layer)
+        placed = [(layer, on_disk(layer, holders)) for layer in layers if layer["length"]]
+        read = [(layer, where) for layer, where in placed if where and layer["state"] == "read"]
+        for layer, where in placed:
+            if not where or layer["state"] not in ("unread", "blank", "unknown"):
+                continue
+            place = layer["place"]
+            for other, there in read:
+                holder = other["place"]
+                apart = place != holder and holder and not place.startswith(holder + "/")
+                if apart and where[0] == there[0] and where[1] < there[2] and there[1] < where[2]:
+                    self.found.add("extra", place, f"preserved whole, and it shares bytes with {holder}, of which files are read; target.unread_volumes")
+                    break
 
     # ------------------------------------------------------ decide again
 
@@ -352,6 +386,7 @@ class Replay:
             more = 0
         self.known_by_file_system()
         self.founded()
+        self.shared()
         if not self.interrupted:
             self.whole()
         for line in unrecorded:

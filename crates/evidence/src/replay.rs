@@ -24,6 +24,7 @@ mod limits;
 mod reexamine;
 #[cfg(test)]
 mod remnant_tests;
+mod shared;
 mod stated;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -39,7 +40,7 @@ use scope::{Digest, Outcome, Policy};
 
 pub use finding::{Finding, FindingKind};
 pub(crate) use judge::wrong_compartment;
-pub use reexamine::{Objects, Reexamination, match_medium};
+pub use reexamine::{Objects, Original, Reexamination, Unread, match_medium};
 
 use crate::acquisition::{Acquisition, RecordLeft, SetName};
 use crate::commit::BatchKey;
@@ -125,6 +126,7 @@ impl<'a> Replay<'a> {
             stated::against_policy(policy, acquisition, inventory),
             walked::beyond_order(policy, acquisition),
             walked::unfounded(acquisition),
+            shared::shared(acquisition),
         ];
         let first = first.concat().into_iter();
         let findings = first.map(|finding| Found { record: 0, stage: Stage::Rest, finding }).collect();

@@ -7,13 +7,15 @@ use std::path::PathBuf;
 use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement, OTHER_MEDIUM};
 use evidence::files::{self, Files};
 use evidence::item::Record;
-use evidence::replay::{Objects, Reexamination};
+use evidence::replay::{Objects, Original, Reexamination, Unread};
 use evidence::report::{Answer, Report};
 use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::policy::{LeftRecord, Target};
-use source::{Entry, LayerState, OpenOptions, Opened, Source, SourceInfo, WalkReport};
+use source::{
+    Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, SourceInfo, WalkReport,
+};
 
 const ACQUISITION: &str = "meta/acquisition.json";
 
@@ -103,12 +105,7 @@ pub fn audit_against_with(
     for source in sources {
         let walk = every_item(&examiner, source.as_ref(), &mut |event| {
             if let Event::Item(entry, examined) = event {
-                // Of what is left, such a record keeps nothing that could be compared.
-                if counts && examined.decision.outcome == Outcome::Left {
-                    reexamination.left_item(&entry.locator, &examined.facts);
-                } else {
-                    reexamination.item(&entry.locator, &examined.facts);
-                }
+                compare_facts(&mut reexamination, counts, &entry.locator, &examined);
                 compare_object(&mut reexamination, source.as_ref(), entry, &examined);
             }
             ControlFlow::Continue(())
@@ -120,13 +117,14 @@ pub fn audit_against_with(
     if counts {
         reexamination.left_lines(stated.inventory.counts.get(&Outcome::Left).copied().unwrap_or(0));
     }
-    let objects = reexamination.objects();
-    limits.extend(told(&objects));
+    limits.extend(told(&reexamination.objects()));
+    limits.extend(not_compared(reexamination.unread()));
+    let all = reexamination.unread().items == 0;
     report.limits.extend(limits.into_iter().map(|limit| format!("examined again: {limit}")));
     let findings = reexamination.finish();
     report.matched = match findings.is_empty() {
         false => Answer::No,
-        true if whole && objects.unreadable_now == 0 => Answer::Yes,
+        true if whole && all => Answer::Yes,
         true => Answer::NotChecked,
     };
     report.findings.extend(findings.into_iter().map(Into::into));
@@ -226,6 +224,22 @@ pub(crate) fn ids_of(
 /// The kind of identity that takes a reading of the whole medium.
 const IMAGE_SHA256: &str = "image_sha256";
 
+/// Compares the facts of an item; with `counts`, of what is left the record keeps nothing that could be compared.
+pub(crate) fn compare_facts(
+    reexamination: &mut Reexamination,
+    counts: bool,
+    locator: &str,
+    examined: &Examined,
+) {
+    let facts = &examined.facts;
+    let kept = !counts || reexamination.has_record(locator);
+    match examined.decision.outcome {
+        Outcome::Left if counts => _ = reexamination.left_item(locator, facts),
+        _ if !kept && !facts.failures.is_empty() => reexamination.undecided(locator),
+        _ => reexamination.item(locator, facts),
+    }
+}
+
 /// Compares the content of an item that was preserved: its content was taken, so nothing new is looked into.
 pub(crate) fn compare_object(
     reexamination: &mut Reexamination,
@@ -234,9 +248,28 @@ pub(crate) fn compare_object(
     examined: &Examined,
 ) {
     reexamination.object(&entry.locator, &examined.facts, || match &examined.content {
-        Some(content) => Ok(Box::new(content.as_slice()) as Box<dyn Read>),
-        None => source.open(entry).map(|stream| Box::new(stream) as Box<dyn Read>).map_err(io::Error::other),
+        Some(content) => Ok(Box::new(io::Cursor::new(content.as_slice())) as Box<dyn Original>),
+        // As it was read when it was kept: past what the medium does not give.
+        None => match source.open_to_keep(entry) {
+            Ok(stream) => Ok(Box::new(Past(PastGaps::new(stream))) as Box<dyn Original>),
+            Err(error) => Err(io::Error::other(error)),
+        },
     });
+}
+
+/// Content that goes past what the medium does not give.
+struct Past(PastGaps<Box<dyn EvidenceStream>>);
+
+impl Read for Past {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Original for Past {
+    fn missing(&self) -> &[(u64, u64)] {
+        self.0.missing()
+    }
 }
 
 /// Why a walk may not have seen all that is on the medium.
@@ -262,7 +295,17 @@ fn told(objects: &Objects) -> Vec<String> {
     let mut some = |count: u64, what: &str| (count > 0).then(|| told.push(format!("{count} {what}")));
     some(partial, "of them are partial: what could not be read then was not compared");
     some(readable_now, "of them have zeros where the original gives bytes today");
-    some(unreadable_now, "more could not be compared: the original cannot be read there today");
+    some(unreadable_now, "more not compared: the original gives less of them today than it gave then");
+    told
+}
+
+/// What of the ledger was not compared, item by item, since the original cannot be read there today.
+pub(crate) fn not_compared(unread: &Unread) -> Vec<String> {
+    let mut told: Vec<String> = unread.first.iter().map(|what| format!("not compared: {what}")).collect();
+    let more = unread.items.saturating_sub(u64::try_from(unread.first.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        told.push(format!("not compared: {more} further items, of which something cannot be read today"));
+    }
     told
 }
 
@@ -289,7 +332,7 @@ mod tests {
             told(&objects),
             [
                 "5 objects compared with the original",
-                "1 more could not be compared: the original cannot be read there today",
+                "1 more not compared: the original gives less of them today than it gave then",
             ]
         );
     }

@@ -8,11 +8,13 @@ use evidence::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
 use evidence::replay::{Finding, FindingKind, Reexamination};
 use evidence::sample::{Draw, Population, Seed};
 use examine::{Examiner, Options, every_entry};
+use scope::Policy;
 use scope::policy::LeftRecord;
-use scope::{Outcome, Policy};
 use source::{Entry, OpenOptions, Source, WalkEvent};
 
-use crate::against::{compare_object, ids_of, layers, limit_to_order, shortcomings};
+use crate::against::{
+    compare_facts, compare_object, ids_of, layers, limit_to_order, not_compared, shortcomings,
+};
 
 /// What came of a sample.
 #[derive(Debug)]
@@ -113,20 +115,13 @@ pub fn sample_medium(
         let source: &dyn Source = source.as_ref();
         let examined =
             examiner.examine(entry, source).map_err(|error| format!("item {}: {error}", entry.locator))?;
-        if counts && examined.decision.outcome == Outcome::Left {
-            reexamination.left_item(&entry.locator, &examined.facts);
-        } else {
-            reexamination.item(&entry.locator, &examined.facts);
-        }
+        compare_facts(&mut reexamination, counts, &entry.locator, &examined);
         compare_object(&mut reexamination, source, entry, &examined);
         // By locator: who draws a sample need not see names.
         let found = reexamination.take_findings().into_iter();
         findings.extend(found.map(|finding| Finding { item: entry.locator.clone(), ..finding }));
     }
-    let unreadable = reexamination.objects().unreadable_now;
-    if unreadable > 0 {
-        limits.push(format!("{unreadable} drawn objects cannot be read from the original today"));
-    }
+    limits.extend(not_compared(reexamination.unread()));
     let lines_unseen = slack.len() as u64;
     Ok(Sampled {
         nodes: (nodes, names.len() as u64),

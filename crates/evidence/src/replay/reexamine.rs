@@ -8,12 +8,13 @@
 //!
 //! - of a mounted tree (volume `tree`): access times, which reading may move,
 //!   and the allocated size, which file systems settle after the fact;
-//! - the reason of a failure, though not that there was one.
+//! - the reason of a failure, though not that there was one;
+//! - what the original does not give today and gave then: that item is told as not compared.
 
 mod content;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io::{self, Read};
+use std::io;
 
 use scope::facts::{Fact, Facts, Look, Stamp, TimeKind};
 
@@ -21,6 +22,7 @@ use super::finding::{Finding, FindingKind, called, shown};
 use super::short_digest;
 use crate::acquisition::{LayerStatement, MediumStatement};
 use crate::item::{ObjectValue, Record, RecordError};
+pub use content::Original;
 use content::Preserved;
 
 /// The kind of identity that any changed byte changes.
@@ -36,6 +38,7 @@ const TREE: &str = "tree";
 pub struct Reexamination {
     recorded: HashMap<Box<str>, Recorded>,
     objects: Objects,
+    unread: Unread,
     left: u64,
     findings: Vec<Finding>,
 }
@@ -52,6 +55,29 @@ pub struct Objects {
     /// Not compared: the original cannot be read today where it could be read then.
     pub unreadable_now: u64,
 }
+
+/// Items that could not be compared in all that the ledger has of them, since the original cannot be read there today.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Unread {
+    /// How many items: of their objects or of their facts.
+    pub items: u64,
+    /// The first of them, by locator, with what of them was not compared.
+    pub first: Vec<String>,
+    /// Items without a record that might be among those of which none is kept: what decides them cannot be read today.
+    pub undecided: u64,
+}
+
+impl Unread {
+    fn add(&mut self, what: String) {
+        self.items = self.items.saturating_add(1);
+        if self.first.len() < MAX_TOLD {
+            self.first.push(what);
+        }
+    }
+}
+
+/// Most items that are told by locator.
+const MAX_TOLD: usize = 1_000;
 
 /// What stays in memory of a record.
 #[derive(Debug)]
@@ -243,19 +269,24 @@ impl Reexamination {
 
     /// Compares the content of an item with the object that the ledger says was preserved of it.
     ///
-    /// `open` is asked only where there is such an object. The content is read once and not kept.
+    /// `open` is asked only where there is such an object. The content is read once and not kept. Where the original gives
+    /// less today than then, the item is told as not compared: its digest is of all of its bytes together.
     pub fn object<'c>(
         &mut self,
         locator: &str,
         facts: &Facts,
-        open: impl FnOnce() -> io::Result<Box<dyn Read + 'c>>,
+        open: impl FnOnce() -> io::Result<Box<dyn Original + 'c>>,
     ) {
         let Some(object) = self.recorded.get(locator).and_then(|recorded| recorded.object.as_deref()) else {
             return;
         };
-        let Ok(found) = object.of_original(open()) else {
-            self.objects.unreadable_now = self.objects.unreadable_now.saturating_add(1);
-            return;
+        let found = match object.of_original(open()) {
+            Ok(found) => found,
+            Err(why) => {
+                self.objects.unreadable_now = self.objects.unreadable_now.saturating_add(1);
+                self.unread.add(format!("{}: {why}", shown(locator)));
+                return;
+            }
         };
         let detail = (!object.is(&found)).then(|| {
             format!("the medium differs from the ledger in: object ({}; recorded: {object})", found.told())
@@ -275,6 +306,25 @@ impl Reexamination {
         self.objects
     }
 
+    /// What could not be compared so far.
+    #[must_use]
+    pub fn unread(&self) -> &Unread {
+        &self.unread
+    }
+
+    /// Whether the ledger has a record of the item.
+    #[must_use]
+    pub fn has_record(&self, locator: &str) -> bool {
+        self.recorded.contains_key(locator)
+    }
+
+    /// Takes note of an item without a record that the policy may leave: a look that its decision needs fails today.
+    pub fn undecided(&mut self, locator: &str) {
+        self.unread.undecided = self.unread.undecided.saturating_add(1);
+        let what = "it has no record, and what decides whether it needs one cannot be read today";
+        self.unread.add(format!("{}: {what}", shown(locator)));
+    }
+
     /// Compares an item of the medium, looked into as deep as the examiner of today wants.
     pub fn item(&mut self, locator: &str, facts: &Facts) {
         let Some(recorded) = self.recorded.get_mut(locator) else {
@@ -286,6 +336,13 @@ impl Reexamination {
         let both = recorded.looks & bits(&facts.looks);
         let found = digests(facts);
         let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
+        let fails_today = |look: &Look| {
+            let label = failure_label(*look);
+            both & bit(*look) != 0 && found.contains_key(label) && !was.contains_key(label)
+        };
+        let failed: Vec<Look> =
+            [Look::Type, Look::Hash, Look::Content].into_iter().filter(fails_today).collect();
+        let both = failed.iter().fold(both, |both, look| both & !bit(*look));
         let differ: Vec<Label> = was
             .keys()
             .chain(found.keys())
@@ -300,6 +357,11 @@ impl Reexamination {
         if !differ.is_empty() {
             let detail = format!("the medium differs from the ledger in: {}", differ.join(", "));
             self.raise(FindingKind::Fact, called(locator, facts), detail);
+        }
+        if !failed.is_empty() {
+            let words: Vec<&str> = failed.iter().map(|look| look_word(*look)).collect();
+            let what = format!("{}: it cannot be read today for its {}", shown(locator), words.join(", "));
+            self.unread.add(what);
         }
     }
 
@@ -319,7 +381,8 @@ impl Reexamination {
     /// After the whole medium, under `record.left = "counts"`: as many items are left as the inventory has lines of
     /// that outcome.
     pub fn left_lines(&mut self, lines: u64) {
-        if self.left != lines {
+        let most = self.left.saturating_add(self.unread.undecided);
+        if !(self.left..=most).contains(&lines) {
             let detail = format!("outcome left: {lines} lines, {} items on the medium", self.left);
             self.raise(FindingKind::Count, String::new(), detail);
         }
@@ -374,7 +437,7 @@ fn told(layer: &LayerStatement) -> String {
 /// Compares all records with a whole re-examined medium, given as locators and facts.
 ///
 /// Under `record.left = "counts"` items that were left have no record and would come out as missing: give those to
-/// [`Reexamination::left_item`] instead.
+/// [`Reexamination::left_item`] instead. What cannot be read today is a finding here.
 #[must_use]
 pub fn match_medium<'r>(
     records: impl IntoIterator<Item = &'r Record>,
@@ -387,6 +450,9 @@ pub fn match_medium<'r>(
         }
     }
     medium.into_iter().for_each(|(locator, facts)| reexamination.item(&locator, &facts));
+    for what in std::mem::take(&mut reexamination.unread.first) {
+        reexamination.raise(FindingKind::Fact, String::new(), what);
+    }
     reexamination.finish()
 }
 
@@ -464,6 +530,16 @@ fn failure_label(look: Look) -> Label {
         Look::Type => "failure of type",
         Look::Hash => "failure of hash",
         Look::Content => "failure of content",
+    }
+}
+
+/// What a look finds, in words.
+fn look_word(look: Look) -> &'static str {
+    match look {
+        Look::Metadata => "metadata",
+        Look::Type => "type",
+        Look::Hash => "hash",
+        Look::Content => "words searched for",
     }
 }
 

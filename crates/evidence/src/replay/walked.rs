@@ -179,7 +179,7 @@ pub(super) fn unfounded(acquisition: &Acquisition) -> Vec<Finding> {
 }
 
 /// The place of what holds a layer; `None` for a whole disk, and for what is put together from several places.
-fn outer(layer: &LayerStatement) -> Option<&str> {
+pub(super) fn outer(layer: &LayerStatement) -> Option<&str> {
     if layer.state == LayerState::Gap {
         return Some(&layer.place);
     }

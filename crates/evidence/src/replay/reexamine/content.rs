@@ -11,6 +11,43 @@ use crate::item::ObjectValue;
 /// Bytes of an original that are hashed at a time.
 const CHUNK: usize = 64 << 10;
 
+/// Content of an original as it is read today.
+pub trait Original: Read {
+    /// Where the medium gave nothing so far, `[from, to)`, ascending: zeros were read there.
+    fn missing(&self) -> &[(u64, u64)] {
+        &[]
+    }
+}
+
+impl<T: AsRef<[u8]>> Original for io::Cursor<T> {}
+
+/// Why an object cannot be compared: the original gives less today than it gave then.
+#[derive(Debug)]
+pub(super) enum Unread {
+    /// Bytes of these ranges.
+    Ranges(Vec<(u64, u64)>),
+    /// It ended in an error.
+    Error(io::Error),
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ranges = match self {
+            Self::Error(error) => return write!(f, "its content cannot be read today: {error}"),
+            Self::Ranges(ranges) => ranges,
+        };
+        let told: Vec<String> = ranges.iter().take(TOLD).map(|(from, to)| format!("{from}-{to}")).collect();
+        let more = match ranges.len().saturating_sub(TOLD) {
+            0 => String::new(),
+            more => format!(" and {more} further ranges"),
+        };
+        write!(f, "its bytes {}{more} cannot be read today", told.join(", "))
+    }
+}
+
+/// Most ranges of one object that are told.
+const TOLD: usize = 10;
+
 /// What stays in memory of an object.
 #[derive(Debug)]
 pub(super) struct Preserved {
@@ -48,8 +85,8 @@ impl Preserved {
     ///
     /// # Errors
     ///
-    /// What the reader reports, where the object has bytes.
-    pub(super) fn of_original(&self, opened: io::Result<Box<dyn Read + '_>>) -> io::Result<Found> {
+    /// What the original does not give where the object has bytes.
+    pub(super) fn of_original(&self, opened: io::Result<Box<dyn Original + '_>>) -> Result<Found, Unread> {
         let mut hash = Sha256::new();
         let mut found = Found { sha256: self.sha256, size: 0, longer: false, readable_now: false };
         let mut buffer = vec![0; CHUNK];
@@ -57,22 +94,25 @@ impl Preserved {
             Ok(reader) => reader,
             Err(error) => return self.zeros_to_the_end(found, hash, Some(error)),
         };
-        loop {
+        let found = loop {
             let count = match reader.read(&mut buffer) {
-                Ok(0) => return self.zeros_to_the_end(found, hash, None),
+                Ok(0) => break self.zeros_to_the_end(found, hash, None)?,
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return self.zeros_to_the_end(found, hash, Some(error)),
+                Err(error) => break self.zeros_to_the_end(found, hash, Some(error))?,
             };
             let bytes = buffer.get_mut(..count).unwrap_or_default();
-            found.readable_now |= self.blank(bytes, found.size);
+            let missing = reader.missing();
+            found.readable_now |= self.blank(bytes, found.size, missing);
             hash.update(&*bytes);
             found.size = found.size.saturating_add(length(count));
             if found.size > self.size {
                 found.longer = true;
-                return Ok(finish(found, hash));
+                break finish(found, hash);
             }
-        }
+        };
+        let lost = outside(reader.missing(), &self.unreadable, self.size);
+        if lost.is_empty() { Ok(found) } else { Err(Unread::Ranges(lost)) }
     }
 
     /// The reader gave its last byte. Where the object has zeros from here to its end, so has the original.
@@ -81,10 +121,10 @@ impl Preserved {
         mut found: Found,
         mut hash: Sha256,
         error: Option<io::Error>,
-    ) -> io::Result<Found> {
+    ) -> Result<Found, Unread> {
         let gap = self.unreadable.last().filter(|(from, to)| *from <= found.size && *to == self.size);
         if gap.is_none() {
-            return error.map_or_else(|| Ok(finish(found, hash)), Err);
+            return error.map_or_else(|| Ok(finish(found, hash)), |error| Err(Unread::Error(error)));
         }
         let zeros = vec![0; CHUNK];
         while found.size < self.size {
@@ -96,22 +136,43 @@ impl Preserved {
         Ok(finish(found, hash))
     }
 
-    /// Puts zeros where the object has them for want of bytes; returns whether there was such a place.
-    fn blank(&self, bytes: &mut [u8], at: u64) -> bool {
+    /// Puts zeros where the object has them for want of bytes; returns whether the original gave bytes in such a place, which is
+    /// not one of the ranges `missing`.
+    fn blank(&self, bytes: &mut [u8], at: u64, missing: &[(u64, u64)]) -> bool {
         let end = at.saturating_add(length(bytes.len()));
         let first = self.unreadable.partition_point(|(_, to)| *to <= at);
         let mut any = false;
-        for (from, to) in self.unreadable.iter().skip(first).take_while(|(from, _)| *from < end) {
+        for (from_at, to_at) in self.unreadable.iter().skip(first).take_while(|(from, _)| *from < end) {
             let place = |position: u64| usize::try_from(position.clamp(at, end).saturating_sub(at));
-            if let (Ok(from), Ok(to)) = (place(*from), place(*to))
+            if let (Ok(from), Ok(to)) = (place(*from_at), place(*to_at))
                 && let Some(gap) = bytes.get_mut(from..to)
             {
-                any |= !gap.is_empty();
+                let here = (at.max(*from_at), end.min(*to_at));
+                any |= !gap.is_empty() && !outside(&[here], missing, u64::MAX).is_empty();
                 gap.fill(0);
             }
         }
         any
     }
+}
+
+/// What of `ranges`, up to `end`, lies in none of `others`; both ascending.
+fn outside(ranges: &[(u64, u64)], others: &[(u64, u64)], end: u64) -> Vec<(u64, u64)> {
+    let mut rest = Vec::new();
+    for (from, to) in ranges {
+        let (mut from, to) = (*from, (*to).min(end));
+        let first = others.partition_point(|(_, other)| *other <= from);
+        for (other, behind) in others.iter().skip(first).take_while(|(other, _)| *other < to) {
+            if from < *other {
+                rest.push((from, *other));
+            }
+            from = from.max(*behind);
+        }
+        if from < to {
+            rest.push((from, to));
+        }
+    }
+    rest
 }
 
 impl Found {

@@ -77,7 +77,7 @@ fn facts_that_differ_are_named() {
             facts.hash = None;
             facts.failures.push(Failure { look: Look::Hash, reason: "read error".into() });
         },
-        &["fact /srv/pool/named.bin: the medium differs from the ledger in: failure of hash, hash"],
+        &["fact : ext4:test/inode:9:0: it cannot be read today for its hash"],
     );
     check(
         |_, items| at(items, "/srv/mail/1.eml").keywords[0].hits.clear(),
@@ -174,10 +174,20 @@ fn under_counts_an_item_that_is_left_is_not_missed() {
 /// The content of gate.php, `<?php`, is read again; what is said of it, and what is counted.
 fn check_object(
     change: impl FnOnce(&mut Case),
-    today: io::Result<&[u8]>,
+    today: io::Result<&'static [u8]>,
     expected: &[&str],
     counted: Objects,
 ) {
+    let today = today.map(|bytes| Box::new(io::Cursor::new(bytes)) as Box<dyn Original>);
+    compare_content(change, today, expected, counted);
+}
+
+fn compare_content(
+    change: impl FnOnce(&mut Case),
+    today: io::Result<Box<dyn Original>>,
+    expected: &[&str],
+    counted: Objects,
+) -> Unread {
     let mut case = Case::new();
     change(&mut case);
     let mut reexamination = Reexamination::new();
@@ -185,11 +195,55 @@ fn check_object(
     let item = &case.items[case.at("/srv/tenant/www/gate.php")];
     let locator = item.record.locator.clone();
     assert!(reexamination.has_object(&locator) && !reexamination.has_object("ext4:test/inode:14:0"));
-    reexamination.object(&locator, &item.facts, || today.map(|bytes| Box::new(bytes) as Box<dyn Read>));
+    reexamination.object(&locator, &item.facts, || today);
     assert_eq!(reexamination.objects(), counted);
+    let unread = reexamination.unread().clone();
+    assert_eq!(unread.items, counted.unreadable_now);
     let found: Vec<String> = reexamination.finish_sample().iter().map(told).collect();
     assert_eq!(found.len(), expected.len(), "{found:?}");
     found.iter().zip(expected).for_each(|(found, part)| assert!(found.contains(part), "{found}"));
+    unread
+}
+
+/// `<?php` from a medium that gives zeros for want of some of it.
+struct Torn(io::Cursor<&'static [u8]>, &'static [(u64, u64)]);
+
+impl io::Read for Torn {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Original for Torn {
+    fn missing(&self) -> &[(u64, u64)] {
+        self.1
+    }
+}
+
+#[test]
+fn what_the_original_gives_is_compared_although_it_is_not_all() {
+    let one = Objects { compared: 1, partial: 1, ..Objects::default() };
+    let unread = Objects { unreadable_now: 1, ..Objects::default() };
+    let check = |bytes, missing, kept: &'static [(u64, u64)], counted, findings: &[&str], told: &[&str]| {
+        let change = move |case: &mut Case| {
+            case.change_object("/srv/tenant/www/gate.php", |object| {
+                let part = object.part.clone();
+                *object = ObjectValue::new(Digest::of(b"<\0\0hp"), 5, part, kept.to_vec());
+            });
+        };
+        let today: io::Result<Box<dyn Original>> = Ok(Box::new(Torn(io::Cursor::new(bytes), missing)));
+        let unread = compare_content(change, today, findings, counted);
+        assert_eq!(unread.first, told);
+    };
+    // As torn today as then; a byte less torn; and other bytes beside it.
+    check(b"<\0\0hp", &[(1, 3)], &[(1, 3)], one, &[], &[]);
+    check(b"<\0?hp", &[(1, 2)], &[(1, 3)], Objects { readable_now: 1, ..one }, &[], &[]);
+    check(b"<\0\0hP", &[(1, 3)], &[(1, 3)], one, &["differs from the ledger in: object ("], &[]);
+    // More torn than then, on each side, or in between.
+    let said = |what: &str| format!("ext4:test/inode:3:0: its bytes {what} cannot be read today");
+    check(b"\0\0\0hp", &[(0, 3)], &[(1, 3)], unread, &[], &[&said("0-1")]);
+    check(b"\0\0\0\0\0", &[(0, 5)], &[(1, 3)], unread, &[], &[&said("0-1, 3-5")]);
+    check(b"<\0\0hp", &[(1, 3)], &[(1, 2)], unread, &[], &[&said("2-3")]);
 }
 
 #[test]
