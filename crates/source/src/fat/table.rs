@@ -10,6 +10,8 @@
 //! points. A chain that meets none of them, and begins where none points, cannot return to itself and
 //! shares nothing: this bounds all later work by the number of clusters.
 
+mod windows;
+
 use std::sync::{Arc, Mutex};
 
 use crate::bytes::ByteSource;
@@ -17,6 +19,8 @@ use crate::fat::boot::corrupt;
 use crate::fat::heap::Run;
 use crate::field::{le16, le32};
 use crate::walk::SourceError;
+
+use windows::{WINDOW, Window};
 
 /// How entries are written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -94,7 +98,7 @@ pub(crate) struct Table {
     length: u64,
     width: Width,
     clusters: u32,
-    window: Mutex<Option<(u64, Arc<Vec<u8>>)>>,
+    window: Mutex<Option<(u64, Arc<Window>)>>,
     /// Clusters to which some entry points.
     pointed: Bits,
     /// Clusters to which more than one entry points.
@@ -191,33 +195,9 @@ impl Table {
         if self.bad != 0 {
             self.limits.push(format!("{} clusters are marked as bad", self.bad));
         }
-        let differ = self.differences(numbers);
-        if differ != 0 {
-            self.limits.push(format!(
-                "the copies of the file allocation table differ in {differ} parts of {WINDOW} bytes; the first copy is used"
-            ));
-        }
-    }
-
-    /// In how many windows a mirror differs from the table in use.
-    fn differences(&self, numbers: u64) -> u64 {
         let end = (numbers.saturating_mul(self.width.bits()) / 8).min(self.length);
-        let mut differ = 0_u64;
-        let mut at = 0;
-        while at < end {
-            let room = end.saturating_sub(at).min(WINDOW);
-            let read = |copy: &u64| {
-                let mut buf = vec![0; usize::try_from(room).unwrap_or(0)];
-                self.bytes.read_exact_at(copy.saturating_add(at), &mut buf).ok().map(|()| buf)
-            };
-            let mut copies = self.copies.iter().map(read);
-            let first = copies.next();
-            if copies.any(|copy| Some(copy) != first) {
-                differ = differ.saturating_add(1);
-            }
-            at = at.saturating_add(WINDOW);
-        }
-        differ
+        let found = windows::compare(self.bytes.as_ref(), &self.copies, end);
+        self.limits.extend(found.limits());
     }
 
     /// The entry of `cluster`.
@@ -237,17 +217,12 @@ impl Table {
                 u32::from(if cluster.is_multiple_of(2) { pair & 0xFFF } else { pair >> 4 })
             }
             Width::Sixteen => {
-                let (window, at) = self.window(u64::from(cluster).saturating_mul(2))?;
-                le16(&window, at).map(u32::from).ok_or_else(cut)?
+                le16(&self.part(u64::from(cluster).saturating_mul(2))?, 0).map(u32::from).ok_or_else(cut)?
             }
             Width::ThirtyTwo => {
-                let (window, at) = self.window(u64::from(cluster).saturating_mul(4))?;
-                le32(&window, at).ok_or_else(cut)? & 0x0FFF_FFFF
+                le32(&self.part(u64::from(cluster).saturating_mul(4))?, 0).ok_or_else(cut)? & 0x0FFF_FFFF
             }
-            Width::Whole => {
-                let (window, at) = self.window(u64::from(cluster).saturating_mul(4))?;
-                le32(&window, at).ok_or_else(cut)?
-            }
+            Width::Whole => le32(&self.part(u64::from(cluster).saturating_mul(4))?, 0).ok_or_else(cut)?,
         };
         Ok(match raw {
             0 => Next::Free,
@@ -261,8 +236,8 @@ impl Table {
     /// The first two entries, which belong to no cluster: the second holds the volume's state.
     pub(crate) fn state(&self) -> Option<u32> {
         match self.width {
-            Width::Sixteen => self.window(0).ok().and_then(|(window, _)| le16(&window, 2)).map(u32::from),
-            Width::ThirtyTwo => self.window(0).ok().and_then(|(window, _)| le32(&window, 4)),
+            Width::Sixteen => self.part(2).ok().and_then(|part| le16(&part, 0)).map(u32::from),
+            Width::ThirtyTwo => self.part(4).ok().and_then(|part| le32(&part, 0)),
             Width::Twelve | Width::Whole => None,
         }
     }
@@ -272,38 +247,23 @@ impl Table {
     }
 
     fn byte(&self, at: u64) -> Result<u8, SourceError> {
-        let (window, at) = self.window(at)?;
-        window.get(at).copied().ok_or_else(cut)
+        self.part(at).map(|[byte, ..]| byte)
     }
 
-    /// The part of the table that holds byte `at`, and where in it.
-    fn window(&self, at: u64) -> Result<(Arc<Vec<u8>>, usize), SourceError> {
+    /// The four bytes of the table from `at` on, zeros where it or the window ends: an entry of two or four bytes stands in one sector.
+    fn part(&self, at: u64) -> Result<[u8; 4], SourceError> {
         let begin = at.saturating_sub(at % WINDOW);
         let within = usize::try_from(at % WINDOW).unwrap_or(usize::MAX);
         let mut cached = self.window.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((known, window)) = cached.as_ref()
             && *known == begin
         {
-            return Ok((Arc::clone(window), within));
+            return window.part(within);
         }
-        let window = Arc::new(self.load(begin)?);
-        *cached = Some((begin, Arc::clone(&window)));
-        Ok((window, within))
-    }
-
-    /// Reads a window from the first copy that can be read.
-    fn load(&self, begin: u64) -> Result<Vec<u8>, SourceError> {
-        let mut fault = None;
-        for copy in &self.copies {
-            let at = copy.saturating_add(begin);
-            let room = self.length.saturating_sub(begin).min(WINDOW).min(self.bytes.len().saturating_sub(at));
-            let mut buf = vec![0; usize::try_from(room).unwrap_or(0)];
-            match self.bytes.read_exact_at(at, &mut buf) {
-                Ok(()) => return Ok(buf),
-                Err(error) => fault = fault.or(Some(error)),
-            }
-        }
-        Err(fault.map_or_else(cut, SourceError::Read))
+        let window = Arc::new(Window::read(self.bytes.as_ref(), &self.copies, begin, self.length)?);
+        let part = window.part(within);
+        *cached = Some((begin, window));
+        part
     }
 
     /// Whether the chain from `start` is alone with its clusters, and how long it is.
@@ -398,11 +358,9 @@ fn distinct(runs: &[Run]) -> Result<(), SourceError> {
     Ok(())
 }
 
-fn cut() -> SourceError {
+pub(super) fn cut() -> SourceError {
     corrupt("the file allocation table is cut short")
 }
 
-/// Bytes of the table that are held at once. FAT12's whole table fits.
-const WINDOW: u64 = 1 << 16;
 /// Most pieces of one file: 128 MiB of memory. The worst real volumes have some thousands.
 const MAX_RUNS: usize = 1 << 24;

@@ -1,6 +1,7 @@
 //! What is on a medium must not vanish, whatever marks somebody planted on it.
 
 mod planted;
+mod torn;
 
 use super::*;
 use crate::stack::tests::lvm;
