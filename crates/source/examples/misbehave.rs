@@ -38,9 +38,13 @@ fn main() {
     match mode.as_str() {
         "silent" => forever(),
         "ends" => std::process::exit(3),
-        "aborts" => std::process::abort(),
+        "aborts" => {
+            drop(source::guard::limit_calls(source::guard::Calls::Reading));
+            std::process::abort()
+        }
         "memory" => {
             source::guard::confine_to(&["/nowhere/medium".into()], 40 << 20).unwrap();
+            drop(source::guard::limit_calls(source::guard::Calls::Reading));
             let mut all = Vec::new();
             loop {
                 all.push(vec![1_u8; 1 << 20]);
@@ -61,6 +65,7 @@ fn main() {
             }
         }
         "other frame" => send(b'd', b"xx"),
+        "calls" => limits = calls(Path::new(begin["paths"][0].as_str().unwrap())),
         "outside" => limits = outside(Path::new(begin["paths"][0].as_str().unwrap())),
         _ => {}
     }
@@ -101,12 +106,55 @@ fn outside(medium: &Path) -> Vec<String> {
     said
 }
 
+/// What a process can still do that opens the medium, and one that reads it.
+fn calls(medium: &Path) -> Vec<String> {
+    use source::guard::{Calls, limit_calls};
+    use std::io::ErrorKind::PermissionDenied;
+
+    let folder = medium.parent().unwrap();
+    let mut file = File::open(medium).unwrap();
+    let parent = rustix::process::getppid().unwrap();
+    let mut said = Vec::new();
+    for (stage, calls) in [("opening", Calls::Opening), ("reading", Calls::Reading)] {
+        let unconfined = limit_calls(calls);
+        said.push(format!("{stage}: {unconfined:?}"));
+        if unconfined.is_some() {
+            return said;
+        }
+        let done: [(&str, std::io::Result<()>); 8] = [
+            ("open", File::open(medium).map(drop)),
+            ("list", std::fs::read_dir(folder).map(drop)),
+            ("write", File::options().write(true).open(medium).map(drop)),
+            ("make", File::create(folder.join("new")).map(drop)),
+            ("remove", std::fs::remove_file(medium)),
+            ("socket", TcpStream::connect("127.0.0.1:1").map(drop)),
+            ("run", Command::new("/bin/true").status().map(drop)),
+            ("signal", rustix::process::test_kill_process(parent).map_err(Into::into)),
+        ];
+        let told = |(what, done): &(&str, std::io::Result<()>)| match done {
+            Ok(()) => format!("{stage} {what}: done"),
+            Err(error) if error.kind() == PermissionDenied => format!("{stage} {what}: EPERM"),
+            Err(error) => format!("{stage} {what}: {error}"),
+        };
+        said.extend(done.iter().map(told));
+        said.push(format!("{stage} thread: {}", std::thread::Builder::new().spawn(|| {}).is_ok()));
+    }
+    // What a parser does is left to it: memory, also much of it, time, reading, hashing with random seeds.
+    let mut bytes = vec![1_u8; 200 << 20];
+    bytes.resize(300 << 20, 2);
+    let read = file.read(&mut bytes).unwrap();
+    let map: std::collections::HashMap<u64, u64> = (0..1000).map(|number| (number, number)).collect();
+    sleep(Duration::from_millis(1));
+    said.push(format!("read {read} bytes, {} entries", map.len()));
+    said
+}
+
 fn survey(limits: Vec<String>) {
     let medium = source::Medium { form: "fake".into(), size: Some(100), limits, ..source::Medium::default() };
     let info = SourceInfo { volume: VOLUME.into(), file_system: "fake".into(), ..SourceInfo::default() };
     let survey = serde_json::json!({
         "medium": medium, "sources": [info], "unread": [], "unconfined": null,
-        "image": { "len": 100, "sector_size": 512, "bad": [] },
+        "image": { "len": 100, "sector_size": 512, "bad": [], "filled": [] },
     });
     send(b's', survey.to_string().as_bytes());
 }

@@ -17,6 +17,7 @@
 //!
 //! Start with [`Reader`] (the choice), [`serve`] (the process's side).
 
+mod calls;
 mod check;
 mod child;
 mod confine;
@@ -39,6 +40,7 @@ use crate::medium::{Opened, UnreadVolume};
 use crate::open::{OpenError, OpenOptions};
 use crate::walk::Source;
 
+pub use calls::{Calls, limit_calls};
 pub use child::serve;
 pub use confine::confine_to;
 pub(crate) use progress::reading;

@@ -200,6 +200,28 @@ fn a_confined_process_reads_the_folder_of_the_medium_and_nothing_else() {
 }
 
 #[test]
+fn a_process_makes_the_calls_alone_that_reading_needs() {
+    let (_folder, opened) = open("calls");
+    let opened = opened.unwrap();
+    let limits = opened.medium.limits.join("\n");
+    if limits.starts_with("opening: Some(\"seccomp: Error calling `seccomp`") {
+        assert!(std::env::var_os("CI").is_none(), "no seccomp in CI: {limits}");
+        println!("this kernel has no seccomp: that calls are limited was NOT shown");
+        return;
+    }
+    let expected = "opening: None\n\
+        opening open: done\nopening list: done\nopening write: EPERM\nopening make: EPERM\nopening remove: EPERM\n\
+        opening socket: EPERM\nopening run: EPERM\nopening signal: EPERM\nopening thread: false\n\
+        reading: None\n\
+        reading open: EPERM\nreading list: EPERM\nreading write: EPERM\nreading make: EPERM\nreading remove: EPERM\n\
+        reading socket: EPERM\nreading run: EPERM\nreading signal: EPERM\nreading thread: false\n\
+        read 100 bytes, 1000 entries";
+    assert_eq!(limits, expected);
+    // It goes on, and so does the walk.
+    assert_eq!(walk(opened.sources[0].as_ref()).0.len(), 2);
+}
+
+#[test]
 fn the_real_process_says_when_its_parser_panics() {
     // The panic comes from a thread beside the parser: it may come too late, when the medium is already refused.
     let said = (0..100).map(|_| open("panics").1.err().unwrap().to_string());
