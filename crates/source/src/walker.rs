@@ -95,6 +95,18 @@ pub(crate) struct Node {
     pub(crate) uses: Vec<NodeId>,
 }
 
+/// Whether items of a kind have neither content, nor names in them, nor a target: pipes, sockets, devices.
+pub(crate) fn has_no_content(kind: Kind) -> bool {
+    matches!(kind, Kind::Fifo | Kind::Socket | Kind::CharDevice | Kind::BlockDevice)
+}
+
+/// What is said of a pipe, socket or device that has bytes all the same: one changed word makes one of a file.
+pub(crate) fn without_content(size: u64, allocated: u64) -> String {
+    format!(
+        "{size} bytes ({allocated} allocated) belong to an item of a kind that has no content; they are not read"
+    )
+}
+
 /// A named stream of a node.
 pub(crate) struct NamedStream {
     /// Its name, without the colon.

@@ -34,6 +34,8 @@ struct Writer {
     bitmap: usize,
     next: usize,
     truth: BTreeMap<String, Option<Vec<u8>>>,
+    /// Files of which less was written than they have.
+    cut: BTreeSet<String>,
 }
 
 const NO_CHAIN: u8 = 3;
@@ -64,6 +66,7 @@ impl Writer {
             bitmap: 0,
             next: root + 1,
             truth: BTreeMap::new(),
+            cut: BTreeSet::new(),
         };
         writer.sum_boot();
         let at = writer.at(root);
@@ -123,6 +126,9 @@ impl Writer {
         let first = self.store(&stored, flags);
         let mut truth = bytes.to_vec();
         truth[valid..].fill(0);
+        if valid < bytes.len() {
+            self.cut.insert(path.to_owned());
+        }
         self.truth.insert(path.to_owned(), Some(truth));
         let flags = if bytes.is_empty() { CHAIN } else { flags };
         set(path, 0x20, flags, first, bytes.len(), valid)
@@ -265,6 +271,8 @@ fn check(size: &str, cluster: &str) {
             Some(bytes) => {
                 assert_eq!(entry.facts.kind, Kind::File);
                 assert!(content(source.as_ref(), entry) == *bytes, "{name}");
+                let told = entry.facts.attributes.iter().any(|fact| fact.name.0 == b"exfat.valid-length");
+                assert_eq!(told, writer.cut.contains(&name), "{name}");
                 let allocated = bytes.len().next_multiple_of(writer.cluster) as u64;
                 assert_eq!(entry.facts.allocated, Some(allocated));
                 // A source that no walk has been through opens it too.
@@ -383,7 +391,8 @@ fn damaged_structures() {
         sum_set(&mut image[at..at + length]);
     };
     let check = |change: &dyn Fn(&mut Writer), name: &str, readable: bool, words: &str| {
-        let mut writer = Writer { image: sound.image.clone(), truth: BTreeMap::new(), ..sound };
+        let mut writer =
+            Writer { image: sound.image.clone(), truth: BTreeMap::new(), cut: BTreeSet::new(), ..sound };
         change(&mut writer);
         let source = writer.open();
         let walked = walk(source.as_ref());
@@ -428,7 +437,8 @@ fn damaged_structures() {
         writer.image[writer.bitmap + cluster / 8] ^= 1 << (cluster % 8);
     };
     check(&bitmap, "/contiguous.bin", true, "marked as free in the allocation bitmap");
-    let mut writer = Writer { image: sound.image.clone(), truth: BTreeMap::new(), ..sound };
+    let mut writer =
+        Writer { image: sound.image.clone(), truth: BTreeMap::new(), cut: BTreeSet::new(), ..sound };
     writer.image[120] ^= 1;
     let copy = 12 * writer.sector;
     writer.image[copy + 120] ^= 1;

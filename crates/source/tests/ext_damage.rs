@@ -71,6 +71,43 @@ fn has_issue(walked: &Walked, locator: Option<&str>, words: &str) -> bool {
 const EXT4: &[&str] = &["-t", "ext4", "-b", "1024"];
 
 #[test]
+fn a_file_made_a_pipe_is_told_with_its_bytes() {
+    for (kind, mode) in [("fifo", "010644"), ("device", "020644"), ("block", "060644"), ("socket", "0140644")]
+    {
+        let (_folder, image) = small(EXT4);
+        let before = walk(opened(&image).sources[0].as_ref());
+        assert!(!has_issue(&before, None, "that has no content"));
+        debugfs(&image, &format!("sif /dir/inner/long mode {mode}"));
+        let walked = walk(opened(&image).sources[0].as_ref());
+        let entry = find(&walked, "/dir/inner/long");
+        assert_eq!(entry.facts.size, None);
+        assert!(has_issue(&walked, Some(&entry.locator), "40000 bytes ("), "{kind}: {:?}", walked.issues);
+        // Without its size, the map tells.
+        debugfs(&image, "sif /dir/inner/long size 0");
+        let walked = walk(opened(&image).sources[0].as_ref());
+        assert!(has_issue(&walked, Some(&entry.locator), "0 bytes (40960 allocated)"), "{:?}", walked.issues);
+    }
+}
+
+#[test]
+fn blocks_of_a_reserved_inode_are_told() {
+    let (folder, image) = small(EXT4);
+    let limits = |image: &Path| opened(image).sources[0].info().limits.join("\n");
+    assert!(!limits(&image).contains("is no item"), "{}", limits(&image));
+    let list = folder.path().join("bad");
+    fs::write(&list, (3000..3064).map(|block| format!("{block}\n")).collect::<String>()).unwrap();
+    let done = Command::new("/usr/sbin/e2fsck").args(["-fy", "-l"]).args([&list, &image]).output().unwrap();
+    assert!(done.status.code().unwrap() < 4, "{done:?}");
+    let said = limits(&image);
+    assert!(
+        said.contains(
+            "inode 1, which is kept for a list of bad blocks and is no item, has a size of 65536 bytes"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn times_from_1901_to_2446() {
     let (_folder, image) = small(&["-t", "ext4", "-b", "1024", "-I", "256"]);
     let check = |field: &str, value: &str, extra: &str, expect: i128| {

@@ -124,6 +124,73 @@ fn attribute_place(bytes: &[u8], number: usize, kind: u32, named: bool) -> usize
     at
 }
 
+/// Makes an attribute of a record eight bytes longer; returns where it then ends.
+fn grow(bytes: &mut [u8], number: usize, attribute: usize) -> usize {
+    let four = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+    let base = place(bytes, number);
+    let (length, used) = (four(bytes, attribute + 4), four(bytes, base + 0x18));
+    let (end, last) = (attribute + length as usize, base + used as usize);
+    bytes.copy_within(end..last, end + 8);
+    bytes[attribute + 4..attribute + 8].copy_from_slice(&(length + 8).to_le_bytes());
+    bytes[base + 0x18..base + 0x1C].copy_from_slice(&(used + 8).to_le_bytes());
+    end + 8
+}
+
+#[test]
+fn what_stands_behind_a_valid_length_or_in_a_reserved_record_is_told() {
+    if !is_ready() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = small(folder.path());
+    let plain = record(find(&walk(opened(&bytes).as_ref()), "/plain"));
+    let valid = attribute_place(&bytes, plain, 0x80, false) + 0x38;
+    bytes[valid..valid + 8].copy_from_slice(&5000_u64.to_le_bytes());
+    // The empty $DATA of record 12 gets eight bytes.
+    let data = attribute_place(&bytes, 12, 0x80, false);
+    let end = grow(&mut bytes, 12, data);
+    bytes[end - 8..end].copy_from_slice(b"HIDDEN!!");
+    bytes[data + 0x10..data + 0x14].copy_from_slice(&8_u32.to_le_bytes());
+    // Of the stream that spans the volume's 2,048 clusters, 64 get a place.
+    let bad = attribute_place(&bytes, 8, 0x80, true);
+    grow(&mut bytes, 8, bad);
+    let runs = bad + usize::from(u16::from_le_bytes(bytes[bad + 0x20..bad + 0x22].try_into().unwrap()));
+    assert_eq!(bytes[runs] & 0xF0, 0, "a hole");
+    let clusters = u64::from_le_bytes(bytes[bad + 0x18..bad + 0x20].try_into().unwrap()) + 1;
+    let [low, high] = u16::try_from(clusters - 1064).unwrap().to_le_bytes();
+    bytes[runs..runs + 11].copy_from_slice(&[0x02, 0xE8, 0x03, 0x21, 64, 0xE8, 0x03, 0x02, low, high, 0]);
+    // A stream becomes an attribute of a type that nobody reads.
+    let stream = attribute_place(&bytes, plain, 0x80, true);
+    bytes[stream..stream + 4].copy_from_slice(&0x100_u32.to_le_bytes());
+
+    let source = opened(&bytes);
+    let limits = source.info().limits.join("\n");
+    assert!(
+        limits
+            .contains("MFT record 12, which is reserved, has no name and is no item, has 8 bytes of content"),
+        "{limits}"
+    );
+    let walked = walk(source.as_ref());
+    assert!(limits.contains("64 clusters, 262144 bytes, are marked as bad in $BadClus"), "{limits}");
+    let entry = find(&walked, "/plain");
+    assert!(
+        has_issue(&walked, entry, "attributes of the type 0x100 have 12288 bytes, which are not read"),
+        "{:?}",
+        walked.issues
+    );
+    assert_eq!(attribute(entry, "ntfs.valid-length").as_deref(), Some("5000"));
+    let truth = noise(20_000, 1);
+    let mut expected = truth.clone();
+    expected[5000..].fill(0);
+    assert!(content(source.as_ref(), entry) == expected);
+    assert_eq!(attribute(find(&walked, "/wof"), "ntfs.valid-length"), None);
+    // What its clusters hold there is slack.
+    let slack = source::slack_of(entry, &entry.facts).unwrap();
+    let mut bytes = Vec::new();
+    source.open(&slack).unwrap().read_to_end(&mut bytes).unwrap();
+    assert!(bytes.len() == 20_480 - 5000 && bytes[..15_000] == truth[5000..]);
+}
+
 #[test]
 fn what_is_not_content_is_told_and_not_read() {
     if !is_ready() {

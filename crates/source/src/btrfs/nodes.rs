@@ -163,6 +163,9 @@ impl walker::Volume for Nodes {
                 "the inode counts more bytes than a record can state; no allocated size is recorded".into(),
             );
         }
+        if walker::has_no_content(kind) && inode.size > 0 {
+            issues.push(walker::without_content(inode.size, inode.allocated));
+        }
         facts.times.clone_from(&inode.times);
         facts.uid = Some(inode.uid.into());
         facts.gid = Some(inode.gid.into());

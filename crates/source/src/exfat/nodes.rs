@@ -13,6 +13,7 @@ use crate::exact::{EvidenceStream, Exact};
 use crate::exfat::deleted;
 use crate::exfat::set::{Extension, Reader, Set};
 use crate::exfat::volume::{Directory, Volume};
+use crate::fat::entry::fact;
 use crate::fat::heap::RunReader;
 use crate::fat::nodes::node_name;
 use crate::fat::table::Bits;
@@ -119,6 +120,8 @@ impl Nodes {
         }
         if extension.valid > size {
             issues.push(format!("{} bytes are written, more than its {size}", extension.valid));
+        } else if facts.kind == Kind::File && extension.valid < size {
+            facts.attributes.push(fact("exfat.valid-length", extension.valid.to_string().into_bytes()));
         } else if facts.kind == Kind::Directory && extension.valid != size {
             issues.push(format!("{} bytes of a directory of {size} are stated as written", extension.valid));
         }

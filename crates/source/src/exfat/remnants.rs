@@ -44,7 +44,8 @@ impl Remnants for Nodes {
             }
             self.volume.table.follow(extension.first, extent.clusters)?
         };
-        Ok(behind(self.volume.heap.spans(&runs), extension.size))
+        // Behind the valid length zeros are the content, and what the clusters hold is none of it.
+        Ok(behind(self.volume.heap.spans(&runs), extension.valid.min(extension.size)))
     }
 
     fn recover(&self, deleted: &Entry) -> Result<Option<(Pieces, &'static str)>, Lost> {

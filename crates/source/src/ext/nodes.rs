@@ -102,6 +102,10 @@ impl walker::Volume for Nodes {
                 "the inode counts more blocks than a record can state; no allocated size is recorded".into(),
             );
         }
+        let blocks = if inode.attribute_block == 0 { inode.allocated } else { 0 };
+        if walker::has_no_content(kind) && (inode.size > 0 || blocks > 0 || inode.has_extents()) {
+            issues.push(walker::without_content(inode.size, inode.allocated));
+        }
         facts.times.clone_from(&inode.times);
         facts.uid = Some(inode.uid.into());
         facts.gid = Some(inode.gid.into());

@@ -66,7 +66,26 @@ impl Volume {
                 volume.sb = newest;
             }
         }
+        let kept = volume.kept_in_reserved();
+        volume.limits.extend(kept);
         Ok(volume)
+    }
+
+    /// What stands in inodes that the file system keeps for itself, and that are no items: the blocks of a list of bad blocks are
+    /// in use, and no file's.
+    fn kept_in_reserved(&self) -> Vec<String> {
+        let told = RESERVED.iter().filter(|(number, _)| *number < self.sb.first_inode).filter_map(|(number, what)| {
+            let inode = self.inode(*number).ok()?;
+            let points = !inode.has_extents() && inode.blocks.iter().any(|byte| *byte != 0);
+            let (size, allocated) = (inode.size, inode.allocated);
+            (size > 0 || allocated > 0 || points).then(|| {
+                format!(
+                    "inode {number}, which is kept for {what} and is no item, has a size of {size} bytes, and {allocated} \
+                     bytes of blocks that are in use for it; they are not read, and are not among free space"
+                )
+            })
+        });
+        told.collect()
     }
 
     /// Fills `buf` from block `block` on, `skip` bytes into it. Blocks may cross into the next ones.
@@ -272,3 +291,14 @@ impl Volume {
         Some(crc32c(seed, &inode.generation.to_le_bytes()))
     }
 }
+
+/// Inodes that the file system keeps for itself, and for what. The root, the journal and the table for growth are not among them: they are read or known.
+const RESERVED: [(u32, &str); 7] = [
+    (1, "a list of bad blocks"),
+    (3, "quotas of users"),
+    (4, "quotas of groups"),
+    (5, "a boot loader"),
+    (6, "files to be restored"),
+    (9, "what snapshots leave out"),
+    (10, "replicas"),
+];

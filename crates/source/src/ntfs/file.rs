@@ -89,6 +89,16 @@ impl File {
         &self.records[0]
     }
 
+    /// The base record's number.
+    pub(crate) fn number(&self) -> u64 {
+        self.base().number
+    }
+
+    /// Whether a record is one of this file's.
+    pub(crate) fn has_record(&self, number: u64) -> bool {
+        self.records.iter().any(|record| record.number == number)
+    }
+
     /// The base record's header.
     pub(crate) fn header(&self) -> &Header {
         &self.base().header

@@ -1,8 +1,11 @@
 //! What the records of one item say of it.
 
+use std::collections::BTreeMap;
+
 use scope::RawName;
 use scope::facts::{Attribute as NamedValue, Facts, Kind};
 
+use crate::bytes::length;
 use crate::field::le32;
 use crate::ntfs::data::sound_size;
 use crate::ntfs::file::File;
@@ -28,6 +31,9 @@ impl Item {
         self.names(file);
         self.standard_information(volume, file);
         self.content(volume, file, reparse.as_ref());
+        if !SYSTEM.contains(&file.number()) {
+            self.unread_attributes(file);
+        }
         if let Some(value) = reparse_value(volume, file) {
             self.attribute("ntfs.reparse-tag", format!("0x{:08x}", tag(&value)).into_bytes());
         }
@@ -101,6 +107,11 @@ impl Item {
         }
         self.facts.size = size;
         self.facts.allocated = allocated(found);
+        if let Value::Mapped(mapped) = &found.value
+            && mapped.valid < mapped.size
+        {
+            self.attribute("ntfs.valid-length", mapped.valid.to_string().into_bytes());
+        }
         if size.is_none() {
             self.issue(NO_SIZE);
         }
@@ -109,8 +120,33 @@ impl Item {
         }
     }
 
+    /// What has bytes in attributes that are not read: any type can hold content, and its clusters are in use.
+    fn unread_attributes(&mut self, file: &File) {
+        let has_index = self.facts.kind == Kind::Directory || file.header().is_view_index();
+        let mut bytes: BTreeMap<u32, u64> = BTreeMap::new();
+        for (_, found) in file.attributes().filter(|(_, found)| found.first() == 0) {
+            let (size, in_clusters) = match &found.value {
+                Value::Resident(range) => (length(range.len()), false),
+                Value::Mapped(mapped) => (mapped.size.max(mapped.spanned), true),
+            };
+            let is_read = match found.kind {
+                of::INDEX_ROOT | of::INDEX_ALLOCATION | of::BITMAP => has_index,
+                of::LOGGED => !in_clusters,
+                kind => READ.contains(&kind),
+            };
+            if !is_read && size > 0 {
+                let sum = bytes.entry(found.kind).or_default();
+                *sum = sum.saturating_add(size);
+            }
+        }
+        for (kind, bytes) in bytes {
+            self.issues
+                .push(format!("attributes of the type {kind:#x} have {bytes} bytes, which are not read"));
+        }
+    }
+
     fn attribute(&mut self, name: &str, value: Vec<u8>) {
-        let size = crate::bytes::length(value.len());
+        let size = length(value.len());
         self.facts.attributes.push(NamedValue { name: RawName(name.into()), size, value: RawName(value) });
     }
 
@@ -179,6 +215,10 @@ fn is_empty(found: &Attribute) -> bool {
     }
 }
 
+/// Attributes that are read, or of which the page says what is not: times, lists, names, ids, security, content, reparse points, `$EA`.
+const READ: [u32; 9] = [0x10, 0x20, 0x30, 0x40, 0x50, 0x80, 0xC0, 0xD0, 0xE0];
+/// The system's own files, whose attributes are of many types.
+const SYSTEM: std::ops::Range<u64> = 0..24;
 /// What is said of a size that cannot be.
 pub(crate) const NO_SIZE: &str = "the attribute states a larger size than its clusters or a record can have; no size is \
                                   recorded, and the content cannot be read";

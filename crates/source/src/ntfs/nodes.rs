@@ -1,10 +1,12 @@
 //! What the walker asks of an NTFS volume: nodes, directories, counters, content.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use scope::facts::{CaseRule, Facts, Kind};
 
+use crate::bytes::length;
 use crate::exact::{EvidenceStream, Exact};
 use crate::ntfs::content::DataReader;
 use crate::ntfs::data::{Data, sound_size};
@@ -15,7 +17,7 @@ use crate::ntfs::item::{self, Item};
 use crate::ntfs::name::wtf8;
 use crate::ntfs::record::{Attribute, Header, Record, Reference, kind};
 use crate::ntfs::remnants::Clusters;
-use crate::ntfs::volume::Volume;
+use crate::ntfs::volume::{RESERVED, Volume};
 use crate::walk::{Entry, NodeId, SourceError};
 use crate::walker::{self, Listing, NamedStream, Node, Remnants, Seen};
 
@@ -135,10 +137,14 @@ impl walker::Volume for Nodes {
         named.sort_unstable();
         let bits = self.volume.records_in_use().ok();
         let (mut by_bitmap, mut by_flag) = ((0_u64, 0_u64), (0_u64, 0_u64));
+        let mut extensions: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for number in 0..self.volume.mft.count() {
             let header = self.volume.header(number);
             let in_bitmap = bits.as_ref().is_some_and(|bits| bits.has(number));
             let in_use = header.is_some_and(|header| header.is_in_use());
+            if let Some(base) = header.filter(|_| in_use).and_then(|header| header.base) {
+                extensions.entry(base.record).or_default().push(number);
+            }
             // Records that extend another are not items, and some of the reserved ones have neither name nor content.
             if !in_bitmap && !in_use
                 || header.is_some_and(|header| header.base.is_some())
@@ -158,6 +164,16 @@ impl walker::Volume for Nodes {
             coverage.push(("MFT records in use by the MFT's bitmap".into(), by_bitmap.0, by_bitmap.1));
         }
         coverage.push(("MFT records in use by their own flag".into(), by_flag.0, by_flag.1));
+        if !extensions.is_empty() {
+            let (mut claimed, mut all) = (0, 0);
+            for (base, numbers) in extensions {
+                let file = self.volume.file(base).ok();
+                let is_its = |number: &&u64| file.as_ref().is_some_and(|file| file.has_record(**number));
+                claimed += numbers.iter().filter(is_its).count();
+                all += numbers.len();
+            }
+            coverage.push(("MFT records that extend others".into(), length(claimed), length(all)));
+        }
         coverage
     }
 
@@ -263,7 +279,5 @@ const STREAM: u64 = 1 << 63;
 /// The root directory's record.
 pub(crate) const ROOT: u64 = 5;
 /// The record of bad clusters, whose stream `$Bad` (in UTF-16) spans the volume and has no content of its own.
-const BAD_CLUSTERS: u64 = 8;
-const BAD: &[u8] = b"$\0B\0a\0d\0";
-/// Reserved for the system: in use after formatting, most of them without a name.
-const RESERVED: std::ops::Range<u64> = 12..24;
+pub(crate) const BAD_CLUSTERS: u64 = 8;
+pub(crate) const BAD: &[u8] = b"$\0B\0a\0d\0";

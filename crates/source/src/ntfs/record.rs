@@ -241,6 +241,8 @@ pub(crate) mod kind {
     pub(crate) const BITMAP: u32 = 0xB0;
     /// What another program is to make of the item: a link, a placeholder, a compressed file.
     pub(crate) const REPARSE_POINT: u32 = 0xC0;
+    /// What other parts of the system keep: keys of encrypted files, notes of transactions.
+    pub(crate) const LOGGED: u32 = 0x100;
 }
 
 const MARK: &[u8; 4] = b"FILE";

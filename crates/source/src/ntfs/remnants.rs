@@ -63,7 +63,8 @@ impl Remnants for Nodes {
         if unit.is_some() {
             return Err(SourceError::NoContent("compressed".into()));
         }
-        let size = data.size;
+        // Behind the valid length zeros are the content, and what the clusters hold is none of it.
+        let size = data.valid;
         let cluster = self.volume.disk.boot.cluster;
         // Holes take part in the counting, and nothing stands in them.
         let mut spans = Vec::new();

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use sha2::Digest as _;
 
-use crate::bytes::ByteSource;
+use crate::bytes::{ByteSource, length};
 use crate::field::{byte, le16};
 use crate::ntfs::bits::Bits;
 use crate::ntfs::boot::Boot;
-use crate::ntfs::data::{Data, Disk};
+use crate::ntfs::data::{Data, Disk, Form};
 use crate::ntfs::file::File;
 use crate::ntfs::logfile;
 use crate::ntfs::mft::Mft;
-use crate::ntfs::record::{Header, kind};
+use crate::ntfs::nodes::{BAD, BAD_CLUSTERS};
+use crate::ntfs::record::{Header, Value, kind};
 use crate::ntfs::security::Owners;
 use crate::walk::SourceError;
 
@@ -121,10 +122,47 @@ impl Volume {
             ),
             Err(error) => limits.push(format!("the volume's table of upper case could not be read: {error}")),
         }
+        limits.extend(self.kept_as_bad());
+        limits.extend(RESERVED.filter_map(|number| self.kept_in_reserved(number)));
         limits
+    }
+
+    /// Clusters that are marked as bad: they are in use, and no file's.
+    fn kept_as_bad(&self) -> Option<String> {
+        let file = self.file(BAD_CLUSTERS).ok()?;
+        let data = file.value(&self.disk, kind::DATA, BAD).ok()?;
+        let Form::Clusters { runs, .. } = &data.form else { return None };
+        let marked = runs.iter().filter(|run| run.start.is_some());
+        let clusters = marked.fold(0_u64, |sum, run| sum.saturating_add(run.clusters));
+        (clusters > 0).then(|| {
+            let bytes = clusters.saturating_mul(self.disk.boot.cluster);
+            format!("{clusters} clusters, {bytes} bytes, are marked as bad in $BadClus; they are no item's, and not among free space")
+        })
+    }
+
+    /// What stands in a reserved record without a name, which is no item.
+    fn kept_in_reserved(&self, number: u64) -> Option<String> {
+        let file = self.file(number).ok()?;
+        let header = file.header();
+        if !header.is_in_use() || header.base.is_some() || file.all(kind::FILE_NAME).next().is_some() {
+            return None;
+        }
+        let sizes = file.all(kind::DATA).map(|(_, found)| match &found.value {
+            Value::Resident(range) => length(range.len()),
+            Value::Mapped(mapped) => mapped.size.max(mapped.allocated),
+        });
+        let bytes = sizes.fold(0_u64, u64::saturating_add);
+        (bytes > 0).then(|| {
+            format!(
+                "MFT record {number}, which is reserved, has no name and is no item, has {bytes} bytes of content; they are not \
+                 read, and are not among free space"
+            )
+        })
     }
 }
 
+/// Records kept for the system: in use after formatting, most of them without a name; some extend the MFT's own.
+pub(crate) const RESERVED: std::ops::Range<u64> = 12..24;
 const LOG: u64 = 2;
 const VOLUME: u64 = 3;
 const SECURE: u64 = 9;

@@ -99,7 +99,7 @@ impl Survey {
             ),
             Holds::Unread(why) => (where_it_is.to_owned(), LayerState::Unread(why)),
         };
-        self.limits.push(format!("{place}, {len} bytes: {what}; no file of it is read"));
+        self.limits.push(format!("{place}, {len} bytes: {what}; no file of it is read; {PRESERVE}"));
         let stretch = Found {
             place,
             start: Some(start),
@@ -169,7 +169,7 @@ fn mark(bytes: &dyn ByteSource, start: u64) -> Result<Option<(String, &'static s
     for at in [0, aligned].into_iter().filter(|at| *at < bytes.len() && (start, *at) != (0, 0)) {
         let inside = Inside { bytes, at };
         let head = probe::head(&inside).map_err(|fault| fault.to_string())?;
-        let found = recognise(&head).map(|kind| (kind.name.to_owned(), EXAMINE));
+        let found = recognise(&head).map(|kind| (kind.name.to_owned(), ASK));
         let found = match found {
             Some(found) => Some(found),
             None => {
@@ -212,8 +212,12 @@ impl ByteSource for Inside<'_> {
     }
 }
 
-/// What to do with what bears no mark, or the mark of what would be read in a partition.
+/// What to do with what bears no mark.
 const EXAMINE: &str = "Examine it with a tool that carves";
+/// What to do with what would be read in a partition.
+const ASK: &str = "No table says whose it is: ask whether the order covers it; its files can then be read from a copy of these bytes";
+/// How it is kept for whoever decides that.
+const PRESERVE: &str = "`ambit image --to court` preserves it whole where the policy allows that (target.unread_volumes = \"preserve\")";
 
 /// Bytes at the beginning that are read whole; gaps of installers have one MiB or two.
 const FULL: u64 = 64 << 20;

@@ -83,6 +83,9 @@ impl walker::Volume for Nodes {
             !inode.is_realtime && !inode.counts_its_blocks(),
             "the inode counts other blocks than its extents hold; the content of a file cannot be read",
         );
+        if walker::has_no_content(kind) && inode.size > 0 {
+            issues.push(walker::without_content(inode.size, facts.allocated.unwrap_or(0)));
+        }
         match xattr::read(&self.volume, &inode) {
             Ok(found) => facts.attributes = found,
             Err(error) => issues.push(format!("extended attributes could not be read: {error}")),
