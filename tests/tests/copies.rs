@@ -198,3 +198,17 @@ fn one_of_two_copies_can_be_gone_on_with_alone_and_the_other_is_then_an_older_on
     resume(&hazard, place.path(), &BOTH[..1]).exits(1).says("the resume key");
     resume(&hazard, place.path(), &["kept/KC07.ambit"]).exits(1).says("the resume key");
 }
+
+#[test]
+fn a_copy_that_was_moved_is_one_of_the_two_still() {
+    let hazard = Hazard::new();
+    let place = place(&hazard);
+    stopped(&hazard, place.path(), 2);
+    fs::create_dir(place.path().join("moved")).unwrap();
+    hazard.move_package(Disk::new(), place.path(), "copy/KC07.ambit", "moved/KC07.ambit").exits(0);
+    resume(&hazard, place.path(), &BOTH[..1]).exits(2).says("is an older copy");
+    resume(&hazard, place.path(), &[BOTH[0], "moved/KC07.ambit"]).exits(0);
+    for name in [BOTH[0], "moved/KC07.ambit"] {
+        assert_eq!(hazard.judge_copy(place.path(), name), Left::Whole, "{name}");
+    }
+}
