@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 
 use scenarios::reading::acquisition;
 use scenarios::story::Desk;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const GUID: &str = "4b433037-2011-4316-8000-00000000c0de";
 const FSUUID: &str = "4b433037-2011-4316-8000-0000000000aa";
@@ -96,6 +96,39 @@ fn a_disk_is_described_without_names() {
     assert_eq!(value["sha256"], Value::Null);
     let before = desk.run("ambit medium list {dir}/disk.img").exits(1);
     assert!(before.says("--i-may-see-names").out.is_empty());
+}
+
+#[test]
+fn a_plan_and_its_page_say_what_is_in_no_count() {
+    let Some(desk) = desk("preserve") else { return };
+    let plan = "ambit plan --policy {dir}/policy --medium {dir}/disk.img --case {case} {examiner}";
+    let ran = desk.run(&format!("{plan} --html {{dir}}/plan.html --json")).exits(0);
+    let told = ran.json();
+    let volume = &told["unread_volumes"][0];
+    assert_eq!((&volume["place"], &volume["bytes"]), (&json!("gpt:2"), &json!(3 * MIB)), "{ran}");
+    assert!(told["limits"].to_string().contains("gpt:2: a LUKS-encrypted volume"), "{ran}");
+    let command = told["unread_command"].as_str().unwrap();
+    let page = fs::read_to_string(desk.path("plan.html")).unwrap();
+    for words in
+        ["In none of these numbers", "gpt:2, a LUKS-encrypted volume, 3145728 bytes", "image --to court"]
+    {
+        assert!(page.contains(words), "`{words}`: {page}");
+    }
+    assert!(page.find("In none of these numbers") < page.find("<svg"), "before the first number");
+    let text = desk.run(plan).exits(0);
+    assert!(text.out.contains("warning: in no count: gpt:2") && text.out.contains(command), "{text}");
+    // It works as it was printed, once the witness's key is named; the package's folder is the examiner's to choose.
+    assert!(command.contains("witness=KEY"), "{command}");
+    let keys = desk.fill("{keys}/witness");
+    let command = command.replace("witness=KEY", &format!("witness={keys}"));
+    let command = command.replace("KC07-volumes.ambit", "{dir}/volumes.ambit");
+    desk.run(&command).exits(0);
+
+    // Where the order lets such volumes be named alone, the page says that nothing of them would be kept.
+    let Some(desk) = self::desk("name") else { return };
+    let told = desk.run(&format!("{plan} --json")).exits(0).json();
+    assert!(told["unread_command"].is_null(), "{told}");
+    assert!(told["unread_rule"].as_str().unwrap().contains("nothing would be kept"), "{told}");
 }
 
 #[test]

@@ -60,10 +60,15 @@ fn a_cut_image_is_told_before_and_after_and_in_the_record() {
     let cut = "cut short: its file system claims 8388608 bytes, of which 6291456 are there";
     let warning = format!("warning: this medium is not whole: {cut}");
 
-    let ran = desk.run("ambit medium info {dir}/cut.img").exits(0);
+    let ran = desk.run("ambit medium info {dir}/cut.img").exits(3);
     assert!(ran.out.starts_with("WARNING: this medium is not whole"), "{ran}");
     let ran = desk.run(&format!("ambit plan {what} {{examiner}}")).exits(0);
     ran.says(&format!("WARNING: {cut}")).prints(&warning);
+    let html =
+        desk.run(&format!("ambit plan {what} {{examiner}} --html {{dir}}/cut.html --json")).exits(0).json();
+    assert!(html["limits"].to_string().contains(cut), "{html}");
+    let page = fs::read_to_string(desk.path("cut.html")).unwrap();
+    assert!(page.contains(&format!("This medium is not whole: {cut}")), "{page}");
     let ran = desk.run(&format!("ambit capture {what} --trust {{trust}} {{both}} --out {{dir}}/cut.ambit"));
     ran.exits(0).says(&format!("WARNING: {cut}")).prints(&warning);
     let limits = acquisition(&desk.path("cut.ambit")).limits;
@@ -196,4 +201,112 @@ fn every_refusal_says_what_to_do_next() {
     }
     let ran = desk.run("ambit policy approve {dir}/other --case {case} {officer}").exits(1);
     ran.says("has another approved policy").says("ambit case new NEWFOLDER");
+}
+
+#[test]
+fn each_drive_of_a_set_has_a_digest_before_and_after() {
+    let desk = Desk::with_open_case();
+    image(&desk, "a.img", "letter", "8M");
+    image(&desk, "b.img", "other-letter", "6M");
+    let sha = |name: &str| scope::Digest::of(&fs::read(desk.path(name)).unwrap());
+    let (a, b) = (sha("a.img"), sha("b.img"));
+    let info = desk.run("ambit medium info {dir}/a.img {dir}/b.img --digest").exits(0);
+    for line in [format!("sha256 drive 1 {}", a.hex()), format!("sha256 drive 2 {}", b.hex())] {
+        assert!(info.out.contains(&line), "{line}: {info}");
+    }
+    let info = desk.run("ambit medium info {dir}/a.img {dir}/b.img --digest --json").exits(0).json();
+    assert_eq!(info["drives"][1]["sha256"], b.to_string());
+
+    let uuid = desk.run("ambit medium info {dir}/a.img --json").exits(0).json()["ids"][0]["value"].clone();
+    let media = format!("media = [{{ label = \"KC07\", fsuuid = {uuid} }}]");
+    desk.policy_with(&[("media ", &media)]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let what = "--policy {dir}/policy --medium {dir}/a.img --medium {dir}/b.img --case {case} --trust {trust} --digest-medium";
+    let ran = desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/set.ambit")).exits(0);
+    assert!(ran.out.contains(&format!("SHA-256 of drive 2, after: {}", b.hex())), "{ran}");
+    let ids = acquisition(&desk.path("set.ambit")).medium.ids;
+    let of_drives: Vec<&str> =
+        ids.iter().filter(|id| id.kind == "drive_sha256").map(|id| id.value.as_str()).collect();
+    let mut both = [a.hex(), b.hex()];
+    both.sort();
+    assert_eq!(of_drives, both);
+    let log = fs::read_dir(desk.path("case/custody")).unwrap().flatten();
+    let ended = log
+        .map(|entry| fs::read_to_string(entry.path().join("event.json")).unwrap_or_default())
+        .find(|event| event.contains("acquisition.end"))
+        .unwrap();
+    let event: serde_json::Value = serde_json::from_str(&ended).unwrap();
+    assert_eq!(event["action"]["drive_sha256"], serde_json::json!([a, b]), "{ended}");
+
+    let audit = "ambit-verify audit {dir}/set.ambit --trust {trust} --identity {keys}/auditor.age --against";
+    let ran = desk.run(&format!("{audit} {{dir}}/a.img --against {{dir}}/b.img")).exits(0);
+    assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+    // One byte of the drive that no item is on is a difference.
+    let mut bytes = fs::read(desk.path("b.img")).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(desk.path("b.img"), bytes).unwrap();
+    let ran = desk.run(&format!("{audit} {{dir}}/a.img --against {{dir}}/b.img")).exits(2);
+    assert!(ran.out.contains("NOT MATCHED") && ran.out.contains("the medium has the drive_sha256"), "{ran}");
+}
+
+#[test]
+fn that_a_disk_is_wiped_is_on_the_record_and_it_can_be_preserved() {
+    let desk = Desk::with_open_case();
+    File::create_new(desk.path("wiped.img")).unwrap().set_len(2 << 20).unwrap();
+    let media = "media = [{ label = \"KC07\", asset_tag = \"KC-07\" }]\nunread_volumes = \"preserve\"";
+    desk.policy_with(&[("media ", media)]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let what = "--policy {dir}/policy --medium {dir}/wiped.img --case {case} --asset-tag KC-07";
+    let ran = desk.run(&format!("ambit plan {what} {{examiner}}")).exits(2);
+    assert!(ran.out.contains("warning: in no count: the medium"), "{ran}");
+    let events = |kind: &str| {
+        let log = fs::read_dir(desk.path("case/custody")).unwrap().flatten();
+        log.filter(|entry| {
+            fs::read_to_string(entry.path().join("event.json")).is_ok_and(|event| event.contains(kind))
+        })
+        .count()
+    };
+    assert_eq!(events("\"purpose\": \"plan\""), 1);
+    let ran = desk
+        .run(&format!("ambit capture {what} --trust {{trust}} {{both}} --out {{dir}}/files.ambit"))
+        .exits(2);
+    ran.says("the medium, 2097152 bytes, is").says("ambit image --to court");
+    assert_eq!((events("\"purpose\": \"capture\""), events("acquisition.start")), (1, 0));
+    assert!(!desk.path("files.ambit").exists() && !desk.path("files.ambit.partial").exists());
+    desk.run(&format!("ambit image --to court {what} --trust {{trust}} {{both}} --out {{dir}}/all.ambit"))
+        .exits(3);
+}
+
+#[test]
+fn a_refusal_names_the_option_that_would_have_helped() {
+    let desk = Desk::with_open_case();
+    image(&desk, "disk.img", "letter", "8M");
+    let digest = scope::Digest::of(&fs::read(desk.path("disk.img")).unwrap()).hex();
+    let media = format!("media = [{{ label = \"KC07\", image_sha256 = \"{digest}\" }}]");
+    desk.policy_with(&[("media ", &media)]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let plan = "ambit plan --policy {dir}/policy --case {case} {examiner} --medium";
+    desk.run(&format!("{plan} {{dir}}/disk.img")).exits(2).says("give --digest-medium");
+    desk.run(&format!("{plan} {{dir}}/disk.img --digest-medium")).exits(0);
+    let mounted = desk.run(&format!("{plan} {{dir}}/tree --writable-source test")).exits(2);
+    mounted.says("give the image or the device itself");
+}
+
+#[test]
+fn names_in_a_medium_are_shown_to_those_who_may_see_them() {
+    let desk = Desk::with_open_case();
+    image(&desk, "disk.img", "letter", "8M");
+    let mut file = File::options().write(true).open(desk.path("disk.img")).unwrap();
+    // The label of an ext file system, 120 bytes into its superblock.
+    std::os::unix::fs::FileExt::write_all_at(&file, b"kunden\x1b", 1144).unwrap();
+    std::io::Write::flush(&mut file).unwrap();
+    let hidden = desk.run("ambit medium info {dir}/disk.img").exits(0);
+    assert!(!hidden.to_string().contains("kunden"), "{hidden}");
+    desk.run("ambit medium info {dir}/disk.img --i-may-see-names").exits(0).prints("labelled \"kunden%1B\"");
+    // What an E01's maker wrote is the same: the demo's image has a case and an examiner.
+    let hidden = desk.run("ambit medium info {medium} --json").exits(0).json();
+    assert!(hidden["said"].is_null(), "{hidden}");
+    let shown = desk.run("ambit medium info {medium} --i-may-see-names --json").exits(0).json();
+    assert!(shown["said"].as_array().is_some_and(|said| !said.is_empty()), "{shown}");
 }

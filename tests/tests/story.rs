@@ -64,13 +64,13 @@ fn the_examiner_captures_what_the_policy_allows() {
             assert!(demo.path(&key).is_file(), "{key}");
         }
     }
-    // Every step is shown as a command that works in a clone, and the keys say what they are.
+    // Every step is shown as a command that works here, by the program as it was called, and the keys say what they are.
     for shown in [
         "have no passphrase",
-        "$ cargo run --release -q -- capture --policy ",
-        "$ cargo run --release -q -p verifier -- ",
-        "$ cargo run --release -q -p verifier -- audit ",
-        "$ cargo run --release -q -- open ",
+        "$ ambit capture --policy ",
+        "$ ambit-verify ",
+        "$ ambit-verify audit ",
+        "$ ambit open ",
     ] {
         assert!(ran.err.contains(shown), "`{shown}` is not in the demo's words: {ran}");
     }
@@ -92,10 +92,8 @@ fn the_commands_that_the_demo_prints_can_be_repeated_as_printed() {
     let demo = demo();
     let mut repeated = 0;
     for line in demo.ran.err.lines() {
-        let Some(words) = line.strip_prefix("$ cargo run --release -q ") else { continue };
-        let (program, words) = match words.strip_prefix("-p verifier -- ") {
-            Some(words) => ("ambit-verify", words),
-            None => ("ambit", words.strip_prefix("-- ").unwrap()),
+        let Some((program, words)) = line.strip_prefix("$ ").and_then(|line| line.split_once(' ')) else {
+            continue;
         };
         let words = words.replace(" --out ", " --out new-").replace("'", "\u{0}");
         // Quoted words hold blanks; every second piece between quotes is one of them.
@@ -235,17 +233,17 @@ fn what_is_opened_is_what_lies_on_the_medium() {
         // items.tsv has one line per name, and no names but those.
         let items = fs::read_to_string(desk.path(&out).join("items.tsv")).unwrap();
         let mut lines = items.lines();
-        assert_eq!(lines.next(), Some("control\toutcome\tsize\tsha256\tname"));
+        assert_eq!(lines.next(), Some("control\toutcome\tsize\tsha256\tread\tname"));
         let rows: Vec<Vec<&str>> = lines.map(|line| line.split('\t').collect()).collect();
         let named: BTreeMap<&str, &Vec<&str>> =
-            rows.iter().filter(|row| row[4] != "-").map(|row| (row[4], row)).collect();
+            rows.iter().filter(|row| row[5] != "-").map(|row| (row[5], row)).collect();
         let wanted: BTreeSet<String> =
             in_set.iter().flat_map(|item| &item.names).map(ToString::to_string).collect();
         assert_eq!(
             named.keys().copied().collect::<BTreeSet<_>>(),
             wanted.iter().map(String::as_str).collect()
         );
-        let held = rows.iter().filter(|row| row[4] == "-");
+        let held = rows.iter().filter(|row| row[5] == "-");
         let expected_held = expected().into_iter().filter(|item| item.outcome.starts_with("held:")).count();
         assert_eq!(held.count(), if set == "captured" { expected_held } else { 0 }, "{set}");
 
@@ -299,12 +297,12 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",
             "alone cut_short dead_paths deepest_look estimate event failed_looks idle_rules interrupted issues items keyword_hits \
-             limits links_across_scopes outcomes policy rules tiers unknown waited",
+             limits links_across_scopes medium_unreadable outcomes policy rules tiers unknown unread_command unread_rule unread_volumes waited",
         ),
         (
             "capture {what} {both} --yes --out {dir}/KC07.ambit",
-            "copies cut_short dead_paths deepest_look failed_looks idle_rules interrupted inventory issues items \
-             limits medium_sha256 outcomes package policy read_back rules run sealed tagmanifest tiers unreadable",
+            "copies cut_short dead_paths deepest_look drive_sha256 failed_looks idle_rules interrupted inventory issues items \
+             limits medium_sha256 medium_unreadable outcomes package policy read_back rules run sealed tagmanifest tiers unreadable",
         ),
         (
             "open {dir}/KC07.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",

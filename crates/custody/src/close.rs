@@ -97,6 +97,9 @@ pub struct Unsealed {
 pub struct Medium {
     /// SHA-256 of all of it, where it was computed and every byte was read.
     pub sha256: Option<Digest>,
+    /// The same of each drive of a set, in the order given.
+    #[serde(default)]
+    pub drives: Option<Vec<Option<Digest>>>,
     /// What it did not give.
     pub unreadable: Option<MediumUnreadable>,
 }
@@ -200,6 +203,7 @@ impl Closed {
             issues: self.ending.issues,
             interrupted: self.ending.interrupted,
             medium_sha256: self.ending.medium.sha256,
+            drive_sha256: self.ending.medium.drives.clone(),
             medium_unreadable: self.ending.medium.unreadable.clone(),
         }
     }

@@ -317,6 +317,16 @@ impl Disk {
         })
     }
 
+    /// Makes durable all that was written to the file system that `folder` is on, bytes and names: one wait for many new
+    /// files, where a wait for each would take longer than writing them. What others wrote there meanwhile is waited for, too.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said, also of a write that failed since the folder was opened here.
+    pub fn sync_file_system(&self, folder: &Path) -> Result<(), DurableError> {
+        self.run(Op::SyncFolder, folder, || Ok(rustix::fs::syncfs(File::open(folder)?)?))
+    }
+
     /// Opens a file for reading.
     ///
     /// # Errors

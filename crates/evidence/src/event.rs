@@ -275,6 +275,10 @@ pub struct AcquisitionEnd {
     /// SHA-256 of the whole medium after the last item; absent where it was not computed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub medium_sha256: Option<Digest>,
+    /// SHA-256 of each drive of a set after the last item, in the order given, `None` where not every byte of it could be
+    /// read; absent where they were not computed, and of a medium of one drive.
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    pub drive_sha256: Option<Vec<Option<Digest>>>,
     /// What the medium did not give, wherever it was read; absent where it gave everything.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub medium_unreadable: Option<MediumUnreadable>,

@@ -359,7 +359,21 @@ impl Context<'_> {
 /// Says that the medium had other bytes after the acquisition than before, where both digests were computed.
 fn changed_medium(package: &Package, end: &AcquisitionEnd) -> Option<String> {
     let acquisition = package.acquisition.as_ref().ok()?;
-    let before = acquisition.medium.ids.iter().find(|id| id.kind == "image_sha256")?;
+    let of_kind = |kind: &'static str| acquisition.medium.ids.iter().filter(move |id| id.kind == kind);
+    if let Some(drives) = &end.drive_sha256 {
+        let before: BTreeSet<&str> = of_kind("drive_sha256").map(|id| id.value.as_str()).collect();
+        // A drive that has one of the digests from before has all its bytes; which of two alike it is says nothing.
+        let other =
+            drives.iter().flatten().map(|digest| digest.hex()).find(|after| !before.contains(after.as_str()));
+        return other.filter(|_| !before.is_empty()).map(|after| {
+            let before = before.into_iter().collect::<Vec<_>>().join(", ");
+            format!(
+                "a drive of the medium changed while it was examined: the SHA-256 of the drives were {before} before, \
+                 and one is {after} after"
+            )
+        });
+    }
+    let before = of_kind("image_sha256").next()?;
     let after = end.medium_sha256?.hex();
     (before.value != after).then(|| {
         format!(

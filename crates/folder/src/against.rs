@@ -17,6 +17,9 @@ use source::{
     Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, SourceInfo, WalkReport,
 };
 
+use crate::drives::{DRIVE_SHA256, drive_digests};
+use crate::{Counted, Counting, Counts};
+
 const ACQUISITION: &str = "meta/acquisition.json";
 
 /// Most bytes of `meta/acquisition.json`. The audit has read it before, by a limit of its own.
@@ -38,10 +41,11 @@ pub fn audit_against(
     medium: &[PathBuf],
     open: &OpenOptions,
 ) -> Result<Report, String> {
-    audit_against_with(files, trust, options, medium, open, |_| ()).map(|verified| verified.report)
+    audit_against_with(files, trust, options, (medium, open), &Counts::default(), |_| ())
+        .map(|verified| verified.report)
 }
 
-/// As [`audit_against`], hands every record to `each`, and hands over what was judged.
+/// As [`audit_against`], counts what it does, hands every record to `each`, and hands over what was judged.
 ///
 /// # Errors
 ///
@@ -50,8 +54,8 @@ pub fn audit_against_with(
     files: &dyn Files,
     trust: &[u8],
     options: &VerifyOptions,
-    medium: &[PathBuf],
-    open: &OpenOptions,
+    (medium, open): (&[PathBuf], &OpenOptions),
+    counts: &Counts,
     mut each: impl FnMut(&Record),
 ) -> Result<Verified, String> {
     let mut reexamination = Reexamination::new();
@@ -75,7 +79,7 @@ pub fn audit_against_with(
         limit_to_order(&mut opened, policy.target(), &stated.medium.label);
     }
     let mut limits = opened.medium.limits.clone();
-    let ids = ids_of(&stated, &opened, &mut limits);
+    let ids = ids_of(&stated, &opened, (medium, open), counts, &mut limits);
     let found = layers(&opened);
     // Names on a medium of somebody else are nobody's to see: first of all, whether it is the one.
     if let Some(why) =
@@ -94,7 +98,7 @@ pub fn audit_against_with(
     let extras =
         Options { md5: reexamination.has_md5(), sha1: reexamination.has_sha1(), ..Options::default() };
     let examiner = Examiner::new(&policy, extras);
-    let counts = policy.record().left == LeftRecord::Counts;
+    let counts_alone = policy.record().left == LeftRecord::Counts;
     let mut whole = true;
     reexamination.layers(&stated.layers, &found);
     let volumes = opened.unread_sources();
@@ -105,8 +109,9 @@ pub fn audit_against_with(
     for source in sources {
         let walk = every_item(&examiner, source.as_ref(), &mut |event| {
             if let Event::Item(entry, examined) = event {
-                compare_facts(&mut reexamination, counts, &entry.locator, &examined);
-                compare_object(&mut reexamination, source.as_ref(), entry, &examined);
+                compare_facts(&mut reexamination, counts_alone, &entry.locator, &examined);
+                counts.add(Counted::Items, 1);
+                compare_object(&mut reexamination, source.as_ref(), entry, &examined, counts);
             }
             ControlFlow::Continue(())
         })
@@ -114,7 +119,7 @@ pub fn audit_against_with(
         whole &= walk.complete;
         limits.extend(shortcomings(&walk));
     }
-    if counts {
+    if counts_alone {
         reexamination.left_lines(stated.inventory.counts.get(&Outcome::Left).copied().unwrap_or(0));
     }
     limits.extend(told(&reexamination.objects()));
@@ -208,6 +213,8 @@ pub fn layers(opened: &Opened) -> Vec<LayerStatement> {
 pub(crate) fn ids_of(
     stated: &Acquisition,
     opened: &Opened,
+    (drives, open): (&[PathBuf], &OpenOptions),
+    counts: &Counts,
     limits: &mut Vec<String>,
 ) -> Vec<(String, String)> {
     let mut ids = opened.medium.ids.clone();
@@ -216,6 +223,27 @@ pub(crate) fn ids_of(
         match opened.image_sha256() {
             Ok(digest) => ids.extend(digest.map(|digest| (IMAGE_SHA256.to_owned(), digest.hex()))),
             Err(fault) => limits.push(format!("the medium's digest cannot be computed: {fault}")),
+        }
+    }
+    if same_length && stated.medium.ids.iter().any(|id| id.kind == DRIVE_SHA256) {
+        let mut before = 0;
+        let mut told = |_, _, read: u64| {
+            counts.add(Counted::Digested, read.saturating_sub(before));
+            before = read;
+        };
+        match drive_digests(drives, open, &mut told) {
+            Ok(found) => {
+                for (number, digests) in (1_usize..).zip(found) {
+                    match digests.of_all() {
+                        Some(digest) => ids.push((DRIVE_SHA256.to_owned(), digest.hex())),
+                        None => limits.push(format!(
+                            "drive {number} gives no digest: {} ranges of it could not be read",
+                            digests.unreadable.len()
+                        )),
+                    }
+                }
+            }
+            Err(why) => limits.push(format!("the digests of the drives cannot be computed: {why}")),
         }
     }
     ids
@@ -246,12 +274,20 @@ pub(crate) fn compare_object(
     source: &dyn Source,
     entry: &Entry,
     examined: &Examined,
+    counts: &Counts,
 ) {
+    let what = Counted::Compared;
     reexamination.object(&entry.locator, &examined.facts, || match &examined.content {
-        Some(content) => Ok(Box::new(io::Cursor::new(content.as_slice())) as Box<dyn Original>),
+        Some(content) => {
+            let inner = io::Cursor::new(content.as_slice());
+            Ok(Box::new(Counting { inner, counts: counts.clone(), what }) as Box<dyn Original>)
+        }
         // As it was read when it was kept: past what the medium does not give.
         None => match source.open_to_keep(entry) {
-            Ok(stream) => Ok(Box::new(Past(PastGaps::new(stream))) as Box<dyn Original>),
+            Ok(stream) => {
+                let inner = Past(PastGaps::new(stream));
+                Ok(Box::new(Counting { inner, counts: counts.clone(), what }) as Box<dyn Original>)
+            }
             Err(error) => Err(io::Error::other(error)),
         },
     });
@@ -263,6 +299,12 @@ struct Past(PastGaps<Box<dyn EvidenceStream>>);
 impl Read for Past {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.read(buf)
+    }
+}
+
+impl<R: Original> Original for Counting<R> {
+    fn missing(&self) -> &[(u64, u64)] {
+        self.inner.missing()
     }
 }
 

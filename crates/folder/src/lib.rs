@@ -5,16 +5,18 @@
 //! to a key in memory, of what has to be sorted.
 
 mod against;
+mod drives;
 mod identity_file;
 mod sample;
 mod scratch;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use evidence::files::{self, Files, ReadSeek};
@@ -22,6 +24,7 @@ use scope::{Digest, RawName};
 use walkdir::WalkDir;
 
 pub use against::{ambiguous_order, audit_against, audit_against_with, layers, limit_to_order};
+pub use drives::{DRIVE_SHA256, drive_digests};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
 pub use sample::{Sampled, sample_medium};
 pub use scratch::{Temporary, Threads};
@@ -30,6 +33,61 @@ pub use scratch::{Temporary, Threads};
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    counts: Counts,
+}
+
+/// How far a check has come: what one thread counts, and another tells. Copies count together.
+#[derive(Clone, Debug, Default)]
+pub struct Counts(Arc<[AtomicU64; 4]>);
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub enum Counted {
+    /// Bytes that were read of the package.
+    Read,
+    /// Items of the original that were met again.
+    Items,
+    /// Bytes of content of the original that were compared.
+    Compared,
+    /// Bytes of the original that were read for its digest.
+    Digested,
+}
+
+impl Counts {
+    /// Counts on.
+    pub fn add(&self, what: Counted, more: u64) {
+        if let Some(count) = self.0.get(what as usize) {
+            count.fetch_add(more, Ordering::Relaxed);
+        }
+    }
+
+    /// As much was counted so far.
+    #[must_use]
+    pub fn of(&self, what: Counted) -> u64 {
+        self.0.get(what as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+}
+
+/// A reader that counts what it gives.
+pub(crate) struct Counting<R> {
+    pub(crate) inner: R,
+    pub(crate) counts: Counts,
+    pub(crate) what: Counted,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buf)?;
+        self.counts.add(self.what, count as u64);
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Counting<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
 }
 
 impl Folder {
@@ -40,10 +98,26 @@ impl Folder {
     /// `root` is not there, or not a directory.
     pub fn open(root: &Path) -> io::Result<Self> {
         if fs::metadata(root)?.is_dir() {
-            Ok(Self { root: root.to_owned() })
+            Ok(Self { root: root.to_owned(), counts: Counts::default() })
         } else {
             Err(io::Error::new(ErrorKind::NotADirectory, "a package is a folder, and this is a file"))
         }
+    }
+
+    /// What is read of the package from now on, and by whoever else counts with it.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.counts.clone()
+    }
+
+    /// How many bytes all files have together: what a check reads at least once.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let lengths = self.entries()?.0.into_iter().map(|name| Ok(fs::metadata(self.root.join(name))?.len()));
+        lengths.sum()
     }
 
     fn entries(&self) -> io::Result<(Vec<String>, Vec<String>)> {
@@ -99,7 +173,8 @@ impl Files for Folder {
         if !fs::symlink_metadata(&path)?.is_file() {
             return Err(io::Error::new(ErrorKind::NotFound, "not a regular file"));
         }
-        Ok(Box::new(File::open(path)?))
+        let inner = File::open(path)?;
+        Ok(Box::new(Counting { inner, counts: self.counts.clone(), what: Counted::Read }))
     }
 
     fn irregular(&self) -> Vec<String> {

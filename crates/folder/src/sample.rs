@@ -12,6 +12,7 @@ use scope::Policy;
 use scope::policy::LeftRecord;
 use source::{Entry, OpenOptions, Source, WalkEvent};
 
+use crate::Counts;
 use crate::against::{
     compare_facts, compare_object, ids_of, layers, limit_to_order, not_compared, shortcomings,
 };
@@ -54,7 +55,7 @@ pub fn sample_medium(
         limit_to_order(&mut opened, policy.target(), &acquisition.medium.label);
     }
     let mut limits = opened.medium.limits.clone();
-    let ids = ids_of(acquisition, &opened, &mut limits);
+    let ids = ids_of(acquisition, &opened, (medium, open), &Counts::default(), &mut limits);
     let found = layers(&opened);
     // Names on a medium of somebody else are nobody's to see: first of all, whether it is the one.
     let size = opened.medium.size;
@@ -116,7 +117,7 @@ pub fn sample_medium(
         let examined =
             examiner.examine(entry, source).map_err(|error| format!("item {}: {error}", entry.locator))?;
         compare_facts(&mut reexamination, counts, &entry.locator, &examined);
-        compare_object(&mut reexamination, source, entry, &examined);
+        compare_object(&mut reexamination, source, entry, &examined, &Counts::default());
         // By locator: who draws a sample need not see names.
         let found = reexamination.take_findings().into_iter();
         findings.extend(found.map(|finding| Finding { item: entry.locator.clone(), ..finding }));

@@ -9,9 +9,11 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod explain;
+mod medium;
 mod package;
 
 pub use explain::{ExplainArgs, LedgerArgs};
+pub use medium::{MediumCommand, MediumInfoArgs, MediumListArgs};
 
 pub use crate::progress::ProgressMode;
 pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSignArgs};
@@ -490,61 +492,6 @@ pub enum Addressee {
     Court,
 }
 
-/// `ambit medium`.
-#[derive(Debug, Subcommand)]
-pub enum MediumCommand {
-    /// Print layers, volumes, gaps, counters, and what cannot be read. Shows no name of a file.
-    Info(MediumInfoArgs),
-    /// Print every item as a line of JSON. Shows names.
-    List(MediumListArgs),
-}
-
-/// `ambit medium info`.
-#[derive(Args, Debug)]
-pub struct MediumInfoArgs {
-    /// The medium; several are the drives of one set.
-    #[arg(required = true)]
-    pub medium: Vec<PathBuf>,
-    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears.
-    #[arg(long, value_name = "FORM")]
-    pub image_form: Option<source::Form>,
-    /// Compute the digests of the whole medium, and compare them with those that an image states.
-    #[arg(long)]
-    pub digest: bool,
-}
-
-/// `ambit medium list`.
-#[derive(Args, Debug)]
-pub struct MediumListArgs {
-    /// The medium; several are the drives of one set.
-    #[arg(required = true)]
-    pub medium: Vec<PathBuf>,
-    /// What an image is read as that is two things at once: `raw`, or the `container` whose mark it bears.
-    #[arg(long, value_name = "FORM")]
-    pub image_form: Option<source::Form>,
-    /// Names of files will be shown: say that you may see them.
-    #[arg(long)]
-    pub i_may_see_names: bool,
-    /// Only the volume at PLACE, as `ambit medium info` prints it; `.` is the medium itself.
-    #[arg(long, value_name = "PLACE")]
-    pub volume: Option<String>,
-    /// Read all content and print its SHA-256.
-    #[arg(long)]
-    pub digest: bool,
-    /// List deleted entries too.
-    #[arg(long)]
-    pub deleted: bool,
-    /// List runs of unallocated space too.
-    #[arg(long)]
-    pub unallocated: bool,
-    /// Which case: its log says that names were looked at. Where no case folder is found, no log does.
-    #[command(flatten)]
-    pub case: CaseArg,
-    /// Who signs the event.
-    #[command(flatten)]
-    pub signing: SigningArgs,
-}
-
 /// `ambit sign`.
 #[derive(Args, Debug)]
 pub struct SignArgs {
@@ -584,6 +531,9 @@ pub struct OpenArgs {
     /// Lay the objects out a second time under their escaped original paths.
     #[arg(long)]
     pub original_paths: bool,
+    /// How progress is told on standard error; never with names.
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressMode,
 }
 
 /// `ambit demo`.

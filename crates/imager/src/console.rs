@@ -110,6 +110,7 @@ pub(crate) struct Console<'a> {
     interrupt: Interrupt,
     disk: Disk,
     command: Vec<String>,
+    called: String,
 }
 
 impl<'a> Console<'a> {
@@ -121,7 +122,7 @@ impl<'a> Console<'a> {
         interrupt: Interrupt,
         disk: Disk,
     ) -> Self {
-        Self { out, err, json, reader, interrupt, disk, command: Vec::new() }
+        Self { out, err, json, reader, interrupt, disk, command: Vec::new(), called: "ambit".to_owned() }
     }
 
     /// Where cases and packages are written.
@@ -141,19 +142,22 @@ impl<'a> Console<'a> {
 
     /// Remembers the command line.
     pub(crate) fn started_with(&mut self, args: &[OsString]) {
+        if let Some(called) = args.first() {
+            self.called = called.to_string_lossy().into_owned();
+        }
         self.command = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    }
+
+    /// The program as it was called, for a shell: `ambit`, or a path.
+    pub(crate) fn called(&self) -> &str {
+        &self.called
     }
 
     /// The command line that resumes this one, for a shell.
     pub(crate) fn how_to_resume(&self) -> String {
         const RESUME: &str = "--resume";
         let again = self.command.iter().map(String::as_str).filter(|word| *word != RESUME);
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-        let words = again.chain([RESUME]).map(|word| match !word.is_empty() && word.chars().all(plain) {
-            true => word.to_owned(),
-            false => format!("'{}'", word.replace('\'', "'\\''")),
-        });
-        words.fold("ambit".to_owned(), |line, word| line + " " + &word)
+        shell(["ambit"].into_iter().chain(again).chain([RESUME]))
     }
 
     /// Words to the person at the keyboard. A closed terminal stops nothing.
@@ -210,6 +214,16 @@ impl<'a> Console<'a> {
             self.say(format_args!("hint: {hint}"));
         }
     }
+}
+
+/// Words as a line that a shell takes as it stands.
+pub(crate) fn shell<'w>(words: impl Iterator<Item = &'w str>) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    let words = words.map(|word| match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// What clap has to say: help goes to standard output; a usage error is 1, since 2 means "the answer is no".

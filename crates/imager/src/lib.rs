@@ -7,6 +7,7 @@
 pub mod cli;
 mod command;
 mod console;
+mod digests;
 mod estimate;
 mod interrupt;
 mod load;

@@ -13,7 +13,7 @@ use scope::{Bundle, Policy};
 use zeroize::Zeroizing;
 
 use crate::cli::SigningArgs;
-use crate::console::{Console, Context as _, Failure, NextStep as _};
+use crate::console::{Chain, Console, Context as _, Failure, NextStep as _};
 
 /// A policy, with the exact bytes that it was read from.
 pub(crate) struct LoadedPolicy {
@@ -216,7 +216,15 @@ pub(crate) fn identity_keys(
     let passphrases = Passphrases::new(passphrase_file)?;
     warn(&readable_by_others(path), console);
     folder::read_keys(path, &mut |path| passphrases.ask(path))
-        .context(format_args!("identity {}", path.display()))
+        .map_err(|error| {
+            let failure = Failure::new(format!("identity {}: {}", path.display(), Chain(&error)));
+            match error {
+                folder::IdentityFileError::NoPassphrase => failure.hint(
+                    "run this at a terminal, where it is asked for; or give --passphrase-file FILE, whose first line it is",
+                ),
+                _ => failure,
+            }
+        })
         .or_hint("give an age identity, such as auditor.age: it opens, and a signing key does not")
 }
 

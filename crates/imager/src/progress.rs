@@ -271,9 +271,50 @@ impl Progress {
 /// What an item costs beside its content, in bytes that could be kept in the same time.
 const ITEM: u64 = 16 << 10;
 
+/// Tells `text`, of the seconds since it began, every so often while `work` is done.
+pub(crate) fn watch<T>(
+    mode: ProgressMode,
+    text: &(dyn Fn(f64) -> String + Sync),
+    work: impl FnOnce() -> T,
+) -> T {
+    let mode = match Mode::of(mode) {
+        // There are no counts of items to give as JSON: a line of words would not be one.
+        Mode::Json => Mode::Off,
+        mode => mode,
+    };
+    let began = Instant::now();
+    let done = (Mutex::new(false), Condvar::new());
+    thread::scope(|scope| {
+        if mode != Mode::Off {
+            scope.spawn(|| {
+                let mut err = std::io::stderr();
+                let mut over = done.0.lock().unwrap_or_else(PoisonError::into_inner);
+                while !*over {
+                    over = done.1.wait_timeout(over, mode.every()).unwrap_or_else(PoisonError::into_inner).0;
+                    if *over {
+                        break;
+                    }
+                    let text = text(began.elapsed().as_secs_f64().max(0.001));
+                    let _ = match mode {
+                        Mode::Terminal => write!(err, "\r\x1b[K{text}"),
+                        _ => writeln!(err, "{text}"),
+                    };
+                }
+                if mode == Mode::Terminal {
+                    let _ = write!(err, "\r\x1b[K");
+                }
+            });
+        }
+        let result = work();
+        *done.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        done.1.notify_all();
+        result
+    })
+}
+
 /// Tells how much of a medium was read, for a digest of all of it.
 pub(crate) struct ByteProgress {
-    phase: &'static str,
+    phase: String,
     began: Instant,
     told: Instant,
     mode: Mode,
@@ -282,9 +323,9 @@ pub(crate) struct ByteProgress {
 
 impl ByteProgress {
     /// Starts counting bytes, of `all`.
-    pub(crate) fn start(phase: &'static str, all: u64) -> Self {
+    pub(crate) fn start(phase: impl Into<String>, all: u64) -> Self {
         let now = Instant::now();
-        Self { phase, began: now, told: now, mode: Mode::of(ProgressMode::Auto), all }
+        Self { phase: phase.into(), began: now, told: now, mode: Mode::of(ProgressMode::Auto), all }
     }
 
     /// So many bytes were read.

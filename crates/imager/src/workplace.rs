@@ -1,7 +1,6 @@
 //! The case folder at work: who signs, what may be examined, and on what authority.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, Signer};
@@ -13,12 +12,12 @@ use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
 use scope::Digest;
 use scope::policy::MediumIdKind;
-use source::{ByteSource, MediumDigests, OpenOptions, Opened, StoredDigest};
+use source::{ImageError, OpenError, OpenOptions, Opened};
 
 use crate::cli::{CaseArg, SourceArgs};
-use crate::console::{Console, Context as _, Failure, NextStep as _};
+use crate::console::{Chain, Console, Context as _, Failure, NextStep as _};
+use crate::digests;
 use crate::load::{self, LoadedPolicy};
-use crate::progress::ByteProgress;
 
 /// The case's own copy of the trust file: it says who the signers are. No verifier reads it.
 pub(crate) const TRUST: &str = "trust.toml";
@@ -96,6 +95,21 @@ pub(crate) fn need_quorum(trust: &Trust, step: Step, signers: &[Signer]) -> Resu
     })
 }
 
+/// Of the roles that `step` needs and none of `present` has, the first principal of the trust file who has it, each.
+pub(crate) fn missing_signers(trust: &Trust, step: Step, present: &[&str]) -> Vec<String> {
+    let mut missing = Vec::new();
+    for roles in trust.quorum(step) {
+        let has_one = |name: &str| {
+            trust.principal(name).is_some_and(|own| own.roles.iter().any(|role| roles.contains(role)))
+        };
+        if !present.iter().any(|name| has_one(name)) {
+            missing
+                .extend(trust.principals().iter().find(|own| has_one(&own.name)).map(|own| own.name.clone()));
+        }
+    }
+    missing
+}
+
 /// A medium that may be examined: it is the policy's, the policy is approved, or the record says why not.
 pub(crate) struct Ready {
     pub(crate) opened: Opened,
@@ -153,21 +167,27 @@ pub(crate) fn ready(
     // Where the order permits a running source, that it can be written to departs from nothing, and is a limit.
     let live = loaded.policy.target().live;
     let writable_source = live || args.writable_source.is_some();
-    let options =
-        OpenOptions { writable_source, bare, form: args.image_form, reader: console.reader().clone() };
-    let mut opened = source::open_set(&args.medium, &options).context("medium").map_err(|failure| {
-        match failure.message.contains("writable") {
-            true => failure.hint("mount it read-only, or give --writable-source REASON; nothing was read"),
-            false => failure,
+    let options = OpenOptions {
+        writable_source,
+        bare,
+        form: args.image_form,
+        reader: console.reader().clone(),
+        ..OpenOptions::default()
+    };
+    let mut opened = source::open_set(&args.medium, &options).map_err(|error| {
+        let hint = not_opened(&error).map(|hint| format!("{hint}; nothing was read"));
+        let failure = Failure::new(format!("medium: {}", Chain(&error)));
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
         }
-    })
-    .or_hint("give the path of an image, a device, or a folder where the medium is mounted read-only; nothing was read")?;
-    let digest = match args.digest_medium {
-        true => digest_of(&mut opened, console)?,
-        false => None,
+    })?;
+    let digests = match args.digest_medium {
+        true => digests::before(&mut opened, args, console)?,
+        false => Vec::new(),
     };
     told_if_claimed(&mut opened, args.digest_medium);
-    let medium = statement_of(&opened, label, args, digest);
+    let medium = statement_of(&opened, label, args, digests);
     let mut on_a_tag = false;
     let target = loaded.policy.target();
     let is_it = is_target(loaded, label, &medium)
@@ -180,10 +200,17 @@ pub(crate) fn ready(
         (Err(why), Some(reason)) => {
             overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
         }
+        // What shows neither an identity nor a file is hardly a medium at all: another file was named by mistake.
+        (Err(why), None) if opened.sources.is_empty() && medium.ids.is_empty() => {
+            let what = opened.medium.layers.first().map_or("nothing that is known", |layer| &layer.what);
+            return Err(Failure::new(format!("no file on this medium can be read, it is {what}; and {why}")).hint(
+                "give the path of an image, a device, or a folder where the medium is mounted read-only; nothing was taken",
+            ));
+        }
         (Err(why), None) => {
             let hint = match folder::ambiguous_order(&opened, target, label) {
-                Some(_) => AMBIGUOUS,
-                None => "check the medium and the label of the case; nothing was taken",
+                Some(_) => AMBIGUOUS.to_owned(),
+                None => not_known(loaded, label, &opened, args),
             };
             return Err(Failure::no(why).hint(hint));
         }
@@ -269,73 +296,9 @@ fn past_deadline(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Option<St
         .then(|| format!("the order was to be executed by {}; it is {now}", deadline.to_rfc3339()))
 }
 
-/// SHA-256 of the whole medium; what an image states of itself is compared, and a difference becomes a limit.
-fn digest_of(opened: &mut Opened, console: &mut Console<'_>) -> Result<Option<Digest>, Failure> {
-    let Some(image) = &opened.image else {
-        opened
-            .medium
-            .limits
-            .push("a digest of the whole medium is of one disk alone; none was computed".to_owned());
-        return Ok(None);
-    };
-    let found = whole_digest(image, &opened.medium.stored)?;
-    opened.medium.limits.extend(partial(&found));
-    let Some(digest) = found.of_all() else { return Ok(None) };
-    let mut wrong = Vec::new();
-    for (stated, computed) in &found.stated {
-        let computed = computed.as_deref().unwrap_or("not of a kind that is computed");
-        match computed == stated.hex {
-            true => console.say(format_args!("the image's stored {} is that of its bytes", stated.algorithm)),
-            false => wrong.push(format!(
-                "the image states the {} {}, and its bytes have {computed}: it is not as it was made",
-                stated.algorithm, stated.hex
-            )),
-        }
-    }
-    opened.medium.limits.extend(wrong);
-    let of = if found.held.is_some() { "all that the image holds" } else { "the medium" };
-    console.say(format_args!("SHA-256 of {of}: {}", digest.hex()));
-    Ok(Some(digest))
-}
-
-/// What is to be said of digests that are not of every byte; nothing where they are.
-pub(crate) fn partial(found: &MediumDigests) -> Option<String> {
-    let bytes =
-        found.unreadable.iter().fold(0_u64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
-    let filled =
-        found.filled.iter().fold(0_u64, |sum, (from, to)| sum.saturating_add(to.saturating_sub(*from)));
-    let maker = match filled {
-        0 => String::new(),
-        _ if filled == bytes => ", all of them by the maker of the image".to_owned(),
-        _ => format!(", {filled} of them by the maker of the image"),
-    };
-    let held = found.held.map(|held| format!("; with what the image holds there it is {}", held.hex()));
-    (bytes > 0).then(|| {
-        format!(
-            "{bytes} bytes of the medium in {} ranges could not be read{maker}; with zeros in their place its SHA-256 is {}: \
-             partial, the digest of no medium{}",
-            found.unreadable.len(),
-            found.sha256.hex(),
-            held.unwrap_or_default()
-        )
-    })
-}
-
-/// Reads the whole medium once, with progress.
-pub(crate) fn whole_digest(
-    image: &Arc<dyn ByteSource>,
-    stated: &[StoredDigest],
-) -> Result<MediumDigests, Failure> {
-    let mut progress = ByteProgress::start("digest", image.len());
-    let found =
-        source::digests(image, stated, &mut |read| progress.bytes(read)).context("digest of the medium")?;
-    progress.finish();
-    Ok(found)
-}
-
 /// A digest that an image states and nobody computed again is a claim, and the record says so.
 fn told_if_claimed(opened: &mut Opened, computed: bool) {
-    if computed && opened.image.is_some() {
+    if computed {
         return;
     }
     let claims = opened.medium.stored.iter();
@@ -364,14 +327,12 @@ pub(crate) fn bare_statement(opened: &Opened, label: &str) -> MediumStatement {
 }
 
 /// What is said of the medium in the record: what it showed of itself, and what a person read off it.
-fn statement_of(opened: &Opened, label: &str, args: &SourceArgs, digest: Option<Digest>) -> MediumStatement {
+fn statement_of(opened: &Opened, label: &str, args: &SourceArgs, digests: Vec<MediumId>) -> MediumStatement {
     let mut statement = bare_statement(opened, label);
     if let Some(tag) = &args.asset_tag {
         statement.ids.push(MediumId { kind: "asset_tag".to_owned(), value: tag.clone() });
     }
-    if let Some(digest) = digest {
-        statement.ids.push(MediumId { kind: "image_sha256".to_owned(), value: digest.hex() });
-    }
+    statement.ids.extend(digests);
     statement.ids.sort();
     statement.ids.dedup();
     statement
@@ -410,6 +371,55 @@ fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Re
     let found: Vec<_> = medium.ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();
     let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
     Err(format!("the policy's medium is known by {}; this one shows {found}", wanted.join(", ")))
+}
+
+/// What to do where a medium does not show the identity that the order names: what would show it comes first.
+fn not_known(loaded: &LoadedPolicy, label: &str, opened: &Opened, args: &SourceArgs) -> String {
+    let spec = loaded.policy.target().media.iter().find(|spec| spec.label == label);
+    let named = |kind: MediumIdKind| spec.is_some_and(|spec| spec.ids.iter().any(|(own, _)| *own == kind));
+    let mut ways = Vec::new();
+    if named(MediumIdKind::ImageSha256) && opened.image.is_some() && !args.digest_medium {
+        ways.push("the policy knows this medium by its digest, which was not computed: give --digest-medium");
+    }
+    if opened.drives.bad_ranges().is_empty() && opened.image.is_none() && args.medium.len() == 1 {
+        ways.push(
+            "a mounted folder shows little of the medium it is on: give the image or the device itself, which `ambit` reads",
+        );
+    }
+    if named(MediumIdKind::AssetTag) && args.asset_tag.is_none() {
+        ways.push("read the tag off the device and give --asset-tag, which is a departure");
+    }
+    ways.push("check the medium and the label of the case; nothing was taken");
+    ways.join("; or else: ")
+}
+
+/// What to do about a medium that could not be opened; `None` where the error itself says it.
+pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
+    match error {
+        OpenError::Image { error: ImageError::Unsupported(what), .. } if what.contains("backing file") => {
+            Some(
+                "put the disk together in a copy, with the files that it builds on beside it: qemu-img convert -O raw IN OUT; note \
+             that you did, and give OUT",
+            )
+        }
+        // These say what to do.
+        OpenError::Image { error: ImageError::TwoForms { .. }, .. } | OpenError::Unsupported { .. } => None,
+        OpenError::Writable { .. } => Some("mount it read-only, or give --writable-source REASON"),
+        OpenError::WritableDevice { .. } => {
+            Some("set it read-only (blockdev --setro), or give --writable-source REASON")
+        }
+        OpenError::Image { error: ImageError::Corrupt(_), .. } => Some(
+            "take another copy of the image, or image the drive again; where its own maker's tools still read it (ewfexport, \
+             qemu-img convert), export a raw image with them, note that you did, and give that",
+        ),
+        OpenError::Image { .. } => Some(
+            "give the whole image as its maker wrote it, every segment in one folder, or image the drive again",
+        ),
+        OpenError::Nothing { .. } => Some(
+            "`ambit medium info` names every volume; `ambit image --to court` preserves them where the policy allows it",
+        ),
+        _ => Some("give the path of an image, a device, or a folder where the medium is mounted read-only"),
+    }
 }
 
 /// What to do where several file systems have the identity that the order names.

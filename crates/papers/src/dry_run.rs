@@ -36,6 +36,10 @@ pub struct DryRun<'a> {
     pub keywords: Vec<(String, [u64; 4])>,
     /// Time, size of the package, and whatever else there is to say: name and value.
     pub estimates: Vec<(&'a str, String)>,
+    /// What is on the medium and in none of the numbers, in sentences: a missing end, volumes of which no file is read.
+    pub uncovered: Vec<String>,
+    /// The command that preserves such volumes, where the policy lets it.
+    pub command: Option<&'a str>,
     /// What is to be noted, in sentences.
     pub notes: Vec<String>,
 }
@@ -58,7 +62,10 @@ pub fn dry_run_html(run: &DryRun<'_>) -> String {
         );
     }
     page += "<dl>\n";
-    let count = amount(run.items);
+    let count = match run.uncovered.is_empty() {
+        true => amount(run.items),
+        false => format!("{}, of what could be read: see below for what is in no count", amount(run.items)),
+    };
     let facts = [("Medium", run.medium.to_owned()), ("When", run.when.to_owned()), ("Items", count)];
     for (name, value) in
         facts.into_iter().chain(run.estimates.iter().map(|(name, value)| (*name, value.clone())))
@@ -67,6 +74,7 @@ pub fn dry_run_html(run: &DryRun<'_>) -> String {
     }
     page += &format!("<dt>Policy</dt><dd><code>{id}</code></dd>\n</dl>\n");
     page += "<p>Nothing was taken. The page has counts alone, and no name of a file.</p>\n";
+    uncovered(&mut page, run);
     outcomes(&mut page, run);
     rules(&mut page, run);
     looks(&mut page, run);
@@ -84,6 +92,21 @@ pub fn dry_run_html(run: &DryRun<'_>) -> String {
     }
     page += &format!("</main>\n<footer>{}</footer>\n</body>\n</html>\n", escaped(&foot));
     page
+}
+
+/// Before the first number: what none of them covers.
+fn uncovered(page: &mut String, run: &DryRun<'_>) {
+    if run.uncovered.is_empty() {
+        return;
+    }
+    *page += "<section class=\"uncovered\">\n<h2>In none of these numbers</h2>\n<ul>\n";
+    run.uncovered.iter().for_each(|told| *page += &format!("<li>{}</li>\n", escaped(told)));
+    *page += "</ul>\n";
+    if let Some(command) = run.command {
+        *page +=
+            &format!("<p>The command that preserves the volumes:</p>\n<pre>{}</pre>\n", escaped(command));
+    }
+    *page += "</section>\n";
 }
 
 fn outcomes(page: &mut String, run: &DryRun<'_>) {
@@ -220,6 +243,9 @@ svg .name { text-anchor: end; fill: #5c5850; }
 svg rect { fill: #3c5a78; }
 .n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 table.counts td, table.counts th { padding-right: 1rem; }
+.uncovered { border: 2px solid #8a2c0d; padding: 0 .9rem; margin: 1rem 0; break-inside: avoid; }
+.uncovered h2 { color: #8a2c0d; }
+.uncovered pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 .synthetic { border: 2px solid #8a2c0d; padding: .5rem .9rem; color: #8a2c0d; }
 ";
 

@@ -36,6 +36,8 @@ pub(crate) struct Image {
     pub(crate) form: String,
     /// Identifiers that the container states of the disk: kind (`serial`, ...) and value, printable ASCII.
     pub(crate) ids: Vec<(String, String)>,
+    /// What the image's maker wrote down: what it is about and the text, escaped.
+    pub(crate) said: Vec<(String, String)>,
     /// Digests that the container states for the disk's bytes.
     pub(crate) stored: Vec<StoredDigest>,
     /// What this reading does not cover or had to assume, in sentences without names.

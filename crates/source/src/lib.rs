@@ -38,6 +38,7 @@ mod file_system;
 mod image;
 mod iso;
 mod medium;
+mod names;
 mod node_set;
 mod ntfs;
 mod open;

@@ -90,6 +90,9 @@ pub struct Medium {
     pub size: Option<u64>,
     /// Identifiers: kind (`fsuuid`, ...) and value.
     pub ids: Vec<(String, String)>,
+    /// What the image's maker wrote down, where names were asked for: what it is about (`case`, `examiner`, ...) and the text,
+    /// escaped.
+    pub said: Vec<(String, String)>,
     /// Digests that the container states for the disk's bytes: claims, until they were computed again.
     pub stored: Vec<StoredDigest>,
     /// Whether the tree's mount, or the device, is writable. Always `false` for an image, which is opened for reading alone.

@@ -27,6 +27,8 @@ pub struct OpenOptions {
     pub bare: bool,
     /// How a file is read that bears the mark of a container, and is a disk by its own bytes, too.
     pub form: Option<Form>,
+    /// Tell the names in the medium's own structures: of partitions, volumes and file systems, and what an image's maker wrote.
+    pub names: bool,
     /// Where an image or a device is parsed: in this process, or in one of its own.
     pub reader: Reader,
 }
@@ -144,7 +146,7 @@ pub fn open_set(paths: &[PathBuf], options: &OpenOptions) -> Result<Opened, Open
         add_disk(&mut medium, found, paths.len());
         disks.push(Arc::new(Patient::new(disk)) as Arc<dyn ByteSource>);
     }
-    let mut survey = survey(&disks);
+    let mut survey = survey(&disks, options.names);
     survey.describe(&mut medium);
     if survey.sources.is_empty() && !options.bare {
         return Err(nothing_read(first, &medium));
@@ -188,6 +190,7 @@ fn open_disk(path: &Path, options: &OpenOptions) -> Result<(Arc<dyn ByteSource>,
             form: image.form,
             size: Some(image.bytes.len()),
             ids: image.ids,
+            said: if options.names { image.said } else { Vec::new() },
             stored: image.stored,
             limits: image.limits,
             ..Medium::default()
@@ -220,6 +223,7 @@ fn add_disk(medium: &mut Medium, disk: Medium, disks: usize) {
         (size, None) => size,
     };
     medium.ids.extend(disk.ids);
+    medium.said.extend(disk.said);
     medium.stored.extend(disk.stored);
     medium.limits.extend(disk.limits);
     medium.writable |= disk.writable;

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use crate::bytes::ByteSource;
 use crate::file_system::{recognise, recognise_all};
 use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short};
+use crate::names;
 use crate::probe::{self, Probe};
 use crate::stack::{self, Free, Unassembled};
 use crate::volumes::{VolumeMap, Window, volumes};
@@ -33,6 +34,8 @@ pub(crate) struct Survey {
     pub(crate) unread: Vec<UnreadVolume>,
     pub(crate) ids: Vec<(String, String)>,
     pub(crate) limits: Vec<String>,
+    /// Whether names are told.
+    names: bool,
     /// Pieces that stand to be looked at.
     waiting: VecDeque<Found>,
     /// Members of RAID arrays and physical volumes.
@@ -85,9 +88,9 @@ struct Span {
     bytes: Arc<dyn ByteSource>,
 }
 
-/// Looks at all of `disks`: one, or the drives of a set.
-pub(crate) fn survey(disks: &[Arc<dyn ByteSource>]) -> Survey {
-    let mut survey = Survey::default();
+/// Looks at all of `disks`: one, or the drives of a set. `names`: the names of partitions, volumes and file systems are told.
+pub(crate) fn survey(disks: &[Arc<dyn ByteSource>], names: bool) -> Survey {
+    let mut survey = Survey { names, ..Survey::default() };
     for (index, bytes) in disks.iter().enumerate() {
         let place = if disks.len() > 1 { format!("disk:{}", index.saturating_add(1)) } else { String::new() };
         survey.wait(Found {
@@ -256,6 +259,8 @@ impl Survey {
 
     fn source(&mut self, found: &Found, name: &str, source: Box<dyn Source>) {
         let volume = source.info().volume.clone();
+        let label = if self.names { names::label(found.bytes.as_ref()) } else { None };
+        let found = &Found { stated: self.named(found.stated.clone(), "labelled", label), ..found.clone() };
         self.layer(found, name, LayerState::Read(volume));
         self.sources.push(Box::new(Placed::new(&found.place, source)));
     }
@@ -266,6 +271,10 @@ impl Survey {
         let what = format!("{} partition table, {count} {partitions}", table.scheme.to_uppercase());
         self.layer(found, &what, LayerState::Divided);
         self.ids.extend(table.guid.map(|guid| ("gpt".to_owned(), guid)));
+        if table.scheme == "mbr" {
+            self.ids
+                .extend(mbr_signature(found.bytes.as_ref()).map(|value| ("mbr_signature".to_owned(), value)));
+        }
         let warnings = table.warnings.into_iter().map(|warning| match found.place.as_str() {
             "" => warning,
             place => format!("{place}: {warning}"),
@@ -295,7 +304,7 @@ impl Survey {
             let part = Found {
                 place,
                 start: Some(partition.start),
-                stated: partition.kind,
+                stated: self.named(partition.kind, "named", partition.name),
                 bytes,
                 depth: found.depth.saturating_add(1),
             };
@@ -307,6 +316,15 @@ impl Survey {
         }
         for at in table.gaps {
             self.gap(found, at, &table.tables);
+        }
+    }
+
+    /// What a table states of a part, and its name beside that, where names are told.
+    fn named(&self, stated: String, word: &str, name: Option<String>) -> String {
+        match name.filter(|_| self.names) {
+            Some(name) if stated.is_empty() => format!("{word} \"{name}\""),
+            Some(name) => format!("{stated}, {word} \"{name}\""),
+            None => stated,
         }
     }
 
@@ -343,6 +361,13 @@ impl Survey {
             state,
         });
     }
+}
+
+/// The number by which an MBR tells its disk from others, as eight hexadecimal digits; `None` where none was given.
+fn mbr_signature(bytes: &dyn ByteSource) -> Option<String> {
+    let mut number = [0; 4];
+    bytes.read_exact_at(440, &mut number).ok()?;
+    (number != [0; 4]).then(|| format!("{:08x}", u32::from_le_bytes(number)))
 }
 
 /// The layer of a stretch that is no partition: between partitions, or behind a file system.

@@ -81,6 +81,8 @@ impl Source for Ranges {
         }
         report.coverage.push(("bytes of the volume".to_owned(), start, self.bytes.len()));
         report.complete = true;
+        // Every byte is in an item: there is no free space and no slack beside them that could be missing.
+        report.remnants = true;
         Ok(report)
     }
 

@@ -49,6 +49,8 @@ pub struct Partition {
     pub kind: String,
     /// The partition's own GUID, in a GPT.
     pub guid: Option<String>,
+    /// Its name, in a GPT, escaped.
+    pub name: Option<String>,
 }
 
 /// Reads how a disk is divided. Damage in a table is a warning; a disk without one is one gap.

@@ -10,18 +10,18 @@ use evidence::item::Record;
 use evidence::report::{Report, escape};
 use evidence::trust::{MAX_TRUST, Trust};
 use evidence::verify::{VerifyOptions, audit_with, verify as check};
-use folder::{Folder, Temporary, Threads, audit_against_with, read_keys};
+use folder::{Folder, IdentityFileError, Temporary, Threads, audit_against_with, read_keys};
 use source::{OpenOptions, Reader};
 use zeroize::Zeroizing;
 
 use crate::Failure;
 use crate::cli::{AuditArgs, CheckArgs, TrustArgs};
-use crate::{listing, outcome};
+use crate::{listing, outcome, progress};
 
 /// `ambit-verify PKG`.
 pub(crate) fn verify(args: &CheckArgs, err: &mut dyn Write) -> Result<Report, Failure> {
     let (files, trust, options) = prepare(args, err)?;
-    Ok(check(&files, &trust, &options))
+    Ok(progress::during(args.progress, "verify", &files, || check(&files, &trust, &options)))
 }
 
 /// `ambit-verify trust FILE`.
@@ -63,18 +63,22 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
             comparison.record(record);
         }
     };
-    let mut verified = match args.against.as_slice() {
-        [] => audit_with(&files, &trust, &options, &mut count),
-        medium => {
-            let open = OpenOptions {
-                writable_source: args.writable_source,
-                bare: true,
-                form: args.image_form,
-                reader,
-            };
-            audit_against_with(&files, &trust, &options, medium, &open, &mut count).map_err(Failure::new)?
-        }
-    };
+    let mut verified =
+        progress::during(args.check.progress, "audit", &files, || match args.against.as_slice() {
+            [] => Ok(audit_with(&files, &trust, &options, &mut count)),
+            medium => {
+                let open = OpenOptions {
+                    writable_source: args.writable_source,
+                    bare: true,
+                    form: args.image_form,
+                    reader,
+                    ..OpenOptions::default()
+                };
+                let counts = files.counts();
+                audit_against_with(&files, &trust, &options, (medium, &open), &counts, &mut count)
+                    .map_err(Failure::new)
+            }
+        })?;
     if let (Some(comparison), Some((path, judged))) = (comparison, &judged) {
         listing::compare(comparison, path, judged, &mut verified)?;
     }
@@ -110,8 +114,15 @@ pub(crate) fn prepare(
     let mut recipients = Vec::new();
     for path in &args.identities {
         let mut ask = |path: &Path| passphrase(path, args.passphrase_file.as_deref(), err);
-        let opened = read_keys(path, &mut ask)
-            .map_err(|error| Failure::of(format_args!("identity {}", path.display()))(&error))?;
+        let opened = read_keys(path, &mut ask).map_err(|error| {
+            let failure = Failure::of(format_args!("identity {}", path.display()))(&error);
+            match error {
+                IdentityFileError::NoPassphrase if args.passphrase_file.is_none() => failure.hint(
+                    "run this at a terminal, where it is asked for; or give --passphrase-file FILE, whose first line it is",
+                ),
+                _ => failure,
+            }
+        })?;
         identities.extend(opened.identities);
         recipients.extend(opened.recipients);
     }

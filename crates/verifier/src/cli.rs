@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use crate::progress::ProgressMode;
+
 /// Checks a sealed evidence package. Needs no key: only the package, and a trust file from elsewhere.
 #[derive(Debug, Parser)]
 #[command(
@@ -66,6 +68,9 @@ pub struct CheckArgs {
     /// Print the report as one JSON object.
     #[arg(long)]
     pub json: bool,
+    /// How progress is told on standard error; never with names.
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: ProgressMode,
 }
 
 /// `ambit-verify trust`.
@@ -113,8 +118,18 @@ pub struct ExplainArgs {
     #[command(flatten)]
     pub check: CheckArgs,
     /// The item: its control number, its locator, or a path from the root of its volume, escaped as in every record.
-    #[arg(value_name = "ITEM")]
-    pub item: String,
+    #[arg(value_name = "ITEM", required_unless_present = "item_too")]
+    item: Option<String>,
+    /// The same, as `ambit policy explain` takes it.
+    #[arg(long = "item", value_name = "ITEM", conflicts_with = "item")]
+    item_too: Option<String>,
+}
+
+impl ExplainArgs {
+    /// Which item.
+    pub(crate) fn item(&self) -> &str {
+        self.item.as_deref().or(self.item_too.as_deref()).unwrap_or_default()
+    }
 }
 
 /// `ambit-verify attest`.

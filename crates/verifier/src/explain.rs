@@ -40,7 +40,7 @@ pub(crate) fn explain(args: &ExplainArgs, err: &mut dyn Write) -> Result<Told, F
     let report = replay(&files, &trust, &options, |record| {
         // A record that cannot be read is a finding of the replay, and explains nothing.
         let Ok(parts) = record.parts() else { return };
-        match is_meant(&args.item, record, &parts) {
+        match is_meant(args.item(), record, &parts) {
             true if meant.len() >= MOST => more = more.saturating_add(1),
             true => meant.push((record.clone(), parts)),
             false => {}

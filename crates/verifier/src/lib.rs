@@ -10,6 +10,7 @@ mod explain;
 mod holder;
 mod listing;
 mod outcome;
+mod progress;
 mod sample;
 
 use std::ffi::OsString;

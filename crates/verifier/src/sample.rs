@@ -77,6 +77,7 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
                 bare: true,
                 form: args.image_form,
                 reader,
+                ..OpenOptions::default()
             };
             let draw = (seed, args.n);
             Some(

@@ -309,6 +309,7 @@ mod tests {
                 issues: 0,
                 interrupted: false,
                 medium_sha256: None,
+                drive_sha256: None,
                 medium_unreadable: None,
             }),
             "seal" => {

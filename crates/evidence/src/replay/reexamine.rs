@@ -28,6 +28,9 @@ use content::Preserved;
 /// The kind of identity that any changed byte changes.
 const IMAGE_SHA256: &str = "image_sha256";
 
+/// As [`IMAGE_SHA256`], of each drive of a set.
+const DRIVE_SHA256: &str = "drive_sha256";
+
 /// The volume of a mounted tree.
 const TREE: &str = "tree";
 
@@ -185,7 +188,7 @@ impl Reexamination {
                 |values: &[&str]| values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ");
             let why = format!("it has the {} {}, and {} was acquired", shown(kind), told(&is), told(&was));
             match kind {
-                IMAGE_SHA256 => digest = Some(why),
+                IMAGE_SHA256 | DRIVE_SHA256 => digest = Some(why),
                 _ => return Some(why),
             }
         }

@@ -377,6 +377,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
             issues: 0,
             interrupted: false,
             medium_sha256: None,
+            drive_sha256: None,
             medium_unreadable: None,
         }),
     );

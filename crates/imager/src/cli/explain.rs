@@ -12,8 +12,11 @@ pub struct ExplainArgs {
     /// The policy folder, or its policy.toml.
     pub policy: PathBuf,
     /// The item: a path from the root of its volume, escaped as in every record, or a locator.
-    #[arg(long, value_name = "PATH|LOCATOR")]
-    pub item: String,
+    #[arg(long, value_name = "PATH|LOCATOR", required_unless_present = "item_too")]
+    item: Option<String>,
+    /// The same, as `ambit-verify explain` takes it.
+    #[arg(value_name = "ITEM", conflicts_with = "item")]
+    item_too: Option<String>,
     /// What is examined.
     #[command(flatten)]
     pub source: SourceArgs,
@@ -27,6 +30,13 @@ pub struct ExplainArgs {
     /// Who signs the event.
     #[command(flatten)]
     pub signing: SigningArgs,
+}
+
+impl ExplainArgs {
+    /// Which item.
+    pub(crate) fn item(&self) -> &str {
+        self.item.as_deref().or(self.item_too.as_deref()).unwrap_or_default()
+    }
 }
 
 /// `ambit policy diff --ledger`.

@@ -10,7 +10,10 @@
 
 mod after;
 mod clock;
+mod confirm;
+mod refused;
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
 use custody::{
@@ -18,15 +21,17 @@ use custody::{
     SetRecipients, Setup, Signer, Unfinished, Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
-use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Note, PackageSeal, Tool};
+use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Examine, Note, PackageSeal, Tool};
 use evidence::trust::{Step, Trust};
 use scope::policy::{LeftRecord, UnreadVolumes};
 use scope::{Digest, Policy};
 use serde_json::{Value, json};
 use source::Source;
 
-use after::{failed, medium_after};
+use after::medium_after;
+pub(super) use after::{failed, ranges};
 use clock::Watch;
+use refused::{can_be_asked, may_preserve_volumes, nothing_to_take, refuse_what_this_version_lacks};
 
 use super::destination::{Need, Places, read_back, read_back_value, tell_loss};
 use super::keeping::Keeping;
@@ -113,14 +118,8 @@ fn acquire(
         announced.fits(found)?;
     }
 
-    let mut ready = workplace::ready(
-        &args.examine.source,
-        &loaded,
-        &at_work.case,
-        &at_work.trust,
-        extent == Extent::Volumes,
-        console,
-    )?;
+    let mut ready =
+        workplace::ready(&args.examine.source, &loaded, &at_work.case, &at_work.trust, true, console)?;
     let expected = match extent {
         Extent::Files => estimate::last(&at_work.case, policy.id(), &ready.medium.label),
         Extent::Volumes => None,
@@ -137,7 +136,9 @@ fn acquire(
         (None, Extent::Volumes) => volumes.as_slice(),
     };
     if sources.is_empty() {
-        return Err(nothing_to_take(extent));
+        // That nothing is there to be read is a finding: it stands on the log, whatever comes of it.
+        at_work.examined(&ready)?;
+        return Err(nothing_to_take(extent, &ready.opened.medium));
     }
     if let Some(found) = &unfinished {
         resume::is_the_medium(found, &ready.medium)?;
@@ -234,17 +235,9 @@ fn acquire(
     };
 
     let ended = workplace::now();
-    let (after, missing) = medium_after(&ready, args.examine.source.digest_medium, console)?;
-    let before = ready.medium.ids.iter().find(|id| id.kind == "image_sha256");
-    let altered = matches!((before, after), (Some(before), Some(after)) if before.value != after.hex());
-    if let Some(after) = after {
-        console.say(format_args!("SHA-256 of the medium, after: {}", after.hex()));
-    }
-    if altered {
-        console.say("warning: the medium has another SHA-256 than before; the record says so");
-    }
+    let (medium, altered) = medium_after(&ready, &args.examine.source, console)?;
     let mut limits = limits(&ready, &tally, policy, extent, changed);
-    limits.extend(failed(missing.as_ref()));
+    limits.extend(failed(medium.unreadable.as_ref()));
     if let Some(moved) = watch.moved(&began, &ended) {
         console.say(format_args!("warning: {moved}"));
         limits.push(moved);
@@ -269,7 +262,7 @@ fn acquire(
         departures: stated,
         issues: last.tally.issues,
         interrupted: last.tally.interrupted.is_some(),
-        medium: custody::Medium { sha256: after, unreadable: missing },
+        medium,
         crew: serde_json::to_string(&last).context("journal")?,
     };
     let closed = writer
@@ -296,6 +289,23 @@ impl AtWork<'_> {
     fn append(&mut self, action: Action) -> Result<(), Failure> {
         let by: Vec<&Signer> = self.signers.iter().collect();
         self.case.append(workplace::statement(action, "", &self.tool), &by).context("custody log")?;
+        Ok(())
+    }
+
+    /// Puts on the log that the medium was examined, and that nothing came of it.
+    fn examined(&mut self, ready: &Ready) -> Result<(), Failure> {
+        for departure in &ready.overrides {
+            self.append(Action::Override(departure.clone()))?;
+        }
+        let action = Action::Examine(Examine {
+            purpose: "capture".to_owned(),
+            policy: Some(self.loaded.policy.id()),
+            medium: ready.medium.clone(),
+            counts: BTreeMap::new(),
+        });
+        let by: Vec<&Signer> = self.signers.iter().collect();
+        let reason = ready.without_approval.clone().unwrap_or_default();
+        self.case.append(workplace::statement(action, &reason, &self.tool), &by).context("custody log")?;
         Ok(())
     }
 
@@ -357,8 +367,17 @@ impl AtWork<'_> {
             Extent::Files => summary(tally, policy),
             Extent::Volumes => outcomes(tally),
         } + &cut_short(last.cut_short.iter().map(String::as_str));
-        let agreed = self.args.yes || confirm(&text, tagmanifest, inventory.root, console);
+        // Whoever was asked has just seen the counts.
+        let asked = !self.args.yes;
+        let agreed = !asked || {
+            let mut input = std::io::stdin().lock();
+            let names = self.signers.iter().map(|signer| signer.principal());
+            confirm::all_agree(names, &text, (tagmanifest, inventory.root), &mut input, console)
+        };
         let sealed = self.seal(unsealed, agreed, run, tagmanifest)?;
+        if asked && std::io::stdout().is_terminal() {
+            text.clear();
+        }
 
         let loss = disk.loss();
         if let Some(loss) = loss.as_ref().filter(|loss| !told.contains(&loss.to_string())) {
@@ -375,15 +394,28 @@ impl AtWork<'_> {
             inventory.lines,
             self.case.log().size()
         );
-        text += match sealed {
-            true => "sealed; write the two digests into your notes, and have the witness do the same",
-            false => {
-                "NOT sealed yet: the quorum of package.seal is not met. Next: ambit sign PKG --trust FILE --sign-as NAME=KEY"
+        text += &match sealed {
+            true => {
+                "sealed; write the two digests into your notes, and have the witness do the same".to_owned()
             }
+            false => format!(
+                "NOT sealed yet: the quorum of package.seal is not met. Next: {}",
+                confirm::sign_command(
+                    self.args,
+                    (self.places.first(), self.case.root()),
+                    &self.trust,
+                    &self.signers,
+                    agreed
+                )
+            ),
         };
         if let Some(after) = medium.sha256 {
             let same = if last.altered { "NOT the one from before" } else { "before and after" };
             text += &format!("\nSHA-256 of the medium, {same}: {}", after.hex());
+        }
+        for (number, after) in (1_usize..).zip(medium.drives.iter().flatten()) {
+            let told = after.map_or_else(|| "none, not every byte could be read".to_owned(), |own| own.hex());
+            text += &format!("\nSHA-256 of drive {number}, after: {told}");
         }
         if unreadable > 0 {
             text += &format!(
@@ -391,7 +423,8 @@ impl AtWork<'_> {
             );
         }
         if let Some(failed) = failed(medium.unreadable.as_ref()) {
-            text += &format!("\nnote: {failed}; the custody log lists them");
+            let where_ = medium.unreadable.as_ref().map(ranges).unwrap_or_default();
+            text += &format!("\nWARNING: {failed}: {where_}; the custody log lists them");
         }
         let unread = last.unread;
         if self.extent == Extent::Files
@@ -414,6 +447,8 @@ impl AtWork<'_> {
             fields.insert("unreadable".to_owned(), json!(unreadable));
             fields.insert("cut_short".to_owned(), json!(last.cut_short));
             fields.insert("medium_sha256".to_owned(), json!(medium.sha256));
+            fields.insert("drive_sha256".to_owned(), json!(medium.drives));
+            fields.insert("medium_unreadable".to_owned(), json!(medium.unreadable));
         }
         console.result(&value, text)?;
         Ok(if last.departs || !sealed || !told.is_empty() || loss.is_some() {
@@ -474,26 +509,6 @@ fn compression(asked: CompressionArg) -> Compression {
     }
 }
 
-/// Fails where nobody could be asked before the seal, and nobody said beforehand that they need not be.
-fn can_be_asked(agreed: bool) -> Result<(), Failure> {
-    if agreed || std::io::stdin().is_terminal() {
-        return Ok(());
-    }
-    Err(Failure::new("examiner and witness are asked before the seal, and standard input is no terminal")
-        .hint("run this at a terminal; or give --yes, with which both agree beforehand to seal whatever the counts are; nothing was signed or read"))
-}
-
-/// Whether the people at the terminal agree, once they have seen counts and roots.
-fn confirm(counts: &str, sealed: Digest, root: Digest, console: &mut Console<'_>) -> bool {
-    let input = std::io::stdin();
-    console.say(format_args!("{counts}\n\nsealed bytes   {sealed}\ninventory root {root}\n"));
-    console.say(
-        "examiner and witness: type `yes` to seal this; anything else leaves it unsealed, for `ambit sign`",
-    );
-    let mut answer = String::new();
-    input.read_line(&mut answer).is_ok() && answer.trim() == "yes"
-}
-
 /// For whom each set is encrypted: the policy says so, and nobody else.
 fn recipients(policy: &Policy) -> SetRecipients {
     let named = policy.recipients();
@@ -501,37 +516,6 @@ fn recipients(policy: &Policy) -> SetRecipients {
         captured: [named.case.as_slice(), &named.captured_also].concat(),
         compartments: policy.compartments().iter().map(|c| (c.id.clone(), c.recipients.clone())).collect(),
         ledger: [named.auditor.as_slice(), &named.court].concat(),
-    }
-}
-
-fn refuse_what_this_version_lacks(policy: &Policy) -> Result<(), Failure> {
-    match policy.lists().iter().find(|list| list.restricted) {
-        None => Ok(()),
-        Some(list) => Err(Failure::new(format!(
-            "the list `{}` is restricted, and this version cannot keep a list out of the package",
-            list.id
-        ))
-        .hint("have the policy approved without `restricted`, or wait for a version that can")),
-    }
-}
-
-fn nothing_to_take(extent: Extent) -> Failure {
-    match extent {
-        Extent::Files => Failure::new("no file system on this medium can be read")
-            .hint("`ambit medium info` says what is on it; `ambit image --to court` preserves such volumes where the policy allows it"),
-        Extent::Volumes => Failure::new("this medium has no volume that the order covers and of which no file can be read: there is none to preserve whole")
-            .hint("`ambit medium info` says what is on it; `ambit capture` takes the files that the policy allows"),
-    }
-}
-
-/// Fails unless the order lets volumes of which no file can be read be preserved.
-fn may_preserve_volumes(policy: &Policy) -> Result<(), Failure> {
-    match policy.target().unread_volumes {
-        UnreadVolumes::Preserve => Ok(()),
-        UnreadVolumes::Name => {
-            Err(Failure::no("the policy lets a volume that cannot be read be named, and not taken")
-                .hint("it takes `unread_volumes = \"preserve\"` in [target], approved by the authority; nothing was read"))
-        }
     }
 }
 

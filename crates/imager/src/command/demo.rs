@@ -17,7 +17,7 @@ use folder::Folder;
 use serde_json::json;
 
 use crate::cli::DemoArgs;
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure, shell};
 use crate::interrupt::Interrupt;
 use crate::load;
 
@@ -158,11 +158,7 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
     stage.heading(console, "A lawyer checks the package: no key, only the trust file");
     let (trust, trust_bytes) = load::trust(&stage.path("trust.toml"))?;
     let words = trust.words();
-    stage.print_command(
-        console,
-        "-p verifier ",
-        &["{package}", "--trust", "{trust}", "--trust-words", &words],
-    );
+    stage.print_command(console, true, &["{package}", "--trust", "{trust}", "--trust-words", &words]);
     let files = Folder::open(&stage.path("KC07.ambit")).context("package")?;
     let options = || VerifyOptions {
         trust_words: Some(words.clone()),
@@ -175,7 +171,7 @@ pub(super) fn demo(args: &DemoArgs, console: &mut Console<'_>) -> Result<Exit, F
     stage.heading(console, "An auditor replays every decision, and examines the original again");
     stage.print_command(
         console,
-        "-p verifier ",
+        true,
         &[
             "audit",
             "{package}",
@@ -259,15 +255,21 @@ impl Stage {
         })
     }
 
-    /// Prints a command in the form in which it works in a clone of this project.
-    fn print_command(&self, console: &mut Console<'_>, package: &str, words: &[&str]) {
-        let quoted: Vec<String> = words.iter().map(|word| quote(&self.fill(word))).collect();
-        console.say(format_args!("$ cargo run --release -q {package}-- {}", quoted.join(" ")));
+    /// Prints a command in the form in which it works here: by the program as it was called, and `ambit-verify` beside it.
+    fn print_command(&self, console: &mut Console<'_>, verifier: bool, words: &[&str]) {
+        let called = Path::new(console.called());
+        let program = match verifier {
+            true => called.with_file_name("ambit-verify").display().to_string(),
+            false => called.display().to_string(),
+        };
+        let words: Vec<String> = words.iter().map(|word| self.fill(word)).collect();
+        let line = shell([program.as_str()].into_iter().chain(words.iter().map(String::as_str)));
+        console.say(format_args!("$ {line}"));
     }
 
     /// Prints a command, and runs it as it is printed.
     fn ambit(&self, console: &mut Console<'_>, words: &[&str]) -> Result<(), Failure> {
-        self.print_command(console, "", words);
+        self.print_command(console, false, words);
         let args = std::iter::once("ambit".to_owned()).chain(words.iter().map(|word| self.fill(word)));
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let reader = console.reader().clone();
@@ -409,14 +411,4 @@ fn put_medium(path: &Path) -> Result<(), Failure> {
 
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     Disk::new().write_new(path, text.as_bytes()).context(path.display())
-}
-
-/// A word as a shell takes it.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }

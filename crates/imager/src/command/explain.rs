@@ -65,7 +65,7 @@ pub(super) fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<E
         let mut wanted: Vec<Entry> = Vec::new();
         every_entry(&loaded.policy, source.as_ref(), &mut |event| {
             match event {
-                WalkEvent::Item(entry) if is_meant(&args.item, &entry) => wanted.push(entry),
+                WalkEvent::Item(entry) if is_meant(args.item(), &entry) => wanted.push(entry),
                 WalkEvent::Item(_) | WalkEvent::Issue(_) => {}
             }
             if console.interrupt().is_asked() || wanted.len() > MOST {

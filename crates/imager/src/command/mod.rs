@@ -19,8 +19,8 @@ mod policy_diff;
 mod policy_ledger;
 mod resume;
 mod sign;
-
 mod trust;
+mod uncovered;
 
 #[cfg(test)]
 pub(crate) use capture::capture_made;

@@ -2,18 +2,21 @@
 //!
 //! ```text
 //! OUT/manifest-0001.jsonl       the rows of each part, as they were signed
-//! OUT/items.tsv                 control number, outcome, size, SHA-256, escaped name: one line per name, or per item
-//!                               without one, with its place in brackets
+//! OUT/items.tsv                 control number, outcome, size, SHA-256, how much of it the medium gave, escaped name:
+//!                               one line per name, or per item without one, with its place in brackets
 //! OUT/objects/KC07-C-0000012    the preserved bytes, under control numbers
 //! OUT/paths/var/log/...         on request: the same bytes under their escaped original paths
 //! ```
 //!
 //! Everything is written to `OUT.partial` and renamed once the whole set has
-//! passed: what is not checked is not handed on.
+//! passed: what is not checked is not handed on. All of it is made durable at
+//! once before that, and nothing is lost by waiting: an opening that breaks off
+//! is thrown away whole, and the package has everything still.
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use age::Identity;
 use chrono::Local;
@@ -27,14 +30,15 @@ use evidence::manifest::Row;
 use evidence::opener::verify_then_read;
 use evidence::report::Intact;
 use evidence::verify::{Verified, VerifyOptions, inventory_of, verify_with};
-use folder::{Folder, Temporary};
+use folder::{Counted, Folder, Temporary};
+use indicatif::HumanBytes;
 use scope::facts::Fact;
 use scope::{Outcome, Policy, RawName};
 use serde_json::json;
 
 use crate::cli::OpenArgs;
 use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
-use crate::load;
+use crate::{load, progress};
 
 pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let set: SetName = args.set.parse().context(format_args!("--set {}", args.set.escape_debug()))
@@ -47,7 +51,13 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     let files = Folder::open(&args.package).context(args.package.display())?;
     let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
     // What was judged is what is used: nothing of the package but its parts is read a second time.
-    let Verified { report, acquisition, policy, .. } = verify_with(&files, &trust_bytes, &options);
+    let (counts, all) = (files.counts(), files.bytes().unwrap_or(0));
+    let checking = |_| {
+        let read = counts.of(Counted::Read);
+        format!("open: checking the package: {} of {} read", HumanBytes(read.min(all)), HumanBytes(all))
+    };
+    let Verified { report, acquisition, policy, .. } =
+        progress::watch(args.progress, &checking, || verify_with(&files, &trust_bytes, &options));
     let (Intact::Yes, Some(acquisition), Some(policy)) = (report.intact, acquisition, policy) else {
         return Err(Failure::no(format!("{} is not intact; nothing was opened", args.package.display()))
             .hint(format!("ambit-verify {} --trust {}", args.package.display(), args.trust.display())));
@@ -56,7 +66,17 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     let judged = Judged { files, acquisition, policy, inventory };
     let partial = partial(&args.out)?;
     let mut without_path = 0;
-    let laid = lay_out(args, &set, &judged, &identities, &partial, &mut without_path);
+    let laid_out = Laid::default();
+    let laying = |seconds: f64| laid_out.told(seconds);
+    let laid = progress::watch(args.progress, &laying, || {
+        lay_out(args, &set, &judged, &identities, &partial, (&mut without_path, &laid_out)).and_then(
+            |checked| {
+                laid_out.durable.store(true, Ordering::Relaxed);
+                Disk::new().sync_file_system(&partial).context("opened set")?;
+                Ok(checked)
+            },
+        )
+    });
     let checked = match laid {
         Ok(checked) => checked,
         Err(failure) => {
@@ -77,7 +97,9 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     );
     let partial_note = match checked.partial {
         0 => String::new(),
-        n => format!("\nnote: of {n} objects the medium did not give every byte; their rows list the ranges"),
+        n => format!(
+            "\nWARNING: of {n} objects the medium did not give every byte; items.tsv has `partial:` and the ranges beside them"
+        ),
     };
     if without_path > 0 {
         console.say(format_args!(
@@ -95,6 +117,26 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     });
     console.result(&value, text + &partial_note)?;
     Ok(if report.departures.is_empty() { Exit::Done } else { Exit::Departures })
+}
+
+/// How much was laid out so far.
+#[derive(Debug, Default)]
+struct Laid {
+    objects: AtomicU64,
+    bytes: AtomicU64,
+    /// All of it was, and the disk takes it up.
+    durable: AtomicBool,
+}
+
+impl Laid {
+    fn told(&self, seconds: f64) -> String {
+        if self.durable.load(Ordering::Relaxed) {
+            return "open: waiting until the disk has taken up all of it".to_owned();
+        }
+        let (objects, bytes) = (self.objects.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
+        let rate = HumanBytes((bytes as f64 / seconds) as u64);
+        format!("open: {objects} objects checked and laid out, {} ({rate}/s)", HumanBytes(bytes))
+    }
 }
 
 /// The file that every row is compared with, once more, at the end.
@@ -129,7 +171,7 @@ fn lay_out(
     judged: &Judged,
     identities: &[Box<dyn Identity>],
     out: &Path,
-    without_path: &mut u64,
+    (without_path, laid): (&mut u64, &Laid),
 ) -> Result<CheckedSet, Failure> {
     let Judged { files, acquisition, policy, inventory } = judged;
     let statement = acquisition.sets.iter().find(|stated| stated.set == *set).ok_or_else(|| {
@@ -139,50 +181,54 @@ fn lay_out(
     let scratch = Temporary::new();
     let mut check = SetCheck::new(acquisition, set, inventory, Some(policy), &scratch)
         .ok_or_else(|| Failure::new(format!("the set {set} cannot be opened")))?;
-    let mut items = File::create_new(out.join("items.tsv")).context("items.tsv")?;
-    writeln!(items, "control\toutcome\tsize\tsha256\tname").context("items.tsv")?;
+    let mut items = BufWriter::new(File::create_new(out.join("items.tsv")).context("items.tsv")?);
+    writeln!(items, "control\toutcome\tsize\tsha256\tread\tname").context("items.tsv")?;
     for part in &statement.parts {
         let sealed = files.open(&part.file).context(&part.file)?;
         let zip = verify_then_read(sealed, identities).context(&part.file).map_err(|failure| {
             failure.hint("is this the identity of a holder of this set? nothing was laid out")
         })?;
-        let mut objects = Objects { folder: out.join("objects"), open: None };
+        let mut objects = Objects { folder: out.join("objects"), open: None, laid };
         let checked = check
             .part(zip, &mut |control, bytes| objects.take(control, bytes))
             .map_err(|error| Failure::no(format!("{}: {error}", part.file)))?;
-        objects.close().context(&part.file)?;
+        objects.close();
         let name = format!("manifest-{:04}.jsonl", part.number);
         fs::write(out.join(&name), checked.manifest()).context(name)?;
         for row in checked.rows() {
             row_line(&row.context(&part.file)?, args, out, &mut items, without_path)?;
         }
     }
-    items.sync_all().context("items.tsv")?;
+    items.flush().context("items.tsv")?;
     let lines = files.open(INVENTORY).context(INVENTORY)?;
     check.finish(lines).map_err(|error| Failure::no(error.to_string()))
 }
 
 /// Writes objects as they come, one file each, under their control numbers: names that we gave.
-struct Objects {
+struct Objects<'a> {
     folder: PathBuf,
     open: Option<File>,
+    laid: &'a Laid,
 }
 
-impl Objects {
+impl Objects<'_> {
     fn take(&mut self, control: &Control, bytes: &[u8]) -> io::Result<()> {
         if bytes.is_empty() {
-            self.close()?;
+            self.close();
             self.open = Some(File::create_new(self.folder.join(control.to_string()))?);
+            self.laid.objects.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         }
+        self.laid.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         match &mut self.open {
             Some(file) => file.write_all(bytes),
             None => Err(io::Error::other("content before its object")),
         }
     }
 
-    fn close(&mut self) -> io::Result<()> {
-        self.open.take().map_or(Ok(()), |file| file.sync_all())
+    /// Its bytes are made durable with all others, at the end.
+    fn close(&mut self) {
+        self.open = None;
     }
 }
 
@@ -191,31 +237,34 @@ fn row_line(
     row: &Row,
     args: &OpenArgs,
     out: &Path,
-    items: &mut File,
+    items: &mut BufWriter<File>,
     without_path: &mut u64,
 ) -> Result<(), Failure> {
     let opened = match row {
         Row::Object(opened) | Row::Listed(opened) => opened,
         Row::Held(held) => {
-            return writeln!(items, "{}\theld\t{}\t-\t-", held.control, held.size_class).context("items.tsv");
+            return writeln!(items, "{}\theld\t{}\t-\t-\t-", held.control, held.size_class)
+                .context("items.tsv");
         }
     };
     let decision = opened.opening.decision().context("manifest")?;
     let object = opened.opening.object().context("manifest")?;
-    let (size, sha256) = match &object {
-        Some(object) => (object.size.to_string(), object.sha256.hex()),
-        None => ("-".to_owned(), "-".to_owned()),
+    let (size, sha256, read) = match &object {
+        Some(object) => (object.size.to_string(), object.sha256.hex(), read_of(&object.unreadable)),
+        None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
     };
     let control = &opened.control;
     let facts: Vec<Fact> = opened.opening.facts().context("manifest")?.into_iter().flatten().collect();
     if !facts.iter().any(|fact| matches!(fact, Fact::Name(_))) {
         // A range of a volume, free space, what is left of a deleted file: known by where it is.
         let place = place_of(&facts);
-        writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{place}", decision.outcome).context("items.tsv")?;
+        writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{read}\t{place}", decision.outcome)
+            .context("items.tsv")?;
     }
     for fact in facts {
         let Fact::Name(name) = fact else { continue };
-        writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{name}", decision.outcome).context("items.tsv")?;
+        writeln!(items, "{control}\t{}\t{size}\t{sha256}\t{read}\t{name}", decision.outcome)
+            .context("items.tsv")?;
         if args.original_paths && object.is_some() && decision.outcome != Outcome::Listed {
             let object = out.join("objects").join(control.to_string());
             // A courtesy: what cannot be written under its path lies under its control number all the same.
@@ -225,6 +274,16 @@ fn row_line(
         }
     }
     Ok(())
+}
+
+/// How much of an object the medium gave: `complete`, or `partial:4096-8192,12288-12800`, the ranges where zeros stand in the place
+/// of bytes that could not be read, so that size is the item's, and SHA-256 that of no file.
+fn read_of(unreadable: &[(u64, u64)]) -> String {
+    let ranges: Vec<String> = unreadable.iter().map(|(from, to)| format!("{from}-{to}")).collect();
+    match ranges.is_empty() {
+        true => "complete".to_owned(),
+        false => format!("partial:{}", ranges.join(",")),
+    }
 }
 
 /// Where an item without a name is, in brackets: `[gpt:3 bytes:0-131072]`. A name begins with a slash.
@@ -254,8 +313,7 @@ fn lay_under_path(object: &Path, path: &Path, control: &Control) -> io::Result<(
         }
         other => other?,
     };
-    io::copy(&mut File::open(object)?, &mut to)?;
-    to.sync_all()
+    io::copy(&mut File::open(object)?, &mut to).map(drop)
 }
 
 /// The escaped form of a name, below `root`: every component non-empty, none `.` or `..`, none hidden, none too long.
@@ -275,3 +333,16 @@ fn path_below(root: &Path, name: &RawName) -> PathBuf {
 
 /// Longest component written: most file systems take 255 bytes.
 const MAX_NAME: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partial_object_says_which_bytes_are_missing() {
+        let check = |ranges: &[(u64, u64)], expected: &str| assert_eq!(read_of(ranges), expected);
+        check(&[], "complete");
+        check(&[(4096, 8192)], "partial:4096-8192");
+        check(&[(0, 512), (1024, 1536)], "partial:0-512,1024-1536");
+    }
+}

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use source::{Entry, Source};
 
 use super::plan_paper::{self, Finished};
+use super::uncovered::Uncovered;
 use crate::cli::PlanArgs;
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::Crew;
@@ -29,7 +30,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     let (mut case, trust) = workplace::open_case(&args.case, &loaded.folder)?;
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     workplace::need_quorum(&trust, Step::Examine, &signers)?;
-    let ready = workplace::ready(&args.examine.source, &loaded, &case, &trust, false, console)?;
+    let ready = workplace::ready(&args.examine.source, &loaded, &case, &trust, true, console)?;
     let tool = workplace::tool()?;
     let signed_by: Vec<&Signer> = signers.iter().collect();
     for departure in &ready.overrides {
@@ -61,8 +62,10 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     if tally.interrupted.is_none() {
         estimate::keep(&case, event.index, loaded.policy.id(), &ready.medium.label, &tally);
     }
+    let uncovered = Uncovered::of(&ready.opened, &loaded.policy, args, (&case, &trust));
     let finished = Finished {
         policy: &loaded.policy,
+        uncovered: &uncovered,
         tally: &tally,
         study: &counting.study.finish(),
         medium: format!("{} ({})", ready.medium.label, ready.medium.form),
@@ -72,14 +75,19 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     if let Some(path) = &args.html {
         finished.write_html(path, console)?;
     }
-    let mut text = finished.text() + &cut_short(ready.opened.medium.cut_short());
+    let mut text = finished.text();
     text += &format!("\nnothing was taken; event {} says that the medium was examined", event.index);
     let mut value = finished.value();
     if let Value::Object(fields) = &mut value {
         fields.insert("event".to_owned(), json!(event.index));
-        fields.insert("cut_short".to_owned(), json!(ready.opened.medium.cut_short().collect::<Vec<_>>()));
     }
     console.result(&value, text)?;
+    if ready.opened.sources.is_empty() {
+        console.say(
+            "no file of this medium can be read: what there is was named, and the event stands on the log",
+        );
+        return Ok(Exit::No);
+    }
     Ok(if ready.departs() { Exit::Departures } else { Exit::Done })
 }
 
@@ -96,6 +104,7 @@ fn of_synthetic(
     let made = format!("\"{}\", seed {}", description.title, description.seed);
     let finished = Finished {
         policy,
+        uncovered: &Uncovered::default(),
         tally: &tally,
         study: &study,
         medium: "synthetic: made up, none was opened".to_owned(),
@@ -192,6 +201,7 @@ pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
     for (look, items) in &tally.deepest {
         text += &format!("{:<22} {items:>10}\n", look.word());
     }
+    // What weighs most stands last, where it is read: the policy, then the walk, then what is in no count.
     for rule in tally.idle_rules(policy) {
         text += &format!("\nnote: rule {rule} determined nothing on this medium; is its path or list right?");
     }

@@ -11,6 +11,7 @@ use scope::{Digest, Policy};
 use serde_json::{Value, json};
 
 use super::plan;
+use super::uncovered::Uncovered;
 use crate::console::{Console, Context as _, Failure};
 use crate::study::Study;
 use crate::survey::{Amount, Tally};
@@ -20,6 +21,8 @@ pub(super) struct Finished<'a> {
     pub(super) policy: &'a Policy,
     pub(super) tally: &'a Tally,
     pub(super) study: &'a Study,
+    /// What is on the medium, and in no count.
+    pub(super) uncovered: &'a Uncovered,
     /// The medium in words.
     pub(super) medium: String,
     /// Set where it was made up: from what.
@@ -52,6 +55,7 @@ impl Finished<'_> {
                 add("synthetic", json!(made));
             }
         }
+        self.uncovered.add_to(&mut value);
         value
     }
 
@@ -64,7 +68,7 @@ impl Finished<'_> {
         for (name, value) in self.estimates() {
             text += &format!("{name}: {value}\n");
         }
-        text
+        text + &self.uncovered.text()
     }
 
     fn estimates(&self) -> Vec<(&'static str, String)> {
@@ -113,9 +117,7 @@ impl Finished<'_> {
                 let (items, bytes) = tier(id);
                 (words, items, bytes)
             });
-        let mut notes: Vec<String> = tally.limits.clone();
-        let idle = tally.idle_rules(self.policy);
-        notes.extend(idle.iter().map(|rule| format!("Rule {rule} determined nothing.")));
+        let mut notes: Vec<String> = self.uncovered.limits.iter().chain(&tally.limits).cloned().collect();
         if study.links_across_scopes > 0 {
             notes.push(format!(
                 "{} items have one name that would be taken, and another that would not (hard links).",
@@ -134,6 +136,9 @@ impl Finished<'_> {
                 .iter()
                 .map(|why| format!("Stopped at {why}; what lies beyond was not examined.")),
         );
+        // What is said of the policy comes after what is said of the medium.
+        let idle = tally.idle_rules(self.policy);
+        notes.extend(idle.iter().map(|rule| format!("Rule {rule} determined nothing.")));
         let when = chrono::Local::now().fixed_offset().to_rfc3339_opts(chrono::SecondsFormat::Secs, false);
         let page = dry_run_html(&DryRun {
             policy: self.policy,
@@ -154,6 +159,8 @@ impl Finished<'_> {
             unknown: study.unknown.iter().map(|(what, n)| (what.clone(), n.items, n.bytes)).collect(),
             keywords: study.keyword_hits.iter().map(|(list, counts)| (list.clone(), *counts)).collect(),
             estimates: self.estimates(),
+            uncovered: self.uncovered.sentences(),
+            command: self.uncovered.command.as_deref(),
             notes,
         });
         Disk::new().write_new(path, page.as_bytes()).context("page")?;

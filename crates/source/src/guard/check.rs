@@ -43,6 +43,7 @@ pub(super) fn info(info: &mut SourceInfo) {
 pub(super) fn medium(medium: &mut Medium) {
     medium.form = plain(&medium.form);
     pairs(&mut medium.ids);
+    pairs(&mut medium.said);
     for digest in &mut medium.stored {
         (digest.algorithm, digest.hex) = (plain(&digest.algorithm), plain(&digest.hex));
     }

@@ -70,6 +70,7 @@ fn serve_until_end() -> io::Result<()> {
         writable_source: begin.writable_source,
         bare: begin.bare,
         form: begin.form,
+        names: begin.names,
         reader: Reader::Here,
     };
     let opened = match crate::open::open_set(&paths, &options) {

@@ -48,6 +48,7 @@ impl Pool {
             writable_source: options.writable_source,
             bare: options.bare,
             form: options.form,
+            names: options.names,
             memory: apart.limits.memory,
         };
         let begin =

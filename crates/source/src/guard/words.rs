@@ -24,6 +24,7 @@ pub(super) struct Begin {
     pub(super) writable_source: bool,
     pub(super) bare: bool,
     pub(super) form: Option<Form>,
+    pub(super) names: bool,
     /// Most bytes of address space.
     pub(super) memory: u64,
 }

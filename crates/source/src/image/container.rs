@@ -57,7 +57,14 @@ pub(crate) fn open(path: &Path, first: File, form: Option<Form>) -> Result<Image
 }
 
 fn as_raw(raw: RawFile, limits: Vec<String>) -> Image {
-    Image { bytes: Arc::new(raw), form: "raw image".to_owned(), ids: Vec::new(), stored: Vec::new(), limits }
+    Image {
+        bytes: Arc::new(raw),
+        form: "raw image".to_owned(),
+        ids: Vec::new(),
+        said: Vec::new(),
+        stored: Vec::new(),
+        limits,
+    }
 }
 
 /// What the bytes of the file are by themselves: `a gpt partition table`, `an ext4 file system`; `None` where they are no disk.

@@ -92,6 +92,7 @@ struct Reading {
     waiting: Option<Option<Copy>>,
     stored: Vec<StoredDigest>,
     serial: Option<String>,
+    said: Vec<(String, String)>,
     /// Sectors that could not be read: first and count.
     errors: Vec<(u64, u64)>,
     sections: usize,
@@ -161,9 +162,12 @@ impl Reading {
             Kind::Volume | Kind::Data => self.volume(segment, section)?,
             Kind::Header { wide } => {
                 self.headers = self.headers.saturating_add(1);
-                if self.headers <= MAX_HEADERS && self.serial.is_none() {
-                    let content = section.content(segment, notes::MAX_HEADER)?;
-                    self.serial = content.and_then(|content| notes::serial(&content, wide));
+                if self.headers <= MAX_HEADERS && (self.serial.is_none() || self.said.is_empty()) {
+                    let content = section.content(segment, notes::MAX_HEADER)?.unwrap_or_default();
+                    self.serial = self.serial.take().or_else(|| notes::serial(&content, wide));
+                    if self.said.is_empty() {
+                        self.said = notes::said(&content, wide);
+                    }
                 }
             }
             Kind::Digest => {
@@ -267,6 +271,7 @@ impl Reading {
             bytes: Arc::new(disk),
             form,
             ids: self.serial.map(|serial| ("serial".to_owned(), serial)).into_iter().collect(),
+            said: self.said,
             stored: self.stored,
             limits: self.limits,
         })

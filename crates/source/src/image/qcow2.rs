@@ -39,7 +39,7 @@ pub(super) fn read(file: Arc<dyn ByteSource>) -> Result<Image, ImageError> {
     let form = format!("QCOW2 disk, version {}", header.version);
     let cluster = header.cluster();
     let bytes = Arc::new(Disk::new(Clusters::new(file, header, &mut limits), cluster));
-    Ok(Image { bytes, form, ids: Vec::new(), stored: Vec::new(), limits })
+    Ok(Image { bytes, form, ids: Vec::new(), said: Vec::new(), stored: Vec::new(), limits })
 }
 
 /// What the header says, once everything that is not read was refused.

@@ -55,7 +55,14 @@ pub(crate) fn open(name: &OsStr, first: File, beside: &dyn Beside) -> Result<Opt
     }
     let limits = lengths(&parts)?.map(str::to_owned).into_iter().collect();
     let form = format!("raw image of {} segments", parts.len());
-    Ok(Some(Image { bytes: Arc::new(Joined::new(parts)), form, ids: Vec::new(), stored: Vec::new(), limits }))
+    Ok(Some(Image {
+        bytes: Arc::new(Joined::new(parts)),
+        form,
+        ids: Vec::new(),
+        said: Vec::new(),
+        stored: Vec::new(),
+        limits,
+    }))
 }
 
 /// Opens a part; `None` where there is none of that name.

@@ -58,7 +58,7 @@ pub(super) fn read(file: Arc<dyn ByteSource>) -> Result<Image, ImageError> {
         }
         other => return Err(ImageError::Unsupported(format!("a VHD of type {other}"))),
     };
-    Ok(Image { bytes, form: form.into(), ids: Vec::new(), stored: Vec::new(), limits })
+    Ok(Image { bytes, form: form.into(), ids: Vec::new(), said: Vec::new(), stored: Vec::new(), limits })
 }
 
 /// Whether the last sector of a file is the footer of a fixed disk: then the disk's bytes are those of the file.

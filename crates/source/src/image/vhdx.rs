@@ -46,6 +46,7 @@ pub(super) fn read(file: Arc<dyn ByteSource>) -> Result<Image, ImageError> {
         bytes: Arc::new(Disk::new(disk, 0)),
         form: form.into(),
         ids: Vec::new(),
+        said: Vec::new(),
         stored: Vec::new(),
         limits,
     })

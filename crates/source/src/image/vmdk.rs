@@ -180,7 +180,14 @@ fn form(descriptor: &Descriptor, count: usize) -> String {
 }
 
 fn image(pieces: Pieces, unit: u64, form: String, limits: Vec<String>) -> Image {
-    Image { bytes: Arc::new(Disk::new(pieces, unit)), form, ids: Vec::new(), stored: Vec::new(), limits }
+    Image {
+        bytes: Arc::new(Disk::new(pieces, unit)),
+        form,
+        ids: Vec::new(),
+        said: Vec::new(),
+        stored: Vec::new(),
+        limits,
+    }
 }
 
 /// The extents, one after the other.

@@ -95,7 +95,10 @@ impl Survey {
             ),
             Holds::Bytes(first) => (
                 format!("{where_it_is}, and it is not blank"),
-                LayerState::Unread(format!("its first byte that is not zero is {first}; {EXAMINE}")),
+                LayerState::Unread(format!(
+                    "its first byte that is not zero is byte {first} of it, byte {} of what holds it; {EXAMINE}",
+                    start.saturating_add(first)
+                )),
             ),
             Holds::Unread(why) => (where_it_is.to_owned(), LayerState::Unread(why)),
         };

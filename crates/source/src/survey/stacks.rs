@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Found, MEMBER, Span, Survey, shown};
 use crate::file_system::recognise;
 use crate::medium::{Layer, LayerState, UnreadVolume};
+use crate::names;
 use crate::probe;
 use crate::stack::{self, Free, Piece, Unassembled};
 use crate::walk::SourceError;
@@ -47,6 +48,8 @@ impl Survey {
             }
             self.limits.extend(volume.limits.iter().map(|limit| format!("{}: {limit}", volume.place)));
             let stated = format!("{}, of {}", volume.what, places(&volume.members));
+            let name = volume.name.as_deref().and_then(|name| names::shown(name.as_bytes()));
+            let stated = self.named(stated, "named", name);
             self.wait(Found { place: volume.place, start: None, stated, bytes: volume.bytes, depth: 0 });
         }
     }

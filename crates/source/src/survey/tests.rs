@@ -24,7 +24,7 @@ fn fat() -> Option<Vec<u8>> {
 fn look(disks: &[Vec<u8>]) -> Survey {
     let disks: Vec<Arc<dyn ByteSource>> =
         disks.iter().map(|disk| Arc::new(disk.clone()) as Arc<dyn ByteSource>).collect();
-    survey(&disks)
+    survey(&disks, false)
 }
 
 fn read(survey: &Survey) -> Vec<String> {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! sector 1      "EFI PART", CRC of the header, where the copy is, disk GUID, where the table is, its CRC
-//! sector 2..    entries: type GUID, own GUID, first and last sector, attributes, name (not read)
+//! sector 2..    entries: type GUID, own GUID, first and last sector, attributes, name
 //! last sector   the copy of the header; its table lies before it
 //! ```
 //!
@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use crate::bytes::ByteSource;
 use crate::field::{le32, le64};
 use crate::medium::cut_short;
+use crate::names::wide;
 
 use super::crc32::crc32;
 use super::kinds::{gpt_kind, guid};
@@ -61,7 +62,8 @@ impl Table {
                 "partition {number} goes from sector {first} to {last}, the GPT allows {from} to {to}"
             ));
         }
-        Some(Partition { number, start, length, kind: gpt_kind(kind), guid: guid(entry, 16) })
+        let name = entry.get(56..128).and_then(wide);
+        Some(Partition { number, start, length, kind: gpt_kind(kind), guid: guid(entry, 16), name })
     }
 }
 

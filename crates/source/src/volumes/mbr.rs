@@ -174,7 +174,7 @@ fn logical(
 
 fn partition(number: u32, kind: u8, first: u64, count: u64, size: u64) -> Partition {
     let (start, length) = (first.saturating_mul(size), count.saturating_mul(size));
-    Partition { number, start, length, kind: mbr_kind(kind), guid: None }
+    Partition { number, start, length, kind: mbr_kind(kind), guid: None, name: None }
 }
 
 fn entries(sector: &[u8; 512]) -> Vec<Entry> {

@@ -179,6 +179,7 @@ fn another_package_of_the_medium_is_no_departure() {
         issues: 0,
         interrupted: false,
         medium_sha256: None,
+        drive_sha256: None,
         medium_unreadable: None,
     };
     let seal = |package| {

@@ -1,48 +1,89 @@
 //! The medium after the last item: its digest, and what it did not give.
 
+use std::collections::BTreeSet;
+
+use custody::Medium;
 use evidence::event::MediumUnreadable;
-use scope::Digest;
+use folder::DRIVE_SHA256;
 
+use crate::cli::SourceArgs;
 use crate::console::{Console, Failure};
-use crate::workplace::{self, Ready};
+use crate::digests;
+use crate::workplace::Ready;
 
-/// The medium's digest after the last item, where it is asked for and every byte can be read; and what it did not give, to
-/// whomever read it.
+/// The medium's digest after the last item, of a set one of each drive, where it is asked for and every byte can be read; and
+/// what it did not give, to whomever read it. And whether a digest is another than before.
 pub(super) fn medium_after(
     ready: &Ready,
-    digest: bool,
+    args: &SourceArgs,
     console: &mut Console<'_>,
-) -> Result<(Option<Digest>, Option<MediumUnreadable>), Failure> {
-    let found = match (&ready.opened.image, digest) {
-        (Some(image), true) => Some(workplace::whole_digest(image, &[])?),
-        _ => None,
+) -> Result<(Medium, bool), Failure> {
+    let found = match args.digest_medium {
+        true => digests::all(&ready.opened, &args.medium, args.image_form, console.reader())?,
+        false => Vec::new(),
     };
     let mut drives = ready.opened.drives.bad_ranges();
-    let partial = found.as_ref().and_then(workplace::partial);
-    if let (Some(found), Some(partial)) = (&found, &partial) {
-        console.say(format_args!("warning: {partial}"));
-        if drives.is_empty() {
-            drives.push(Vec::new());
-        }
-        if let [only] = drives.as_mut_slice() {
-            only.extend(found.unreadable.iter().map(|(from, to)| *from..*to));
-            *only = source::merged(std::mem::take(only));
-        }
+    drives.resize(drives.len().max(found.len()), Vec::new());
+    for (bad, found) in drives.iter_mut().zip(&found) {
+        bad.extend(found.unreadable.iter().map(|(from, to)| *from..*to));
+        *bad = source::merged(std::mem::take(bad));
     }
-    let mut missing = MediumUnreadable::of(&drives);
-    match partial {
-        Some(_) => {
-            if let Some(missing) = &mut missing {
-                missing.sha256_with_zeros = found.map(|found| found.sha256);
+    let mut medium = Medium { sha256: None, drives: None, unreadable: MediumUnreadable::of(&drives) };
+    let before = |kind: &'static str| {
+        let ids = ready.medium.ids.iter().filter(move |id| id.kind == kind);
+        ids.map(|id| id.value.clone()).collect::<BTreeSet<_>>()
+    };
+    let mut altered = false;
+    let count = found.len();
+    for (number, found) in (1_usize..).zip(&found) {
+        let (of, kind) = match count {
+            1 => ("the medium".to_owned(), "image_sha256"),
+            _ => (format!("drive {number}"), DRIVE_SHA256),
+        };
+        let digest = match digests::partial(found, &of) {
+            Some(partial) => {
+                console.say(format_args!("warning: {partial}"));
+                None
             }
-            Ok((None, missing))
+            None => {
+                console.say(format_args!("SHA-256 of {of}, after: {}", found.sha256.hex()));
+                let before = before(kind);
+                if !before.is_empty() && !before.contains(&found.sha256.hex()) {
+                    console.say(format_args!(
+                        "warning: {of} has another SHA-256 than before; the record says so"
+                    ));
+                    altered = true;
+                }
+                Some(found.sha256)
+            }
+        };
+        match (count, digest, &mut medium.unreadable) {
+            (1, Some(_), _) => medium.sha256 = digest,
+            (1, None, Some(missing)) => missing.sha256_with_zeros = Some(found.sha256),
+            (1, None, None) => {}
+            _ => medium.drives.get_or_insert_default().push(digest),
         }
-        None => Ok((found.map(|found| found.sha256), missing)),
     }
+    Ok((medium, altered))
 }
 
 /// What the medium did not give, as a limit.
-pub(super) fn failed(missing: Option<&MediumUnreadable>) -> Option<String> {
+pub(in crate::command) fn failed(missing: Option<&MediumUnreadable>) -> Option<String> {
     let missing = missing?;
     Some(format!("{} bytes of the medium in {} ranges could not be read", missing.bytes, missing.ranges))
 }
+
+/// The ranges that the medium did not give, as a person notes them: the first of them, by drive and offset.
+pub(in crate::command) fn ranges(missing: &MediumUnreadable) -> String {
+    let several = missing.first.iter().any(|range| range.drive != 1);
+    let told = missing.first.iter().take(TOLD).map(|range| {
+        let drive = if several { format!("drive {}: ", range.drive) } else { String::new() };
+        format!("{drive}bytes {} to {}", range.from, range.to.saturating_sub(1))
+    });
+    let more = missing.ranges.saturating_sub(TOLD as u64);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    told.chain(more).collect::<Vec<_>>().join("; ")
+}
+
+/// Most ranges that are told on a screen; the record has more.
+const TOLD: usize = 20;

@@ -4,7 +4,7 @@
 //! 1 | main | c n a e t md sn ... | CASE-7  disk 2  ...  ST500  W1A2B3C4 ...        lines, with tabs between fields
 //! ```
 //!
-//! Names of people and cases are in there too. They are left where they are.
+//! Names of people and cases are in there too. They are told where somebody asks for names, and nowhere else.
 
 use std::ops::Range;
 
@@ -13,6 +13,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::section::checked;
 use crate::field::le32;
 use crate::image::StoredDigest;
+use crate::names::shown;
 
 /// The digests of a digest or hash section; `None` where its checksum does not fit. All zeros mean that there is none.
 pub(super) fn digests(content: &[u8]) -> Option<Vec<StoredDigest>> {
@@ -30,7 +31,38 @@ pub(super) fn digests(content: &[u8]) -> Option<Vec<StoredDigest>> {
 
 /// The disk's serial number in a header section, if it is printable.
 pub(super) fn serial(content: &[u8], wide: bool) -> Option<String> {
-    let bytes = unpack(content)?;
+    let fields = main(content, wide);
+    let (_, value) = fields.iter().find(|(key, _)| key == "sn")?;
+    let plain = !value.is_empty()
+        && value.len() <= MAX_SERIAL
+        && value.chars().all(|c| c == ' ' || c.is_ascii_graphic());
+    plain.then(|| value.clone())
+}
+
+/// What the image's maker wrote in a header section: what it is about, and the text, escaped. Times are as they stand there.
+pub(super) fn said(content: &[u8], wide: bool) -> Vec<(String, String)> {
+    let about = |key: &str| {
+        Some(match key {
+            "c" | "cn" => "case",
+            "n" | "en" => "evidence number",
+            "a" | "de" => "description",
+            "e" | "ex" => "examiner",
+            "t" | "nt" => "notes",
+            "m" | "ad" => "acquired",
+            "u" => "system time",
+            "md" => "model",
+            "av" => "program version",
+            "ov" => "operating system",
+            _ => return None,
+        })
+    };
+    let fields = main(content, wide).into_iter();
+    fields.filter_map(|(key, value)| Some((about(&key)?.to_owned(), shown(value.as_bytes())?))).collect()
+}
+
+/// The fields of the part `main`, keys and values, without blanks around; none where it cannot be read.
+fn main(content: &[u8], wide: bool) -> Vec<(String, String)> {
+    let Some(bytes) = unpack(content) else { return Vec::new() };
     let text = if wide {
         let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
         char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
@@ -38,13 +70,9 @@ pub(super) fn serial(content: &[u8], wide: bool) -> Option<String> {
         String::from_utf8_lossy(&bytes).into_owned()
     };
     let mut lines = text.lines().skip_while(|line| *line != "main").skip(1);
-    let (keys, values) = (lines.next()?, lines.next()?);
-    let (_, value) = keys.split('\t').zip(values.split('\t')).find(|(key, _)| *key == "sn")?;
-    let value = value.trim();
-    let plain = !value.is_empty()
-        && value.len() <= MAX_SERIAL
-        && value.chars().all(|c| c == ' ' || c.is_ascii_graphic());
-    plain.then(|| value.to_owned())
+    let (Some(keys), Some(values)) = (lines.next(), lines.next()) else { return Vec::new() };
+    let pairs = keys.split('\t').zip(values.split('\t')).take(MAX_FIELDS);
+    pairs.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()
 }
 
 fn unpack(content: &[u8]) -> Option<Vec<u8>> {
@@ -87,6 +115,8 @@ pub(super) const MAX_HEADER: u64 = 1 << 18;
 const MAX_TEXT: usize = 1 << 20;
 /// Longest serial number taken over.
 const MAX_SERIAL: usize = 200;
+/// Most fields: EnCase writes some twenty.
+const MAX_FIELDS: usize = 100;
 /// Bytes of a digest section, without its checksum.
 const DIGEST: usize = 76;
 /// Bytes of the header of a list of unreadable sectors.
@@ -124,6 +154,16 @@ mod tests {
         check("", None);
         assert_eq!(serial(b"not packed", false), None);
         assert_eq!(serial(&packed(&vec![b'a'; MAX_TEXT + 1]), false), None);
+    }
+
+    #[test]
+    fn what_the_maker_wrote_is_told_escaped() {
+        let text = "1\nmain\nc\tn\ta\te\tt\tsn\tzz\nKC-7\t 3 \t\tA. B\u{1b}erg\t\tW1\tq\n";
+        let told = said(&packed(text.as_bytes()), false);
+        let told: Vec<(&str, &str)> =
+            told.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        assert_eq!(told, [("case", "KC-7"), ("evidence number", "3"), ("examiner", "A. B%1Berg")]);
+        assert!(said(b"not packed", false).is_empty());
     }
 
     fn sealed(mut content: Vec<u8>) -> Vec<u8> {

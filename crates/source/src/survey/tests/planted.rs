@@ -222,7 +222,7 @@ fn a_gap_of_which_not_all_is_looked_at_says_so() {
             Ok(buf.len())
         }
     }
-    let found = survey(&[Arc::new(Zeros(partitioned(&[(64, &[0; SECTOR])])))]);
+    let found = survey(&[Arc::new(Zeros(partitioned(&[(64, &[0; SECTOR])])))], false);
     assert_eq!(unread(&found), ["mbr:1"]);
     says(&found, "the last 1048576 and 1024 blocks between them are zeros; the rest is not looked at");
 }

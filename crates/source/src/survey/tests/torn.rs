@@ -85,7 +85,7 @@ fn of_a_mirror_no_more_is_missing_than_both_lack() {
             }
             Arc::new(Patient::new(Arc::new(Torn(bytes, torn)))) as Arc<dyn ByteSource>
         };
-        let found = survey(&[drive(0), drive(1)]);
+        let found = survey(&[drive(0), drive(1)], false);
         assert_eq!(read(&found), [MD], "{:?}", found.limits);
         let mut expected = evidence.clone();
         for sector in missing {
