@@ -251,13 +251,28 @@ def keywords_value(wanted, facts, policy):
     return U
 
 
+def mail_value(wanted, facts, policy):
+    found = [fact for fact in facts.mail if fact["selector"] == wanted.selector]
+    if not found:
+        return U
+    fact = found[0]
+    misses = fact["messages"] - fact["fits"] - fact["open"]
+    if wanted.messages == "any" and fact["fits"]:
+        return T
+    if wanted.messages == "all" and misses > 0:
+        return F
+    if facts.failed("content") or fact["layer"] == "unread" or fact["open"]:
+        return F if fact["layer"] == "none" and not facts.failed("content") else U
+    return truth(wanted.messages == "all" and fact["messages"] > 0)
+
+
 def volume_value(wanted, facts, policy):
     return truth(facts.volume in wanted)
 
 
 WHOLE = {
     "kind": kind_value, "type": type_value, "size": size_value, "time": time_value, "owner": owner_value, "hash_in": hash_value,
-    "encrypted": encrypted_value, "keywords": keywords_value, "volume": volume_value,
+    "encrypted": encrypted_value, "keywords": keywords_value, "mail": mail_value, "volume": volume_value,
 }
 
 # -------------------------------------------------------------- evaluation

@@ -16,6 +16,7 @@ KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block
 # The kinds that have content.
 CONTENT = ("file", "stream", "volume", "unallocated", "slack", "recovered")
 LARGEST = 2**53 - 1
+CAUSES = ("address", "date", "header", "no-date", "no-from", "no-zone", "not-read", "too-long", "twice")
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,38}")
 REASON = re.compile(r"[ -~]{0,200}")
@@ -29,7 +30,7 @@ class Facts:
     """Fields of one value hold None where the fact is absent; the others are lists."""
 
     __slots__ = ("volume", "case_rule", "node", "kind", "names", "links", "size", "allocated", "slack", "time", "uid", "gid",
-                 "sid", "mode", "link_target", "attribute", "type", "hash", "keywords", "failure", "looks")
+                 "sid", "mode", "link_target", "attribute", "type", "hash", "keywords", "mail", "failure", "looks")
 
     def has_content(self):
         return self.kind in CONTENT
@@ -45,7 +46,7 @@ class Facts:
 def read_facts(lines):
     """The facts of a record; FactError where one is not as specified, is missing, doubled or out of order."""
     facts = Facts()
-    facts.names, facts.time, facts.attribute, facts.keywords, facts.failure = [], [], [], [], []
+    facts.names, facts.time, facts.attribute, facts.keywords, facts.mail, facts.failure = [], [], [], [], [], []
     for field in ("volume", "case_rule", "node", "kind", "links", "size", "allocated", "slack", "uid", "gid", "sid", "mode", "link_target",
                   "type", "hash", "looks"):
         setattr(facts, field, None)
@@ -196,6 +197,27 @@ def keywords(value):
     return value
 
 
+def mail(value):
+    fields(value, "selector", "layer", "messages", "fits", "open", "offsets", "causes")
+    text(value["selector"])
+    need(value["layer"] in ("full", "none", "unread"))
+    for name in ("messages", "fits", "open"):
+        number(value[name])
+    need(isinstance(value["offsets"], list) and isinstance(value["causes"], list))
+    for offset in value["offsets"]:
+        number(offset)
+    need(all(isinstance(cause, str) and cause in CAUSES for cause in value["causes"]))
+    return value
+
+
+def mail_is_sound(fact):
+    """Whether the numbers can be of one file."""
+    unknown = fact["open"] > 0 or fact["layer"] == "unread"
+    return (fact["fits"] + fact["open"] <= fact["messages"] and (fact["layer"] != "none" or fact["messages"] == 0)
+            and len(fact["offsets"]) == min(fact["fits"], 16) and bool(fact["causes"]) == unknown
+            and all(values == sorted(set(values)) for values in (fact["offsets"], fact["causes"])))
+
+
 def slack_fact(value):
     fields(value, "of", "size")
     need(value["of"] in ("file", "stream") and number(value["size"]) >= 1)
@@ -220,5 +242,5 @@ ORDER = {name: (place, many, check) for place, (name, many, check) in enumerate(
     ("kind", False, one_of(*KINDS)), ("name", True, path), ("links", False, number), ("size", False, number),
     ("allocated", False, number), ("slack", False, slack_fact), ("time", True, stamp), ("uid", False, number), ("gid", False, number), ("sid", False, text),
     ("mode", False, number), ("link-target", False, raw), ("attribute", True, attribute), ("type", False, type_fact),
-    ("hash", False, hash_fact), ("keywords", True, keywords), ("failure", True, failure), ("looks", False, looks),
+    ("hash", False, hash_fact), ("keywords", True, keywords), ("mail", True, mail), ("failure", True, failure), ("looks", False, looks),
 ])}

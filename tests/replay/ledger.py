@@ -14,7 +14,7 @@ import decide
 import globs
 import names
 from commitments import inventory_line, run_key_of, tree_root
-from facts import FactError, fields, need, read_facts, strict
+from facts import FactError, fields, mail_is_sound, need, read_facts, strict
 from magic import TYPES
 from policy import LOOKS
 from signatures import sshsig_holds, unbase64
@@ -216,7 +216,7 @@ class Replay:
 
     def looked(self, item, facts):
         """Every look left its facts or a failure, and no facts are of a look that was not taken."""
-        given = {"type": facts.type is not None, "hash": facts.hash is not None, "content": bool(facts.keywords)}
+        given = {"type": facts.type is not None, "hash": facts.hash is not None, "content": bool(facts.keywords or facts.mail)}
         for look in LOOKS:
             if look not in facts.looks and (given.get(look) or facts.failed(look)):
                 self.found.add("look", item, f"facts of the look {look}, which is not recorded as taken")
@@ -228,9 +228,12 @@ class Replay:
             if any(given.values()):
                 self.found.add("fact", item, f"facts of content, of a kind {facts.kind}")
             return
+        if not all(mail_is_sound(fact) for fact in facts.mail):
+            self.found.add("fact", item, "a fact about mail whose numbers cannot be of one file")
         for look in facts.looks[1:]:
             if look == "content":
-                given[look] = [fact["list"] for fact in facts.keywords] == self.policy.keyword_lists
+                given[look] = ([fact["list"] for fact in facts.keywords] == self.policy.keyword_lists
+                               and [fact["selector"] for fact in facts.mail] == self.policy.mail_selectors)
             if not given[look] and not facts.failed(look):
                 self.found.add("fact", item, f"the look {look} was taken, and left neither its facts nor a failure")
 

@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import re
 import tomllib
+import unicodedata
 
 from globs import Glob
 from names import normalised, folded
@@ -36,7 +37,7 @@ STAMPS = ("modified", "accessed", "changed", "created", "message_date")
 FIELDS = {
     "path": "metadata", "name": "metadata", "ext": "metadata", "kind": "metadata", "type": "type", "type_mismatch": "type",
     "size": "metadata", "time": "metadata", "owner": "metadata", "hash_in": "hash", "encrypted": "type",
-    "keywords": "content", "volume": "metadata",
+    "keywords": "content", "mail": "content", "volume": "metadata",
 }
 # The compartment that `target.unread_volumes = "preserve"` makes, after those of the file.
 UNREAD_VOLUMES = "unread-volumes"
@@ -46,6 +47,7 @@ Rule = collections.namedtuple("Rule", "id effect any all unless to")
 Custodian = collections.namedtuple("Custodian", "uid sid")
 Time = collections.namedtuple("Time", "of start until mode")
 Keywords = collections.namedtuple("Keywords", "list terms at_least")
+Mail = collections.namedtuple("Mail", "selector messages")
 
 
 class PolicyError(ValueError):
@@ -90,6 +92,8 @@ class Policy:
         self.compartments = self.read_compartments(top)
         self.defaults(top.table("defaults"))
         self.selectors(top)
+        # And one for each of these selectors.
+        self.mail_selectors = [self.selector_ids[atom.selector] for atom in self.atoms if atom.field == "mail"]
         self.rules = [self.rule(table) for table in top.array("rule")]
         if len({rule.id for rule in self.rules}) != len(self.rules):
             raise PolicyError("rule: an id twice")
@@ -139,7 +143,7 @@ class Policy:
         return text, None
 
     def list(self, name, table):
-        kind = table.one_of("kind", ("sha256", "keywords"))
+        kind = table.one_of("kind", ("sha256", "keywords", "addresses"))
         table.text("label")
         table.flag("restricted", False)
         file = table.text("file", required=False, form=FILE)
@@ -153,6 +157,8 @@ class Policy:
             self.read_files.add(file)
         if len(set(items)) != len(items) or "" in items or any(kind == "sha256" and not DIGEST.fullmatch(item) for item in items):
             raise PolicyError(f"list.{name}: items")
+        if kind == "addresses" and any(not is_address(item) for item in items):
+            raise PolicyError(f"list.{name}: an address")
         table.done()
         return kind, items
 
@@ -203,6 +209,7 @@ class Policy:
 
     def selector(self, name, table):
         table.text("label")
+        self.reading = name
         values = {field: getattr(self, "read_" + field)(table, field) for field in FIELDS if field in table.left}
         if not values:
             raise PolicyError(f"selector.{name}: no condition")
@@ -261,6 +268,21 @@ class Policy:
         table.done()
         return Keywords(name, terms, 1 if at_least is None else at_least)
 
+    def read_mail(self, table, field):
+        table = table.table(field)
+        party = table.texts("party", required=False)
+        role = table.texts("role", required=False, choices=("from", "to", "cc", "bcc"))
+        within = table.text("within", required=False)
+        if bool(party) != bool(role) or not party and within is None:
+            raise PolicyError("mail: a party without a role, a role without a party, or nothing asked for")
+        for name in party:
+            self.listed(name, "addresses")
+        if within is not None:
+            self.reference(self.windows, "window", within)
+        messages = table.one_of("messages", ("any", "all"))
+        table.done()
+        return Mail(self.reading, messages)
+
     def listed(self, name, kind):
         found, items = self.reference(self.lists, "list", name)
         if found != kind:
@@ -289,6 +311,13 @@ class Policy:
 
     def numbers(self):
         return {name: number for number, name in enumerate(self.selector_ids)}
+
+
+def is_address(item):
+    """`local@domain` or `@domain`. What compares alike must not stand twice either; that is not checked here."""
+    local, at, domain = item.rpartition("@")
+    barred = any(char in '<>()[],;:\\"' or char.isspace() or unicodedata.category(char) == "Cc" for char in item)
+    return bool(at) and "@" not in local and all(domain.split(".")) and not barred and len(item.encode()) <= 320
 
 
 class Table:

@@ -10,14 +10,18 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
 
+use evidence::gzip::GzipReader;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::forge::Sealed;
+use crate::reading::{decrypted, zip_entries};
+use crate::story::Desk;
 
 /// What the second implementation says of a package.
 #[derive(Clone, Debug)]
@@ -118,6 +122,54 @@ pub fn replay(package: &Path, files: &[&Path], log_key: &str) -> Replayed {
     let ran = command.output().expect("python3 starts");
     let text = String::from_utf8([ran.stdout, ran.stderr].concat()).expect("it prints UTF-8");
     Replayed { exit: ran.status.code().expect("an exit code"), text }
+}
+
+/// A package, and what its holders decrypted of it.
+#[derive(Debug)]
+pub struct Opened {
+    /// Its folder.
+    pub package: PathBuf,
+    _folder: TempDir,
+    /// The ledger first.
+    pub files: Vec<PathBuf>,
+    log_key: String,
+}
+
+impl Opened {
+    /// Has it replayed.
+    #[must_use]
+    pub fn replay(&self) -> Replayed {
+        let files: Vec<&Path> = self.files.iter().map(PathBuf::as_path).collect();
+        replay(&self.package, &files, &self.log_key)
+    }
+}
+
+/// Opens the ledger and the manifests of a package, with the keys of the demonstration.
+#[must_use]
+pub fn opened(desk: &Desk, package: &str) -> Opened {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let package = PathBuf::from(package);
+    let mut files = Vec::new();
+    let mut put = |name: String, bytes: &[u8]| {
+        files.push(folder.path().join(name));
+        fs::write(files.last().expect("the last"), bytes).expect("a file");
+    };
+    for (file, packed) in decrypted(&package, "ledger", &desk.demo.path("keys/auditor.age")) {
+        let mut rows = Vec::new();
+        GzipReader::new(packed.as_slice(), 1 << 30).read_to_end(&mut rows).expect("a gzip member");
+        put(file.replace("data/", "").replace(".gz.age", ""), &rows);
+    }
+    for (set, holder) in
+        [("captured", "case-team"), ("held:neutral", "neutral"), ("held:victim-data", "victim-data")]
+    {
+        for (entry, bytes) in zip_entries(&package, set, &desk.demo.path(&format!("keys/{holder}.age"))) {
+            if let Some(part) = entry.strip_suffix(".zip.age: manifest.jsonl") {
+                put(part.replace("data/", "") + ".manifest.jsonl", &bytes);
+            }
+        }
+    }
+    let log_key = fs::read_to_string(desk.demo.path("keys/log.pub")).expect("the log's key");
+    Opened { package, _folder: folder, files, log_key: log_key.trim().to_owned() }
 }
 
 fn program() -> String {

@@ -222,7 +222,7 @@ fn a_package_of_the_demonstration_is_replayed_without_a_difference() {
         return;
     }
     let desk = Desk::new();
-    let replayed = opened(&desk, &desk.fill("{package}")).replay();
+    let replayed = second::opened(&desk, &desk.fill("{package}")).replay();
     assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
     for said in [
         "475 records",
@@ -241,7 +241,7 @@ fn a_package_of_the_demonstration_is_replayed_without_a_difference() {
     let what = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";
     counts.run(&format!("ambit capture {what} {{both}} --out {{dir}}/KC07.ambit")).exits(0);
     let package = counts.fill("{dir}/KC07.ambit");
-    let replayed = opened(&counts, &package).replay();
+    let replayed = second::opened(&counts, &package).replay();
     assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
     assert!(replayed.text.contains("inventory: 475 lines, 134 of them"), "{}", replayed.text);
 }
@@ -252,7 +252,7 @@ fn what_nobody_signed_has_no_answer() {
         return;
     }
     let desk = Desk::new();
-    let opened = opened(&desk, &desk.fill("{package}"));
+    let opened = second::opened(&desk, &desk.fill("{package}"));
     let ledger = fs::read_to_string(&opened.files[0]).unwrap();
     let rows: Vec<&str> = ledger.lines().collect();
     let changes = [
@@ -271,49 +271,6 @@ fn what_nobody_signed_has_no_answer() {
         assert_eq!(replayed.exit, 1, "{}", replayed.text);
         assert!(replayed.text.starts_with("could not finish: Unfinished: ledger-0001"), "{}", replayed.text);
     }
-}
-
-/// A package, and what its holders decrypted of it.
-struct Opened {
-    package: PathBuf,
-    _folder: TempDir,
-    /// The ledger first.
-    files: Vec<PathBuf>,
-    log_key: String,
-}
-
-impl Opened {
-    fn replay(&self) -> Replayed {
-        let files: Vec<&Path> = self.files.iter().map(PathBuf::as_path).collect();
-        second::replay(&self.package, &files, &self.log_key)
-    }
-}
-
-/// Opens the ledger and the manifests of a package, with the keys of the demonstration.
-fn opened(desk: &Desk, package: &str) -> Opened {
-    let folder = tempfile::tempdir().unwrap();
-    let package = PathBuf::from(package);
-    let mut files = Vec::new();
-    let mut put = |name: String, bytes: &[u8]| {
-        files.push(folder.path().join(name));
-        fs::write(files.last().unwrap(), bytes).unwrap();
-    };
-    for (file, packed) in decrypted(&package, "ledger", &desk.demo.path("keys/auditor.age")) {
-        let mut rows = Vec::new();
-        GzipReader::new(packed.as_slice(), 1 << 30).read_to_end(&mut rows).unwrap();
-        put(file.replace("data/", "").replace(".gz.age", ""), &rows);
-    }
-    for (set, holder) in
-        [("captured", "case-team"), ("held:neutral", "neutral"), ("held:victim-data", "victim-data")]
-    {
-        for (entry, bytes) in zip_entries(&package, set, &desk.demo.path(&format!("keys/{holder}.age"))) {
-            if let Some(part) = entry.strip_suffix(".zip.age: manifest.jsonl") {
-                put(part.replace("data/", "") + ".manifest.jsonl", &bytes);
-            }
-        }
-    }
-    let log_key = fs::read_to_string(desk.demo.path("keys/log.pub")).unwrap();
-    Opened { package, _folder: folder, files, log_key: log_key.trim().to_owned() }
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -174,6 +174,7 @@ fn facts(node: usize, kind: Kind, names: &[String], size: Option<u64>) -> Facts 
         type_fact: None,
         hash: None,
         keywords: Vec::new(),
+        mail: Vec::new(),
         failures: Vec::new(),
         looks: vec![Look::Metadata],
     }

@@ -11,7 +11,8 @@ use std::io;
 use std::sync::OnceLock;
 
 use md5::Md5;
-use scope::facts::{Facts, Failure, HashFact, Look};
+use scope::facts::{Facts, Failure, HashFact, Layer, Look};
+use scope::mail::MailTally;
 use scope::{Decision, Digest, Policy, Step, decide};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::keywords::{Searcher, SearcherError};
 use crate::magic;
+use crate::mail::look_at_mail;
 
 /// How to examine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -174,7 +176,7 @@ impl<'a> Examiner<'a> {
         Ok(())
     }
 
-    /// Searches the content for the policy's keywords: in memory where an earlier look kept it.
+    /// Searches the content for the policy's keywords, and compares the messages in it with what the policy asks of mail.
     fn look_at_content(
         &self,
         entry: &Entry,
@@ -182,6 +184,37 @@ impl<'a> Examiner<'a> {
         facts: &mut Facts,
         content: &mut Option<Zeroizing<Vec<u8>>>,
     ) -> Result<Result<(), String>, ExamineError> {
+        let tests = self.policy.mail_tests();
+        let searched = if tests.is_empty() || !self.policy.keyword_lists().is_empty() {
+            self.search(entry, source, facts, content)?
+        } else {
+            head(entry, source).map(|head| magic::detect(&head).name)
+        };
+        let name = match searched {
+            _ if tests.is_empty() => return Ok(searched.map(|_| ())),
+            Ok(name) => name,
+            Err(reason) => {
+                // What cannot be read cannot be told to be no mail.
+                facts.mail = tests
+                    .into_iter()
+                    .map(|(id, test)| MailTally::new(id, test).fact(Layer::Unread))
+                    .collect();
+                return Ok(Err(reason));
+            }
+        };
+        let (mail, read) = look_at_mail(&tests, &name, entry, source);
+        facts.mail = mail;
+        Ok(read)
+    }
+
+    /// Searches the content for the policy's keywords: in memory where an earlier look kept it. Returns its type.
+    fn search(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        facts: &mut Facts,
+        content: &mut Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Result<String, String>, ExamineError> {
         let build = || Searcher::new(&self.policy.keyword_lists());
         let searcher = self.searcher.get_or_init(build).as_ref().map_err(|error| *error)?;
         let mut search = searcher.start();
@@ -201,7 +234,7 @@ impl<'a> Examiner<'a> {
         // The layer needs the type even where the policy does not let it be recorded.
         let name = magic::detect(&head).name;
         facts.keywords = search.finish().facts(&name, outcome.is_ok());
-        Ok(outcome)
+        Ok(outcome.map(|()| name))
     }
 
     /// Reads the content to its end, each piece through `see`. Returns all of it where it fits the buffer.
@@ -243,8 +276,14 @@ impl<'a> Examiner<'a> {
     }
 }
 
-/// Reads the first bytes and no more.
+/// Tells the type by the first bytes.
 fn look_at_type(entry: &Entry, source: &dyn Source, facts: &mut Facts) -> Result<(), String> {
+    facts.type_fact = Some(magic::detect(&head(entry, source)?));
+    Ok(())
+}
+
+/// Reads the first bytes and no more.
+fn head(entry: &Entry, source: &dyn Source) -> Result<Zeroizing<Vec<u8>>, String> {
     let mut stream = source.open(entry).map_err(|error| cannot_open(&error))?;
     let declared = stream.declared_len();
     let expected = usize::try_from(declared).unwrap_or(usize::MAX).min(magic::HEAD);
@@ -256,8 +295,7 @@ fn look_at_type(entry: &Entry, source: &dyn Source, facts: &mut Facts) -> Result
             count => filled = filled.saturating_add(count),
         }
     }
-    facts.type_fact = Some(magic::detect(&head));
-    Ok(())
+    Ok(head)
 }
 
 /// Reads some bytes; 0 at the end.
@@ -270,7 +308,7 @@ fn read(stream: &mut dyn EvidenceStream, buffer: &mut [u8]) -> io::Result<usize>
     }
 }
 
-fn cannot_open(error: &SourceError) -> String {
+pub(crate) fn cannot_open(error: &SourceError) -> String {
     match error {
         SourceError::Read(_) => "the medium could not be read",
         SourceError::Io(_, error) => return format!("the content could not be opened: {}", error.kind()),

@@ -9,12 +9,14 @@
 //! type       first 4096 bytes           magic/1     docs/spec/magic.md
 //! hash       the whole content, once    SHA-256, and MD5 and SHA-1 on request
 //! content    the whole content          kw/1 and text/1     docs/spec/keywords.md
+//!            headers of messages        mail/1              docs/spec/mail.md
 //! ```
 
 pub mod every_item;
 pub mod examine;
 pub mod keywords;
 pub mod magic;
+mod mail;
 mod slack;
 
 pub use every_item::{Event, EveryItemError, every_entry, every_item, remnant_limits};

@@ -111,6 +111,7 @@ fn policy(conditions: &str) -> Policy {
         defaults = {{ unknown = "left", path_case = "as-volume" }}
         list.marks = {{ kind = "keywords", label = "l", items = ["needle", "other"] }}
         list.known = {{ kind = "sha256", label = "l", items = ["{zeros}"] }}
+        list.people = {{ kind = "addresses", label = "l", items = ["ann@x.org"] }}
         selector.wanted = {{ label = "l", {conditions} }}
         [[rule]]
         id = "I-1"
@@ -253,4 +254,31 @@ fn only_the_looks_that_the_policy_asks_for_are_taken() {
         assert_eq!((examined.facts.looks.as_slice(), times), (looks, opened), "{conditions}");
         assert_eq!(examined.decision.looks, looks);
     }
+}
+
+#[test]
+fn mail_is_compared_and_a_failure_leaves_it_unknown() {
+    let wanted = policy("mail = { party = [\"people\"], role = [\"from\"], messages = \"any\" }");
+    let content: &[u8] = b"From: Ann <ANN@x.org>\nTo: b@y.org\n\nbody of it\n";
+    let length = u64::try_from(content.len()).unwrap();
+    let look =
+        |end, content, declared| look_at(&wanted, Kind::File, content, declared, end, Options::default()).0;
+    let fact = |examined: &Examined| {
+        let [fact] = examined.facts.mail.as_slice() else { panic!("{:?}", examined.facts.mail) };
+        (fact.selector.clone(), fact.layer, fact.messages, fact.fits, fact.open)
+    };
+    let found = look(End::Clean, content, length);
+    assert_eq!(fact(&found), ("wanted".to_owned(), Layer::Full, 1, 1, 0));
+    assert_eq!(found.decision.outcome.to_string(), "captured");
+    assert!(found.facts.failures.is_empty());
+    for (end, declared) in [(End::Error, length + 1), (End::Changed, length + 1), (End::CannotOpen, length)] {
+        let found = look(end, content, declared);
+        assert_eq!(fact(&found).1, Layer::Unread);
+        assert!(found.facts.failures.iter().all(|failure| !failure.reason.contains(SECRET)));
+        assert_eq!(found.facts.failures.len(), 1);
+    }
+    let picture = look(End::Clean, b"\x89PNG\r\n\x1a\n...", 11);
+    assert_eq!((fact(&picture).1, picture.decision.outcome.to_string().as_str()), (Layer::None, "left"));
+    let store = look(End::Clean, b"!BDN....", 8);
+    assert_eq!((fact(&store).1, store.decision.tier.word()), (Layer::Unread, "undetermined"));
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::ops::ControlFlow;
 
+use source::extract::{Form, Take};
 use source::{Entry, EvidenceStream, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 
 use crate::interrupt::Interrupt;
@@ -41,6 +42,15 @@ impl Source for Metered<'_> {
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
         Ok(self.stream(self.source.open(entry)?))
+    }
+
+    fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
+        self.source.extract(entry, form, &mut |piece| {
+            if self.interrupt.is_asked() {
+                return Err(io::Error::other("stopped, as asked"));
+            }
+            take(piece)
+        })
     }
 
     fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {

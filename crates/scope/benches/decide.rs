@@ -130,6 +130,7 @@ fn item(n: u64, path: &str, case_rule: CaseRule) -> Facts {
             searched: 100,
             layer: Layer::Full,
         }],
+        mail: Vec::new(),
         failures: Vec::new(),
         looks: Look::ALL.to_vec(),
     }

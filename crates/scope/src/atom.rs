@@ -90,6 +90,11 @@ pub(crate) fn value(
             }
             _ => Trit::U,
         },
+        Test::Mail(test) => facts
+            .mail
+            .iter()
+            .find(|found| found.selector == atom.atom.selector)
+            .map_or(Trit::U, |found| test.value(found, failed)),
         Test::Keywords { list, terms, at_least, no_text_is_no_hit } => {
             let Some(found) = facts.keywords.iter().find(|found| found.list == *list) else { return Trit::U };
             let mut hits: Vec<u64> =

@@ -8,7 +8,8 @@ use crate::digest::Digest;
 use crate::facts::{Kind, Look, TimeKind};
 use crate::fold::{Symbol, text_symbols};
 use crate::glob::Glob;
-use crate::policy::{Atom, Condition, Effect, ListItems, PathCase, TimeMode, Tree};
+use crate::mail::{MailTest, normal};
+use crate::policy::{Atom, Condition, Effect, ListItems, MailCondition, PathCase, TimeMode, Tree};
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -62,6 +63,7 @@ pub(crate) enum Test {
         at_least: u64,
         no_text_is_no_hit: bool,
     },
+    Mail(MailTest),
     Volume(Vec<String>),
 }
 
@@ -130,10 +132,7 @@ impl Compiled {
                 PathCase::Sensitive => Some(false),
                 PathCase::Insensitive => Some(true),
             },
-            zoneless_offset_ns: tree
-                .defaults
-                .zoneless_times
-                .map(|offset| i128::from(offset.local_minus_utc()) * 1_000_000_000),
+            zoneless_offset_ns: zoneless(tree),
             atoms,
             selectors: ranges,
         }
@@ -152,9 +151,6 @@ fn test(tree: &Tree, condition: &Condition) -> Test {
         Condition::Size { min, max } => Test::Size(min.unwrap_or(0), max.unwrap_or(u64::MAX)),
         Condition::Time(time) => {
             let window = tree.windows.iter().find(|window| window.id == time.within);
-            let ns = |at: chrono::DateTime<chrono::FixedOffset>| {
-                i128::from(at.timestamp()) * 1_000_000_000 + i128::from(at.timestamp_subsec_nanos())
-            };
             Test::Time {
                 of: time.of.clone(),
                 from: window.map_or(i128::MAX, |window| ns(window.from)),
@@ -169,7 +165,7 @@ fn test(tree: &Tree, condition: &Condition) -> Test {
         Condition::HashIn(ids) => {
             let lists = ids.iter().filter_map(list).filter_map(|list| match &list.items {
                 ListItems::Sha256(digests) => Some(digests.clone()),
-                ListItems::Keywords(_) => None,
+                ListItems::Keywords(_) | ListItems::Addresses(_) => None,
             });
             Test::HashIn(lists.collect())
         }
@@ -180,8 +176,39 @@ fn test(tree: &Tree, condition: &Condition) -> Test {
             at_least: *at_least,
             no_text_is_no_hit: tree.defaults.not_searchable == crate::policy::NotSearchable::NoHit,
         },
+        Condition::Mail(mail) => Test::Mail(mail_test(tree, mail)),
         Condition::Volume(volumes) => Test::Volume(volumes.clone()),
     }
+}
+
+fn ns(at: chrono::DateTime<chrono::FixedOffset>) -> i128 {
+    i128::from(at.timestamp()) * 1_000_000_000 + i128::from(at.timestamp_subsec_nanos())
+}
+
+fn mail_test(tree: &Tree, mail: &MailCondition) -> MailTest {
+    let lists = mail.party.iter().filter_map(|id| tree.lists.iter().find(|list| list.id == *id));
+    let mut party: Vec<String> = lists
+        .flat_map(|list| match &list.items {
+            ListItems::Addresses(items) => items.as_slice(),
+            _ => &[],
+        })
+        .map(|address| normal(address))
+        .collect();
+    party.sort_unstable();
+    party.dedup();
+    let window = mail.within.as_ref().map(|id| tree.windows.iter().find(|window| window.id == *id));
+    MailTest {
+        party: (!mail.party.is_empty()).then_some(party),
+        role: mail.role.clone(),
+        within: window.map(|own| own.map_or((i128::MAX, i128::MIN), |own| (ns(own.from), ns(own.until)))),
+        all: mail.messages == TimeMode::All,
+        zoneless_ns: zoneless(tree),
+    }
+}
+
+/// Local time minus UTC of times that carry no zone, in nanoseconds.
+fn zoneless(tree: &Tree) -> Option<i128> {
+    tree.defaults.zoneless_times.map(|offset| i128::from(offset.local_minus_utc()) * 1_000_000_000)
 }
 
 /// The order of the fields is the order of `Field`; conditions are read in it.

@@ -13,11 +13,16 @@
 //! Integers, booleans, enumerations and byte strings alone: no floating point,
 //! so that a decision comes out the same everywhere.
 
+mod keywords;
+
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
+use crate::mail::MailFact;
 use crate::name::RawName;
+
+pub use keywords::{Hit, KeywordFact, Layer};
 
 /// How deep into an item the examination goes, in rising intrusion.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -207,45 +212,6 @@ pub struct HashFact {
     pub sha1: Option<String>,
 }
 
-/// What the look *content* found for one keyword list.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeywordFact {
-    /// The list's id in the policy.
-    pub list: String,
-    /// The terms that occur.
-    pub hits: Vec<Hit>,
-    /// How many bytes were searched.
-    pub searched: u64,
-    /// Whether the item has a text layer (`text/1`) that was searched to its end:
-    /// `full`, `none` (a type without one) or `unread` (a type whose text was not extracted, or an error).
-    pub layer: Layer,
-}
-
-/// Whether the absence of a hit says anything.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Layer {
-    /// The whole text was searched: no hit means not there.
-    Full,
-    /// The type has no text: `defaults.not_searchable` decides.
-    None,
-    /// The text could not be extracted or read: no hit means unknown.
-    Unread,
-}
-
-/// One keyword's hits.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hit {
-    /// The term's position in the list, from 0.
-    pub term: u64,
-    /// How often it occurs, over all encodings.
-    pub count: u64,
-    /// Byte offsets of the first hits, at most 16, ascending.
-    pub offsets: Vec<u64>,
-}
-
 /// A look that could not be taken to its end.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -311,6 +277,8 @@ pub enum Fact {
     Hash(HashFact),
     /// The look *content*, for one keyword list.
     Keywords(KeywordFact),
+    /// The look *content*, for one condition on mail.
+    Mail(MailFact),
     /// A look that could not be taken to its end.
     Failure(Failure),
     /// The looks taken, in order. Always the last fact.
@@ -324,7 +292,7 @@ impl Fact {
         match self {
             Self::Type(_) => Look::Type,
             Self::Hash(_) => Look::Hash,
-            Self::Keywords(_) => Look::Content,
+            Self::Keywords(_) | Self::Mail(_) => Look::Content,
             Self::Failure(failure) => failure.look,
             _ => Look::Metadata,
         }
@@ -372,6 +340,8 @@ pub struct Facts {
     pub hash: Option<HashFact>,
     /// What the look *content* found, one per keyword list, in the policy's order.
     pub keywords: Vec<KeywordFact>,
+    /// What the look *content* found, one per condition on mail, in the order of the atoms.
+    pub mail: Vec<MailFact>,
     /// Looks that could not be taken to their end.
     pub failures: Vec<Failure>,
     /// The looks taken so far, in order.
@@ -439,6 +409,7 @@ impl Facts {
         list.extend(self.type_fact.clone().map(Fact::Type));
         list.extend(self.hash.clone().map(Fact::Hash));
         list.extend(self.keywords.iter().cloned().map(Fact::Keywords));
+        list.extend(self.mail.iter().cloned().map(Fact::Mail));
         list.extend(self.failures.iter().cloned().map(Fact::Failure));
         list.push(Fact::Looks(self.looks.clone()));
         list
@@ -477,6 +448,7 @@ impl Facts {
                 Fact::Type(value) => facts.type_fact = Some(value),
                 Fact::Hash(value) => facts.hash = Some(value),
                 Fact::Keywords(value) => facts.keywords.push(value),
+                Fact::Mail(value) => facts.mail.push(value),
                 Fact::Failure(value) => facts.failures.push(value),
                 Fact::Looks(value) => looks = Some(value),
             }
@@ -511,6 +483,7 @@ impl Facts {
         }
         if !took(Look::Content) {
             facts.keywords.clear();
+            facts.mail.clear();
         }
         facts.failures.retain(|failure| took(failure.look));
         facts.looks.retain(|look| took(*look));
@@ -538,6 +511,7 @@ impl Facts {
             type_fact: None,
             hash: None,
             keywords: Vec::new(),
+            mail: Vec::new(),
             failures: Vec::new(),
             looks: Vec::new(),
         }

@@ -30,6 +30,7 @@ pub mod glob;
 pub mod lint;
 mod looks;
 pub mod magic;
+pub mod mail;
 pub mod name;
 mod named_files;
 pub mod outcome;

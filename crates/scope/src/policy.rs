@@ -9,14 +9,17 @@ use std::sync::Arc;
 use chrono::{DateTime, FixedOffset};
 
 use crate::bundle::Bundle;
-use crate::compile::Compiled;
+use crate::compile::{Compiled, Test};
 use crate::digest::Digest;
 use crate::facts::Look;
 use crate::glob::Glob;
+use crate::mail::MailTest;
 use crate::problem::PolicyProblems;
 use crate::read::Places;
 
-pub use crate::selector::{Atom, Condition, Effect, Field, Rule, Selector, TimeCondition, TimeMode};
+pub use crate::selector::{
+    Atom, Condition, Effect, Field, MailCondition, Rule, Selector, TimeCondition, TimeMode,
+};
 
 /// A scoping policy that has been read, checked and compiled. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -169,7 +172,20 @@ impl Policy {
         lists
             .filter_map(|list| match &list.items {
                 ListItems::Keywords(terms) => Some(KeywordList { id: &list.id, terms }),
-                ListItems::Sha256(_) => None,
+                ListItems::Sha256(_) | ListItems::Addresses(_) => None,
+            })
+            .collect()
+    }
+
+    /// The conditions on mail by their selectors' ids, in the order of the atoms: what the look *content* compares messages
+    /// with.
+    #[must_use]
+    pub fn mail_tests(&self) -> Vec<(&str, &MailTest)> {
+        let atoms = self.compiled.atoms.iter();
+        atoms
+            .filter_map(|own| match &own.test {
+                Test::Mail(test) => Some((own.atom.selector.as_str(), test)),
+                _ => None,
             })
             .collect()
     }
@@ -485,6 +501,8 @@ pub enum ListItems {
     Sha256(Vec<Digest>),
     /// Keywords, in the list's order, none twice.
     Keywords(Vec<String>),
+    /// Addresses of mail and `@domain`s, as they are written, in the list's order, no two alike.
+    Addresses(Vec<String>),
 }
 
 impl ListItems {
@@ -494,6 +512,7 @@ impl ListItems {
         match self {
             Self::Sha256(_) => "sha256",
             Self::Keywords(_) => "keywords",
+            Self::Addresses(_) => "addresses",
         }
     }
 
@@ -502,7 +521,7 @@ impl ListItems {
     pub fn count(&self) -> usize {
         match self {
             Self::Sha256(items) => items.len(),
-            Self::Keywords(items) => items.len(),
+            Self::Keywords(items) | Self::Addresses(items) => items.len(),
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::facts::{Kind, Look, TimeKind};
 use crate::glob::Glob;
+use crate::mail::Role;
 
 /// `[selector.X]`: all given conditions must hold.
 #[derive(Clone, Debug)]
@@ -54,6 +55,8 @@ pub enum Condition {
         /// How many distinct terms.
         at_least: u64,
     },
+    /// It is mail, of which one message or every message has such parties and such a date.
+    Mail(MailCondition),
     /// The volume it is on.
     Volume(Vec<String>),
 }
@@ -67,6 +70,19 @@ pub struct TimeCondition {
     pub within: String,
     /// Whether one of them suffices.
     pub mode: TimeMode,
+}
+
+/// A condition on mail: at least one of `party` and `within` is given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct MailCondition {
+    /// The ids of lists of addresses, one of which must have an address of the message; empty where none is asked for.
+    pub party: Vec<String>,
+    /// In which roles.
+    pub role: Vec<Role>,
+    /// The id of the window in which the date of the same message must be.
+    pub within: Option<String>,
+    /// Whether every message of a file must fit, or one.
+    pub messages: TimeMode,
 }
 
 /// Whether one time inside the window suffices.
@@ -105,13 +121,15 @@ pub enum Field {
     Encrypted,
     /// `keywords`.
     Keywords,
+    /// `mail`.
+    Mail,
     /// `volume`.
     Volume,
 }
 
 impl Field {
     /// All fields, in schema order.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Path,
         Self::Name,
         Self::Ext,
@@ -124,6 +142,7 @@ impl Field {
         Self::HashIn,
         Self::Encrypted,
         Self::Keywords,
+        Self::Mail,
         Self::Volume,
     ];
 
@@ -143,6 +162,7 @@ impl Field {
             Self::HashIn => "hash_in",
             Self::Encrypted => "encrypted",
             Self::Keywords => "keywords",
+            Self::Mail => "mail",
             Self::Volume => "volume",
         }
     }
@@ -153,7 +173,7 @@ impl Field {
         match self {
             Self::Type | Self::TypeMismatch | Self::Encrypted => Look::Type,
             Self::HashIn => Look::Hash,
-            Self::Keywords => Look::Content,
+            Self::Keywords | Self::Mail => Look::Content,
             _ => Look::Metadata,
         }
     }
@@ -176,6 +196,7 @@ impl Condition {
             Self::HashIn(_) => Field::HashIn,
             Self::Encrypted(_) => Field::Encrypted,
             Self::Keywords { .. } => Field::Keywords,
+            Self::Mail(_) => Field::Mail,
             Self::Volume(_) => Field::Volume,
         }
     }

@@ -115,6 +115,7 @@ fn facts(policy: &Policy, folder: &str, path: &str, fields: &[&str]) -> (Facts, 
         } else {
             Vec::new()
         },
+        mail: Vec::new(),
         failures: failed.map(|look| Failure { look, reason: "unreadable".into() }).into_iter().collect(),
         looks: Look::ALL.to_vec(),
     };

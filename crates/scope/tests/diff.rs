@@ -220,3 +220,35 @@ fn the_sentences_that_differ_come_in_order() {
     assert!(first.old.concat().contains("Windows event logs") && first.new.concat().contains("Event logs"));
     assert!(second.new.concat().contains("30 December"));
 }
+
+/// An example with a rule on mail: the condition is the test's own.
+fn with_mail(condition: &str) -> Policy {
+    let text = text(FOUR).replacen("\"metadata\"", "\"metadata\", \"content\"", 1);
+    parse(&format!(
+        "{text}\n[list.counsel]\nkind = \"addresses\"\nlabel = \"c\"\nitems = [\"Ann@firm.example\"]\n\
+         [list.firm]\nkind = \"addresses\"\nlabel = \"f\"\nitems = [\"@firm.example\"]\n\
+         [window.early]\nfrom = \"2020-01-01T00:00:00Z\"\nuntil = \"2021-01-01T00:00:00Z\"\n\
+         [window.long]\nfrom = \"2020-01-01T00:00:00Z\"\nuntil = \"2022-01-01T00:00:00Z\"\n\
+         [selector.mail]\nlabel = \"m\"\npath = [\"/mail/**\"]\nmail = {{ {condition} }}\n\
+         [[rule]]\nid = \"I-9\"\neffect = \"include\"\ntext = \"t\"\nbasis = \"b\"\nany = [\"mail\"]\n"
+    ))
+}
+
+#[test]
+fn a_condition_on_mail_is_narrower_by_fewer_addresses_roles_days_and_by_every_message() {
+    let wide = "party = [\"firm\"], role = [\"from\", \"to\"], within = \"long\", messages = \"any\"";
+    for (from, to) in [
+        ("\"firm\"", "\"counsel\""),
+        ("\"from\", \"to\"", "\"to\""),
+        ("\"long\"", "\"early\""),
+        ("\"any\"", "\"all\""),
+    ] {
+        let narrow = wide.replace(from, to);
+        let verdict = |a: &str, b: &str| scope::diff(&with_mail(a), &with_mail(b)).verdict;
+        assert_eq!(verdict(wide, &narrow), Verdict::Narrower, "{narrow}");
+        assert_eq!(verdict(&narrow, wide), Verdict::Wider, "{narrow}");
+        assert_eq!(verdict(&narrow, &narrow), Verdict::Same, "{narrow}");
+    }
+    let other = "party = [\"firm\"], role = [\"cc\"], messages = \"any\"";
+    assert_eq!(scope::diff(&with_mail(wide), &with_mail(other)).verdict, Verdict::Different);
+}

@@ -55,6 +55,17 @@ fn body(selectors: &[(&str, &str)], rules: &[(&str, &str)]) -> String {
     text
 }
 
+/// A rule about mail.
+fn mail(effect: &str, messages: &str) -> String {
+    let list = "[list.a]\nkind = \"addresses\"\nlabel = \"a\"\nitems = [\"ann@x.org\"]\n";
+    let condition = format!("mail = {{ party = [\"a\"], role = [\"from\"], messages = \"{messages}\" }}");
+    list.to_owned()
+        + &body(
+            &[("m", &condition), ("p", "path = [\"/a\"]")],
+            &[(effect, "any = [\"m\"]"), ("include", "any = [\"p\"]")],
+        )
+}
+
 /// A policy of one include and what else is given.
 fn plain(conditions: &str) -> String {
     body(&[("s", conditions)], &[("include", "any = [\"s\"]")])
@@ -256,6 +267,8 @@ fn cases() -> Vec<(&'static str, String, String)> {
             window("time = { of = [\"changed\"], within = \"w\", mode = \"all\" }"),
             window(modified),
         ),
+        ("mailbox-whole", mail("include", "any"), mail("include", "all")),
+        ("mailbox-whole", mail("include", "any"), mail("exclude", "any")),
         (
             "unseen",
             "\"type\", \"hash\", =>|inspect=>inspect||".to_owned()

@@ -58,6 +58,7 @@ fn file(names: &[&[u8]]) -> Facts {
         type_fact: None,
         hash: None,
         keywords: Vec::new(),
+        mail: Vec::new(),
         failures: Vec::new(),
         looks: Look::ALL.to_vec(),
     }
@@ -305,6 +306,39 @@ fn no_hit_is_not_not_there() {
     }
     // No fact at all: the look failed, or its record is missing.
     check(&include(PLAIN, "keywords = { list = \"k\" }"), &file(&[b"/a"]), "held:neutral undetermined");
+}
+
+#[test]
+fn a_mailbox_is_one_file_and_the_policy_says_what_a_match_of_it_is() {
+    let list = "[list.a]\nkind = \"addresses\"\nlabel = \"a\"\nitems = [\"ann@x.org\"]\n";
+    let of = |messages: &str| {
+        let mail = format!("mail = {{ party = [\"a\"], role = [\"from\"], messages = \"{messages}\" }}");
+        policy(PLAIN, &(list.to_owned() + &selector("s", &mail) + &rule("I-1", "include", "any = [\"s\"]")))
+    };
+    let fact = |messages, fits, open, layer| {
+        let unknown = open > 0 || layer == Layer::Unread;
+        let causes = if unknown { vec![scope::mail::MailCause::NotRead] } else { Vec::new() };
+        let offsets = (0..fits).collect();
+        scope::mail::MailFact { selector: "s".into(), layer, messages, fits, open, offsets, causes }
+    };
+    let (captured, left, unknown) =
+        ("captured included I-1", "left out-of-scope", "held:neutral undetermined");
+    for (fact, any, all) in [
+        (fact(1, 1, 0, Layer::Full), captured, captured),
+        (fact(3, 1, 0, Layer::Full), captured, left),
+        (fact(3, 3, 0, Layer::Full), captured, captured),
+        (fact(3, 1, 1, Layer::Full), captured, left),
+        (fact(3, 2, 1, Layer::Full), captured, unknown),
+        (fact(3, 0, 1, Layer::Full), unknown, left),
+        (fact(3, 0, 0, Layer::Full), left, left),
+        (fact(0, 0, 0, Layer::None), left, left),
+        (fact(0, 0, 0, Layer::Unread), unknown, unknown), // a PST
+    ] {
+        let facts = Facts { mail: vec![fact], ..file(&[b"/a"]) };
+        check(&of("any"), &facts, any);
+        check(&of("all"), &facts, all);
+    }
+    check(&of("any"), &file(&[b"/a"]), unknown);
 }
 
 #[test]

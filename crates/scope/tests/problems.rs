@@ -172,8 +172,29 @@ fn each_fault_has_its_message() {
         ),
         (
             "kind  = [\"file\", \"stream\"]",
-            "mail = { party = \"counsel\" }",
-            &["`mail` of [selector.custodians] is not supported"],
+            "mail = { party = [\"counsl\"], role = [\"from\"] }",
+            &["`mail` of [selector.custodians] has no `messages`", "unknown list `counsl`"],
+        ),
+        (
+            "kind  = [\"file\", \"stream\"]",
+            "mail = { messages = \"any\" }",
+            &["`mail` asks for neither a party nor a period"],
+        ),
+        (
+            "kind  = [\"file\", \"stream\"]",
+            "mail = { role = [\"from\", \"from\", \"sender\"], within = \"nowhere\", messages = \"one\" }",
+            &[
+                "`mail` has a `role` and no `party`",
+                "a role stands twice in `role`",
+                "`sender` is not a value of `role`",
+                "unknown window `nowhere`",
+                "`one` is not a value of `messages`",
+            ],
+        ),
+        (
+            "kind  = [\"file\", \"stream\"]",
+            "mail = { party = [\"counsel\"], messages = \"all\" }",
+            &["`mail` has a `party` and no `role`", "`counsel` is a list of keywords, not of addresses"],
         ),
         (
             "kind  = [\"file\", \"stream\"]",
@@ -188,7 +209,7 @@ fn each_fault_has_its_message() {
         (
             "kind  = \"keywords\"\nlabel = \"addresses",
             "kind  = \"addresses\"\nlabel = \"addresses",
-            &["`addresses` is not supported in this version"],
+            &["`counsel` is a list of addresses, not of keywords"],
         ),
         // TOML itself
         ("version = 2", "version = 2\nversion = 3", &["not TOML: duplicate key"]),

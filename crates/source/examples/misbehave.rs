@@ -76,6 +76,7 @@ fn main() {
         match kind {
             b'W' => walk(&mode, asked["at_once"] == true),
             b'O' => open(&mode, asked["item"]["node"][0].as_u64().unwrap()),
+            b'X' => extract(&mode, asked["item"]["node"][0].as_u64().unwrap()),
             b'R' if mode == "bytes short" => send(b'd', b"x"),
             b'R' => send(b'd', &vec![7; usize::try_from(asked["length"].as_u64().unwrap()).unwrap()]),
             b'C' => send(b'x', b""),
@@ -251,6 +252,29 @@ fn open(mode: &str, number: u64) {
         ("content head", 1) => send(b'o', b"\x01"),
         ("content fault", 1) => send(b'f', br#"{"corrupt":"extents overlap"}"#),
         _ => opened(1, 5, b"hello"),
+    }
+}
+
+fn extract(mode: &str, number: u64) {
+    match (mode, number) {
+        ("extract ends", 1) => {
+            send(b'd', b"{\"layer\":");
+            std::process::exit(6);
+        }
+        ("extract hangs", 1) => forever(),
+        ("extract endless", 1) => loop {
+            send(b'd', &[b'x'; 1000]);
+        },
+        ("extract empty frames", 1) => loop {
+            send(b'd', b"");
+        },
+        ("extract other", 1) => send(b'o', &[0; 20]),
+        ("extract fault", 1) => send(b'f', br#"{"corrupt":"extents overlap"}"#),
+        _ => {
+            send(b'd', b"{\"layer\":");
+            send(b'd', b"\"none\"}\n");
+            send(b'e', b"");
+        }
     }
 }
 

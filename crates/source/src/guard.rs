@@ -13,6 +13,8 @@
 //!                           <--   EVENTS items, issues ... REPORT
 //!   OPEN   item             -->     in a second process, while the walk goes on
 //!                           <--   OPENED length, first bytes; DATA ... END
+//!   EXTRACT item, form      -->     what is in it: the messages of a mailbox
+//!                           <--   DATA ... END
 //! ```
 //!
 //! Start with [`Reader`] (the choice), [`serve`] (the process's side).

@@ -22,6 +22,7 @@ mod btrfs;
 pub mod bytes;
 pub mod exact;
 mod ext;
+pub mod extract;
 pub mod guard;
 pub mod probe;
 pub mod tree;

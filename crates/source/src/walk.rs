@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::ReadFault;
 use crate::exact::EvidenceStream;
+use crate::extract::{Form, Take, extract};
 
 /// One file system or tree on a medium.
 pub trait Source: Send + Sync {
@@ -56,6 +57,17 @@ pub trait Source: Send + Sync {
     /// [`SourceError`] where the item has no content, cannot be reached, or is
     /// no longer the item that the walk saw.
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError>;
+
+    /// Reads the content of one item as `form`, and gives what is in it, piece by piece: not what was opened and read by the
+    /// program, but what the process made of it that reads the medium, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`], and where the content cannot be read; what was given before stays true. What `take` returns.
+    fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
+        let mut stream = self.open(entry)?;
+        extract(form, stream.as_mut(), take).map_err(|error| SourceError::Io("reading content", error))
+    }
 
     /// As [`Source::open`], for content that was decided to be kept: also where the item, still the same, has changed since the
     /// walk. Then the stream is as long as the walk saw, and ends in [`crate::StreamFault::ChangedDuringRead`].
@@ -280,6 +292,7 @@ pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: 
         type_fact: None,
         hash: None,
         keywords: Vec::new(),
+        mail: Vec::new(),
         failures: Vec::new(),
         looks: vec![Look::Metadata],
     }

@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use source::extract::Form;
 use source::guard::{Apart, Limits};
 use source::{
     Entry, Issue, OpenError, OpenOptions, Opened, Reader, Source, WalkEvent, WalkOptions, WalkReport,
@@ -147,6 +148,32 @@ fn content_that_is_not_what_it_should_be_is_an_error_of_that_item_alone() {
     check("content empty frames", "it broke off content and told something else");
     check("content head", "it was asked for content and told something else");
     check("content fault", "damaged: extents overlap");
+}
+
+#[test]
+fn what_is_told_of_content_costs_that_item_alone() {
+    let check = |mode: &str, expect: &str| {
+        let (_folder, opened) = open(mode);
+        let source = &opened.unwrap().sources[0];
+        let (entries, ..) = walk(source.as_ref());
+        let told = |entry: &Entry| {
+            let mut all = Vec::new();
+            let done = source.extract(entry, Form::Mail { surely: true }, &mut |piece| {
+                all.extend_from_slice(piece);
+                if all.len() > 10_000 { Err(std::io::Error::other("no more is wanted")) } else { Ok(()) }
+            });
+            done.map(|()| String::from_utf8(all).unwrap()).map_err(|error| error.to_string())
+        };
+        let error = told(&entries[0]).unwrap_err();
+        assert!(error.contains(expect), "{mode}: {error}");
+        assert_eq!(told(&entries[1]).unwrap(), "{\"layer\":\"none\"}\n", "{mode}");
+    };
+    check("extract ends", "ended with exit code 6");
+    check("extract hangs", "gave no answer for 2 s and was stopped");
+    check("extract endless", "no more is wanted");
+    check("extract empty frames", "it was asked what is in content and told something else");
+    check("extract other", "it was asked what is in content and told something else");
+    check("extract fault", "damaged: extents overlap");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use scope::facts::{
     CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Slack, Stamp, TimeKind,
     TypeFact, Zone,
 };
+use scope::mail::{MailCause, MailFact};
 
 use super::{DIGITS, Dice, KEYWORDS, MOMENTS, OFFSETS, SIDS, SIZES, TYPES, UIDS, VOLUMES, globs};
 
@@ -52,6 +53,7 @@ pub fn item(dice: &mut Dice) -> Facts {
         slack: (kind == Kind::Slack)
             .then(|| Slack { of: dice.pick(&[Kind::File, Kind::Stream]), size: 1 + dice.number() % 4096 }),
         keywords: keywords(dice),
+        mail: mail(dice),
         failures: failures(dice),
         looks: Look::ALL.to_vec(),
     }
@@ -131,6 +133,33 @@ fn keywords(dice: &mut Dice) -> Vec<KeywordFact> {
         if dice.percent(2) {
             facts.extend(facts.last().cloned().map(|fact| KeywordFact { hits: Vec::new(), ..fact }));
         }
+    }
+    facts
+}
+
+/// What was found for each selector that may ask; many ask for none of them.
+fn mail(dice: &mut Dice) -> Vec<MailFact> {
+    let selectors = (0..8).flat_map(|at| ["b-", "s", "z"].map(|word| format!("{word}{at}")));
+    let mut facts = Vec::new();
+    for selector in selectors.collect::<std::collections::BTreeSet<_>>() {
+        if dice.percent(15) {
+            continue;
+        }
+        let layer = dice.pick(&[Layer::Full, Layer::Full, Layer::Full, Layer::None, Layer::Unread]);
+        let (fits, open) = (dice.pick(&[0, 0, 1, 20]), dice.pick(&[0, 0, 0, 2]));
+        let (fits, open) = if layer == Layer::None { (0, 0) } else { (fits, open) };
+        let messages = if layer == Layer::None { 0 } else { fits + open + dice.pick(&[0, 0, 3]) };
+        let causes = if layer == Layer::Unread { vec![MailCause::NotRead] } else { vec![MailCause::NoZone] };
+        let causes = if open > 0 || layer == Layer::Unread { causes } else { Vec::new() };
+        facts.push(MailFact {
+            selector,
+            layer,
+            messages,
+            fits,
+            open,
+            offsets: (0..fits.min(16)).collect(),
+            causes,
+        });
     }
     facts
 }

@@ -177,6 +177,11 @@ fn lists(
         files.insert("filed.txt".to_owned(), file);
         names.push("filed");
     }
+    for (name, items) in
+        [("counsel", r#"["a@x.org", "B\u00fcro@xn--mller-kva.example"]"#), ("firm", r#"["@firm.example"]"#)]
+    {
+        put(text, &format!("[list.{name}]\nkind = \"addresses\"\nlabel = \"{name}\"\nitems = {items}"));
+    }
     let mut keywords = dice.some(&KEYWORDS);
     if dice.percent(50) {
         keywords.reverse();
@@ -210,6 +215,8 @@ fn conditions(dice: &mut Dice, text: &mut String, (digests, keywords): &(Vec<&st
         "encrypted",
         "keywords",
         "keywords",
+        "mail",
+        "mail",
         "volume",
     ];
     for _ in 0..fields {
@@ -237,12 +244,27 @@ fn conditions(dice: &mut Dice, text: &mut String, (digests, keywords): &(Vec<&st
                     if dice.percent(30) { String::new() } else { format!(", at_least = {least}") }
                 )
             }
+            "mail" => mail(dice),
             "volume" => quoted(&dice.some(&VOLUMES)),
             // The two flags.
             _ => dice.pick(&["true", "false"]).to_string(),
         };
         put(text, &format!("{field} = {value}"));
     }
+}
+
+fn mail(dice: &mut Dice) -> String {
+    let form = dice.below(3);
+    let mut fields = Vec::new();
+    if form != 0 {
+        fields.push(format!("party = {}", quoted(&dice.some(&["counsel", "firm"]))));
+        fields.push(format!("role = {}", quoted(&dice.some(&["from", "to", "cc", "bcc"]))));
+    }
+    if form != 1 {
+        fields.push(format!("within = \"w{}\"", dice.below(3)));
+    }
+    fields.push(format!("messages = \"{}\"", dice.pick(&["any", "all"])));
+    format!("{{ {} }}", fields.join(", "))
 }
 
 fn size(dice: &mut Dice) -> String {

@@ -20,6 +20,7 @@ pub(super) struct Judge<'a> {
     pub(super) policy: &'a Policy,
     pub(super) acquisition: &'a Acquisition,
     keyword_lists: Vec<String>,
+    mail_selectors: Vec<String>,
     walked: Walked,
     /// The names of all parts that are stated, as objects name them.
     parts: BTreeSet<String>,
@@ -80,6 +81,7 @@ impl<'a> Judge<'a> {
             policy,
             acquisition,
             keyword_lists: policy.keyword_lists().iter().map(|list| list.id.to_owned()).collect(),
+            mail_selectors: policy.mail_tests().iter().map(|(id, _)| (*id).to_owned()).collect(),
             walked: Walked::new(acquisition),
             parts: parts.collect(),
         }
@@ -158,7 +160,7 @@ impl<'a> Judge<'a> {
             to.found(Stage::Rest, finding);
         }
         let looks_differ = self.decide_again(item, parts, to);
-        for detail in examined::unsound(facts, &self.keyword_lists) {
+        for detail in examined::unsound(facts, &self.keyword_lists, &self.mail_selectors) {
             to.raise(FindingKind::Fact, item, &[], detail);
         }
         for mismatch in crate::item::mismatches(facts, decision, object.as_ref()) {

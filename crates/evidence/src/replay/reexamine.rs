@@ -510,6 +510,7 @@ fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
         Fact::Type(_) => "type",
         Fact::Hash(hash) => return Some(("hash", hash.sha256.0.to_vec())),
         Fact::Keywords(_) => "keywords",
+        Fact::Mail(_) => "mail",
         Fact::Failure(failure) => return Some((failure_label(failure.look), Vec::new())),
         Fact::Looks(_) => return None,
     };
@@ -550,7 +551,7 @@ fn look_of(label: Label) -> Look {
     match label {
         "type" | "failure of type" => Look::Type,
         "hash" | MD5 | SHA1 | "failure of hash" => Look::Hash,
-        "keywords" | "failure of content" => Look::Content,
+        "keywords" | "mail" | "failure of content" => Look::Content,
         _ => Look::Metadata,
     }
 }

@@ -388,6 +388,7 @@ impl Case {
             type_fact: None,
             hash: None,
             keywords: Vec::new(),
+            mail: Vec::new(),
             failures: Vec::new(),
             looks: vec![Look::Metadata],
         }

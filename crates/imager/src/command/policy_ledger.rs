@@ -90,7 +90,7 @@ pub(super) fn moved(
         ..VerifyOptions::default()
     };
     let own = policy_of(&files).map_err(Failure::new)?;
-    let (searched_before, searched_after) = (same_keywords(&own, before), same_keywords(&own, after));
+    let (searched_before, searched_after) = (same_content(&own, before), same_content(&own, after));
     let mut moved = Moved { without_left: own.record().left == LeftRecord::Counts, ..Moved::default() };
     let mut moves: BTreeMap<(Side, Side), (Amount, Vec<Item>)> = BTreeMap::new();
     let report = audit(&files, &trust, &options, |record| {
@@ -119,11 +119,14 @@ pub(super) fn moved(
     Ok(moved)
 }
 
-/// Whether hits that were recorded under `own` are hits of `other`'s lists: terms are counted by their position.
-fn same_keywords(own: &Policy, other: &Policy) -> bool {
-    other.keyword_lists().iter().all(|list| {
+/// Whether what was recorded of content under `own` says what `other` asks: hits are of terms by their position, and
+/// messages were compared with the conditions of `own`.
+fn same_content(own: &Policy, other: &Policy) -> bool {
+    let mail = own.mail_tests();
+    let keywords = other.keyword_lists().iter().all(|list| {
         own.keyword_lists().iter().any(|recorded| recorded.id == list.id && recorded.terms == list.terms)
-    })
+    });
+    keywords && other.mail_tests().iter().all(|wanted| mail.contains(wanted))
 }
 
 fn side(policy: &Policy, facts: &Facts, searched: bool) -> Side {

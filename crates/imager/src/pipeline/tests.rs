@@ -55,6 +55,7 @@ fn entry(number: u64, size: u64) -> Entry {
         hash: None,
         slack: None,
         keywords: Vec::new(),
+        mail: Vec::new(),
         failures: Vec::new(),
         looks: vec![Look::Metadata],
     };

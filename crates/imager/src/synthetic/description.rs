@@ -77,6 +77,9 @@ pub(crate) struct Items {
     /// Of a thousand, how many have a digest of a list.
     #[serde(default)]
     pub(crate) on_list: BTreeMap<String, u64>,
+    /// Of a thousand messages, how many fit the condition on mail of a selector.
+    #[serde(default)]
+    pub(crate) mail: BTreeMap<String, u64>,
     /// Of a thousand, how many cannot be read.
     #[serde(default)]
     pub(crate) unreadable: u64,
@@ -157,8 +160,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Description, String> {
         if items.size[1] > MAX_SIZE {
             return wrong(format!("a file has at most {MAX_SIZE} bytes"));
         }
-        let shares =
-            items.keywords.values().map(|share| share.per_mille).chain(items.on_list.values().copied());
+        let shares = items
+            .keywords
+            .values()
+            .map(|share| share.per_mille)
+            .chain(items.on_list.values().copied())
+            .chain(items.mail.values().copied());
         if shares.chain([items.unreadable]).any(|share| share > 1000) {
             return wrong("a share is of a thousand".to_owned());
         }
@@ -187,6 +194,14 @@ pub(crate) fn check_lists(description: &Description, policy: &scope::Policy) -> 
                 ))
                 .hint("the description names lists by their ids in the policy"));
             }
+        }
+        let tests = policy.mail_tests();
+        if let Some(id) = items.mail.keys().find(|id| !tests.iter().any(|(known, _)| known == id)) {
+            return Err(Failure::no(format!(
+                "the policy has no selector `{}` with `mail`",
+                id.escape_debug()
+            ))
+            .hint("the description names selectors by their ids in the policy"));
         }
     }
     Ok(())

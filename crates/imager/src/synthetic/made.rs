@@ -6,6 +6,7 @@ use examine::Examined;
 use scope::facts::{
     Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
 };
+use scope::mail::MailFact;
 use scope::policy::ListItems;
 use scope::{Digest, Policy, RawName, decide_from_metadata};
 
@@ -71,6 +72,7 @@ fn common(description: &Description, items: &Items, n: u64, path: &str, kind: Ki
         type_fact: None,
         hash: None,
         keywords: Vec::new(),
+        mail: Vec::new(),
         failures: Vec::new(),
         looks: Look::ALL.to_vec(),
     }
@@ -106,6 +108,7 @@ fn file(
                     sha256 = *digest;
                 }
             }
+            ListItems::Addresses(_) => {}
             ListItems::Keywords(terms) => {
                 let share = items.keywords.get(&list.id);
                 let chosen = share.is_some_and(|share| numbers.one_of(share.per_mille));
@@ -117,6 +120,21 @@ fn file(
             }
         }
     }
+    let is_mail = matches!(items.r#type.as_str(), "eml" | "mbox");
+    let mail = policy.mail_tests().into_iter().map(|(id, _)| {
+        let share = items.mail.get(id);
+        let fits = share.is_some_and(|share| numbers.one_of(*share)) && is_mail;
+        MailFact {
+            selector: id.to_owned(),
+            layer: if is_mail { Layer::Full } else { Layer::None },
+            messages: u64::from(is_mail),
+            fits: u64::from(fits),
+            open: 0,
+            offsets: if fits { vec![0] } else { Vec::new() },
+            causes: Vec::new(),
+        }
+    });
+    let mail = mail.collect();
     if unreadable {
         let failed = |look| Failure::new(look, "made up: cannot be read");
         facts.failures = [Look::Type, Look::Hash, Look::Content].map(failed).to_vec();
@@ -128,6 +146,7 @@ fn file(
         });
         facts.hash = Some(HashFact { sha256, md5: None, sha1: None });
         facts.keywords = keywords;
+        facts.mail = mail;
     }
     facts
 }

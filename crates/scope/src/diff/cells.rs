@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use crate::compile::{CompiledAtom, Test};
 use crate::digest::Digest;
 use crate::facts::{Kind, TimeKind};
+use crate::mail::MailTest;
 use crate::policy::{ListItems, NotSearchable, Policy};
 use crate::read::KINDS;
 use crate::trit::Trit;
@@ -64,7 +65,7 @@ pub(super) fn dimensions(atoms: &[UsedAtom<'_>], kind: &KindCell) -> Option<Vec<
         never(atoms, |test| matches!(test, Test::Size(..)))
     });
     if kind.has_content {
-        dimensions.extend([types(atoms), encrypted(atoms), hashes(atoms)?, keywords(atoms)?]);
+        dimensions.extend([types(atoms), encrypted(atoms), hashes(atoms)?, keywords(atoms)?, mail(atoms)?]);
     } else {
         dimensions.push(never(atoms, |test| {
             matches!(
@@ -74,6 +75,7 @@ pub(super) fn dimensions(atoms: &[UsedAtom<'_>], kind: &KindCell) -> Option<Vec<
                     | Test::Encrypted(_)
                     | Test::HashIn(_)
                     | Test::Keywords { .. }
+                    | Test::Mail(_)
             )
         }));
     }
@@ -245,6 +247,37 @@ fn keywords(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
         }
     }
     Some(cells.into_iter().collect())
+}
+
+/// Every combination of values of the conditions on mail, but for those that cannot be: a message that fits a condition
+/// fits a wider one.
+fn mail(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
+    let mut conditions: Vec<(usize, &MailTest)> = Vec::new();
+    for own in atoms {
+        if let Test::Mail(test) = &own.atom.test {
+            conditions.push((own.at, test));
+        }
+    }
+    let mut cells: Vec<Cell> = vec![Vec::new()];
+    for (place, (at, test)) in conditions.iter().enumerate() {
+        let mut next = Vec::new();
+        for cell in &cells {
+            for value in [Trit::F, Trit::U, Trit::T] {
+                let earlier = conditions.iter().take(place).zip(cell);
+                let can_be = earlier.into_iter().all(|((_, other), (_, found))| {
+                    (!test.implies(other) || value <= *found) && (!other.implies(test) || *found <= value)
+                });
+                if can_be {
+                    next.push(cell.iter().copied().chain([(*at, value)]).collect());
+                }
+            }
+        }
+        if next.len() > MAX_CELLS {
+            return None;
+        }
+        cells = next;
+    }
+    Some(cells)
 }
 
 /// The greatest and the least value, per window, of the stamps of one kind.

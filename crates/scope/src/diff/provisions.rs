@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Audience, Finding, Way, add};
 use crate::facts::Look;
 use crate::glob::{Answer, Glob, covered};
+use crate::mail::normal;
 use crate::policy::{
     Compartment, Condition, Deleted, Effect, Hours, LeftRecord, List, ListItems, PathCase, Policy, Selector,
     Target, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
@@ -367,6 +368,9 @@ fn selector(policy: &Policy, own: &Selector) -> String {
                 crate::Digest::of(&all).to_string()
             }
             Some(ListItems::Keywords(terms)) => format!("{:?}", terms.iter().collect::<BTreeSet<_>>()),
+            Some(ListItems::Addresses(items)) => {
+                format!("{:?}", items.iter().map(|own| normal(own)).collect::<BTreeSet<_>>())
+            }
             None => String::new(),
         }
     };
@@ -374,6 +378,14 @@ fn selector(policy: &Policy, own: &Selector) -> String {
         Condition::Path(globs) => format!("path {:?}", globs.iter().map(Glob::text).collect::<BTreeSet<_>>()),
         Condition::Name(globs) => format!("name {:?}", globs.iter().map(Glob::text).collect::<BTreeSet<_>>()),
         Condition::HashIn(ids) => format!("hash {:?}", ids.iter().map(list).collect::<BTreeSet<_>>()),
+        Condition::Mail(mail) => {
+            let window =
+                mail.within.as_ref().and_then(|id| policy.windows().iter().find(|own| own.id == *id));
+            let window = window.map(|window| (window.from.to_utc(), window.until.to_utc()));
+            let party = mail.party.iter().map(list).collect::<BTreeSet<_>>();
+            let role = mail.role.iter().collect::<BTreeSet<_>>();
+            format!("mail {party:?} {role:?} {window:?} {:?}", mail.messages)
+        }
         Condition::Keywords { list: id, at_least } => format!("keywords {at_least} {}", list(id)),
         Condition::Owner(ids) => {
             let known = ids.iter().filter_map(|id| policy.custodians().iter().find(|own| own.id == *id));

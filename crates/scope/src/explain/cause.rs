@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 
 use crate::compile::Compiled;
 use crate::facts::{Facts, Layer, Look, Zone};
+use crate::mail::MailCause;
 use crate::policy::{Condition, Field, Policy};
 
 /// Why a condition's value is unknown.
@@ -30,6 +31,8 @@ pub enum Cause {
     NoText,
     /// The text could not be extracted or read.
     TextUnread,
+    /// A message, or all mail of the file, could not be read as the condition asks.
+    Mail(MailCause),
     /// The fact is absent.
     Absent,
 }
@@ -49,12 +52,19 @@ impl Cause {
             Self::EncryptionNotTold => "the first bytes do not tell",
             Self::NoText => "the type has no text to search",
             Self::TextUnread => "the text could not be read",
+            Self::Mail(cause) => cause.words(),
             Self::Absent => "the fact is absent",
         }
     }
 
     /// Why the condition `field` of a selector is unknown of an item.
-    pub(super) fn of(policy: &Policy, facts: &Facts, condition: &Condition, unseen: bool) -> Self {
+    pub(super) fn of(
+        policy: &Policy,
+        facts: &Facts,
+        selector: &str,
+        condition: &Condition,
+        unseen: bool,
+    ) -> Self {
         let field = condition.field();
         let of_name = matches!(field, Field::Path | Field::Name | Field::Ext | Field::TypeMismatch);
         let look = field.look();
@@ -78,6 +88,10 @@ impl Cause {
                     Some(Layer::Unread) => Self::TextUnread,
                     Some(Layer::Full) | None => Self::Absent,
                 }
+            }
+            Condition::Mail(_) => {
+                let found = facts.mail.iter().find(|found| found.selector == selector);
+                found.and_then(|found| found.causes.first()).map_or(Self::Absent, |cause| Self::Mail(*cause))
             }
             _ => Self::Absent,
         }

@@ -137,8 +137,9 @@ impl<'a> Teller<'a> {
                 Trit::F => "missed",
                 Trit::U => "unknown",
             },
-            used: used(self.policy, self.facts, self.name(name), condition),
-            cause: (*value == Trit::U).then(|| Cause::of(self.policy, self.facts, condition, self.unseen)),
+            used: used(self.policy, self.facts, self.name(name), id, condition),
+            cause: (*value == Trit::U)
+                .then(|| Cause::of(self.policy, self.facts, id, condition, self.unseen)),
             of: condition.field(),
         });
         Some(Compared {

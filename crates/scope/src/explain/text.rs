@@ -107,6 +107,7 @@ fn noun(field: Field) -> &'static str {
         Field::HashIn => "hash",
         Field::Encrypted => "encryption",
         Field::Keywords => "keywords",
+        Field::Mail => "mail",
         Field::Volume => "volume",
     }
 }

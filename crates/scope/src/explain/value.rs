@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::facts::{Facts, Stamp, Zone};
 use crate::name::RawName;
-use crate::policy::{Condition, Policy};
+use crate::policy::{Condition, Policy, TimeMode};
 use crate::render::words::{kind, time_kind};
 
 /// What the facts say of a condition. `name`: the name that is compared, or the words in its place.
@@ -12,6 +12,7 @@ pub(super) fn used(
     policy: &Policy,
     facts: &Facts,
     name: Result<&RawName, &'static str>,
+    selector: &str,
     condition: &Condition,
 ) -> String {
     let none = || "not known".to_owned();
@@ -54,6 +55,13 @@ pub(super) fn used(
             let lists: Vec<String> = lists.iter().map(label).collect();
             let hash = facts.hash.as_ref().map_or_else(none, |hash| hash.sha256.to_string());
             format!("{hash}, compared with {}", lists.join(", "))
+        }
+        Condition::Mail(mail) => {
+            let Some(found) = facts.mail.iter().find(|own| own.selector == selector) else { return none() };
+            let wanted = if mail.messages == TimeMode::All { "every one is" } else { "one is" };
+            let (fits, open, all) = (found.fits, found.open, found.messages);
+            let open = if open == 0 { String::new() } else { format!(", {open} are unknown") };
+            format!("{fits} of {all} messages fit{open}; {wanted} wanted")
         }
         Condition::Keywords { list, at_least } => {
             let Some(found) = facts.keywords.iter().find(|own| own.list == *list) else { return none() };

@@ -58,10 +58,10 @@ fn times(remarks: &mut Remarks<'_>, selector: &Selector, time: &TimeCondition) {
         let message = match kind {
             TimeKind::Modified => continue,
             TimeKind::MessageDate if time.of.len() == 1 => {
-                "`message_date` is of messages, which are not items in this version: the condition never holds"
+                "`message_date` is of messages, which are not items in this version: the condition never holds; `mail` has `within`"
             }
             TimeKind::MessageDate => {
-                "`message_date` is of messages, which are not items in this version: it is skipped"
+                "`message_date` is of messages, which are not items in this version: it is skipped; `mail` has `within`"
             }
             TimeKind::Created if time.mode == TimeMode::Any && time.of.len() > 1 => {
                 "ext2, ext3 and ISO 9660 without Rock Ridge keep no `created`: where no other time of the condition fits, it is unknown there"
@@ -98,6 +98,7 @@ fn contradiction(remarks: &mut Remarks<'_>, selector: &Selector) {
             (Field::HashIn, "a digest"),
             (Field::Encrypted, "content"),
             (Field::Keywords, "content"),
+            (Field::Mail, "content"),
         ];
         let needed = needs.into_iter().find(|(field, _)| find(*field).is_some());
         if let Some((field, what)) = needed.filter(|_| !kinds.iter().any(|kind| kind.has_content())) {

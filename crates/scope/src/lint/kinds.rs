@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 28] = [
+pub const KINDS: [LintKind; 29] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -72,6 +72,11 @@ pub const KINDS: [LintKind; 28] = [
         "late-window",
         "a window begins after the last day of copying: nothing on the medium can be in it",
         "correct the window or `execute_by`",
+    ),
+    kind(
+        "mailbox-whole",
+        "an include takes a whole mailbox for one message that fits",
+        "ask for every message with `messages = \"all\"`, hold such files for segregation, or have the order say that the whole mailbox is taken",
     ),
     kind(
         "never-true",

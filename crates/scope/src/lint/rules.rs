@@ -12,6 +12,9 @@ pub(super) fn rules(remarks: &mut Remarks<'_>) {
     for (at, rule) in policy.rules().iter().enumerate() {
         let about = || format!("rule {}", rule.id);
         let place = format!("rule.{at}.id");
+        if rule.effect == Effect::Include {
+            mailboxes(remarks, rule, &place);
+        }
         match rule.effect {
             Effect::Include if !always_has(policy, rule, is_limit) => {
                 let message = "it can include an item by neither place, period, owner nor digest";
@@ -35,6 +38,23 @@ pub(super) fn rules(remarks: &mut Remarks<'_>) {
 
 fn sets(rule: &Rule) -> [std::collections::BTreeSet<&String>; 3] {
     [&rule.any, &rule.all, &rule.unless].map(|ids| ids.iter().collect())
+}
+
+/// A mailbox is one file: what one message in it brings into scope takes all others with it.
+fn mailboxes(remarks: &mut Remarks<'_>, rule: &Rule, place: &str) {
+    let policy = remarks.policy;
+    let of_one = |id: &&String| {
+        let conditions = selector(policy, id).map_or(&[][..], |own| own.conditions.as_slice());
+        conditions
+            .iter()
+            .any(|own| matches!(own, Condition::Mail(mail) if mail.messages == crate::policy::TimeMode::Any))
+    };
+    if let Some(id) = rule.any.iter().chain(&rule.all).find(of_one) {
+        let message = format!(
+            "a mailbox is included whole where one of its messages fits `{id}`: all others go with it"
+        );
+        remarks.add("mailbox-whole", format!("rule {}", rule.id), place, message);
+    }
 }
 
 /// Names of withheld items stand in the withholding log, where the case team reads them.

@@ -23,6 +23,10 @@ pub(super) fn unused(remarks: &mut Remarks<'_>) {
                 Condition::Owner(ids) => custodians.extend(ids),
                 Condition::HashIn(ids) => lists.extend(ids),
                 Condition::Keywords { list, .. } => lists.extend([list]),
+                Condition::Mail(mail) => {
+                    lists.extend(&mail.party);
+                    windows.extend(&mail.within);
+                }
                 _ => {}
             }
         }

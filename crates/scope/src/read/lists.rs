@@ -8,12 +8,13 @@ use super::head::{age_recipients, check_hex_digest, owned};
 use super::{array, check_id, named};
 use crate::bundle::Bundle;
 use crate::digest::Digest;
+use crate::mail;
 use crate::policy::{Compartment, Custodian, List, ListItems, Tree, UNREAD_VOLUMES, Window};
 
 /// Longest keyword in bytes: a search keeps this much of the text before each chunk.
 const MAX_KEYWORD: usize = 256;
 
-/// Most keywords of one list: the searching automaton grows with them.
+/// Most keywords, or addresses, of one list: the searching automaton grows with them.
 const MAX_KEYWORDS: usize = 10_000;
 
 /// Most digests of one list, a quarter of a gigabyte as text.
@@ -172,22 +173,42 @@ fn from_file<'b>(doc: &mut Doc<'_>, table: &Section<'_>, file: &str, bundle: &'b
 }
 
 fn items(doc: &mut Doc<'_>, table: &Section<'_>, source: &Source<'_>) -> ListItems {
-    let kinds = [("sha256", Some(true)), ("keywords", Some(false)), ("addresses", None)];
+    let kinds = [("sha256", Kind::Sha256), ("keywords", Kind::Keywords), ("addresses", Kind::Addresses)];
     let kind = table.word(doc, "kind", &kinds);
-    if kind == Some(None) {
-        let hint = "this version reads no mail; name terms in a list of kind `keywords`".to_owned();
-        doc.report(table.span_of("kind"), "`addresses` is not supported in this version", Some(hint));
-    }
-    let most = if kind == Some(Some(true)) { MAX_DIGESTS } else { MAX_KEYWORDS };
+    let most = if kind == Some(Kind::Sha256) { MAX_DIGESTS } else { MAX_KEYWORDS };
     if source.lines.len() > most {
         doc.report(table.span.clone(), format!("{} has more than {most} items", table.name), None);
         return ListItems::Keywords(Vec::new());
     }
     match kind {
-        Some(Some(true)) => digests(doc, source),
-        Some(Some(false)) => keywords(doc, source),
-        _ => ListItems::Keywords(Vec::new()),
+        Some(Kind::Sha256) => digests(doc, source),
+        Some(Kind::Keywords) => keywords(doc, source),
+        Some(Kind::Addresses) => addresses(doc, source),
+        None => ListItems::Keywords(Vec::new()),
     }
+}
+
+/// What a list is of.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Kind {
+    Sha256,
+    Keywords,
+    Addresses,
+}
+
+fn addresses(doc: &mut Doc<'_>, source: &Source<'_>) -> ListItems {
+    let mut seen = BTreeSet::new();
+    let mut items = Vec::new();
+    for (place, line) in &source.lines {
+        if let Some(wrong) = mail::fault(line) {
+            fault(doc, place, &format!("`{}`: {wrong}", shown(line)));
+        } else if !seen.insert(mail::normal(line)) {
+            fault(doc, place, &format!("the address `{}` stands twice", shown(line)));
+        } else {
+            items.push((*line).to_owned());
+        }
+    }
+    ListItems::Addresses(items)
 }
 
 fn digests(doc: &mut Doc<'_>, source: &Source<'_>) -> ListItems {

@@ -9,7 +9,8 @@ use super::{Ids, check_reference, named};
 use crate::facts::{Kind, TimeKind};
 use crate::glob::Glob;
 use crate::magic;
-use crate::policy::{Condition, Field, ListItems, Selector, TimeCondition, TimeMode, Tree};
+use crate::mail::Role;
+use crate::policy::{Condition, Field, ListItems, MailCondition, Selector, TimeCondition, TimeMode, Tree};
 
 /// Kinds and their words, as in facts.
 pub(crate) const KINDS: [(&str, Kind); 11] = [
@@ -35,10 +36,7 @@ pub(crate) const TIMES: [(&str, TimeKind); 5] = [
     ("message_date", TimeKind::MessageDate),
 ];
 
-const REFUSED: &[(&str, &str)] = &[
-    ("mail", "this version reads no mail; select mail folders by `path`"),
-    ("artifact", "write the paths of the artifact as `path` globs"),
-];
+const REFUSED: &[(&str, &str)] = &[("artifact", "write the paths of the artifact as `path` globs")];
 
 pub(super) fn selectors(doc: &mut Doc<'_>, root: &Section<'_>, ids: &Ids<'_>) -> Vec<Selector> {
     let known: Vec<&str> = std::iter::once("label").chain(Field::ALL.into_iter().map(Field::word)).collect();
@@ -75,6 +73,7 @@ fn condition(doc: &mut Doc<'_>, table: &Section<'_>, field: Field, ids: &Ids<'_>
         Field::HashIn => Condition::HashIn(references(doc, table, key, &ids.lists, "list")),
         Field::Encrypted => Condition::Encrypted(table.maybe_flag(doc, key)?),
         Field::Keywords => keywords(doc, table, ids)?,
+        Field::Mail => mail(doc, table, ids)?,
         Field::Volume => Condition::Volume(owned(table.texts(doc, key))),
     })
 }
@@ -182,6 +181,49 @@ fn keywords(doc: &mut Doc<'_>, table: &Section<'_>, ids: &Ids<'_>) -> Option<Con
     Some(Condition::Keywords { list, at_least })
 }
 
+fn mail(doc: &mut Doc<'_>, table: &Section<'_>, ids: &Ids<'_>) -> Option<Condition> {
+    let value = table.get("mail")?;
+    let known = ["party", "role", "within", "messages"];
+    let inner = Section::open(doc, format!("`mail` of {}", table.name), value, &known, &[]);
+    let party = references(doc, &inner, "party", &ids.lists, "list");
+    let mut role = Vec::new();
+    for value in inner.values(doc, "role") {
+        match one_of(doc, value, "role", &Role::ALL.map(|own| (own.word(), own))) {
+            Some(own) if role.contains(&own) => {
+                doc.report(value.span(), "a role stands twice in `role`", None)
+            }
+            Some(own) => role.push(own),
+            None => {}
+        }
+    }
+    let within = inner.maybe_text(doc, "within");
+    if let Some(within) = &within {
+        check_reference(doc, inner.span_of("within"), within, &ids.windows, "window");
+    }
+    if let DeValue::Table(_) = value.get_ref() {
+        match (inner.get("party"), inner.get("role"), inner.get("within")) {
+            (None, None, None) => {
+                let hint = "name lists of addresses in `party`, a window in `within`, or both".to_owned();
+                doc.report(value.span(), "`mail` asks for neither a party nor a period", Some(hint));
+            }
+            (Some(_), None, _) => {
+                let hint = "say in which roles: role = [\"from\", \"to\", \"cc\", \"bcc\"]".to_owned();
+                doc.report(value.span(), "`mail` has a `party` and no `role`", Some(hint));
+            }
+            (None, Some(_), _) => {
+                let hint = "name lists of addresses in `party`".to_owned();
+                doc.report(value.span(), "`mail` has a `role` and no `party`", Some(hint));
+            }
+            _ => {}
+        }
+    }
+    let modes = [("any", TimeMode::Any), ("all", TimeMode::All)];
+    let hint = "a mailbox is one file of many messages: say whether one that fits suffices (\"any\") or every one must (\"all\")";
+    let messages = inner.need(doc, "messages", hint);
+    let messages = messages.and_then(|_| inner.maybe_word(doc, "messages", &modes)).unwrap_or(TimeMode::Any);
+    Some(Condition::Mail(MailCondition { party, role, within, messages }))
+}
+
 /// What can be said of lists only once they are read: their kind and their length.
 pub(super) fn check_lists(doc: &mut Doc<'_>, root: &Section<'_>, tree: &Tree) {
     let Some(DeValue::Table(entries)) = root.get("selector").map(toml::Spanned::get_ref) else { return };
@@ -199,10 +241,11 @@ pub(super) fn check_lists(doc: &mut Doc<'_>, root: &Section<'_>, tree: &Tree) {
             match condition {
                 Condition::HashIn(lists) => {
                     for found in lists.iter().filter_map(|id| list(id)) {
-                        if let ListItems::Keywords(terms) = &found.items
+                        if let ListItems::Keywords(terms) | ListItems::Addresses(terms) = &found.items
                             && !terms.is_empty()
                         {
-                            let message = format!("`{}` is a list of keywords, not of digests", found.id);
+                            let kind = found.items.word();
+                            let message = format!("`{}` is a list of {kind}, not of digests", found.id);
                             doc.report(span.clone(), message, None);
                         }
                     }
@@ -210,6 +253,9 @@ pub(super) fn check_lists(doc: &mut Doc<'_>, root: &Section<'_>, tree: &Tree) {
                 Condition::Keywords { list: id, at_least } => match list(id).map(|list| &list.items) {
                     Some(ListItems::Sha256(_)) => {
                         doc.report(span, format!("`{id}` is a list of digests, not of keywords"), None);
+                    }
+                    Some(ListItems::Addresses(items)) if !items.is_empty() => {
+                        doc.report(span, format!("`{id}` is a list of addresses, not of keywords"), None);
                     }
                     Some(ListItems::Keywords(terms))
                         if !terms.is_empty() && *at_least > terms.len() as u64 =>
@@ -219,6 +265,17 @@ pub(super) fn check_lists(doc: &mut Doc<'_>, root: &Section<'_>, tree: &Tree) {
                     }
                     _ => {}
                 },
+                Condition::Mail(mail) => {
+                    for found in mail.party.iter().filter_map(|id| list(id)) {
+                        let what = match &found.items {
+                            ListItems::Sha256(_) => "digests",
+                            ListItems::Keywords(terms) if !terms.is_empty() => "keywords",
+                            _ => continue,
+                        };
+                        let message = format!("`{}` is a list of {what}, not of addresses", found.id);
+                        doc.report(span.clone(), message, None);
+                    }
+                }
                 _ => {}
             }
         }

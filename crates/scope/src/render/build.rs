@@ -252,6 +252,10 @@ fn combination(page: &mut Page, policy: &Policy) {
     page.provision(&Sentence::Withheld { holds }, Mark::Tool);
     page.provision(&Sentence::RestIsCaptured, Mark::Tool);
     page.provision(&Sentence::HardLinks, Mark::Tool);
+    if !policy.mail_tests().is_empty() {
+        page.provision(&Sentence::MailIsRead, Mark::Tool);
+        page.provision(&Sentence::MailIsDecidedWhole, Mark::Tool);
+    }
     page.provision(&Sentence::LinksNotFollowed, Mark::Tool);
     page.provision(&Sentence::PathCase(policy.defaults().path_case), Mark::Tool);
     page.provision(&Sentence::Globs, Mark::Tool);
@@ -296,11 +300,13 @@ fn names(page: &mut Page, policy: &Policy) {
     if !policy.lists().is_empty() {
         page.part(Part::Lists);
         let rows = policy.lists().iter().map(|list| {
-            let (keywords, terms) = match &list.items {
-                ListItems::Sha256(_) => (false, None),
-                ListItems::Keywords(terms) => (true, Some(terms).filter(|_| !list.restricted)),
+            let terms = match &list.items {
+                ListItems::Sha256(_) => None,
+                ListItems::Keywords(terms) | ListItems::Addresses(terms) => {
+                    Some(terms).filter(|_| !list.restricted)
+                }
             };
-            let size = page.say(&Sentence::ListSize { keywords, count: list.items.count() });
+            let size = page.say(&Sentence::ListSize { of: &list.items });
             let (file, restricted) = (list.file.as_deref(), list.restricted);
             let digest = page.say(&Sentence::ListDigest { digest: list.digest, file, restricted });
             let below = terms.map(|terms| page.say(&Sentence::ListTerms(terms)));

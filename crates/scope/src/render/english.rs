@@ -7,7 +7,8 @@ use super::language::{grouped, moment as parts};
 use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape, Undetermined};
 use super::words::{kind, listed, time_kind};
 use crate::facts::Look;
-use crate::policy::{Effect, Hours, MediumIdKind, PathCase};
+use crate::mail::Role;
+use crate::policy::{Effect, Hours, ListItems, MediumIdKind, PathCase};
 
 /// A sentence in English.
 pub(super) fn say(sentence: &Sentence<'_>) -> Text {
@@ -88,6 +89,8 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Withheld { holds: true } => text!["What a ", code("withhold"), " matches is not taken, but named in the withholding log; where a ", code("hold"), " matches too, it is named to that compartment alone."],
         Sentence::RestIsCaptured => "What remains is captured for the case team.".into(),
         Sentence::HardLinks => "A file with several names (hard links) counts under each of them: any name can include it, and any name can exclude it. A reader sees only the names that themselves are in scope.".into(),
+        Sentence::MailIsRead => "Of messages (files of one message, and mailboxes in the form mbox) the header is read, as part of the look “content”. Addresses compare without regard to capital letters; an entry that begins with @ stands for every address of that domain, and of no domain below it. A message whose header cannot be read as asked leaves the condition unknown, and so do mail stores that are not read (PST and OST, for instance). Attached messages are not looked into.".into(),
+        Sentence::MailIsDecidedWhole => "A mailbox is one file and is decided as a whole. Where one message that fits suffices, the other messages go with it; where every message must fit, one that does not is enough for the condition not to hold.".into(),
         Sentence::LinksNotFollowed => "Links are recorded and never followed.".into(),
         Sentence::PathCase(case) => match case {
             PathCase::AsVolume => "Capital and small letters differ in names where they differ on the volume.",
@@ -119,12 +122,15 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             Text::joined(uids.chain(sids), "or")
         }
         Sentence::AccountsAreTheirs => "That these accounts are these people's is the authority's finding.".into(),
-        Sentence::ListSize { keywords, count } => {
-            let noun = match (keywords, count) {
-                (true, 1) => " keyword",
-                (true, _) => " keywords",
-                (false, 1) => " SHA-256 digest",
-                (false, _) => " SHA-256 digests",
+        Sentence::ListSize { of } => {
+            let count = of.count();
+            let noun = match (of, count) {
+                (ListItems::Keywords(_), 1) => " keyword",
+                (ListItems::Keywords(_), _) => " keywords",
+                (ListItems::Addresses(_), 1) => " address",
+                (ListItems::Addresses(_), _) => " addresses",
+                (ListItems::Sha256(_), 1) => " SHA-256 digest",
+                (ListItems::Sha256(_), _) => " SHA-256 digests",
             };
             text![number(count), noun]
         }
@@ -303,7 +309,33 @@ fn phrase(phrase: &Phrase<'_>) -> Text {
         Phrase::Keywords { list, at_least } => {
             text!["contains at least ", number(at_least), " different terms of the list ", named(*list)]
         }
+        Phrase::Mail { parties, roles, each, within } => {
+            let mut text = Text::from("is mail of which ");
+            text.add(if *each { "every message" } else { "at least one message" });
+            if !parties.is_empty() {
+                text.add(text![
+                    " has an address of the list ",
+                    Text::joined(parties.iter().map(|own| named(*own)), "or"),
+                    " as ",
+                    Text::joined(roles.iter().map(|own| role(*own)), "or")
+                ]);
+            }
+            if let Some((from, until)) = within {
+                text.add(if parties.is_empty() { " is dated" } else { " and is dated" });
+                text.add(text![" in the period from ", moment(*from), " until before ", moment(*until)]);
+            }
+            text
+        }
         Phrase::Volume(volumes) => text!["is on the volume ", Text::joined(volumes.iter().map(code), "or")],
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::From => "sender (From)",
+        Role::To => "recipient (To)",
+        Role::Cc => "recipient of a copy (Cc)",
+        Role::Bcc => "recipient of a hidden copy (Bcc)",
     }
 }
 

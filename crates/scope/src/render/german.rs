@@ -8,7 +8,8 @@ use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape
 use super::words::listed;
 use crate::facts::{Kind, Look, TimeKind};
 use crate::lint::Lint;
-use crate::policy::{Effect, Hours, MediumIdKind, PathCase};
+use crate::mail::Role;
+use crate::policy::{Effect, Hours, ListItems, MediumIdKind, PathCase};
 
 /// A sentence in German.
 pub(super) fn say(sentence: &Sentence<'_>) -> Text {
@@ -89,6 +90,8 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Withheld { holds: true } => text!["Was zurückzustellen ist (", code("withhold"), "), wird nicht gesichert, aber im Verzeichnis der zurückgestellten Objekte benannt; wäre es zugleich gesondert zu verwahren (", code("hold"), "), wird es allein gegenüber dem Inhaber dieses Sonderbestands benannt."],
         Sentence::RestIsCaptured => "Was danach verbleibt, wird für die Ermittlungsgruppe gesichert.".into(),
         Sentence::HardLinks => "Eine Datei mit mehreren Namen (Hardlinks) wird unter jedem ihrer Namen beurteilt: Jeder Name kann sie einbeziehen, jeder kann sie ausschließen. Wer Einsicht nimmt, sieht nur diejenigen Namen, die selbst in den Umfang der Sicherung fallen.".into(),
+        Sentence::MailIsRead => "Von Nachrichten (Dateien mit einer einzelnen Nachricht sowie Postfächer im Format mbox) wird der Kopf gelesen, und zwar als Teil der Ansicht „content“. Adressen werden ohne Rücksicht auf Groß- und Kleinschreibung verglichen; ein Eintrag, der mit @ beginnt, steht für alle Adressen dieser Domain und keiner Domain darunter. Lässt sich der Kopf einer Nachricht insoweit nicht lesen, bleibt die Voraussetzung ungeklärt, ebenso bei Postfachdateien, die nicht gelesen werden (etwa PST und OST). Angehängte Nachrichten werden nicht gelesen.".into(),
+        Sentence::MailIsDecidedWhole => "Ein Postfach ist eine Datei und wird als Ganzes beurteilt. Wo eine zutreffende Nachricht genügt, gehen die übrigen Nachrichten mit ihr; wo jede Nachricht zutreffen muss, genügt eine nicht zutreffende, damit die Voraussetzung nicht vorliegt.".into(),
         Sentence::LinksNotFollowed => "Verknüpfungen werden erfasst, ihnen wird aber nie gefolgt.".into(),
         Sentence::PathCase(case) => match case {
             PathCase::AsVolume => "Groß- und Kleinschreibung wird in Namen unterschieden, soweit das Dateisystem sie unterscheidet.",
@@ -120,12 +123,15 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             Text::joined(uids.chain(sids), "oder")
         }
         Sentence::AccountsAreTheirs => "Dass diese Konten den genannten Personen zuzuordnen sind, hat die anordnende Stelle festgestellt.".into(),
-        Sentence::ListSize { keywords, count } => {
-            let noun = match (keywords, count) {
-                (true, 1) => " Suchbegriff",
-                (true, _) => " Suchbegriffe",
-                (false, 1) => " SHA-256-Prüfsumme",
-                (false, _) => " SHA-256-Prüfsummen",
+        Sentence::ListSize { of } => {
+            let count = of.count();
+            let noun = match (of, count) {
+                (ListItems::Keywords(_), 1) => " Suchbegriff",
+                (ListItems::Keywords(_), _) => " Suchbegriffe",
+                (ListItems::Addresses(_), 1) => " Adresse",
+                (ListItems::Addresses(_), _) => " Adressen",
+                (ListItems::Sha256(_), 1) => " SHA-256-Prüfsumme",
+                (ListItems::Sha256(_), _) => " SHA-256-Prüfsummen",
             };
             text![number(count), noun]
         }
@@ -315,6 +321,24 @@ fn phrase(phrase: &Phrase<'_>) -> Text {
         Phrase::Keywords { list, at_least } => {
             text!["enthält mindestens ", number(at_least), " verschiedene Begriffe der Liste ", named(*list)]
         }
+        Phrase::Mail { parties, roles, each, within } => {
+            let mut text = Text::from("ist E-Mail, bei der ");
+            text.add(if *each { "jede Nachricht" } else { "mindestens eine Nachricht" });
+            if !parties.is_empty() {
+                text.add(text![
+                    " eine Adresse der Liste ",
+                    Text::joined(parties.iter().map(|own| named(*own)), "oder"),
+                    " als ",
+                    Text::joined(roles.iter().map(|own| role(*own)), "oder"),
+                    " nennt"
+                ]);
+            }
+            if let Some((from, until)) = within {
+                text.add(if parties.is_empty() { "" } else { " und" });
+                text.add(text![" ab dem ", moment(*from), " und vor dem ", moment(*until), " datiert"]);
+            }
+            text
+        }
         Phrase::Volume(volumes) => {
             text!["liegt auf dem Datenbereich (Volume) ", Text::joined(volumes.iter().map(code), "oder")]
         }
@@ -347,6 +371,15 @@ fn time(kind: TimeKind) -> &'static str {
         TimeKind::Changed => "zuletzt in seinen Verwaltungsdaten geändert",
         TimeKind::Created => "angelegt",
         TimeKind::MessageDate => "als Nachricht datiert",
+    }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::From => "Absender (From)",
+        Role::To => "Empfänger (To)",
+        Role::Cc => "Kopieempfänger (Cc)",
+        Role::Bcc => "Blindkopieempfänger (Bcc)",
     }
 }
 

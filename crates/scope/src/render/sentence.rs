@@ -9,7 +9,8 @@ use chrono::{DateTime, FixedOffset};
 use crate::digest::Digest;
 use crate::facts::{Kind, Look, TimeKind};
 use crate::lint::Lint;
-use crate::policy::{Condition, Effect, Hours, MediumIdKind, PathCase, Policy, TimeMode};
+use crate::mail::Role;
+use crate::policy::{Condition, Effect, Hours, ListItems, MediumIdKind, PathCase, Policy, TimeMode};
 
 use super::document::Mark;
 
@@ -85,6 +86,9 @@ pub(super) enum Undetermined<'p> {
     Held(&'p str),
 }
 
+/// From a moment until before another.
+pub(super) type Period = (DateTime<FixedOffset>, DateTime<FixedOffset>);
+
 /// One condition, with what it refers to.
 #[derive(Debug)]
 pub(super) enum Phrase<'p> {
@@ -95,11 +99,12 @@ pub(super) enum Phrase<'p> {
     Type(&'p [String]),
     TypeMismatch(bool),
     Size { min: Option<u64>, max: Option<u64> },
-    Time { of: &'p [TimeKind], each: bool, within: Option<(DateTime<FixedOffset>, DateTime<FixedOffset>)> },
+    Time { of: &'p [TimeKind], each: bool, within: Option<Period> },
     Owner(Vec<Named<'p>>),
     HashIn(Vec<Named<'p>>),
     Encrypted(bool),
     Keywords { list: Named<'p>, at_least: u64 },
+    Mail { parties: Vec<Named<'p>>, roles: &'p [Role], each: bool, within: Option<Period> },
     Volume(&'p [String]),
 }
 
@@ -165,6 +170,8 @@ pub(super) enum Sentence<'p> {
     Held(Vec<&'p str>),
     RestIsCaptured,
     HardLinks,
+    MailIsDecidedWhole,
+    MailIsRead,
     LinksNotFollowed,
     PathCase(PathCase),
     Globs,
@@ -178,7 +185,7 @@ pub(super) enum Sentence<'p> {
     Moment(DateTime<FixedOffset>),
     Accounts { uid: &'p [u64], sid: &'p [String] },
     AccountsAreTheirs,
-    ListSize { keywords: bool, count: usize },
+    ListSize { of: &'p ListItems },
     ListDigest { digest: Digest, file: Option<&'p str>, restricted: bool },
     ListTerms(&'p [String]),
     // Who can open what.
@@ -237,6 +244,15 @@ impl<'p> Phrase<'p> {
             Condition::Encrypted(encrypted) => Self::Encrypted(*encrypted),
             Condition::Keywords { list: id, at_least } => {
                 Self::Keywords { list: list(policy, id), at_least: *at_least }
+            }
+            Condition::Mail(mail) => {
+                let window = |id: &String| policy.windows().iter().find(|window| window.id == *id);
+                Self::Mail {
+                    parties: lists(&mail.party),
+                    roles: &mail.role,
+                    each: mail.messages == TimeMode::All,
+                    within: mail.within.as_ref().and_then(window).map(|window| (window.from, window.until)),
+                }
             }
             Condition::Volume(volumes) => Self::Volume(volumes),
         }

@@ -22,5 +22,8 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("encrypted", "false"),
     ("keywords", r#"{ list = "k" }"#),
     ("keywords", r#"{ list = "k", at_least = 2 }"#),
+    ("mail", r#"{ party = ["a"], role = ["from", "cc"], messages = "any" }"#),
+    ("mail", r#"{ party = ["a"], role = ["from"], within = "w", messages = "all" }"#),
+    ("mail", r#"{ within = "w", messages = "any" }"#),
     ("volume", r#"["v1"]"#),
 ];

@@ -13,6 +13,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use scope::facts::{
     CaseRule, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
 };
+use scope::mail::{MailCause, MailFact};
 use scope::policy::Effect;
 use scope::{Bundle, Digest, Facts, Policy, RawName};
 
@@ -91,6 +92,10 @@ uid = [1, 2]
 kind = "sha256"
 label = "h"
 items = ["{}"]
+[list.a]
+kind = "addresses"
+label = "a"
+items = ["ann@x.org", "@firm.example"]
 [list.k]
 kind = "keywords"
 label = "k"
@@ -182,7 +187,7 @@ pub fn complete() -> impl Strategy<Value = Facts> {
     let kind = prop_oneof![4 => Just(Kind::File), 1 => Just(Kind::Directory), 1 => Just(Kind::Symlink)];
     let stamps = (any::<bool>(), any::<bool>(), any::<bool>());
     let hits = proptest::collection::btree_set(0u64..3, 0..=3);
-    let content = (any::<bool>(), any::<bool>(), any::<bool>(), hits);
+    let content = (any::<bool>(), any::<bool>(), any::<bool>(), hits, 0u64..5);
     (names, kind, any::<bool>(), 5u64..120, stamps, 1u64..4, any::<bool>(), content).prop_map(
         |(
             names,
@@ -192,7 +197,7 @@ pub fn complete() -> impl Strategy<Value = Facts> {
             (modified, created, zoned),
             uid,
             volume,
-            (text, known, encrypted, hits),
+            (text, known, encrypted, hits, mail),
         )| {
             let mut names: Vec<RawName> = names.into_iter().map(RawName::from).collect();
             names.sort();
@@ -240,11 +245,30 @@ pub fn complete() -> impl Strategy<Value = Facts> {
                 } else {
                     Vec::new()
                 },
+                mail: if content {
+                    (0..SELECTORS).map(|at| mail_fact(at, mail)).collect()
+                } else {
+                    Vec::new()
+                },
                 failures: Vec::new(),
                 looks: Look::ALL.to_vec(),
             }
         },
     )
+}
+
+/// No mail, or up to two messages, of which some fit whatever is asked of them.
+fn mail_fact(selector: usize, sort: u64) -> MailFact {
+    let (messages, fits) = [(0, 0), (1, 0), (1, 1), (2, 1), (2, 2)][usize::try_from(sort).unwrap()];
+    MailFact {
+        selector: format!("s{selector}"),
+        layer: if messages == 0 { Layer::None } else { Layer::Full },
+        messages,
+        fits,
+        open: 0,
+        offsets: (0..fits).collect(),
+        causes: Vec::new(),
+    }
 }
 
 /// The same item, of which less is known.
@@ -280,8 +304,21 @@ pub fn less(facts: &Facts, forget: [bool; 10]) -> Facts {
             fact.hits.pop();
         }
     }
+    for fact in &mut less.mail {
+        if hits && fact.fits > 0 {
+            fact.fits -= 1;
+            fact.open += 1;
+            fact.offsets.pop();
+            fact.causes = vec![MailCause::NoZone];
+        }
+        if layer {
+            fact.layer = Layer::Unread;
+            fact.causes = vec![MailCause::NotRead];
+        }
+    }
     if failed {
         less.keywords.clear();
+        less.mail.clear();
         less.failures.push(Failure { look: Look::Content, reason: "unreadable".into() });
     }
     less

@@ -76,7 +76,10 @@ fn facts(facts: &Facts, info: &SourceInfo) -> Result<(), &'static str> {
     if facts.kind == Kind::Slack || facts.slack.is_some() || facts.kind == Kind::Volume {
         return Err("an item of a kind that no walk of a file system gives");
     }
-    let other = facts.type_fact.is_some() || facts.hash.is_some() || !facts.keywords.is_empty();
+    let other = facts.type_fact.is_some()
+        || facts.hash.is_some()
+        || !facts.keywords.is_empty()
+        || !facts.mail.is_empty();
     if other || !facts.failures.is_empty() || facts.looks != [Look::Metadata] {
         return Err("an item has facts of a look that was not taken");
     }

@@ -18,7 +18,7 @@ use super::calls::{Calls, limit_calls};
 use super::frame::{self, VERSION, ask, frame, head, tell};
 use super::remote::PIECE;
 use super::words::{
-    Bad, Begin, BytesAsk, Event, Extent, Fault, Item, OpenAsk, Refusal, Survey, Unread, WalkAsk,
+    Bad, Begin, BytesAsk, Event, Extent, ExtractAsk, Fault, Item, OpenAsk, Refusal, Survey, Unread, WalkAsk,
 };
 use super::{PANICKED, Reader, confine, progress};
 use crate::bytes::{ByteSource, length};
@@ -92,6 +92,7 @@ fn serve_until_end() -> io::Result<()> {
         match kind {
             ask::WALK => talk.walk(&opened, parse(true, &holds)?)?,
             ask::OPEN => talk.open(&opened, parse(true, &holds)?)?,
+            ask::EXTRACT => talk.extract(&opened, parse(true, &holds)?)?,
             ask::BYTES => bytes(&opened, &parse(true, &holds)?)?,
             ask::BAD => send_json(tell::BAD, &bad(&opened))?,
             ask::CANCEL => send(tell::CANCELLED, &[])?,
@@ -229,6 +230,37 @@ impl Talk {
             }
         }
         Ok(())
+    }
+
+    /// Reads content as something, and tells what is in it.
+    fn extract(&self, opened: &Opened, asked: ExtractAsk) -> io::Result<()> {
+        let source = opened.sources.get(asked.source).ok_or(io::ErrorKind::InvalidData)?;
+        let entry = asked.item.entry().ok_or(io::ErrorKind::InvalidData)?;
+        let mut held = Vec::with_capacity(BATCH);
+        let mut stopped = false;
+        let told = source.extract(&entry, asked.form, &mut |piece| {
+            held.extend_from_slice(piece);
+            if held.len() < BATCH {
+                return Ok(());
+            }
+            stopped = self.is_stopped();
+            if stopped {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            send(tell::DATA, &held)?;
+            held.clear();
+            Ok(())
+        });
+        if stopped {
+            return Ok(());
+        }
+        if !held.is_empty() {
+            send(tell::DATA, &held)?;
+        }
+        match told {
+            Ok(()) => send(tell::END, &[]),
+            Err(error) => send_json(tell::FAULT, &Fault::from(&error)),
+        }
     }
 
     fn walk(&mut self, opened: &Opened, asked: WalkAsk) -> io::Result<()> {

@@ -8,8 +8,9 @@ use scope::facts::Kind;
 use super::frame::{ask, tell};
 use super::pool::{Deaths, Pool, source_error};
 use super::process::{Ended, Process};
-use super::words::{Fault, Item, OpenAsk};
+use super::words::{ExtractAsk, Fault, Item, OpenAsk};
 use crate::exact::{Content, EvidenceStream, Exact, Gap};
+use crate::extract::Take;
 use crate::walk::{Entry, SourceError};
 
 /// Opens `entry` of the source `source`.
@@ -51,6 +52,55 @@ pub(super) fn open(
         missing: 0,
     };
     Ok(Box::new(Exact::new(content, declared)))
+}
+
+/// Has content read as something, and gives what is in it.
+///
+/// # Errors
+///
+/// As `Source::extract`; also where the process ended.
+pub(super) fn extract(
+    pool: &Arc<Pool>,
+    deaths: &Arc<Deaths>,
+    asked: &ExtractAsk,
+    take: Take<'_>,
+) -> Result<(), SourceError> {
+    deaths.allow()?;
+    let asked = serde_json::to_vec(asked)
+        .map_err(|error| SourceError::Io("asking what is in content", error.into()))?;
+    let mut process = pool.take()?;
+    process.ask(ask::EXTRACT, &asked).map_err(|ended| noted(deaths, ended))?;
+    loop {
+        match next(&mut process).map_err(|ended| noted(deaths, ended))? {
+            Ok(Some(piece)) => {
+                if let Err(error) = take(&piece) {
+                    if process.ask(ask::CANCEL, &[]).is_ok() {
+                        process.stopping = true;
+                        pool.give(process);
+                    }
+                    return Err(SourceError::Io("reading content", error));
+                }
+            }
+            Ok(None) => {
+                pool.give(process);
+                return Ok(());
+            }
+            Err(fault) => {
+                pool.give(process);
+                return Err(fault.source());
+            }
+        }
+    }
+}
+
+/// The next piece of what is in content; `None` at the end.
+fn next(process: &mut Process) -> Result<Result<Option<Vec<u8>>, Fault>, Ended> {
+    match process.head()? {
+        (tell::DATA, length) if length > 0 => Ok(Ok(Some(process.rest(length)?))),
+        (tell::END, 0) => Ok(Ok(None)),
+        (tell::FAULT, length) => fault(process, length).map(Err),
+        _ => Err(process.broke("it was asked what is in content and told something else")),
+    }
 }
 
 fn noted(deaths: &Deaths, ended: Ended) -> SourceError {

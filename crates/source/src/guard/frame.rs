@@ -11,7 +11,7 @@ pub(super) const MAX_FRAME: usize = 32 << 20;
 /// Bytes before what a frame holds.
 pub(super) const HEAD: usize = 5;
 /// The version of all this. Both sides are one program; a stranger is told from an accident by it.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// What the program asks.
 pub(super) mod ask {
@@ -23,6 +23,8 @@ pub(super) mod ask {
     pub(crate) const ANSWER: u8 = b'A';
     /// Open an item's content: [`super::super::words::OpenAsk`].
     pub(crate) const OPEN: u8 = b'O';
+    /// Read an item's content as something: [`super::super::words::ExtractAsk`]. Answered by [`super::tell::DATA`] and then [`super::tell::END`].
+    pub(crate) const EXTRACT: u8 = b'X';
     /// Read bytes of the medium: [`super::super::words::BytesAsk`].
     pub(crate) const BYTES: u8 = b'R';
     /// Tell which ranges of the medium could not be read so far.

@@ -8,9 +8,10 @@ use super::frame::{ask, tell};
 use super::pool::{Deaths, Pool};
 use super::process::{Ended, Process};
 use super::walked;
-use super::words::{BytesAsk, Extent, Fault};
+use super::words::{BytesAsk, Extent, ExtractAsk, Fault};
 use crate::bytes::{ByteSource, ReadFault, length};
 use crate::exact::EvidenceStream;
+use crate::extract::{Form, Take};
 use crate::patient::merged;
 use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 
@@ -47,6 +48,18 @@ impl Source for RemoteSource {
             return Err(SourceError::NoContent("not a file".into()));
         }
         content::open(&self.pool, &self.deaths, self.index, entry)
+    }
+
+    fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
+        if !entry.facts.kind.has_content() {
+            return Err(SourceError::NoContent("not a file".into()));
+        }
+        content::extract(
+            &self.pool,
+            &self.deaths,
+            &ExtractAsk { source: self.index, item: entry.into(), form },
+            take,
+        )
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::ReadFault;
 use crate::exact::StreamFault;
+use crate::extract;
 use crate::image::{Form, ImageError};
 use crate::medium::Medium;
 use crate::open::OpenError;
@@ -100,6 +101,15 @@ pub(super) struct WalkAsk {
 pub(super) struct OpenAsk {
     pub(super) source: usize,
     pub(super) item: Item,
+}
+
+/// What is in the content of an item is asked for.
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExtractAsk {
+    pub(super) source: usize,
+    pub(super) item: Item,
+    pub(super) form: extract::Form,
 }
 
 /// Bytes of the medium, or of a volume that is not read, are asked for.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::exact::EvidenceStream;
+use crate::extract::{Form, Take};
 use crate::walk::{Entry, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
 
 /// A source at its place: every locator begins with it.
@@ -18,6 +19,16 @@ impl Placed {
         let info = SourceInfo { place: place.to_owned(), ..inner.info().clone() };
         let prefix = if place.is_empty() { String::new() } else { format!("{place}/") };
         Self { inner, info, prefix }
+    }
+}
+
+impl Placed {
+    /// The entry as the source itself knows it.
+    fn unplaced(&self, entry: &Entry) -> Result<Entry, SourceError> {
+        let locator = entry.locator.strip_prefix(&self.prefix);
+        let locator =
+            locator.ok_or_else(|| SourceError::Changed("the item belongs to another volume".into()))?;
+        Ok(Entry { locator: locator.to_owned(), ..entry.clone() })
     }
 }
 
@@ -48,9 +59,13 @@ impl Source for Placed {
         if self.prefix.is_empty() {
             return self.inner.open(entry);
         }
-        let Some(locator) = entry.locator.strip_prefix(&self.prefix) else {
-            return Err(SourceError::Changed("the item belongs to another volume".into()));
-        };
-        self.inner.open(&Entry { locator: locator.to_owned(), ..entry.clone() })
+        self.inner.open(&self.unplaced(entry)?)
+    }
+
+    fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
+        if self.prefix.is_empty() {
+            return self.inner.extract(entry, form, take);
+        }
+        self.inner.extract(&self.unplaced(entry)?, form, take)
     }
 }
