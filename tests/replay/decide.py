@@ -241,7 +241,8 @@ def encrypted_value(wanted, facts, policy):
 
 def keywords_value(wanted, facts, policy):
     found = [fact for fact in facts.keywords if fact["list"] == wanted.list]
-    if found and len({hit["term"] for hit in found[0]["hits"] if hit["count"] > 0 and hit["term"] < wanted.terms}) >= wanted.at_least:
+    hits = [hit for fact in found[:1] for hit in fact["hits"] + fact.get("text", {"hits": []})["hits"]]
+    if len({hit["term"] for hit in hits if hit["count"] > 0 and hit["term"] < wanted.terms}) >= wanted.at_least:
         return T
     if not found or facts.failed("content"):
         return U

@@ -183,18 +183,29 @@ def hash_fact(value):
 
 
 def keywords(value):
-    fields(value, "list", "hits", "searched", "layer")
+    need(isinstance(value, dict))
+    fields({name: own for name, own in value.items() if name != "text"}, "list", "hits", "searched", "layer")
     text(value["list"])
     number(value["searched"])
-    need(value["layer"] in ("full", "none", "unread") and isinstance(value["hits"], list))
-    for hit in value["hits"]:
+    need(value["layer"] in ("full", "none", "unread"))
+    hits(value["hits"])
+    if "text" in value:
+        fields(value["text"], "sha256", "bytes", "hits")
+        need(SHA256.fullmatch(text(value["text"]["sha256"])))
+        number(value["text"]["bytes"])
+        hits(value["text"]["hits"])
+    return value
+
+
+def hits(value):
+    need(isinstance(value, list))
+    for hit in value:
         fields(hit, "term", "count", "offsets")
         number(hit["term"])
         number(hit["count"])
         need(isinstance(hit["offsets"], list) and len(hit["offsets"]) <= 16)
         for offset in hit["offsets"]:
             number(offset)
-    return value
 
 
 def mail(value):

@@ -228,6 +228,8 @@ class Replay:
             if any(given.values()):
                 self.found.add("fact", item, f"facts of content, of a kind {facts.kind}")
             return
+        if any("text" in fact and fact["layer"] == "none" for fact in facts.keywords):
+            self.found.add("fact", item, "the text of a content that has none")
         if not all(mail_is_sound(fact) for fact in facts.mail):
             self.found.add("fact", item, "a fact about mail whose numbers cannot be of one file")
         for look in facts.looks[1:]:

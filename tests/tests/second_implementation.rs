@@ -23,21 +23,16 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use evidence::gzip::GzipReader;
 use scenarios::random::{self, Dice};
-use scenarios::reading::{decrypted, zip_entries};
-use scenarios::second::{self, Replayed};
+use scenarios::second;
 use scenarios::story::Desk;
 use scope::facts::Facts;
 use scope::fold::symbols;
 use scope::glob::Glob;
 use scope::{Bundle, Decision, Look, Policy, RawName, Step, decide, visible_names};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// How many policies are made, and how many items are decided by each: 102,400 decisions.
 const POLICIES: u64 = 1_600;

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use crate::keywords::{Searcher, SearcherError};
 use crate::magic;
 use crate::mail::look_at_mail;
+use crate::text::look_at_text;
 
 /// How to examine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -233,7 +234,16 @@ impl<'a> Examiner<'a> {
         };
         // The layer needs the type even where the policy does not let it be recorded.
         let name = magic::detect(&head).name;
-        facts.keywords = search.finish().facts(&name, outcome.is_ok());
+        let raw = search.finish();
+        let mut text = Ok(None);
+        if outcome.is_ok() {
+            text = look_at_text(searcher, &name, entry, source);
+        }
+        let (text, outcome) = match text {
+            Ok(text) => (text, outcome),
+            Err(reason) => (None, Err(reason)),
+        };
+        facts.keywords = raw.facts(&name, outcome.is_ok(), text);
         Ok(outcome.map(|()| name))
     }
 

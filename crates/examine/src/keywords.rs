@@ -15,7 +15,8 @@
 mod automaton;
 mod tally;
 
-use scope::facts::{Hit, KeywordFact, Layer};
+use scope::Digest;
+use scope::facts::{Hit, KeywordFact, Layer, TextFact};
 use scope::policy::KeywordList;
 
 use automaton::{Automaton, SURROGATE, State};
@@ -267,11 +268,20 @@ impl Found {
     ///
     /// `name` is the file's type in `magic/1`. `complete` says whether the
     /// content was read to its end; where it was not, the layer is `unread`.
+    /// `text` is what was found in the text that was extracted from it.
     #[must_use]
-    pub fn facts(self, name: &str, complete: bool) -> Vec<KeywordFact> {
-        let layer = self.layer(name, complete);
+    pub fn facts(self, name: &str, complete: bool, text: Option<(Digest, Self)>) -> Vec<KeywordFact> {
+        let layer = match (name, &text) {
+            (EXTRACTED, Some(_)) if complete => Layer::Full,
+            (EXTRACTED_TOO, None) => Layer::Unread,
+            _ => self.layer(name, complete),
+        };
         let searched = self.searched;
-        let fact = |(list, hits)| KeywordFact { list, hits, searched, layer };
+        let mut texts = text.into_iter().flat_map(|(sha256, found)| {
+            let bytes = found.searched;
+            found.lists.into_iter().map(move |(_, hits)| TextFact { sha256, bytes, hits })
+        });
+        let fact = |(list, hits)| KeywordFact { list, hits, text: texts.next(), searched, layer };
         self.lists.into_iter().map(fact).collect()
     }
 
@@ -288,6 +298,11 @@ impl Found {
         }
     }
 }
+
+/// The type whose text is nothing but what is extracted.
+const EXTRACTED: &str = "ooxml";
+/// The type whose bytes are text, and hold another one.
+const EXTRACTED_TOO: &str = "html";
 
 /// A UTF-16 view.
 #[derive(Clone, Copy, Debug, Default)]

@@ -18,6 +18,7 @@ pub mod keywords;
 pub mod magic;
 mod mail;
 mod slack;
+mod text;
 
 pub use every_item::{Event, EveryItemError, every_entry, every_item, remnant_limits};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};

@@ -56,7 +56,7 @@ impl Study {
             self.links_across_scopes += 1;
         }
         for found in &facts.keywords {
-            let terms = found.hits.iter().filter(|hit| hit.count > 0).count();
+            let terms = found.terms().len();
             let counts = self.keyword_hits.entry(found.list.clone()).or_default();
             if let Some(count) = counts.get_mut(terms.min(3)) {
                 *count += 1;

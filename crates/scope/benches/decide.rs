@@ -127,6 +127,7 @@ fn item(n: u64, path: &str, case_rule: CaseRule) -> Facts {
         keywords: vec![KeywordFact {
             list: "spam-marks".into(),
             hits: Vec::new(),
+            text: None,
             searched: 100,
             layer: Layer::Full,
         }],

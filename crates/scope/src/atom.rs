@@ -97,11 +97,7 @@ pub(crate) fn value(
             .map_or(Trit::U, |found| test.value(found, failed)),
         Test::Keywords { list, terms, at_least, no_text_is_no_hit } => {
             let Some(found) = facts.keywords.iter().find(|found| found.list == *list) else { return Trit::U };
-            let mut hits: Vec<u64> =
-                found.hits.iter().filter(|hit| hit.count > 0).map(|hit| hit.term).collect();
-            hits.retain(|term| term < terms);
-            hits.sort_unstable();
-            hits.dedup();
+            let hits: Vec<u64> = found.terms().into_iter().filter(|term| term < terms).collect();
             match found.layer {
                 _ if hits.len() as u64 >= *at_least => Trit::T,
                 _ if failed => Trit::U,

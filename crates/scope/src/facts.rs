@@ -22,7 +22,7 @@ use crate::digest::Digest;
 use crate::mail::MailFact;
 use crate::name::RawName;
 
-pub use keywords::{Hit, KeywordFact, Layer};
+pub use keywords::{Hit, KeywordFact, Layer, TextFact};
 
 /// How deep into an item the examination goes, in rising intrusion.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]

@@ -110,7 +110,8 @@ fn facts(policy: &Policy, folder: &str, path: &str, fields: &[&str]) -> (Facts, 
         }),
         keywords: if content && failed != Some(Look::Content) {
             let lists = policy.keyword_lists();
-            let fact = |id: &str| KeywordFact { list: id.into(), hits: hits(id), searched: 100, layer };
+            let fact =
+                |id: &str| KeywordFact { list: id.into(), hits: hits(id), text: None, searched: 100, layer };
             lists.iter().map(|list| fact(list.id)).collect()
         } else {
             Vec::new()

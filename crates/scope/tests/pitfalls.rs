@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use scope::facts::{
-    CaseRule, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
+    CaseRule, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TextFact, TimeKind, TypeFact, Zone,
 };
 use scope::{Bundle, Digest, Facts, Policy, RawName, Step};
 
@@ -284,6 +284,7 @@ fn no_hit_is_not_not_there() {
     let fact = |terms: &[u64], layer| KeywordFact {
         list: "k".into(),
         hits: terms.iter().map(|term| Hit { term: *term, count: 2, offsets: vec![0, 9] }).collect(),
+        text: None,
         searched: 10,
         layer,
     };
@@ -303,6 +304,17 @@ fn no_hit_is_not_not_there() {
     ] {
         let policy = include(defaults, &format!("keywords = {{ list = \"k\", at_least = {at_least} }}"));
         check(&policy, &Facts { keywords: vec![fact(terms, layer)], ..file(&[b"/a"]) }, expected);
+    }
+    // A term in the text of a document counts as one in its bytes; one in both counts once.
+    let policy = include(PLAIN, "keywords = { list = \"k\", at_least = 2 }");
+    for (bytes, text, expected) in [
+        (&[0][..], &[1][..], "captured included I-1"),
+        (&[], &[0, 1], "captured included I-1"),
+        (&[0], &[0], "left out-of-scope"),
+    ] {
+        let text = TextFact { sha256: Digest::of(b"text"), bytes: 4, hits: fact(text, Layer::Full).hits };
+        let found = KeywordFact { text: Some(text), ..fact(bytes, Layer::Full) };
+        check(&policy, &Facts { keywords: vec![found], ..file(&[b"/a"]) }, expected);
     }
     // No fact at all: the look failed, or its record is missing.
     check(&include(PLAIN, "keywords = { list = \"k\" }"), &file(&[b"/a"]), "held:neutral undetermined");
@@ -363,7 +375,13 @@ fn no_file_is_looked_into_deeper_than_needed() {
     let policy = policy(PLAIN, &body);
     let full = Facts {
         hash: Some(HashFact { sha256: Digest::of(b""), md5: None, sha1: None }),
-        keywords: vec![KeywordFact { list: "k".into(), hits: Vec::new(), searched: 0, layer: Layer::Full }],
+        keywords: vec![KeywordFact {
+            list: "k".into(),
+            hits: Vec::new(),
+            text: None,
+            searched: 0,
+            layer: Layer::Full,
+        }],
         ..file(&[b"/in/a"])
     };
     let looks = |facts: &Facts| scope::decide_from_metadata(&policy, facts).unwrap().looks;
@@ -474,8 +492,13 @@ fn a_database_is_taken_whole_or_not_at_all() {
         + &rule("I-1", "include", "any = [\"words\"]")
         + &rule("H-1", "hold", "to = \"neutral\"\nany = [\"mixed\"]");
     let hit = Hit { term: 0, count: 1, offsets: vec![7] };
-    let keywords =
-        vec![KeywordFact { list: "k".into(), hits: vec![hit], searched: 10, layer: Layer::Unread }];
+    let keywords = vec![KeywordFact {
+        list: "k".into(),
+        hits: vec![hit],
+        text: None,
+        searched: 10,
+        layer: Layer::Unread,
+    }];
     let facts = |name: &[u8]| Facts { keywords: keywords.clone(), ..file(&[name]) };
     check(&policy(PLAIN, &body), &facts(b"/customers.db"), "held:neutral held H-1");
     check(&policy(PLAIN, &body), &facts(b"/customers.csv"), "captured included I-1");

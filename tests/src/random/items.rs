@@ -3,8 +3,8 @@
 use scope::Digest;
 use scope::RawName;
 use scope::facts::{
-    CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Slack, Stamp, TimeKind,
-    TypeFact, Zone,
+    CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Slack, Stamp, TextFact,
+    TimeKind, TypeFact, Zone,
 };
 use scope::mail::{MailCause, MailFact};
 
@@ -129,7 +129,11 @@ fn keywords(dice: &mut Dice) -> Vec<KeywordFact> {
             _ => {}
         }
         let layer = dice.pick(&[Layer::Full, Layer::None, Layer::Unread]);
-        facts.push(KeywordFact { list: list.to_owned(), hits, searched: 100, layer });
+        let in_text: Vec<u64> = (0..terms).filter(|_| dice.percent(20)).collect();
+        let in_text = in_text.into_iter().map(|term| hit(term, 1)).collect();
+        let text = TextFact { sha256: Digest([7; 32]), bytes: 100, hits: in_text };
+        let text = (layer != Layer::None && dice.percent(25)).then_some(text);
+        facts.push(KeywordFact { list: list.to_owned(), hits, text, searched: 100, layer });
         if dice.percent(2) {
             facts.extend(facts.last().cloned().map(|fact| KeywordFact { hits: Vec::new(), ..fact }));
         }

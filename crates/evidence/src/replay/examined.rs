@@ -1,6 +1,6 @@
 //! Whether facts can have come from the looks that are recorded.
 
-use scope::facts::{Facts, Kind, Look};
+use scope::facts::{Facts, Kind, Layer, Look};
 use scope::mail::MailFact;
 
 /// The first look whose facts are there although it is not recorded as taken.
@@ -44,6 +44,9 @@ pub(super) fn unsound(facts: &Facts, keyword_lists: &[String], mail_selectors: &
     if matches!(facts.kind, Kind::Unallocated) && (!facts.names.is_empty() || facts.looks != [Look::Metadata])
     {
         found.push("unallocated space with a name, or looked at".to_owned());
+    }
+    if facts.keywords.iter().any(|fact| fact.text.is_some() && fact.layer == Layer::None) {
+        found.push("the text of a content that has none".to_owned());
     }
     if !facts.mail.iter().all(MailFact::is_sound) {
         found.push("a fact about mail whose numbers cannot be of one file".to_owned());

@@ -477,6 +477,7 @@ pub(crate) fn take(policy: &Policy, look: Look, facts: &mut Facts, content: &[u8
                     KeywordFact {
                         list: list.id.to_owned(),
                         hits: found.collect(),
+                        text: None,
                         searched: size,
                         layer: Layer::Full,
                     }

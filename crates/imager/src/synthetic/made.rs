@@ -116,7 +116,7 @@ fn file(
                 let layer = if unreadable { Layer::Unread } else { items.layer };
                 let hit = |term| Hit { term, count: 1, offsets: vec![0] };
                 let hits = if layer == Layer::Full { (0..count).map(hit).collect() } else { Vec::new() };
-                keywords.push(KeywordFact { list: list.id.clone(), hits, searched: size, layer });
+                keywords.push(KeywordFact { list: list.id.clone(), hits, text: None, searched: size, layer });
             }
         }
     }

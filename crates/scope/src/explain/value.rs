@@ -65,7 +65,7 @@ pub(super) fn used(
         }
         Condition::Keywords { list, at_least } => {
             let Some(found) = facts.keywords.iter().find(|own| own.list == *list) else { return none() };
-            let terms = found.hits.iter().filter(|hit| hit.count > 0).count();
+            let terms = found.terms().len();
             format!("{terms} terms of {}, of which {at_least} are wanted", label(list))
         }
     }

@@ -241,7 +241,7 @@ pub fn complete() -> impl Strategy<Value = Facts> {
                     sha1: None,
                 }),
                 keywords: if content {
-                    vec![KeywordFact { list: "k".into(), hits, searched: 10, layer: Layer::Full }]
+                    vec![KeywordFact { list: "k".into(), hits, text: None, searched: 10, layer: Layer::Full }]
                 } else {
                     Vec::new()
                 },

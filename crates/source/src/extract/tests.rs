@@ -1,0 +1,184 @@
+use std::io::Write as _;
+
+use super::*;
+
+/// The text that is told of content, where all of it is.
+fn told(form: Form, content: &[u8]) -> Option<String> {
+    let mut all = Vec::new();
+    let taken = extract(form, &mut &*content, &mut |piece| {
+        all.extend_from_slice(piece);
+        Ok(())
+    });
+    taken.unwrap();
+    let last = all.pop().unwrap();
+    assert!(last == WHOLE || all.is_empty(), "nothing is told of a text that is not whole");
+    (last == WHOLE).then(|| String::from_utf8(all).unwrap())
+}
+
+#[track_caller]
+fn html(page: &str, expected: Option<&str>) {
+    assert_eq!(told(Form::Html, page.as_bytes()).as_deref(), expected, "{page}");
+}
+
+#[test]
+fn the_text_of_a_page_is_what_its_reader_sees() {
+    html(
+        "<p>vi<b>&#97;g</b>r&#x61;</p><p>M&uuml;ller &amp;\n Co&nbsp;KG</p>",
+        Some("viagra\nM\u{fc}ller & Co KG\n"),
+    );
+    html(
+        "<!DOCTYPE html><html><head><title>A &lt; B</title><script>if (a < b) x();</script><style>p{}</style></head><body>x<br>y",
+        Some("A < B\nx\ny"),
+    );
+    html("a<!-- hid--den -->b<!---->c", Some("abc"));
+    html("<a title=\"a > b\" href='x'>link</a>ed", Some("linked"));
+    html("a < b, AT&T, 5 &  6, &; &#;", None);
+    html("a < b, AT&T, 5 &  6, &;", Some("a < b, AT&T, 5 & 6, &;"));
+    html("<ul><li>one<li>two</ul>", Some("one\ntwo\n"));
+    html("\u{feff}  plain  text\u{a0}\u{a0}", Some("plain text "));
+    html("", Some(""));
+}
+
+#[test]
+fn what_of_a_page_can_be_read_in_two_ways_is_not_told() {
+    for page in [
+        "&unknown;",
+        "&uumlaut",
+        "&copy 2020",
+        "&#0;",
+        "&#150;",
+        "&#xD800;",
+        "&#x110000;",
+        "&#97",
+        "&#99999999999;",
+        "a\0b",
+        "<p",
+        "<p title=\"x",
+        "<p x\">",
+        "<!-- never closed",
+        "<!-->x-->",
+        "<!--x--!>y-->",
+        "<script>x",
+        "<script><!--<script></script>--></script>",
+        "<textarea><b></textarea>",
+        "<![CDATA[x]]>",
+        "</>",
+        "<title>a<b></title>",
+        "<p <b>",
+    ] {
+        html(page, None);
+    }
+    assert_eq!(told(Form::Html, b"caf\xe9"), None);
+}
+
+/// A zip of these members.
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut directory = Vec::new();
+    for (name, content) in members {
+        let mut crc = flate2::Crc::new();
+        crc.update(content);
+        let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(content).unwrap();
+        let packed = packer.finish().unwrap();
+        let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+        let fields = [
+            &[20, 0, 0, 0, 8, 0, 0, 0, 0x21, 0][..],
+            &crc.sum().to_le_bytes(),
+            &number(packed.len()),
+            &number(content.len()),
+            &u16::try_from(name.len()).unwrap().to_le_bytes(),
+            &[0, 0],
+        ]
+        .concat();
+        let at = number(bytes.len());
+        directory.push([b"PK\x01\x02\x14\0", fields.as_slice(), &[0; 10], &at, name.as_bytes()].concat());
+        bytes.extend([b"PK\x03\x04", fields.as_slice(), name.as_bytes(), &packed].concat());
+    }
+    let start = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+    let directory = directory.concat();
+    let count = u16::try_from(members.len()).unwrap().to_le_bytes();
+    let size = u32::try_from(directory.len()).unwrap().to_le_bytes();
+    [bytes, directory, [b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &start, &[0, 0]].concat()].concat()
+}
+
+#[track_caller]
+fn ooxml(members: &[(&str, &[u8])], expected: Option<&str>) {
+    assert_eq!(told(Form::Ooxml, &zip(members)).as_deref(), expected);
+}
+
+const TYPES: (&str, &[u8]) = ("[Content_Types].xml", b"<Types/>");
+
+#[test]
+fn the_text_of_a_document_is_that_of_its_paragraphs_and_what_stands_aside() {
+    let document = b"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<w:document xmlns:w=\"u\"><w:body>\n <w:p><w:r><w:t>via</w:t></w:r><w:del><w:r><w:delText>not</w:delText></w:r></w:del>\n <w:r><w:t xml:space=\"preserve\">gra </w:t></w:r><w:r><w:t>&amp; M&#xFC;ller</w:t></w:r></w:p><w:p><w:t>x</w:t><w:noBreakHyphen/><w:t>y</w:t><w:tab/><w:t>z</w:t></w:p></w:body></w:document>";
+    ooxml(
+        &[TYPES, ("word/document.xml", document), ("word/media/1.png", b"\x89PNG\r\n\x1a\n....")],
+        Some("\nviagra & M\u{fc}ller\nx-y z\n\nnot\nu\npreserve\n"),
+    );
+    let sheet = b"<sst><si><r><t>micro</t></r><r><t>soft</t></r><rPh><t>aside</t></rPh></si><si><t>lottery</t></si></sst>";
+    ooxml(&[TYPES, ("xl/sharedStrings.xml", sheet)], Some("\nmicrosoft\nlottery\n\naside\n"));
+}
+
+#[test]
+fn a_document_of_which_not_all_can_be_told_is_not_told() {
+    let part = |text: &'static str| ("word/document.xml", text.as_bytes());
+    ooxml(&[TYPES, part("<p>x</p>")], Some("\nx\n\n"));
+    for text in [
+        "<p>x",
+        "<p>x</q>",
+        "<p>x</p></p>",
+        "x",
+        "",
+        "<p>&unknown;</p>",
+        "<p>&#0;</p>",
+        "<p>&amp</p>",
+        "<!DOCTYPE p><p>x</p>",
+        "<p a=1>x</p>",
+        "<p a=\"<\">x</p>",
+        "<p><w:sym w:char=\"F0\"/></p>",
+        "<?xml version=\"1.0\" encoding=\"UTF-16\"?><p>x</p>",
+        "<p>x</p><p>y</p>",
+        "<p><!-- a -- b --></p>",
+        "<p>\u{1}</p>",
+    ] {
+        ooxml(&[TYPES, part(text)], None);
+    }
+    let deep = format!("{}{}", "<p>".repeat(300), "</p>".repeat(300));
+    ooxml(&[TYPES, ("word/document.xml", deep.as_bytes())], None);
+    ooxml(&[TYPES, ("word/document.xml", b"<p>caf\xe9</p>")], None);
+    ooxml(&[TYPES, part("<p>x</p>"), ("word/embeddings/1.bin", b"\xd0\xcf\x11\xe0....")], None);
+    ooxml(&[TYPES, part("<p>x</p>"), ("word/DOCUMENT.xml", b"<p>y</p>")], None);
+    // A bomb, and what is no zip at all.
+    let zeros = [b"<p>".as_slice(), &vec![b' '; 64 << 20], b"</p>"].concat();
+    ooxml(&[TYPES, ("word/document.xml", &zeros)], None);
+    assert_eq!(told(Form::Ooxml, b"PK\x03\x04 and no more"), None);
+    let whole = zip(&[TYPES, part("<p>x</p>")]);
+    for cut in 0..whole.len() {
+        assert_eq!(told(Form::Ooxml, &whole[..cut]), None, "cut at {cut}");
+    }
+}
+
+#[test]
+fn no_bytes_stop_it() {
+    let seeds: [(Form, Vec<u8>); 2] = [
+        (Form::Html, b"<p a=\"b\">x&amp;y<!-- z --><script>1</script></p>&#65;".to_vec()),
+        (Form::Ooxml, zip(&[TYPES, ("word/document.xml", b"<p a=\"b\">x&amp;y<!-- z --><![CDATA[c]]></p>")])),
+    ];
+    let mut state = 1_u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for _ in 0..4_000 {
+        for (form, seed) in &seeds {
+            let mut content = seed.clone();
+            for _ in 0..=random(4) {
+                let at = random(content.len());
+                content[at] = b"\0<>&;\"'-!/x \xff"[random(13)];
+            }
+            content.truncate(random(content.len() * 4).max(1));
+            let _ = told(*form, &content);
+        }
+    }
+}
