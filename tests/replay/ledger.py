@@ -281,20 +281,29 @@ class Replay:
                   if layer["state"] in ("unread", "blank", "unknown") and layer["length"] is not None}
         for place in sorted(set(self.ranges) - set(layers)):
             self.found.add("extra", place, "ranges of no such layer")
+        walked = {walk["volume"] for walk in self.acquisition["walk"]}
         for place, length in layers.items():
+            if self.file_systems() is not None and place not in walked:
+                continue  # the order covers other volumes
             ranges = sorted(self.ranges[place])
             ends = [0, *(end for _, end in ranges)]
             if [start for start, _ in ranges] != ends[:-1] or ends[-1] != length:
                 self.found.add("missing", place, f"its ranges do not go from byte 0 to {length}, each once; target.unread_volumes")
 
-    def known_by_file_system(self):
-        """Where the policy knows the medium by `fsuuid` alone, no other volume was walked."""
+    def file_systems(self):
+        """The file systems by which alone the policy knows the medium; None where it covers all of it."""
         stated = self.acquisition
         media = [ids for label, ids in self.policy.media if label == stated["medium"]["label"]]
         alone = media and all(set(ids) == {"fsuuid"} for ids in media)
         if not alone or not stated["layers"] or any(each["what"].startswith("other medium: ") for each in stated["departures"]):
+            return None
+        return {ids["fsuuid"] for ids in media}
+
+    def known_by_file_system(self):
+        """Where the policy knows the medium by `fsuuid` alone, no other volume was walked."""
+        stated, named = self.acquisition, self.file_systems()
+        if named is None:
             return
-        named = {ids["fsuuid"] for ids in media}
         for walk in stated["walk"]:
             if not named & {each["value"] for each in walk["ids"] if each["kind"] == "fsuuid"}:
                 self.found.add("look", walk["volume"], "a volume whose fsuuid the policy does not name; target.media")

@@ -114,6 +114,22 @@ pub fn replayed(sealed: &Sealed) -> Replayed {
     replay(&package, &ledgers.iter().map(AsRef::as_ref).collect::<Vec<_>>(), &log_key)
 }
 
+/// As [`replayed`], for a package on disk and the files of its auditor's and its log's keys.
+#[must_use]
+pub fn replayed_from(package: &Path, auditor: &Path, log_key: &Path) -> Replayed {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut ledgers = Vec::new();
+    for (file, packed) in crate::reading::decrypted(package, "ledger", auditor) {
+        let mut rows = Vec::new();
+        flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut rows).expect("a gzip member");
+        let name = dir.path().join(file.trim_start_matches("data/").trim_end_matches(".gz.age"));
+        fs::write(&name, rows).expect("a file");
+        ledgers.push(name);
+    }
+    let log_key = fs::read_to_string(log_key).expect("the log's key");
+    replay(package, &ledgers.iter().map(AsRef::as_ref).collect::<Vec<_>>(), log_key.trim())
+}
+
 /// Runs the second implementation on a package, and what was decrypted of it.
 #[must_use]
 pub fn replay(package: &Path, files: &[&Path], log_key: &str) -> Replayed {

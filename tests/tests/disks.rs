@@ -15,6 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use scenarios::reading::acquisition;
+use scenarios::second;
 use scenarios::story::Desk;
 use serde_json::{Value, json};
 
@@ -274,4 +275,85 @@ fn an_order_that_names_a_file_system_of_which_there_are_two_is_refused() {
     let stated = acquisition(&desk.path("files.ambit"));
     assert_eq!(stated.walk.len(), 2);
     assert!(stated.departures.iter().any(|departure| departure.what.contains("at gpt:1, gpt:2")));
+}
+
+/// Makes the root of the file system on the disk something that is no directory.
+fn without_its_root(folder: &Path) {
+    let disk = folder.join("disk.img");
+    let mut bytes = fs::read(&disk).unwrap();
+    let ext = &mut bytes[usize::try_from(MIB).unwrap()..];
+    let table = u32::from_le_bytes(ext[2048 + 8..2048 + 12].try_into().unwrap()) as usize;
+    let size = u16::from_le_bytes(ext[1024 + 0x58..1024 + 0x5A].try_into().unwrap()) as usize;
+    ext[table * 1024 + size..][..size].fill(0xFF);
+    fs::write(disk, bytes).unwrap();
+}
+
+#[test]
+fn a_file_system_without_its_root_is_told_and_goes_to_the_court() {
+    for (identity, value) in [("fsuuid", FSUUID), ("gpt", GUID)] {
+        let desk = Desk::with_open_case();
+        let target = format!(
+            "unread_volumes = \"preserve\"\nmedia = [{{ label = \"KC07\", {identity} = \"{value}\" }}]"
+        );
+        desk.policy_with(&[("media ", &target)]);
+        if disk(&desk.path("")).is_none() {
+            return;
+        }
+        without_its_root(&desk.path(""));
+        desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+        let lost = "this medium is not whole: gpt:1: an ext2, ext3 or ext4 file system, not read";
+        assert!(desk.run("ambit medium info {dir}/disk.img").exits(0).out.contains(lost));
+        // What the hint says can be done.
+        desk.run(&format!("ambit capture {DISK} --out {{dir}}/files.ambit"))
+            .exits(1)
+            .says("gpt:1: an ext2, ext3 or ext4 file system, not read")
+            .says("`ambit image --to court`, with the same options as `ambit capture`");
+        assert!(!desk.path("files.ambit").exists());
+        let ran = desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit")).exits(0);
+        assert!(ran.out.contains(&format!("warning: {lost}")), "{ran}");
+        let stated = acquisition(&desk.path("volumes.ambit"));
+        let walked: Vec<&str> = stated.walk.iter().map(|walk| walk.volume.as_str()).collect();
+        assert!(stated.walk[0].ids[0].value == FSUUID, "{:?}", stated.walk);
+        match identity {
+            "fsuuid" => assert_eq!(walked, ["gpt:1"], "the order covers no other"),
+            _ => assert_eq!(walked, ["gpt:1", "gpt:2"]),
+        }
+        let audit = "ambit-verify audit {dir}/volumes.ambit --trust {trust} --identity {keys}/auditor.age --against {dir}/disk.img";
+        let ran = desk.run(audit).exits(0);
+        assert!(ran.out.contains("FOLLOWED") && !ran.out.contains("NOT FOLLOWED"), "{ran}");
+        assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+        if second::is_there() {
+            let (auditor, log) = (desk.demo.path("keys/auditor.age"), desk.demo.path("keys/log.pub"));
+            let replayed = second::replayed_from(&desk.path("volumes.ambit"), &auditor, &log);
+            assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
+        }
+    }
+}
+
+#[test]
+fn a_capture_says_of_a_whole_file_system_that_it_is_lost() {
+    let Some(desk) = desk("name") else { return };
+    let other = desk.path("other.img");
+    made_by(
+        "mke2fs",
+        &["-q", "-t", "ext2", "-d", desk.path("tree").to_str().unwrap(), other.to_str().unwrap(), "3M"],
+    );
+    let mut image = File::options().write(true).open(desk.path("disk.img")).unwrap();
+    image.seek(SeekFrom::Start(9 * MIB)).unwrap();
+    image.write_all(&fs::read(&other).unwrap()).unwrap();
+    without_its_root(&desk.path(""));
+    let ran = desk.run(&format!("ambit capture {DISK} --out {{dir}}/files.ambit")).exits(0);
+    let lost = "gpt:1: an ext2, ext3 or ext4 file system, not read: neither its root nor anything below it can be read";
+    let ran = ran.says(&format!("WARNING: {lost}"));
+    assert!(ran.out.contains(&format!("warning: this medium is not whole: {lost}")), "{ran}");
+    let stated = acquisition(&desk.path("files.ambit"));
+    assert!(stated.limits.iter().any(|limit| limit.starts_with(lost)), "{:?}", stated.limits);
+    let layer = stated.layers.iter().find(|layer| layer.place == "gpt:1").unwrap();
+    assert_eq!(layer.state.to_string(), "unread");
+    // Of such a volume no byte is compared where nobody computed the medium's digest: that is said.
+    let audit = "ambit-verify audit {dir}/files.ambit --trust {trust} --identity {keys}/auditor.age --against {dir}/disk.img --json";
+    let report = desk.run(audit).exits(0).json();
+    let told = "1 volumes of which no file is read, of 8388608 bytes together, are there; without a digest of the whole medium";
+    let limits = report["limits"].as_array().unwrap();
+    assert!(limits.iter().any(|limit| limit.as_str().unwrap().contains(told)), "{report}");
 }

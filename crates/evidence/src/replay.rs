@@ -192,7 +192,8 @@ impl<'a> Replay<'a> {
             unlike.compare(inventory, lines, &acquisition.medium.label, counts_alone, &mut findings)?;
         let mut last = tally.against(acquisition, unrecorded);
         if !self.interrupted {
-            last.extend(ranges.finish(acquisition));
+            let by_file_system = walked::by_file_system(policy, acquisition).is_some();
+            last.extend(ranges.finish(acquisition, by_file_system));
         }
         last.extend(limits::exceeded(policy, inventory.len(), kept));
         let last = last.into_iter();

@@ -13,9 +13,7 @@ use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::policy::{LeftRecord, Target};
-use source::{
-    Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, SourceInfo, WalkReport,
-};
+use source::{Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, WalkReport};
 
 use crate::drives::{DRIVE_SHA256, drive_digests};
 use crate::{Counted, Counting, Counts};
@@ -119,6 +117,15 @@ pub fn audit_against_with(
         whole &= walk.complete;
         limits.extend(shortcomings(&walk));
     }
+    let has_digest = ids.iter().any(|(kind, _)| kind == IMAGE_SHA256);
+    if stated.extent == Extent::Files && !has_digest && !opened.unread.is_empty() {
+        let bytes = opened.unread.iter().fold(0_u64, |sum, volume| sum.saturating_add(volume.bytes.len()));
+        limits.push(format!(
+            "{} volumes of which no file is read, of {bytes} bytes together, are there; without a digest of the whole medium \
+             nothing of their bytes was compared",
+            opened.unread.len()
+        ));
+    }
     if counts_alone {
         reexamination.left_lines(stated.inventory.counts.get(&Outcome::Left).copied().unwrap_or(0));
     }
@@ -141,14 +148,16 @@ pub fn audit_against_with(
 #[must_use]
 pub fn ambiguous_order(opened: &Opened, target: &Target, label: &str) -> Option<String> {
     let named = target.file_systems(label).filter(|_| !opened.medium.layers.is_empty())?;
-    let place = |info: &SourceInfo| match info.place.as_str() {
+    let place = |place: &str| match place {
         "" => "the medium itself".to_owned(),
         place => place.to_owned(),
     };
     named.into_iter().find_map(|uuid| {
-        let has_it = |info: &&SourceInfo| info.ids.iter().any(|(kind, value)| kind == FSUUID && value == uuid);
-        let infos = opened.sources.iter().map(|source| source.info());
-        let places: Vec<String> = infos.filter(has_it).map(place).collect();
+        let read = opened.sources.iter().map(|source| (&source.info().place, &source.info().ids));
+        // One whose root cannot be read is one of them all the same.
+        let all = read.chain(opened.unread.iter().map(|volume| (&volume.place, &volume.ids)));
+        let has_it = all.filter(|(_, ids)| ids.iter().any(|(kind, value)| kind == FSUUID && value == uuid));
+        let places: Vec<String> = has_it.map(|(at, _)| place(at)).collect();
         (places.len() > 1).then(|| {
             format!(
                 "the order names the medium by the file system {uuid} alone, and {} file systems on it have that \
@@ -165,24 +174,28 @@ pub fn ambiguous_order(opened: &Opened, target: &Target, label: &str) -> Option<
 /// Each becomes a limit of the medium.
 pub fn limit_to_order(opened: &mut Opened, target: &Target, label: &str) {
     let Some(named) = target.file_systems(label).filter(|_| !opened.medium.layers.is_empty()) else { return };
-    let is_named = |info: &SourceInfo| {
-        info.ids.iter().any(|(kind, value)| kind == FSUUID && named.contains(&value.as_str()))
+    let is_named = |ids: &[(String, String)]| {
+        ids.iter().any(|(kind, value)| kind == FSUUID && named.contains(&value.as_str()))
     };
     let not_covered = "the order names the medium by another file system alone, and does not cover this";
     let limits = &mut opened.medium.limits;
     opened.sources.retain(|source| {
         let info = source.info();
-        let covered = is_named(info);
+        let covered = is_named(&info.ids);
         if !covered {
             let place = if info.place.is_empty() { "the medium" } else { &info.place };
             limits.push(format!("{place} ({}) is not examined: {not_covered}", info.file_system));
         }
         covered
     });
-    for volume in opened.unread.drain(..) {
-        let place = if volume.place.is_empty() { "the medium" } else { &volume.place };
-        limits.push(format!("{place} ({}) cannot be preserved: {not_covered}", volume.what));
-    }
+    opened.unread.retain(|volume| {
+        let covered = is_named(&volume.ids);
+        if !covered {
+            let place = if volume.place.is_empty() { "the medium" } else { &volume.place };
+            limits.push(format!("{place} ({}) cannot be preserved: {not_covered}", volume.what));
+        }
+        covered
+    });
 }
 
 /// The kind of identity that names a file system, and not the medium it is on.

@@ -213,7 +213,7 @@ fn walk<C: Crew>(
             }
             Err(error) => {
                 issues = issues.saturating_add(1);
-                let limits = vec![format!("not walked: {error}")];
+                let limits = vec![format!("{NOT_WALKED}{error}")];
                 first_failure.get_or_insert((source.info().volume.clone(), error));
                 WalkReport { limits, ..WalkReport::default() }
             }
@@ -235,6 +235,9 @@ fn walk<C: Crew>(
     }
     Ok((reports, None))
 }
+
+/// How the limit of a volume begins whose root could be read when the medium was opened, and not any more.
+pub(crate) const NOT_WALKED: &str = "not walked: ";
 
 fn go_on(on: bool) -> ControlFlow<()> {
     if on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

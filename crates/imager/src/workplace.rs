@@ -396,6 +396,7 @@ fn not_known(loaded: &LoadedPolicy, label: &str, opened: &Opened, args: &SourceA
 /// What to do about a medium that could not be opened; `None` where the error itself says it.
 pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
     match error {
+        error if error.is_of_unread_volumes() => Some(VOLUMES_ALONE),
         OpenError::Image { error: ImageError::Unsupported(what), .. } if what.contains("backing file") => {
             Some(
                 "put the disk together in a copy, with the files that it builds on beside it: qemu-img convert -O raw IN OUT; note \
@@ -415,12 +416,12 @@ pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
         OpenError::Image { .. } => Some(
             "give the whole image as its maker wrote it, every segment in one folder, or image the drive again",
         ),
-        OpenError::Nothing { .. } => Some(
-            "`ambit medium info` names every volume; `ambit image --to court` preserves them where the policy allows it",
-        ),
         _ => Some("give the path of an image, a device, or a folder where the medium is mounted read-only"),
     }
 }
+/// What to do where no file of a medium can be read.
+const VOLUMES_ALONE: &str = "`ambit image --to court`, with the same options as `ambit capture`, preserves its volumes whole, where the policy \
+    has `unread_volumes = \"preserve\"` in [target]; `ambit medium info` says what is on it; nothing was taken";
 
 /// What to do where several file systems have the identity that the order names.
 const AMBIGUOUS: &str = "have the order name the medium itself (serial, wwn, gpt or image_sha256), which covers all of \

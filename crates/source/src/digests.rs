@@ -32,6 +32,8 @@ pub struct MediumDigests {
     pub unreadable: Vec<(u64, u64)>,
     /// Of these, the ranges that the maker of an image could not read.
     pub filled: Vec<(u64, u64)>,
+    /// Whether every byte was read and is zero: a disk that was wiped, or never used.
+    pub zeros: bool,
 }
 
 impl MediumDigests {
@@ -75,7 +77,7 @@ pub fn digests(
     let mut md5 = wanted("md5").then(Md5::new);
     let mut sha1 = wanted("sha1").then(Sha1::new);
     let mut buf = vec![0; CHUNK];
-    let mut at = 0;
+    let (mut at, mut zeros) = (0, true);
     let range = Range { bytes: Arc::new(Held(Arc::clone(bytes))), at: 0, end: bytes.len() };
     let mut stream = PastGaps::new(Exact::new(range, bytes.len()));
     loop {
@@ -94,6 +96,7 @@ pub fn digests(
         if let Some(held) = &mut held {
             held.update(&*piece);
         }
+        zeros = zeros && piece.chunks(ZEROS.len()).all(|part| ZEROS.get(..part.len()) == Some(part));
         if let Some(md5) = &mut md5 {
             md5.update(&*piece);
         }
@@ -122,6 +125,7 @@ pub fn digests(
         _ => None,
     };
     Ok(MediumDigests {
+        zeros: zeros && unreadable.is_empty(),
         sha256,
         held,
         stated: stated.iter().map(|digest| (digest.clone(), computed(digest))).collect(),
@@ -156,11 +160,24 @@ fn blank(filled: &[std::ops::Range<u64>], at: u64, piece: &mut [u8]) {
 
 /// Bytes read at once: large enough that the calls do not count, small enough for any laptop.
 const CHUNK: usize = 1 << 20;
+const ZEROS: [u8; 4096] = [0; 4096];
 
 #[cfg(test)]
 #[allow(clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wiped_medium_is_told_from_one_with_a_single_byte() {
+        let check = |bytes: Vec<u8>, zeros| {
+            let found = digests(&(Arc::new(bytes) as Arc<dyn ByteSource>), &[], &mut |_| {}).unwrap();
+            assert_eq!(found.zeros, zeros);
+        };
+        let mut bytes = vec![0; CHUNK + 5000];
+        check(bytes.clone(), true);
+        bytes[CHUNK + 4999] = 1;
+        check(bytes, false);
+    }
 
     #[test]
     fn stated_digests_are_compared_with_the_bytes() {

@@ -145,10 +145,14 @@ pub(crate) fn open(paths: &[PathBuf], apart: &Apart, options: &OpenOptions) -> R
         check::info(&mut info);
         Box::new(RemoteSource::new(Arc::clone(&pool), index, info)) as Box<dyn Source>
     });
-    let unread = survey.unread.into_iter().enumerate().map(|(index, unread)| UnreadVolume {
-        place: plain(&unread.place),
-        what: plain(&unread.what),
-        bytes: bytes(Some(index), unread.extent),
+    let unread = survey.unread.into_iter().enumerate().map(|(index, mut unread)| {
+        check::pairs(&mut unread.ids);
+        UnreadVolume {
+            place: plain(&unread.place),
+            what: plain(&unread.what),
+            ids: unread.ids,
+            bytes: bytes(Some(index), unread.extent),
+        }
     });
     let (sources, unread) = (sources.collect(), unread.collect());
     let image = survey.image.map(|extent| bytes(None, extent));

@@ -66,5 +66,8 @@ pub use open::{OpenError, OpenOptions, open, open_set};
 pub use past::PastGaps;
 pub use patient::{Patient, merged};
 pub use volumes::{Partition, VolumeMap, volumes};
-pub use walk::{Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport};
+pub use walk::{
+    Entry, Issue, NodeId, ROOT_UNREAD, Source, SourceError, SourceInfo, Unused, WalkEvent, WalkOptions,
+    WalkReport,
+};
 pub use walker::slack_of;

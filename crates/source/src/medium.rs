@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bytes::{ByteSource, ReadFault, digest};
 use crate::image::StoredDigest;
-use crate::walk::Source;
+use crate::walk::{Source, SourceError};
 
 /// A medium and the sources found on it.
 pub struct Opened {
@@ -62,10 +62,20 @@ pub(crate) fn cut_short(says: &str, claimed: u64, there: u64) -> String {
     format!("{CUT_SHORT} {says} {claimed} bytes, of which {there} are there")
 }
 
+/// How a limit ends, before the reason, that tells of a file system of which not even the first directory is there.
+const NO_ROOT: &str = "not read: neither its root nor anything below it can be read:";
+
+/// A limit's words on a file system that is lost as a whole.
+pub(crate) fn no_root(why: &SourceError) -> String {
+    format!("{NO_ROOT} {why}")
+}
+
 impl Medium {
-    /// The limits that tell of a missing end: an image that was cut off while it was made or copied, most likely.
+    /// The limits that tell of what is not there: a missing end, as of an image that was cut off while it was made or
+    /// copied, or the root of a file system, without which none of its files is found.
     pub fn cut_short(&self) -> impl Iterator<Item = &str> {
-        self.limits.iter().map(String::as_str).filter(|limit| limit.contains(CUT_SHORT))
+        let tells = |limit: &&str| limit.contains(CUT_SHORT) || limit.contains(NO_ROOT);
+        self.limits.iter().map(String::as_str).filter(tells)
     }
 }
 
@@ -76,6 +86,8 @@ pub struct UnreadVolume {
     pub place: String,
     /// What it is, in words.
     pub what: String,
+    /// What identifies its file system, where that much of it is read: kind (`fsuuid`) and value.
+    pub ids: Vec<(String, String)>,
     /// Its bytes.
     pub bytes: Arc<dyn ByteSource>,
 }

@@ -83,6 +83,16 @@ pub enum OpenError {
         #[source]
         error: ImageError,
     },
+    /// A medium that is one volume, of which no file can be read.
+    #[error("{} is {what}, which this version does not read. {next}.", path.display())]
+    NotRead {
+        /// The path as given.
+        path: PathBuf,
+        /// What it is.
+        what: String,
+        /// What to do now.
+        next: String,
+    },
     /// A divided medium of which nothing can be read.
     #[error("nothing on {} can be read: {}", path.display(), found.join("; "))]
     Nothing {
@@ -106,6 +116,14 @@ pub enum OpenError {
         /// What happened, with the path.
         what: String,
     },
+}
+
+impl OpenError {
+    /// Whether the medium can be opened bare: it is there, and no file of it can be read.
+    #[must_use]
+    pub fn is_of_unread_volumes(&self) -> bool {
+        matches!(self, Self::NotRead { .. } | Self::Nothing { .. })
+    }
 }
 
 /// Opens a medium: a mounted directory, an image in any container that is read, or a block device.
@@ -241,7 +259,9 @@ fn nothing_read(path: &Path, medium: &Medium) -> OpenError {
         LayerState::Read(_) | LayerState::Divided | LayerState::Gap => None,
     });
     match (found.next(), medium.layers.len()) {
-        (Some((what, next)), 1) => unsupported(path, what, next),
+        (Some((what, next)), 1) => {
+            OpenError::NotRead { path: path.to_owned(), what: what.to_owned(), next: next.to_owned() }
+        }
         (Some((what, _)), _) if medium.limits.is_empty() => {
             OpenError::Nothing { path: path.to_owned(), found: vec![what.to_owned()] }
         }

@@ -20,11 +20,10 @@ pub enum Probe {
 ///
 /// # Errors
 ///
-/// [`ReadFault`] where the beginning or the end cannot be read.
+/// [`ReadFault`] where the beginning cannot be read.
 pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
     let head = head(bytes)?;
-    let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
-    let far = read(bytes, FAR, VMFS.len() as u64)?;
+    let (tail, far) = behind(bytes);
     if far == VMFS {
         return Ok(Probe::Known(VMFS_NAME, OTHER));
     }
@@ -40,11 +39,10 @@ pub fn probe(bytes: &dyn ByteSource) -> Result<Probe, ReadFault> {
 ///
 /// # Errors
 ///
-/// [`ReadFault`] where the beginning or the end cannot be read.
+/// [`ReadFault`] where the beginning cannot be read.
 pub(crate) fn marks(bytes: &dyn ByteSource) -> Result<Vec<(&'static str, &'static str)>, ReadFault> {
     let head = head(bytes)?;
-    let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
-    let far = read(bytes, FAR, VMFS.len() as u64)?;
+    let (tail, far) = behind(bytes);
     let known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
     let mut marks: Vec<_> = known
         .filter(|signature| !matches!(signature.name, MBR | GPT))
@@ -56,6 +54,13 @@ pub(crate) fn marks(bytes: &dyn ByteSource) -> Result<Vec<(&'static str, &'stati
     marks.sort_unstable();
     marks.dedup();
     Ok(marks)
+}
+
+/// The bytes of the marks that stand elsewhere. Where they cannot be read there is no mark; the medium's own list says that
+/// they could not, and what can be read at the beginning counts all the same.
+fn behind(bytes: &dyn ByteSource) -> (Vec<u8>, Vec<u8>) {
+    let read = |at, length| read(bytes, at, length).unwrap_or_default();
+    (read(bytes.len().saturating_sub(TAIL), TAIL), read(FAR, VMFS.len() as u64))
 }
 
 /// What the bytes of a file are that are a volume by themselves; marks of containers and those that stand anywhere by chance are left out.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::bytes::ByteSource;
 use crate::file_system::{recognise, recognise_all};
-use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short};
+use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short, no_root};
 use crate::names;
 use crate::probe::{self, Probe};
 use crate::stack::{self, Free, Unassembled};
@@ -187,16 +187,20 @@ impl Survey {
         let head = probe::head(found.bytes.as_ref())?;
         let table = volumes(found.bytes.as_ref())?;
         let is_divided = !table.partitions.is_empty() || table.scheme == "gpt" && !is_member;
-        let (mut read, mut failed, mut kinds) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut read, mut failed, mut kinds, mut unused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // All that fit: of two file systems at one place, one may be planted before the other.
         for kind in recognise_all(&head) {
             match (kind.open)(Arc::clone(&found.bytes)) {
-                Ok(source) => {
-                    read.push(kind.name);
-                    kinds.push(kind);
-                    self.source(found, kind.name, source);
-                }
-                Err(error) => failed.push((kind.name, error)),
+                Ok(source) => match source.root() {
+                    Ok(()) => {
+                        read.push(kind.name);
+                        kinds.push(kind);
+                        unused.push(source.unused());
+                        self.source(found, kind.name, source);
+                    }
+                    Err(error) => failed.push((kind.name, error, source.info().ids.clone())),
+                },
+                Err(error) => failed.push((kind.name, error, Vec::new())),
             }
         }
         if read.len() > 1 {
@@ -208,8 +212,8 @@ impl Survey {
         }
         let is_known = !read.is_empty() || !failed.is_empty();
         let marks =
-            self.other_marks(found, is_member, read.iter().chain(failed.iter().map(|(name, _)| name)))?;
-        for (name, error) in failed {
+            self.other_marks(found, is_member, read.iter().chain(failed.iter().map(|(name, ..)| name)))?;
+        for (name, error, ids) in failed {
             // What the table divides is read part by part: the whole is not a volume of which no file can be read.
             if is_member || is_divided || !read.is_empty() || self.is_unread(&found.place) {
                 self.limits.push(format!(
@@ -217,7 +221,7 @@ impl Survey {
                     shown(&found.place)
                 ));
             } else {
-                self.unread(found, name, format!("it cannot be read: {error}"));
+                self.lost(found, name, &error, ids);
             }
         }
         if is_known || is_member || is_divided {
@@ -232,8 +236,13 @@ impl Survey {
                     shown(&found.place)
                 ));
             }
+            // What no partition covers is looked at as gaps are; what is in one that is not read as such is not.
+            if table.partitions.iter().any(|partition| partition.start == 0) {
+                self.between(found, unused, &table.tables);
+            }
             self.divide(found, table, !read.is_empty());
         } else if !is_member && !kinds.is_empty() {
+            self.between(found, unused, &[]);
             self.rest(found, &kinds, &head);
         }
         Ok(())
@@ -248,7 +257,7 @@ impl Survey {
                 let others = marks.into_iter().filter(|(other, _)| *other != what);
                 self.marks.extend(others.map(|(what, next)| Mark::new(found, what, next)));
             }
-            Probe::Blank => self.not_known(found, "blank where signatures stand", LayerState::Blank),
+            Probe::Blank => self.blank(found),
             Probe::Unknown => {
                 self.limits.push(format!("{}: {UNKNOWN}; no file of it is read", shown(&found.place)));
                 self.not_known(found, UNKNOWN, LayerState::Unknown);
@@ -280,6 +289,7 @@ impl Survey {
             place => format!("{place}: {warning}"),
         });
         self.limits.extend(warnings);
+        let mut known = BTreeMap::from([((0, found.bytes.len()), found.place.clone())]);
         for partition in table.partitions {
             let place = join(&found.place, &format!("{}:{}", table.scheme, partition.number));
             if beside_file_system && partition.start == 0 {
@@ -308,6 +318,13 @@ impl Survey {
                 bytes,
                 depth: found.depth.saturating_add(1),
             };
+            let same = known.entry((partition.start, part.bytes.len())).or_insert_with(|| part.place.clone());
+            if *same != part.place && !part.bytes.is_empty() {
+                let what = format!("the same bytes as {}, read as that alone", shown(same));
+                self.limits.push(format!("{}: {what}", part.place));
+                self.layer(&part, &what, LayerState::Divided);
+                continue;
+            }
             if found.depth >= MAX_DEPTH {
                 self.not_looked_at(&part, format!("tables nested deeper than {MAX_DEPTH} are not followed"));
             } else {
@@ -333,6 +350,21 @@ impl Survey {
         self.not_read(found, what, why);
     }
 
+    /// A file system that cannot be read. What identifies it is the medium's all the same: an order that names it covers
+    /// its bytes.
+    fn lost(&mut self, found: &Found, what: &str, error: &SourceError, ids: Vec<(String, String)>) {
+        let why = match error {
+            SourceError::Read(_) | SourceError::Corrupt(_) => no_root(error),
+            _ => format!("not read: it cannot be read: {error}"),
+        };
+        self.limits.push(format!("{}: {what}, {why}", shown(&found.place)));
+        self.not_read(found, what, why.trim_start_matches("not read: ").to_owned());
+        self.ids.extend(ids.iter().cloned());
+        for volume in self.unread.iter_mut().filter(|volume| volume.place == found.place) {
+            volume.ids.clone_from(&ids);
+        }
+    }
+
     /// A volume of which no file is read: why, or what to do now.
     fn not_read(&mut self, found: &Found, what: &str, why: String) {
         self.not_known(found, what, LayerState::Unread(why));
@@ -346,6 +378,7 @@ impl Survey {
             self.unread.push(UnreadVolume {
                 place: found.place.clone(),
                 what: what.to_owned(),
+                ids: Vec::new(),
                 bytes: Arc::clone(&found.bytes),
             });
         }

@@ -43,7 +43,7 @@ impl Ranges {
             file_system: volume.what.clone(),
             case_rule: CaseRule::Sensitive,
             about_items: Some(bytes.len().div_ceil(RANGE)),
-            ids: Vec::new(),
+            ids: volume.ids.clone(),
             limits: Vec::new(),
         };
         Self { bytes, info }
@@ -140,8 +140,12 @@ mod tests {
     fn ranges_cover_the_volume_once() {
         let length = 5_000;
         let bytes: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
-        let volume =
-            UnreadVolume { place: "gpt:3".into(), what: "LUKS".into(), bytes: Arc::new(bytes.clone()) };
+        let volume = UnreadVolume {
+            place: "gpt:3".into(),
+            what: "LUKS".into(),
+            ids: Vec::new(),
+            bytes: Arc::new(bytes.clone()),
+        };
         let source = Ranges::new(&volume);
         let mut entries = Vec::new();
         let report = source

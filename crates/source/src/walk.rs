@@ -22,6 +22,20 @@ pub trait Source: Send + Sync {
     /// What this source is.
     fn info(&self) -> &SourceInfo;
 
+    /// Whether a walk can begin.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the root itself cannot be read.
+    fn root(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// The areas that are in no item, not free space, and not the file system's own structures.
+    fn unused(&self) -> Unused {
+        Unused::default()
+    }
+
     /// Yields every item once, and an [`Issue`] for whatever cannot be read. Local damage never ends a walk.
     ///
     /// Items come depth first, each directory's names in bytewise order. An
@@ -77,6 +91,24 @@ pub trait Source: Send + Sync {
     /// As [`Source::open`].
     fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
         self.open(entry)
+    }
+}
+
+/// Areas of a volume in which nothing of the file system stands.
+#[derive(Clone, Debug, Default)]
+pub struct Unused {
+    /// Each area: its first byte, its length, and where it is, in words.
+    pub areas: Vec<(u64, u64, &'static str)>,
+    /// What stands in them and is the file system's own all the same: first byte and length.
+    pub own: Vec<(u64, u64)>,
+}
+
+impl Unused {
+    /// Adds the area from one byte to another, if it has any.
+    pub(crate) fn area(&mut self, from: u64, to: u64, place: &'static str) {
+        if from < to {
+            self.areas.push((from, to.saturating_sub(from), place));
+        }
     }
 }
 
@@ -214,6 +246,10 @@ pub struct WalkReport {
     /// What of free space is no item although it was asked for, in sentences without names.
     pub limits: Vec<String>,
 }
+
+/// The limit of a walk that found a damaged root directory, and in it no name at all.
+pub const ROOT_UNREAD: &str =
+    "its root directory is damaged, and no name in it can be read: nothing below it was found";
 
 /// Why a source, or an item on it, cannot be read.
 #[derive(Debug, thiserror::Error)]

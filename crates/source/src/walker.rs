@@ -25,7 +25,8 @@ use crate::bytes::ByteSource;
 use crate::exact::EvidenceStream;
 use crate::node_set::NodeSet;
 use crate::walk::{
-    Entry, Issue, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport,
+    Entry, Issue, NodeId, ROOT_UNREAD, Source, SourceError, SourceInfo, Unused, WalkEvent, WalkOptions,
+    WalkReport,
 };
 use descent::{Descent, several_names};
 pub use remnants::slack_of;
@@ -66,6 +67,11 @@ pub(crate) trait Volume: Send + Sync {
     /// path is known. What cannot be read is returned as issues.
     fn deleted(&self, _each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {
         Vec::new()
+    }
+
+    /// The areas that are in no item, not free space, and not the file system's own structures.
+    fn unused(&self) -> Unused {
+        Unused::default()
     }
 
     /// The volume's bytes and what is known of free ones among them; `None` where this version does not read it.
@@ -171,6 +177,14 @@ impl<V: Volume + 'static> Source for VolumeSource<V> {
         &self.info
     }
 
+    fn root(&self) -> Result<(), SourceError> {
+        root(self.volume.as_ref()).map(drop)
+    }
+
+    fn unused(&self) -> Unused {
+        self.volume.unused()
+    }
+
     fn walk_with(
         &self,
         options: &WalkOptions<'_>,
@@ -202,11 +216,7 @@ pub(crate) fn walk(
     options: &WalkOptions<'_>,
     visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
 ) -> Result<WalkReport, SourceError> {
-    let id = volume.root();
-    let root = volume.node(id)?;
-    if root.facts.kind != Kind::Directory {
-        return Err(SourceError::Corrupt("the root is not a directory".into()));
-    }
+    let (id, root) = root(volume)?;
     let several =
         if volume.has_hard_links() { several_names(volume, options.closed) } else { HashSet::new() };
     let mut walker = Walker {
@@ -224,6 +234,16 @@ pub(crate) fn walk(
     }
     walker.report.coverage = volume.coverage(&walker.seen);
     Ok(walker.report)
+}
+
+/// The root directory.
+fn root(volume: &dyn Volume) -> Result<(NodeId, Node), SourceError> {
+    let id = volume.root();
+    let root = volume.node(id)?;
+    match root.facts.kind {
+        Kind::Directory => Ok((id, root)),
+        _ => Err(SourceError::Corrupt("the root is not a directory".into())),
+    }
 }
 
 struct Walker<'a> {
@@ -247,9 +267,14 @@ impl Walker<'_> {
         self.tell_issues(&mut root)?;
         crate::walk::add_name(&mut root.facts, b"/".to_vec());
         self.item(id, root)?;
+        let before = self.report.issues;
         self.enter(&place, id, Some(Vec::new()))?;
+        let is_damaged = self.report.issues > before;
         while let Some((link, path)) = self.descent.next() {
             self.link(&link, path)?;
+        }
+        if is_damaged && self.report.names == 1 {
+            self.report.limits.push(ROOT_UNREAD.to_owned());
         }
         for (id, (mut node, found)) in std::mem::take(&mut self.linked) {
             if let Some(what) = crate::walk::names_left_out(&mut node.facts, found) {

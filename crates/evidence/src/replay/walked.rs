@@ -57,7 +57,8 @@ impl Ranges {
     }
 
     /// In a package of volumes, each unread volume is there from its first byte to its last, once.
-    pub(super) fn finish(mut self, acquisition: &Acquisition) -> Vec<Finding> {
+    /// Where the order names the medium by file systems alone (`by_file_system`), that holds of those that were taken.
+    pub(super) fn finish(mut self, acquisition: &Acquisition, by_file_system: bool) -> Vec<Finding> {
         if acquisition.extent == Extent::Files {
             return Vec::new();
         }
@@ -67,7 +68,8 @@ impl Ranges {
             // Two marks at one place are two layers of the same bytes.
             let again = !met.insert(place);
             let Some(mut ranges) = self.0.remove(place) else {
-                if !again {
+                let taken = acquisition.walk.iter().any(|walk| walk.volume == place);
+                if !again && (taken || !by_file_system) {
                     let detail = format!("nothing of {} was preserved", shown(place));
                     findings.push((place.to_owned(), about(FindingKind::Missing, UNREAD, detail)));
                 }
@@ -98,11 +100,16 @@ impl Ranges {
     }
 }
 
-/// Where the order names the medium by file systems alone, nothing else was walked.
-pub(super) fn beyond_order(policy: &Policy, acquisition: &Acquisition) -> Vec<Finding> {
+/// The file systems by which alone the order names the medium; `None` where it covers all of it.
+pub(super) fn by_file_system<'p>(policy: &'p Policy, acquisition: &Acquisition) -> Option<Vec<&'p str>> {
     let other = acquisition.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM));
     let named = policy.target().file_systems(&acquisition.medium.label);
-    let Some(named) = named.filter(|_| !other && !acquisition.layers.is_empty()) else { return Vec::new() };
+    named.filter(|_| !other && !acquisition.layers.is_empty())
+}
+
+/// Where the order names the medium by file systems alone, nothing else was walked.
+pub(super) fn beyond_order(policy: &Policy, acquisition: &Acquisition) -> Vec<Finding> {
+    let Some(named) = by_file_system(policy, acquisition) else { return Vec::new() };
     let is_named = |id: &&MediumId| id.kind == "fsuuid" && named.contains(&id.value.as_str());
     let mut shown_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut findings = Vec::new();
@@ -246,7 +253,7 @@ mod tests {
                     Err(finding) => found.push(told(&finding)),
                 }
             }
-            found.extend(covered.finish(&acquisition).iter().map(told));
+            found.extend(covered.finish(&acquisition, false).iter().map(told));
             assert_eq!(found, expected);
         };
         let luks = layer("gpt:3", 30, LayerState::Unread);
@@ -257,8 +264,13 @@ mod tests {
         let mut acquisition = case.clone().seal().acquisition;
         (acquisition.extent, acquisition.layers) = (Extent::Volumes, vec![luks.clone()]);
         acquisition.walk = vec![walk("gpt:3", "-")];
-        let found: Vec<String> = Ranges::default().finish(&acquisition).iter().map(told).collect();
+        let found: Vec<String> = Ranges::default().finish(&acquisition, false).iter().map(told).collect();
         assert_eq!(found, ["missing : nothing of gpt:3 was preserved"]);
+        // Nor where the order covers one file system alone; that it does excuses what was not walked.
+        let finish = |acquisition: &Acquisition| Ranges::default().finish(acquisition, true).len();
+        assert_eq!(finish(&acquisition), 1);
+        acquisition.walk.clear();
+        assert_eq!(finish(&acquisition), 0);
         check(std::slice::from_ref(&luks), &[], &["missing : nothing of gpt:3 was preserved"]);
         check(&[layer("", 10, LayerState::Unknown)], &[("medium/bytes:0-10", 10)], &[]);
         check(&[layer("gpt:4", 0, LayerState::Unread), layer("gpt:5", 4, LayerState::Gap)], &[], &[]);

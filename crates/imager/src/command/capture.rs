@@ -42,6 +42,7 @@ use crate::console::{Console, Context as _, Exit, Failure};
 use crate::estimate;
 use crate::load;
 use crate::load::Passphrases;
+use crate::pipeline;
 use crate::survey::{self, Counted, How, Tally};
 use crate::workplace::{self, Ready};
 
@@ -242,11 +243,14 @@ fn acquire(
         console.say(format_args!("warning: {moved}"));
         limits.push(moved);
     }
+    let is_lost =
+        |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);
+    let lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
     let last = Counted {
-        departs: ready.departs() || altered || tally.interrupted.is_some(),
+        departs: ready.departs() || altered || tally.interrupted.is_some() || !lost.is_empty(),
         unread: ready.opened.unread.len(),
         altered,
-        cut_short: ready.opened.medium.cut_short().map(str::to_owned).collect(),
+        cut_short: ready.opened.medium.cut_short().map(str::to_owned).chain(lost).collect(),
         changed,
         tally,
         ..Counted::default()

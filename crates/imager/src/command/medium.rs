@@ -88,7 +88,7 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
                 ..WalkOptions::default()
             };
             let mut failed = None;
-            source
+            let report = source
                 .walk_with(&options, &mut |event| match event {
                     WalkEvent::Issue(issue) => {
                         issues += 1;
@@ -111,6 +111,17 @@ pub(super) fn list(args: &MediumListArgs, console: &mut Console<'_>) -> Result<E
                 .context(format_args!("volume {}", source.info().volume))?;
             if let Some(failure) = failed {
                 return Err(failure);
+            }
+            let at = place(&source.info().place);
+            for limit in &report.limits {
+                console.say(format_args!("note: {at}: {limit}"));
+            }
+            for (what, counted, stated) in
+                report.coverage.iter().filter(|(_, counted, stated)| counted != stated)
+            {
+                console.say(format_args!(
+                    "note: {at}: {what}: {counted} were seen, the medium itself counts {stated}"
+                ));
             }
         }
         Ok(())
@@ -224,6 +235,7 @@ fn info_value(opened: &Opened, digests: &[MediumDigests]) -> Value {
             "sha256_with_zeros": (!whole).then_some(found.sha256),
             "sha256_of_image": found.held,
             "unreadable": found.unreadable,
+            "zeros": found.zeros,
             "compared_digests": found.stated.iter().map(stated).collect::<Vec<_>>(),
         })
     };
@@ -250,7 +262,9 @@ fn info_value(opened: &Opened, digests: &[MediumDigests]) -> Value {
         [] | [_] => {
             let unread = || json!({ "unreadable": known_bad(opened) });
             let own = digests.first().map_or_else(unread, of_drive);
-            for name in ["sha256", "sha256_with_zeros", "sha256_of_image", "unreadable", "compared_digests"] {
+            for name in
+                ["sha256", "sha256_with_zeros", "sha256_of_image", "unreadable", "zeros", "compared_digests"]
+            {
                 fields.insert(name.to_owned(), own.get(name).cloned().unwrap_or_default());
             }
         }
@@ -337,6 +351,9 @@ fn stored_text(medium: &source::Medium, digests: &[MediumDigests]) -> String {
             Some(partial) => format!("{word:<14} none: {partial}\n"),
             None => format!("{word:<14} {}  computed\n", found.sha256.hex()),
         };
+        if found.zeros {
+            text += &format!("{:<14} every byte of {of} is zero\n", "wiped");
+        }
         for (from, to) in found.unreadable.iter().take(TOLD_RANGES) {
             text += &format!("  unreadable   bytes {from} to {} of {of}\n", to.saturating_sub(1));
         }

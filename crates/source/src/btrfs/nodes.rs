@@ -14,7 +14,7 @@ use crate::btrfs::superblock::corrupt;
 use crate::btrfs::tree::{Key, Root, kind};
 use crate::btrfs::volume::Volume;
 use crate::exact::{EvidenceStream, Exact};
-use crate::walk::{Entry, NodeId, SourceError, stated};
+use crate::walk::{Entry, NodeId, SourceError, Unused, stated};
 use crate::walker::{self, Listing, Node, Seen};
 
 /// A volume and its subvolumes, with the name under which facts and locators call it.
@@ -23,6 +23,9 @@ pub(crate) struct Nodes {
     subvolumes: Subvolumes,
     name: String,
 }
+
+/// Where the first superblock stands.
+const SUPERBLOCK: u64 = 64 << 10;
 
 /// The place in `subvolume`, a snapshot, where `below` hung in what it is a snapshot of: an empty directory.
 pub(crate) fn empty_place(below: u64, subvolume: u64) -> NodeId {
@@ -138,6 +141,12 @@ struct Counts {
 }
 
 impl walker::Volume for Nodes {
+    fn unused(&self) -> Unused {
+        let mut unused = Unused::default();
+        unused.area(0, SUPERBLOCK, "it lies before the superblock");
+        unused
+    }
+
     fn root(&self) -> NodeId {
         NodeId::with_part(FIRST, TOP)
     }

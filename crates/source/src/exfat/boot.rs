@@ -5,7 +5,7 @@ use crate::fat::boot::corrupt;
 use crate::fat::heap::Heap;
 use crate::fat::table::Width;
 use crate::field::{byte, le16, le32, le64};
-use crate::walk::SourceError;
+use crate::walk::{SourceError, Unused};
 
 /// What a boot sector says.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ pub(crate) struct Boot {
     pub(crate) root: u32,
     /// Serial number of the volume.
     pub(crate) serial: u32,
+    /// Offset of the first file allocation table, and how many there are.
+    tables: (u64, u8),
+    /// Bytes of the volume.
+    total: u64,
     /// What limits this reading.
     pub(crate) limits: Vec<String>,
 }
@@ -163,7 +167,37 @@ impl Boot {
             return Some(Err(corrupt(&format!("the root directory is to begin at cluster {root}"))));
         }
         let table = fat.saturating_mul(sector).saturating_add(if second { table_length } else { 0 });
-        Some(Ok(Self { sector, heap, table, table_length, second, root, serial: le32(raw, 100)?, limits }))
+        let (tables, total) = ((fat.saturating_mul(sector), fats), total.saturating_mul(sector));
+        let serial = le32(raw, 100)?;
+        Some(Ok(Self { sector, heap, table, table_length, second, root, serial, tables, total, limits }))
+    }
+
+    /// What lies around the boot regions, before, behind and in the file allocation tables, and behind the last cluster.
+    pub(crate) fn unused(&self, available: u64) -> Unused {
+        let mut unused = Unused::default();
+        for region in [0, COPY].map(|sector| sector.saturating_mul(self.sector)) {
+            let place = |sector: u64| sector.saturating_mul(self.sector).saturating_add(region);
+            // The boot sector; the marks in which the extended ones end; the maker's parameters; the checksums.
+            unused.own.push((place(0), length(SECTOR)));
+            unused.own.extend((1..9).map(|sector| (place(sector + 1).saturating_sub(4), 4)));
+            unused.own.extend([(place(9), length(SECTOR)), (place(11), self.sector)]);
+        }
+        let (first, count) = self.tables;
+        unused.area(0, first, "it lies before the file allocation table");
+        let used = u64::from(self.heap.clusters).saturating_add(2).saturating_mul(4);
+        let table = |index: u64| index.saturating_mul(self.table_length).saturating_add(first);
+        for index in 0..u64::from(count) {
+            unused.area(
+                table(index).saturating_add(used),
+                table(index + 1),
+                "it lies behind the entries of a file allocation table",
+            );
+        }
+        unused.area(table(count.into()), self.heap.first, "it lies before the first cluster");
+        let end = u64::from(self.heap.clusters).saturating_mul(self.heap.cluster);
+        let end = end.saturating_add(self.heap.first);
+        unused.area(end, self.total.min(available), "it lies behind the last cluster");
+        unused
     }
 }
 

@@ -18,7 +18,7 @@ use crate::fat::heap::RunReader;
 use crate::fat::nodes::node_name;
 use crate::fat::table::Bits;
 use crate::fat::volume::Place;
-use crate::walk::{Entry, NodeId, SourceError, stated};
+use crate::walk::{Entry, NodeId, SourceError, Unused, stated};
 use crate::walker::{self, Link, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
@@ -145,6 +145,10 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    fn unused(&self) -> Unused {
+        self.volume.boot.unused(self.volume.bytes.len())
+    }
+
     fn root(&self) -> NodeId {
         self.root_id()
     }

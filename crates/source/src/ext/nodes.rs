@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex};
 use scope::RawName;
 use scope::facts::{CaseRule, Facts, Kind};
 
+use crate::bytes::length;
 use crate::exact::{EvidenceStream, Exact};
 use crate::ext::content::{InodeReader, read_small};
 use crate::ext::dir::list;
 use crate::ext::inode::Inode;
 use crate::ext::remnants::LastGroup;
+use crate::ext::superblock::{LENGTH, OFFSET};
 use crate::ext::volume::Volume;
 use crate::ext::xattr;
-use crate::walk::{Entry, NodeId, SourceError, stated};
+use crate::walk::{Entry, NodeId, SourceError, Unused, stated};
 use crate::walker::{self, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
@@ -77,6 +79,14 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    fn unused(&self) -> Unused {
+        let mut unused = Unused::default();
+        unused.area(0, OFFSET, "it lies before the superblock");
+        let end = OFFSET.saturating_add(length(LENGTH));
+        unused.area(end, self.volume.sb.block_size.into(), "it lies behind the superblock");
+        unused
+    }
+
     fn root(&self) -> NodeId {
         NodeId::new(ROOT)
     }

@@ -4,7 +4,7 @@ use crate::bytes::{ByteSource, length};
 use crate::fat::heap::Heap;
 use crate::fat::table::Width;
 use crate::field::{byte, le16, le32};
-use crate::walk::SourceError;
+use crate::walk::{SourceError, Unused};
 
 /// What a boot sector says.
 #[derive(Clone, Debug)]
@@ -226,6 +226,41 @@ impl Boot {
             cluster: self.cluster.into(),
             clusters: self.clusters,
         }
+    }
+
+    /// What lies around the boot sectors, behind the last entry of each copy of the FAT, and behind the last cluster.
+    pub(crate) fn unused(&self, bytes: &dyn ByteSource) -> Unused {
+        let mut unused = Unused::default();
+        let place = |sector: u32| u64::from(sector) * u64::from(self.sector);
+        unused.own.push((0, length(SECTOR)));
+        for number in self.info_sector.iter().chain(&self.backup_sector) {
+            unused.own.push((place(*number), length(SECTOR)));
+        }
+        // Behind each of them stand FAT32's other two, where a maker wrote them.
+        for first in [0, self.backup_sector.unwrap_or(0)] {
+            for number in (1..3).map(|next| first + next).filter(|_| self.width == Width::ThirtyTwo) {
+                let mut raw = [0; SECTOR];
+                let read = number < self.reserved && bytes.read_exact_at(place(number), &mut raw).is_ok();
+                if read && le16(&raw, 510) == Some(0xAA55) {
+                    unused.own.push((place(number), length(SECTOR)));
+                }
+            }
+        }
+        unused.area(0, place(self.reserved), "it lies before the file allocation table");
+        let entries = u64::from(self.clusters).saturating_add(2);
+        let used = entries.saturating_mul(self.width.bits()).div_ceil(8);
+        for copy in (0..self.copies).map(|copy| place(self.reserved) + u64::from(copy) * self.table) {
+            unused.area(
+                copy.saturating_add(used),
+                copy.saturating_add(self.table),
+                "it lies behind the entries of a file allocation table",
+            );
+        }
+        let heap = self.heap();
+        let end = u64::from(heap.clusters).saturating_mul(heap.cluster).saturating_add(heap.first);
+        let total = self.total.saturating_mul(self.sector.into());
+        unused.area(end, total.min(bytes.len()), "it lies behind the last cluster");
+        unused
     }
 
     /// The serial number as it stands in locators.

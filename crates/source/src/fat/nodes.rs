@@ -17,7 +17,7 @@ use crate::fat::heap::RunReader;
 use crate::fat::long::{self, Long};
 use crate::fat::table::{Bits, Next};
 use crate::fat::volume::{Piece, Place, SLOT, Volume};
-use crate::walk::{Entry, NodeId, SourceError};
+use crate::walk::{Entry, NodeId, SourceError, Unused};
 use crate::walker::{self, Link, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
@@ -138,6 +138,10 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    fn unused(&self) -> Unused {
+        self.volume.boot.unused(self.volume.bytes.as_ref())
+    }
+
     fn root(&self) -> NodeId {
         self.root_id()
     }

@@ -58,7 +58,8 @@ pub(super) fn medium(medium: &mut Medium) {
     }
 }
 
-fn pairs(pairs: &mut [(String, String)]) {
+/// Makes identifiers plain.
+pub(super) fn pairs(pairs: &mut [(String, String)]) {
     for (kind, value) in pairs {
         (*kind, *value) = (plain(kind), plain(value));
     }

@@ -121,6 +121,7 @@ fn survey(opened: &Opened, unconfined: Option<String>) -> Survey {
     let unread = opened.unread.iter().map(|unread| Unread {
         place: unread.place.clone(),
         what: unread.what.clone(),
+        ids: unread.ids.clone(),
         extent: extent(unread.bytes.as_ref()),
     });
     Survey {

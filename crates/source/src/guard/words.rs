@@ -50,7 +50,8 @@ impl Survey {
             text += &format!("{info:?}\n");
         }
         for unread in &self.unread {
-            text += &format!("{:?} {:?} {}\n", unread.place, unread.what, unread.extent.len);
+            let Unread { place, what, ids, extent } = unread;
+            text += &format!("{place:?} {what:?} {ids:?} {}\n", extent.len);
         }
         text
     }
@@ -77,6 +78,7 @@ pub(super) type Bad = Vec<Vec<(u64, u64)>>;
 pub(super) struct Unread {
     pub(super) place: String,
     pub(super) what: String,
+    pub(super) ids: Vec<(String, String)>,
     pub(super) extent: Extent,
 }
 
@@ -257,6 +259,7 @@ pub(super) struct Refusal {
 enum Why {
     Io { code: Option<i32>, what: String },
     Unsupported { what: String, next: String },
+    NotRead { what: String, next: String },
     WritableDevice,
     Nothing(Vec<String>),
     ImageRead(Fault),
@@ -277,6 +280,9 @@ impl Refusal {
             }
             OpenError::Unsupported { path, what, next } => {
                 (path, Why::Unsupported { what: what.clone(), next: next.clone() })
+            }
+            OpenError::NotRead { path, what, next } => {
+                (path, Why::NotRead { what: what.clone(), next: next.clone() })
             }
             OpenError::WritableDevice { path } => (path, Why::WritableDevice),
             OpenError::Nothing { path, found } => (path, Why::Nothing(found.clone())),
@@ -299,6 +305,9 @@ impl Refusal {
             Why::Io { code: None, what } => OpenError::Io { path, error: io::Error::other(plain(&what)) },
             Why::Unsupported { what, next } => {
                 OpenError::Unsupported { path, what: plain(&what), next: plain(&next) }
+            }
+            Why::NotRead { what, next } => {
+                OpenError::NotRead { path, what: plain(&what), next: plain(&next) }
             }
             Why::WritableDevice => OpenError::WritableDevice { path },
             Why::Nothing(found) => {

@@ -17,7 +17,7 @@ use crate::iso::record::Record;
 use crate::iso::rock::Rock;
 use crate::iso::time;
 use crate::iso::volume::{Names, Volume, lock};
-use crate::walk::{Entry, NodeId, SourceError, stated};
+use crate::walk::{Entry, NodeId, SourceError, Unused, stated};
 use crate::walker::{self, Link, Listing, Node, Seen};
 
 /// A volume, with the name under which facts and locators call it.
@@ -26,6 +26,9 @@ pub(crate) struct Nodes {
     name: String,
     case_rule: CaseRule,
 }
+
+/// Bytes that ISO 9660 leaves to whoever starts a computer from the disc.
+const SYSTEM_AREA: u64 = 32 << 10;
 
 /// The second number of a node that is a position, not a directory's first block.
 const POSITION: u64 = 1;
@@ -225,6 +228,12 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    fn unused(&self) -> Unused {
+        let mut unused = Unused::default();
+        unused.area(0, SYSTEM_AREA, "it lies before the volume descriptors");
+        unused
+    }
+
     fn root(&self) -> NodeId {
         self.root_id()
     }

@@ -210,12 +210,12 @@ fn sort<'a>(claims: Vec<Claim<'a>>, array: &Superblock, limits: &mut Vec<String>
     let speaker = claims.first().map(|claim| claim.piece.place.clone());
     for claim in claims {
         let Claim { piece, block } = &claim;
-        let place = &piece.place;
+        let (place, at) = (&piece.place, shown(&piece.place));
         limits.extend(
             block
                 .others
                 .iter()
-                .map(|other| format!("the member at {place} also bears {other}, which is not used")),
+                .map(|other| format!("the member at {at} also bears {other}, which is not used")),
         );
         let unfit = match unfit(block, array) {
             Some(unfit) => unfit,
@@ -235,7 +235,7 @@ fn sort<'a>(claims: Vec<Claim<'a>>, array: &Superblock, limits: &mut Vec<String>
             }
         };
         let (Unfit::Idle(why) | Unfit::Other(why)) = &unfit;
-        limits.push(format!("the member at {place} {why}, and is not used"));
+        limits.push(format!("the member at {at} {why}, and is not used"));
         match unfit {
             Unfit::Other(_) if speaker.as_ref() != Some(place) => sorted.others.push(claim),
             Unfit::Other(why) | Unfit::Idle(why) => {
@@ -247,22 +247,27 @@ fn sort<'a>(claims: Vec<Claim<'a>>, array: &Superblock, limits: &mut Vec<String>
     sorted
 }
 
+/// A place as a sentence names it.
+fn shown(place: &str) -> &str {
+    if place.is_empty() { "the medium itself" } else { place }
+}
+
 /// A member in its place, and what there is to say of it.
 fn used(claim: &Claim, array: &Superblock, bad: Vec<std::ops::Range<u64>>, limits: &mut Vec<String>) -> Slot {
     let Claim { piece, block } = claim;
-    let place = &piece.place;
+    let (place, at) = (&piece.place, shown(&piece.place));
     if block.features & HAS_BAD_BLOCKS != 0 {
-        limits.push(format!("the member at {place} lists {} ranges that it does not hold", bad.len()));
+        limits.push(format!("the member at {at} lists {} ranges that it does not hold", bad.len()));
     }
     let start = block.data_offset.saturating_mul(SECTOR);
     let size = if array.level < 1 { block.data_size } else { array.size };
     let end = start.saturating_add(size.saturating_mul(SECTOR));
     if end > piece.bytes.len() {
         let there = piece.bytes.len();
-        limits.push(format!("the member at {place} ends at byte {there}, its data would at {end}"));
+        limits.push(format!("the member at {at} ends at byte {there}, its data would at {end}"));
     }
     if block.events != array.events {
-        limits.push(format!("the member at {place} is one event behind, and is used"));
+        limits.push(format!("the member at {at} is one event behind, and is used"));
     }
     Slot { member: Member { bytes: Arc::clone(&piece.bytes), start, bad }, size, place: place.clone() }
 }

@@ -4,6 +4,7 @@
 //! gap:33554432        no partition covers it, and it bears the mark of a LUKS-encrypted volume
 //! gpt:2/free:5242880  no logical volume has it, and it is not blank
 //! gpt:1/rest:8388608  what lies behind the file system, and is not blank
+//! gpt:2/between:512   what lies in the volume, and in none of its structures
 //! ```
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use crate::file_system::{Kind, recognise};
 use crate::medium::{Layer, LayerState};
 use crate::probe;
 use crate::volumes::Window;
+use crate::walk::Unused;
 
 /// What a stretch holds.
 enum Holds {
@@ -69,6 +71,55 @@ impl Survey {
         }
     }
 
+    /// What lies inside a volume, and is none of its file system's.
+    pub(super) fn between(&mut self, found: &Found, unused: Vec<Unused>, tables: &[(u64, u64)]) {
+        let unused = match <[Unused; 1]>::try_from(unused) {
+            Ok([unused]) => unused,
+            Err(several) => {
+                // What is none of one's is another's, whose files the order may leave.
+                if several.iter().any(|unused| !unused.areas.is_empty()) {
+                    self.limits.push(format!(
+                        "{}: with several file systems at one place, what none of them uses is not looked at",
+                        shown(&found.place)
+                    ));
+                }
+                return;
+            }
+        };
+        let own = [unused.own.as_slice(), tables].concat();
+        for (start, len, where_it_is) in unused.areas {
+            let len = len.min(found.bytes.len().saturating_sub(start));
+            if len > 0 {
+                let place = join(&found.place, &format!("between:{start}"));
+                self.stretch(found, place, (start, len), &own, where_it_is);
+            }
+        }
+    }
+
+    /// A piece with zeros where marks stand: how far it is blank, or what it holds behind.
+    pub(super) fn blank(&mut self, found: &Found) {
+        let len = found.bytes.len();
+        let (place, bytes) = (shown(&found.place).to_owned(), Arc::clone(&found.bytes));
+        let (what, why) = match self.holds(bytes.as_ref(), 0, &[]) {
+            Holds::Zeros if len == 0 => return self.not_known(found, EMPTY, LayerState::Blank),
+            Holds::Zeros => return self.not_known(found, BLANK, LayerState::Blank),
+            Holds::ZerosInParts => {
+                self.limits.push(format!(
+                    "{place}: of its {len} bytes, the first {FULL}, the last {END} and {SAMPLES} blocks between them are \
+                     zeros; the rest is not looked at"
+                ));
+                return self.not_known(found, BLANK_IN_PARTS, LayerState::Blank);
+            }
+            Holds::Mark(what, next) => (format!("{NO_MARK}, and the mark of {what}"), next.to_owned()),
+            Holds::Bytes(first) => {
+                (format!("{NO_MARK}, and other bytes behind"), format!("{}; {EXAMINE}", first_of(first)))
+            }
+            Holds::Unread(why) => (NO_MARK.to_owned(), why),
+        };
+        self.limits.push(format!("{place}, {len} bytes: {what}; no file of it is read: {why}"));
+        self.not_read(found, &what, why);
+    }
+
     /// Looks at a stretch: where it is not blank, it becomes a volume of which no file is read. Returns whether it did.
     fn stretch(
         &mut self,
@@ -79,7 +130,8 @@ impl Survey {
         where_it_is: &str,
     ) -> bool {
         let bytes: Arc<dyn ByteSource> = Arc::new(Window::new(Arc::clone(&found.bytes), start, len));
-        let (what, state) = match self.holds(bytes.as_ref(), start, tables) {
+        let mut first_byte = String::new();
+        let (what, why) = match self.holds(bytes.as_ref(), start, tables) {
             Holds::Zeros => return false,
             Holds::ZerosInParts => {
                 self.limits.push(format!(
@@ -89,20 +141,17 @@ impl Survey {
                 ));
                 return false;
             }
-            Holds::Mark(what, next) => (
-                format!("{where_it_is}, and it bears the mark of {what}"),
-                LayerState::Unread(next.to_owned()),
-            ),
-            Holds::Bytes(first) => (
-                format!("{where_it_is}, and it is not blank"),
-                LayerState::Unread(format!(
-                    "its first byte that is not zero is byte {first} of it, byte {} of what holds it; {EXAMINE}",
-                    start.saturating_add(first)
-                )),
-            ),
-            Holds::Unread(why) => (where_it_is.to_owned(), LayerState::Unread(why)),
+            Holds::Mark(what, next) => {
+                (format!("{where_it_is}, and it bears the mark of {what}"), next.to_owned())
+            }
+            Holds::Bytes(first) => {
+                first_byte = format!("; {}", first_of(first));
+                (format!("{where_it_is}, and it is not blank"), format!("{}; {EXAMINE}", first_of(first)))
+            }
+            Holds::Unread(why) => (where_it_is.to_owned(), why),
         };
-        self.limits.push(format!("{place}, {len} bytes: {what}; no file of it is read; {PRESERVE}"));
+        self.limits
+            .push(format!("{place}, {len} bytes: {what}; no file of it is read{first_byte}; {PRESERVE}"));
         let stretch = Found {
             place,
             start: Some(start),
@@ -122,7 +171,7 @@ impl Survey {
                 bytes: Arc::clone(&stretch.bytes),
             });
         }
-        self.not_known(&stretch, &what, state);
+        self.not_read(&stretch, &what, why);
         true
     }
 
@@ -146,8 +195,9 @@ impl Survey {
                 let want = usize::try_from(end.saturating_sub(at)).unwrap_or(BUFFER).min(BUFFER);
                 self.gap_bytes = self.gap_bytes.saturating_add(length(want));
                 if self.gap_bytes > MAX_GAP_BYTES {
-                    let why =
-                        format!("more than {MAX_GAP_BYTES} bytes that no partition covers are not looked at");
+                    let why = format!(
+                        "more than {MAX_GAP_BYTES} bytes in which no file system stands are not looked at"
+                    );
                     return Holds::Unread(why);
                 }
                 let Some(now) = buf.get_mut(..want) else { break };
@@ -188,6 +238,11 @@ fn mark(bytes: &dyn ByteSource, start: u64) -> Result<Option<(String, &'static s
     Ok(None)
 }
 
+/// Where content begins, counted from the beginning of the stretch itself.
+fn first_of(first: u64) -> String {
+    format!("of these bytes, the first that is not zero is byte {first}")
+}
+
 /// The first byte that is not zero and in no table; `at` is where `bytes` begin in what the tables divide.
 fn first_byte(bytes: &[u8], at: u64, tables: &[(u64, u64)]) -> Option<u64> {
     if bytes.chunks(ZEROS.len()).all(|chunk| ZEROS.get(..chunk.len()) == Some(chunk)) {
@@ -214,6 +269,15 @@ impl ByteSource for Inside<'_> {
         self.bytes.read_at(self.at.saturating_add(offset), buf)
     }
 }
+
+/// What is told of a piece without a byte.
+const EMPTY: &str = "empty: it has 0 bytes";
+/// What is told of a piece of which every byte was read, and is zero.
+const BLANK: &str = "blank: every byte is zero";
+/// What is told of a piece that is too large to be read whole for this.
+const BLANK_IN_PARTS: &str = "blank in every place that was looked at";
+/// What is told of a piece with zeros where marks stand, and something else behind.
+const NO_MARK: &str = "zeros where signatures stand";
 
 /// What to do with what bears no mark.
 const EXAMINE: &str = "Examine it with a tool that carves";

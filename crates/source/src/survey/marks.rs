@@ -138,6 +138,7 @@ impl Survey {
                 let volume = UnreadVolume {
                     place: join(&span.place, &format!("rest:{first}")),
                     what: format!("a part of {what}"),
+                    ids: Vec::new(),
                     bytes: Arc::new(bytes),
                 };
                 self.layers

@@ -37,6 +37,10 @@ impl Source for Placed {
         &self.info
     }
 
+    fn root(&self) -> Result<(), SourceError> {
+        self.inner.root()
+    }
+
     fn walk_with(
         &self,
         options: &WalkOptions<'_>,

@@ -176,6 +176,7 @@ impl Survey {
             self.unread.push(UnreadVolume {
                 place: member.place,
                 what: "a member of something that cannot be put together".to_owned(),
+                ids: Vec::new(),
                 bytes: member.bytes,
             });
         }

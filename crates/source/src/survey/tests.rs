@@ -1,6 +1,8 @@
 //! What is on a medium must not vanish, whatever marks somebody planted on it.
 
+mod inside;
 mod planted;
+mod rootless;
 mod torn;
 
 use super::*;
