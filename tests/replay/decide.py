@@ -16,7 +16,7 @@ from policy import FIELDS, UNREAD_VOLUMES
 F, U, T = 0, 1, 2
 LETTERS = "FUT"
 # The conditions that are of a name.
-OF_THE_NAME = ("path", "name", "ext", "type_mismatch")
+OF_THE_NAME = ("path", "artifact", "name", "ext", "type_mismatch")
 
 Decision = collections.namedtuple("Decision", "outcome tier rules looks trits")
 
@@ -182,7 +182,7 @@ def type_mismatch_value(wanted, facts, name):
     return truth(magic.mismatch(facts.type["name"], name.ext) == wanted)
 
 
-NAMED = {"path": path_value, "name": name_value, "ext": ext_value, "type_mismatch": type_mismatch_value}
+NAMED = {"path": path_value, "artifact": path_value, "name": name_value, "ext": ext_value, "type_mismatch": type_mismatch_value}
 
 # ------------------------------------------------------- atoms of the item
 

@@ -9,6 +9,7 @@ import collections
 import hashlib
 import tomllib
 
+import lists
 from commitments import digest_text, opened_line, run_key_of, tree_root
 from decide import visible
 from facts import FactError, read_facts, strict
@@ -19,14 +20,14 @@ from signatures import public_key, verifies
 def bundle(folder):
     """The bundle in a package's `meta/policy`: all but the rendering, the approval and its signatures."""
     paths = [path for path in sorted(folder.iterdir()) if path.name != "rendering.md" and not path.name.startswith("approval.txt")]
-    return {path.name: path.read_bytes() for path in paths}
+    return {path.name: lists.content(path) for path in paths}
 
 
 def approved(folder):
     """The bundle in somebody's own folder: policy.toml, and what it names."""
     text = (folder / "policy.toml").read_bytes()
-    lists = tomllib.loads(text.decode("utf-8")).get("list", {}).values()
-    return {"policy.toml": text} | {entry["file"]: (folder / entry["file"]).read_bytes() for entry in lists if "file" in entry}
+    tables = tomllib.loads(text.decode("utf-8")).get("list", {}).values()
+    return {"policy.toml": text} | {entry["file"]: lists.content(folder / entry["file"]) for entry in tables if "file" in entry}
 
 
 def policy(folder, policy, acquisition, findings):

@@ -18,6 +18,7 @@ import tomllib
 import unicodedata
 
 from globs import Glob
+from lists import LongList, digest
 from names import normalised, folded
 
 SCHEMA = "scope-policy/1"
@@ -37,7 +38,7 @@ STAMPS = ("modified", "accessed", "changed", "created", "message_date")
 FIELDS = {
     "path": "metadata", "name": "metadata", "ext": "metadata", "kind": "metadata", "type": "type", "type_mismatch": "type",
     "size": "metadata", "time": "metadata", "owner": "metadata", "hash_in": "hash", "encrypted": "type",
-    "keywords": "content", "mail": "content", "volume": "metadata",
+    "keywords": "content", "mail": "content", "artifact": "metadata", "volume": "metadata",
 }
 # The compartment that `target.unread_volumes = "preserve"` makes, after those of the file.
 UNREAD_VOLUMES = "unread-volumes"
@@ -87,6 +88,7 @@ class Policy:
         self.lists = top.tables("list", self.list)
         if set(files) != self.read_files:
             raise PolicyError("a file of the bundle that no list names")
+        self.artifacts = top.tables("artifact", artifact)
         # The look `content` leaves one fact for each of these, in this order.
         self.keyword_lists = [name for name, (kind, _) in self.lists.items() if kind == "keywords"]
         self.compartments = self.read_compartments(top)
@@ -151,10 +153,15 @@ class Policy:
             items = table.texts("items")
         else:
             data = self.files.get(file, b"")
-            if table.text("sha256", form=DIGEST) != hashlib.sha256(data).hexdigest():
+            if table.text("sha256", form=DIGEST) != digest(data):
                 raise PolicyError(f"list.{name}: the file is not there, or another")
-            items = data.decode("utf-8").removesuffix("\n").split("\n")
             self.read_files.add(file)
+            if isinstance(data, LongList):
+                table.done()
+                if kind != "sha256" or data.fault is not None:
+                    raise PolicyError(f"list.{name}: no ascending list of digests: {data.fault}")
+                return kind, data
+            items = data.decode("utf-8").removesuffix("\n").split("\n")
         if len(set(items)) != len(items) or "" in items or any(kind == "sha256" and not DIGEST.fullmatch(item) for item in items):
             raise PolicyError(f"list.{name}: items")
         if kind == "addresses" and any(not is_address(item) for item in items):
@@ -219,6 +226,9 @@ class Policy:
     def read_path(self, table, field):
         return [Glob(text, "path") for text in table.texts(field)]
 
+    def read_artifact(self, table, field):
+        return [glob for name in table.texts(field) for glob in self.reference(self.artifacts, "artifact", name)]
+
     def read_name(self, table, field):
         return [Glob(text, "name") for text in table.texts(field)]
 
@@ -258,7 +268,8 @@ class Policy:
         return [self.reference(self.custodians, "custodian", name) for name in table.texts(field)]
 
     def read_hash_in(self, table, field):
-        return [set(self.listed(name, "sha256")) for name in table.texts(field)]
+        found = [self.listed(name, "sha256") for name in table.texts(field)]
+        return [items if isinstance(items, LongList) else set(items) for items in found]
 
     def read_keywords(self, table, field):
         table = table.table(field)
@@ -401,11 +412,21 @@ def custodian(name, table):
     return Custodian(uid, sid)
 
 
+def artifact(name, table):
+    """The globs of an artifact: what decides. Where they were taken from is for people."""
+    for field in ("label", "catalogue", "definition", "file"):
+        table.text(field)
+    table.text("sha256", form=DIGEST)
+    globs = [Glob(text, "path") for text in table.texts("path")]
+    table.done()
+    return globs
+
+
 def bundle_id(files):
     """The policy id: SHA-256 over the digests of all files of the bundle."""
     if "policy.toml" not in files or not all(FILE.fullmatch(name) and name.strip(".") for name in files):
         raise PolicyError("bundle: no policy.toml, or a name that is not of the grammar")
-    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files, key=str.encode)]
+    lines = [f"{digest(files[name])}  {name}\n" for name in sorted(files, key=str.encode)]
     return "sha256:" + hashlib.sha256((SCHEMA + "\n" + "".join(lines)).encode()).hexdigest()
 
 

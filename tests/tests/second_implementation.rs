@@ -23,6 +23,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use scenarios::random::{self, Dice};
@@ -31,7 +32,7 @@ use scenarios::story::Desk;
 use scope::facts::Facts;
 use scope::fold::symbols;
 use scope::glob::Glob;
-use scope::{Bundle, Decision, Look, Policy, RawName, Step, decide, visible_names};
+use scope::{Bundle, Decision, Digest, Look, Policy, RawName, Step, decide, visible_names};
 use serde_json::{Value, json};
 
 /// How many policies are made, and how many items are decided by each: 102,400 decisions.
@@ -239,6 +240,48 @@ fn a_package_of_the_demonstration_is_replayed_without_a_difference() {
     let replayed = second::opened(&counts, &package).replay();
     assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
     assert!(replayed.text.contains("inventory: 475 lines, 134 of them"), "{}", replayed.text);
+}
+
+/// A list of 20 MB, made by the program out of digests in no order, comes to what the short one comes to.
+#[test]
+fn a_long_list_is_searched_in_its_file_by_both() {
+    if !second::is_there() {
+        return;
+    }
+    let desk = Desk::with_open_case();
+    let known = "32909d9442152d84105cd095e97a99bda51160b6717c8dcec997abefc1d823b7";
+    let mut digests: String = (0..300_000_u32).map(|n| Digest::of(&n.to_be_bytes()).hex() + "\n").collect();
+    digests.push_str(known);
+    fs::write(desk.path("digests.txt"), digests).unwrap();
+    fs::create_dir(desk.path("policy")).unwrap();
+    let made = desk
+        .run("ambit policy hash-list --from digests {dir}/digests.txt --out {dir}/policy/long.txt --json");
+    let made = made.exits(0).json();
+    let list = format!("file = \"long.txt\"\nsha256 = {}", made["sha256"]);
+    desk.policy_with(&[(&format!("items = [\"{known}"), &list)]);
+
+    // Out of order, it is no list.
+    let sorted = fs::read(desk.path("policy/long.txt")).unwrap();
+    let mut swapped = sorted.clone();
+    swapped[65 * 7..65 * 9].rotate_left(65);
+    fs::write(desk.path("policy/long.txt"), &swapped).unwrap();
+    let refused = desk.run("ambit policy check {dir}/policy").exits(2);
+    refused.says("is not the file that was pinned").says("long.txt:9");
+    fs::write(desk.path("policy/long.txt"), sorted).unwrap();
+
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let what = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";
+    desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/KC07.ambit")).exits(0);
+    let counts = |package: &Path| {
+        let stated = fs::read_to_string(package.join("meta/acquisition.json")).unwrap();
+        let stated: Value = serde_json::from_str(&stated).unwrap();
+        (stated["tier_counts"].clone(), stated["rule_counts"].clone())
+    };
+    let package = desk.fill("{dir}/KC07.ambit");
+    assert_eq!(counts(Path::new(&package)), counts(Path::new(&desk.fill("{package}"))));
+    desk.run("ambit-verify audit {dir}/KC07.ambit --trust {trust} --identity {keys}/auditor.age").exits(0);
+    let replayed = second::opened(&desk, &package).replay();
+    assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
 }
 
 #[test]

@@ -13,20 +13,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which of our crates each crate may use. A crate that is not in this table may not exist.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("scope", &[]),
+    ("catalogue", &["scope"]),
     ("evidence", &["scope"]),
     ("folder", &["evidence", "examine", "source", "scope"]),
     ("source", &["scope"]),
     ("examine", &["source", "scope"]),
     ("custody", &["evidence", "scope"]),
     ("papers", &["evidence", "scope"]),
-    ("imager", &["custody", "examine", "folder", "papers", "evidence", "source", "scope"]),
+    ("imager", &["catalogue", "custody", "examine", "folder", "papers", "evidence", "source", "scope"]),
     ("verifier", &["examine", "folder", "evidence", "source", "scope"]),
 ];
 
 /// Crates that only compute: bytes and values in, values out.
-const PURE: [&str; 3] = ["scope", "evidence", "papers"];
+const PURE: [&str; 4] = ["scope", "catalogue", "evidence", "papers"];
 
 /// What a pure crate does not touch. `std::{..}` is looked into as well.
 const IMPURE: [&str; 15] = [

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use evidence::custody_log::Statement;
 use evidence::event::{Action, CaseOpen, Event, Moment, TreeHead};
 use evidence::strict::{self, StrictError};
-use scope::Digest;
+use scope::{BundleFile, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{Disk, DurableError};
@@ -226,7 +226,7 @@ impl CaseFolder {
     /// # Errors
     ///
     /// [`DurableError::Exists`] if the case has a policy: another medium or order is another case.
-    pub fn store_policy(&self, files: &[(String, Vec<u8>)]) -> Result<(), CaseError> {
+    pub fn store_policy(&self, files: &[(String, BundleFile)]) -> Result<(), CaseError> {
         let stored = self.root.join("policy");
         if stored.symlink_metadata().is_ok() {
             return Err(DurableError::Exists { path: stored }.into());
@@ -239,8 +239,8 @@ impl CaseFolder {
             self.disk.remove_folder(&new)?;
         }
         self.disk.create_folder(&new)?;
-        for (name, bytes) in files {
-            self.disk.write_new(&new.join(policy_name(name)?), bytes)?;
+        for (name, file) in files {
+            self.disk.write_policy_file(&new.join(policy_name(name)?), file)?;
         }
         Ok(self.disk.rename(&new, &stored)?)
     }
@@ -261,17 +261,30 @@ impl CaseFolder {
     /// # Errors
     ///
     /// [`DurableError`].
-    pub fn policy_files(&self) -> Result<Vec<(String, Vec<u8>)>, CaseError> {
+    pub fn policy_files(&self) -> Result<Vec<(String, BundleFile)>, CaseError> {
         let folder = self.root.join("policy");
         if folder.symlink_metadata().is_err() {
             return Ok(Vec::new());
         }
         let mut files = Vec::new();
         for name in self.disk.file_names(&folder)? {
-            let bytes = self.disk.read(&folder.join(&name), MAX_POLICY_FILE)?;
-            files.push((name, bytes));
+            let file = self.disk.read_policy_file(&folder.join(&name))?;
+            files.push((name, file));
         }
         Ok(files)
+    }
+
+    /// One small file of `policy/`, such as `approval.txt`; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`DurableError`].
+    pub fn policy_file(&self, name: &str) -> Result<Option<Vec<u8>>, CaseError> {
+        let path = self.root.join("policy").join(policy_name(name)?);
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        Ok(Some(self.disk.read(&path, MAX_CASE_FILE)?))
     }
 
     /// The digest of `approval.txt`, where there is one.
@@ -280,11 +293,7 @@ impl CaseFolder {
     ///
     /// [`DurableError`].
     pub fn approval(&self) -> Result<Option<Digest>, CaseError> {
-        let path = self.root.join("policy/approval.txt");
-        if path.symlink_metadata().is_err() {
-            return Ok(None);
-        }
-        Ok(Some(Digest::of(&self.disk.read(&path, MAX_POLICY_FILE)?)))
+        Ok(self.policy_file("approval.txt")?.map(|bytes| Digest::of(&bytes)))
     }
 }
 
@@ -305,9 +314,6 @@ const LOG_KEY: &str = "log.key";
 
 /// Longest `case.json` that is read: a page of words.
 const MAX_CASE_FILE: u64 = 1 << 20;
-
-/// Longest policy file that is read. A list of a million hashes has 65 MB; see the policy's own limits.
-const MAX_POLICY_FILE: u64 = 512 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -377,9 +383,9 @@ mod tests {
         let root = folder.path().join("case");
         let case =
             CaseFolder::create(&Disk::new(), &root, new_case(), note(""), &[&signer("examiner")]).unwrap();
-        assert_eq!(case.policy_files().unwrap(), []);
-        let files =
-            vec![("approval.txt".to_owned(), b"a".to_vec()), ("policy.toml".to_owned(), b"p".to_vec())];
+        assert!(case.policy_files().unwrap().is_empty());
+        let file = |name: &str, bytes: &[u8]| (name.to_owned(), bytes.to_vec().into());
+        let files = vec![file("approval.txt", b"a"), file("policy.toml", b"p")];
         case.store_policy(&files).unwrap();
         case.add_approval_signature("authority", "sig").unwrap();
         assert_eq!(case.policy_files().unwrap().len(), 3);

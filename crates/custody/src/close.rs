@@ -17,7 +17,7 @@ use evidence::acquisition::{
 };
 use evidence::bag::{self, Info, Manifest, Oxum};
 use evidence::event::{AcquisitionEnd, MediumUnreadable, Moment, Tool, TreeHead};
-use scope::{Digest, Outcome};
+use scope::{BundleFile, Digest, Outcome};
 use serde::{Deserialize, Serialize};
 
 use crate::batch::Recorder;
@@ -79,7 +79,7 @@ pub struct Rest {
     /// The custody log up to acquisition.end.
     pub log: TreeHead,
     /// The files of `meta/policy`: the bundle, `rendering.md`, and the approval where there is one.
-    pub policy_files: Vec<(String, Vec<u8>)>,
+    pub policy_files: Vec<(String, BundleFile)>,
 }
 
 /// A package that lacks nothing but its seal.
@@ -256,8 +256,8 @@ impl Closed {
             rule_counts: totals.rules,
             looks: totals.looks,
         };
-        for (name, bytes) in &rest.policy_files {
-            disk.write_new(&partial.join("meta/policy").join(name), bytes)?;
+        for (name, file) in &rest.policy_files {
+            disk.write_policy_file(&partial.join("meta/policy").join(name), file)?;
         }
         disk.write_new(&partial.join("meta/acquisition.json"), &acquisition.to_bytes())?;
         disk.write_new(&partial.join("VERIFY.txt"), bag::VERIFY_TXT.as_bytes())?;

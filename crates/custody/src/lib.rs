@@ -53,6 +53,7 @@ mod hand;
 mod journal;
 mod lock;
 mod part;
+mod policy_file;
 mod site;
 mod sorted;
 mod totals;
@@ -69,6 +70,7 @@ pub use package::{
     Totals,
 };
 pub use part::{Missing, Trouble};
+pub use policy_file::ListOnDisk;
 pub use seal::{Keeper, SealError};
 pub use unfinished::{Found, Unfinished};
 

@@ -140,7 +140,7 @@ impl World {
             run_key: self.run_key.public_line(),
             resumed: Vec::new(),
             log: self.case.tree().unwrap(),
-            policy_files: vec![("policy.toml".to_owned(), b"p".to_vec())],
+            policy_files: vec![("policy.toml".to_owned(), b"p".to_vec().into())],
         }
     }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Seek};
 use std::sync::Arc;
 
-use scope::Digest;
+use scope::{Digest, ListBytes};
 use sha2::{Digest as _, Sha256};
 
 /// Bytes that can be read twice.
@@ -35,6 +35,19 @@ pub trait Files {
     ///
     /// [`io::ErrorKind::NotFound`] for a name that [`Files::names`] does not give; else what the storage reports.
     fn open(&self, name: &str) -> io::Result<Box<dyn ReadSeek>>;
+
+    /// Opens the file of that name to be read by place, from several threads.
+    ///
+    /// A storage that can, leaves it where it is; this reads it into memory, which is right for a browser.
+    ///
+    /// # Errors
+    ///
+    /// As [`Files::open`].
+    fn by_place(&self, name: &str) -> io::Result<Arc<dyn ListBytes>> {
+        let mut bytes = Vec::new();
+        self.open(name)?.read_to_end(&mut bytes)?;
+        Ok(Arc::new(bytes))
+    }
 
     /// What lies in the package and is not a regular file with a name in UTF-8: links, devices, pipes, strange names.
     ///

@@ -38,4 +38,4 @@ pub mod report;
 pub mod sample;
 pub mod verify;
 
-mod sorter;
+pub mod sorter;

@@ -111,6 +111,9 @@ pub enum ReplayError {
     /// The lines could not be compared with the inventory.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// A list of digests could not be read when it was asked, or is another file by now.
+    #[error("the policy's list {0}")]
+    List(String),
 }
 
 impl<'a> Replay<'a> {
@@ -181,6 +184,9 @@ impl<'a> Replay<'a> {
     /// [`ReplayError::Compare`] if the inventory cannot be read again, or what is outside memory cannot.
     pub fn finish(self, lines: impl Read) -> Result<Replayed, ReplayError> {
         let Self { judge: Judge { policy, acquisition, .. }, inventory, books, .. } = self;
+        if let Some(why) = policy.list_trouble() {
+            return Err(ReplayError::List(why));
+        }
         let stated = ledger_parts(acquisition);
         if self.failed || self.parts != stated {
             return Err(ReplayError::Parts { replayed: self.parts, stated });

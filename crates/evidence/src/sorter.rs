@@ -12,7 +12,7 @@ use std::io::{self, BufReader, Read, Write as _};
 use crate::helpers::{Run, Scratch};
 
 /// Takes records in any order.
-pub(crate) struct Sorter<'s, const N: usize> {
+pub struct Sorter<'s, const N: usize> {
     scratch: &'s dyn Scratch,
     held: Vec<[u8; N]>,
     most: usize,
@@ -21,7 +21,9 @@ pub(crate) struct Sorter<'s, const N: usize> {
 }
 
 impl<'s, const N: usize> Sorter<'s, N> {
-    pub(crate) fn new(scratch: &'s dyn Scratch) -> Self {
+    /// An empty sorter, which holds 8 MiB.
+    #[must_use]
+    pub fn new(scratch: &'s dyn Scratch) -> Self {
         Self::holding(scratch, HELD.checked_div(N).unwrap_or(1).max(1))
     }
 
@@ -34,7 +36,7 @@ impl<'s, const N: usize> Sorter<'s, N> {
     /// # Errors
     ///
     /// What the scratch reports.
-    pub(crate) fn add(&mut self, record: [u8; N]) -> io::Result<()> {
+    pub fn add(&mut self, record: [u8; N]) -> io::Result<()> {
         if self.held.len() >= self.most {
             self.spill()?;
         }
@@ -48,7 +50,7 @@ impl<'s, const N: usize> Sorter<'s, N> {
     /// # Errors
     ///
     /// What the scratch reports.
-    pub(crate) fn sorted(mut self) -> io::Result<Sorted<N>> {
+    pub fn sorted(mut self) -> io::Result<Sorted<N>> {
         self.held.sort_unstable();
         let held = std::mem::take(&mut self.held);
         Sorted::new(held, std::mem::take(&mut self.runs), self.count)
@@ -79,7 +81,7 @@ fn written<const N: usize>(
 }
 
 /// Records in ascending order.
-pub(crate) struct Sorted<const N: usize> {
+pub struct Sorted<const N: usize> {
     held: std::vec::IntoIter<[u8; N]>,
     runs: Vec<BufReader<Box<dyn Read>>>,
     /// The next record of each source; the last source is memory.

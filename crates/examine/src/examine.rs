@@ -63,6 +63,9 @@ pub enum ExamineError {
     /// The policy asked for a look that had been taken.
     #[error("the policy asked twice for the look `{}`", .0.word())]
     AskedTwice(Look),
+    /// A list of digests could not be read when it was asked, or is another file by now.
+    #[error("the list {0}")]
+    List(String),
 }
 
 /// One policy, ready to examine items. Many threads may use it at once.
@@ -115,7 +118,11 @@ impl<'a> Examiner<'a> {
         let mut facts = entry.facts.clone();
         let mut content = None;
         loop {
-            let look = match decide(self.policy, &facts) {
+            let step = decide(self.policy, &facts);
+            if let Some(why) = self.policy.list_trouble() {
+                return Err(ExamineError::List(why));
+            }
+            let look = match step {
                 Step::Decided(decision) => return Ok(Examined { facts, decision, content }),
                 Step::Look(look) => look,
             };

@@ -8,11 +8,11 @@
 
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use examine::{Examined, Options, examine};
+use examine::{ExamineError, Examined, Options, examine};
 use scope::facts::{CaseRule, Fact, Facts, Kind, Layer, Look};
-use scope::{Bundle, Digest, Policy};
+use scope::{Bundle, Digest, ListBytes, ListFile, Policy};
 use source::{
     Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, StreamFault, WalkEvent, WalkOptions,
     WalkReport,
@@ -95,8 +95,14 @@ impl Source for Fake {
 
 /// A policy whose one include rule needs `conditions`.
 fn policy(conditions: &str) -> Policy {
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", text(conditions)).unwrap();
+    Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn text(conditions: &str) -> String {
     let key = "age1400m9ftvlh27j2e2yde5c6n2xmvn504e70f5xvlcsz4xpxpkk3pslcejxt";
-    let text = format!(
+    format!(
         r#"
         schema = "scope-policy/1"
         id = "looks"
@@ -122,10 +128,7 @@ fn policy(conditions: &str) -> Policy {
         "#,
         zeros = "0".repeat(64),
         second = if conditions.contains("selector.second") { ", \"second\"" } else { "" },
-    );
-    let mut bundle = Bundle::new();
-    bundle.insert("policy.toml", text).unwrap();
-    Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"))
+    )
 }
 
 fn look_at(
@@ -136,6 +139,13 @@ fn look_at(
     end: End,
     options: Options,
 ) -> (Examined, u64) {
+    let (entry, source) = item(kind, content, declared, end);
+    let examined = examine(policy, &entry, &source, &options).unwrap();
+    let opened = *source.opened.lock().unwrap();
+    (examined, opened)
+}
+
+fn item(kind: Kind, content: &'static [u8], declared: u64, end: End) -> (Entry, Fake) {
     let list = [
         Fact::Volume("fake".to_owned()),
         Fact::CaseRule(CaseRule::Sensitive),
@@ -157,10 +167,7 @@ fn look_at(
         ids: Vec::new(),
         limits: Vec::new(),
     };
-    let source = Fake { info, content, declared, end, opened: Mutex::new(0) };
-    let examined = examine(policy, &entry, &source, &options).unwrap();
-    let opened = *source.opened.lock().unwrap();
-    (examined, opened)
+    (entry, Fake { info, content, declared, end, opened: Mutex::new(0) })
 }
 
 #[test]
@@ -281,4 +288,41 @@ fn mail_is_compared_and_a_failure_leaves_it_unknown() {
     assert_eq!((fact(&picture).1, picture.decision.outcome.to_string().as_str()), (Layer::None, "left"));
     let store = look(End::Clean, b"!BDN....", 8);
     assert_eq!((fact(&store).1, store.decision.tier.word()), (Layer::Unread, "undetermined"));
+}
+
+/// A list in a file that can be changed behind its reader's back.
+#[derive(Debug)]
+struct Changing(Mutex<Vec<u8>>);
+
+impl ListBytes for Changing {
+    fn length(&self) -> u64 {
+        self.0.lock().unwrap().length()
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        self.0.lock().unwrap().read_at(offset, into)
+    }
+}
+
+#[test]
+fn a_list_that_changes_ends_the_examination() {
+    let content = b"what is on the list";
+    let line = Digest::of(content).hex() + "\n";
+    let list = Arc::new(Changing(Mutex::new(line.clone().into_bytes())));
+    let zeros = "0".repeat(64);
+    let pinned = Digest::of(line.as_bytes()).hex();
+    let filed = format!("file = \"known.txt\", sha256 = \"{pinned}\"");
+    let text = text("hash_in = [\"known\"]").replace(&format!("items = [\"{zeros}\"]"), &filed);
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", text).unwrap();
+    bundle.insert_outside("known.txt", Arc::new(ListFile::read(list.clone()).unwrap())).unwrap();
+    let policy = Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"));
+
+    let (entry, source) = item(Kind::File, content, content.len() as u64, End::Clean);
+    let examined = examine(&policy, &entry, &source, &Options::default()).unwrap();
+    assert_eq!(examined.decision.outcome.to_string(), "captured");
+    *list.0.lock().unwrap() = (zeros + "\n").into_bytes();
+    let error = examine(&policy, &entry, &source, &Options::default()).unwrap_err();
+    assert!(matches!(error, ExamineError::List(_)), "{error}");
+    assert_eq!(error.to_string(), "the list known.txt: it is no longer the file that was read");
 }

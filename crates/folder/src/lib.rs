@@ -15,12 +15,12 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use evidence::files::{self, Files, ReadSeek};
-use scope::{Digest, RawName};
+use scope::{Digest, ListBytes, RawName};
 use walkdir::WalkDir;
 
 pub use against::{ambiguous_order, audit_against, audit_against_with, layers, limit_to_order};
@@ -149,14 +149,9 @@ impl Folder {
         strange.sort_unstable();
         Ok((names, strange))
     }
-}
 
-impl Files for Folder {
-    fn names(&self) -> io::Result<Vec<String>> {
-        Ok(self.entries()?.0)
-    }
-
-    fn open(&self, name: &str) -> io::Result<Box<dyn ReadSeek>> {
+    /// Opens a regular file of the package. No link is followed.
+    fn file(&self, name: &str) -> io::Result<File> {
         let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
         if !name.split('/').all(plain) {
             return Err(io::Error::new(ErrorKind::InvalidInput, "not the name of a file in a package"));
@@ -173,8 +168,24 @@ impl Files for Folder {
         if !fs::symlink_metadata(&path)?.is_file() {
             return Err(io::Error::new(ErrorKind::NotFound, "not a regular file"));
         }
-        let inner = File::open(path)?;
+        File::open(path)
+    }
+}
+
+impl Files for Folder {
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.entries()?.0)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Box<dyn ReadSeek>> {
+        let inner = self.file(name)?;
         Ok(Box::new(Counting { inner, counts: self.counts.clone(), what: Counted::Read }))
+    }
+
+    fn by_place(&self, name: &str) -> io::Result<Arc<dyn ListBytes>> {
+        let file = self.file(name)?;
+        let length = file.metadata()?.len();
+        Ok(Arc::new(ByPlace { file: Mutex::new(file), length }))
     }
 
     fn irregular(&self) -> Vec<String> {
@@ -201,6 +212,25 @@ impl Files for Folder {
         });
         let lost = || Err(io::Error::other("the thread that was to hash this file is gone"));
         (0..names.len()).map(|at| found.remove(&at).unwrap_or_else(lost)).collect()
+    }
+}
+
+/// A file that is read by place. INVARIANT: it stays open, so that another one under its name is not read.
+#[derive(Debug)]
+struct ByPlace {
+    file: Mutex<File>,
+    length: u64,
+}
+
+impl ListBytes for ByPlace {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> io::Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(into)
     }
 }
 

@@ -1,6 +1,10 @@
 //! The command line of `ambit`.
 
 mod attestation;
+mod explain;
+mod import;
+mod medium;
+mod package;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -8,15 +12,11 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-mod explain;
-mod medium;
-mod package;
-
-pub use explain::{ExplainArgs, LedgerArgs};
-pub use medium::{MediumCommand, MediumInfoArgs, MediumListArgs};
-
 pub use crate::progress::ProgressMode;
 pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSignArgs};
+pub use explain::{ExplainArgs, LedgerArgs};
+pub use import::{CatalogueArg, HashListArgs, ImportArgs, SetArg};
+pub use medium::{MediumCommand, MediumInfoArgs, MediumListArgs};
 pub use package::{PackageCommand, PackageMoveArgs};
 
 /// Takes what the order allows, and lets others check that it took nothing more.
@@ -203,6 +203,10 @@ pub enum PolicyCommand {
     },
     /// Explain what a policy makes of one item of a medium, and why. Leaves an `examine` event.
     Explain(ExplainArgs),
+    /// Write definitions of a catalogue of artifacts out as the draft of a policy.
+    Import(ImportArgs),
+    /// Make a list of digests for a policy out of the NSRL's sets, hashdeep's or plain ones: sorted, each digest once.
+    HashList(HashListArgs),
     /// Print the cover sheet of an approval: what is approved, and the eight words of the trust file.
     Cover(CoverArgs),
     /// Approve a policy: sign its plain-language form, and put `policy.approve` on the log.

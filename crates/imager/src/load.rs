@@ -3,13 +3,14 @@
 use std::fs::{self, File};
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use custody::Signer;
 use custody::durable::Disk;
 use custody::keys::{KeyWarning, SecretKey, readable_by_others};
+use custody::{ListOnDisk, Signer};
 use evidence::event::Person;
 use evidence::trust::{MAX_TRUST, Principal, Role, Step, Trust};
-use scope::{Bundle, Policy};
+use scope::{Bundle, ListFile, Policy};
 use zeroize::Zeroizing;
 
 use crate::cli::SigningArgs;
@@ -42,7 +43,7 @@ pub(crate) fn policy(path: &Path) -> Result<LoadedPolicy, Failure> {
             return Err(Failure::no(format!("a list cannot be kept in a file named `{name}`"))
                 .hint("the package keeps the rendering and the approval under that name; rename the list"));
         }
-        add(&mut bundle, folder, &name, Bundle::MAX_LIST).or_hint(
+        add(&mut bundle, folder, &name, Bundle::MAX_IN_MEMORY).or_hint(
             "the policy names this list: put the file beside policy.toml, exactly as it was approved",
         )?;
     }
@@ -55,6 +56,11 @@ pub(crate) fn policy(path: &Path) -> Result<LoadedPolicy, Failure> {
 
 fn add(bundle: &mut Bundle, folder: &Path, name: &str, limit: usize) -> Result<(), Failure> {
     let path = folder.join(name);
+    let long = |metadata: fs::Metadata| metadata.len() > limit as u64;
+    if name != Bundle::POLICY && fs::metadata(&path).is_ok_and(long) {
+        let list = ListOnDisk::open(&path).and_then(|list| ListFile::read(Arc::new(list)));
+        return bundle.insert_outside(name, Arc::new(list.context(path.display())?)).context(path.display());
+    }
     let bytes = read(&path, limit as u64)?;
     bundle.insert(name, bytes).context(path.display())
 }

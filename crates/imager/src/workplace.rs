@@ -243,11 +243,10 @@ pub(crate) fn ready(
 
 /// Whether the case holds an approval of this very policy, signed by the authority or resting on an order on paper.
 fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<Result<(), String>, Failure> {
-    let files = case.policy_files().context("case")?;
-    let Some((_, bytes)) = files.iter().find(|(name, _)| name == "approval.txt") else {
+    let Some(bytes) = case.policy_file("approval.txt").context("case")? else {
         return Ok(Err("the case has no approval on record".to_owned()));
     };
-    let approval = Approval::parse(bytes).context("case")?;
+    let approval = Approval::parse(&bytes).context("case")?;
     if approval.policy != loaded.policy.id() {
         return Ok(Err(format!("the approval on record is of policy {}", approval.policy)));
     }
@@ -257,10 +256,8 @@ fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<R
     let mut signed: Vec<(&str, Option<Role>)> = Vec::new();
     for principal in trust.principals() {
         let name = format!("approval.txt.{}.sig", principal.name);
-        let Some((_, armored)) = files.iter().find(|(file, _)| *file == name) else {
-            continue;
-        };
-        if principal.keys.iter().any(|key| sshsig::verify(armored, key, NAMESPACE, bytes).is_ok()) {
+        let Some(armored) = case.policy_file(&name).context("case")? else { continue };
+        if principal.keys.iter().any(|key| sshsig::verify(&armored, key, NAMESPACE, &bytes).is_ok()) {
             signed.push((principal.name.as_str(), None));
         }
     }
@@ -273,9 +270,8 @@ fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<R
 
 /// Whether the approval on record is of an order on paper.
 fn case_rests_on_paper(case: &CaseFolder) -> Result<bool, Failure> {
-    let files = case.policy_files().context("case")?;
-    let approval = files.iter().find(|(name, _)| name == "approval.txt");
-    let approval = approval.map(|(_, bytes)| Approval::parse(bytes)).transpose().context("case")?;
+    let approval = case.policy_file("approval.txt").context("case")?;
+    let approval = approval.map(|bytes| Approval::parse(&bytes)).transpose().context("case")?;
     Ok(approval.is_some_and(|approval| approval.instrument.is_some()))
 }
 

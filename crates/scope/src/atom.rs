@@ -86,7 +86,7 @@ pub(crate) fn value(
         },
         Test::HashIn(lists) => match &facts.hash {
             Some(hash) if !failed => {
-                Trit::known(lists.iter().any(|list| list.binary_search(&hash.sha256).is_ok()))
+                Trit::or(lists.iter().map(|list| list.contains(&hash.sha256).map_or(Trit::U, Trit::known)))
             }
             _ => Trit::U,
         },

@@ -9,13 +9,63 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
 
 use crate::digest::Digest;
+use crate::hash_list::ListFile;
 
 /// The policy file and its list files, by name.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Bundle {
-    files: BTreeMap<String, Vec<u8>>,
+    files: BTreeMap<String, BundleFile>,
+}
+
+/// One file of a bundle.
+#[derive(Clone, Debug)]
+pub enum BundleFile {
+    /// Its bytes.
+    Memory(Arc<[u8]>),
+    /// A long list, which stays where it lies.
+    Outside(Arc<ListFile>),
+}
+
+impl BundleFile {
+    /// How many bytes it has.
+    #[must_use]
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Memory(bytes) => bytes.len() as u64,
+            Self::Outside(file) => file.length(),
+        }
+    }
+
+    /// The SHA-256 of its bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        match self {
+            Self::Memory(bytes) => Digest::of(bytes),
+            Self::Outside(file) => file.digest(),
+        }
+    }
+
+    /// Hands its bytes on, piece by piece.
+    ///
+    /// # Errors
+    ///
+    /// What `take` reports; of a long list, also what the storage does, or that it is no longer the same.
+    pub fn copy(&self, take: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        match self {
+            Self::Memory(bytes) => take(bytes),
+            Self::Outside(file) => file.copy(take),
+        }
+    }
+}
+
+impl From<Vec<u8>> for BundleFile {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Memory(bytes.into())
+    }
 }
 
 /// Why a file cannot be part of a bundle.
@@ -36,9 +86,9 @@ pub enum BundleError {
         /// The file.
         name: String,
         /// Its length in bytes.
-        bytes: usize,
+        bytes: u64,
         /// The longest length allowed.
-        limit: usize,
+        limit: u64,
     },
     /// There are too many files.
     #[error("a policy has at most {0} files")]
@@ -52,8 +102,12 @@ impl Bundle {
     /// Most bytes of `policy.toml`. The largest example has 7 kB; 1 MiB is beyond what a person approves.
     pub const MAX_POLICY: usize = 1 << 20;
 
-    /// Most bytes of a list file. 256 MiB holds about four million SHA-256 values.
-    pub const MAX_LIST: usize = 256 << 20;
+    /// Most bytes of a list file that is kept in memory: a quarter of a million digests. A longer one is a list of digests
+    /// in ascending order, and stays where it lies.
+    pub const MAX_IN_MEMORY: usize = 16 << 20;
+
+    /// Most bytes of any list file: a billion digests, of whose blocks an eighth of a gigabyte is kept.
+    pub const MAX_LIST: u64 = 64 << 30;
 
     /// Most files of a bundle. Each list is read by a person at least as label, count and digest.
     pub const MAX_FILES: usize = 100;
@@ -72,12 +126,34 @@ impl Bundle {
     /// there already, and for a file or a number of files over the limits.
     pub fn insert(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Result<(), BundleError> {
         let (name, bytes) = (name.into(), bytes.into());
+        let limit = if name == Self::POLICY { Self::MAX_POLICY } else { Self::MAX_IN_MEMORY };
+        self.add(name, bytes.into(), limit as u64)
+    }
+
+    /// Adds a list file that stays where it lies.
+    ///
+    /// # Errors
+    ///
+    /// As [`Bundle::insert`]; `policy.toml` is not such a file.
+    pub fn insert_outside(
+        &mut self,
+        name: impl Into<String>,
+        file: Arc<ListFile>,
+    ) -> Result<(), BundleError> {
+        let name = name.into();
+        let limit = if name == Self::POLICY { Self::MAX_POLICY as u64 } else { Self::MAX_LIST };
+        if name == Self::POLICY {
+            return Err(BundleError::Size { name, bytes: file.length(), limit });
+        }
+        self.add(name, BundleFile::Outside(file), limit)
+    }
+
+    fn add(&mut self, name: String, file: BundleFile, limit: u64) -> Result<(), BundleError> {
         if !is_file_name(&name) {
             return Err(BundleError::Name(name));
         }
-        let limit = if name == Self::POLICY { Self::MAX_POLICY } else { Self::MAX_LIST };
-        if bytes.len() > limit {
-            return Err(BundleError::Size { name, bytes: bytes.len(), limit });
+        if file.length() > limit {
+            return Err(BundleError::Size { name, bytes: file.length(), limit });
         }
         if self.files.contains_key(&name) {
             return Err(BundleError::Doubled(name));
@@ -85,27 +161,36 @@ impl Bundle {
         if self.files.len() >= Self::MAX_FILES {
             return Err(BundleError::Count(Self::MAX_FILES));
         }
-        self.files.insert(name, bytes);
+        self.files.insert(name, file);
         Ok(())
     }
 
-    /// The bytes of one file.
+    /// The bytes of one file; `None` where it is not in memory, too.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.files.get(name).map(Vec::as_slice)
+        match self.files.get(name)? {
+            BundleFile::Memory(bytes) => Some(bytes),
+            BundleFile::Outside(_) => None,
+        }
+    }
+
+    /// One file.
+    #[must_use]
+    pub fn file(&self, name: &str) -> Option<&BundleFile> {
+        self.files.get(name)
     }
 
     /// All files, sorted bytewise by name.
-    pub fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+    pub fn files(&self) -> impl Iterator<Item = (&str, &BundleFile)> {
+        self.files.iter().map(|(name, file)| (name.as_str(), file))
     }
 
     /// The policy id: SHA-256 of the schema id and of every file's digest and name.
     #[must_use]
     pub fn id(&self) -> Digest {
         let mut text = String::from("scope-policy/1\n");
-        for (name, bytes) in self.files() {
-            text.push_str(&Digest::of(bytes).hex());
+        for (name, file) in self.files() {
+            text.push_str(&file.digest().hex());
             text.push_str("  ");
             text.push_str(name);
             text.push('\n');

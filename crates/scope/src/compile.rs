@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::digest::Digest;
 use crate::facts::{Kind, Look, TimeKind};
 use crate::fold::{Symbol, text_symbols};
 use crate::glob::Glob;
+use crate::hash_list::HashList;
 use crate::mail::{MailTest, normal};
 use crate::policy::{Atom, Condition, Effect, ListItems, MailCondition, PathCase, TimeMode, Tree};
 
@@ -53,8 +53,7 @@ pub(crate) enum Test {
     },
     /// Ids per custodian.
     Owner(Vec<(Vec<u64>, Vec<String>)>),
-    /// Sorted lists.
-    HashIn(Vec<Vec<Digest>>),
+    HashIn(Vec<HashList>),
     Encrypted(bool),
     /// List, its number of terms, how many must occur, and what a type without text means.
     Keywords {
@@ -172,11 +171,15 @@ fn test(tree: &Tree, condition: &Condition) -> Test {
         Condition::Encrypted(wanted) => Test::Encrypted(*wanted),
         Condition::Keywords { list: id, at_least } => Test::Keywords {
             list: id.clone(),
-            terms: list(id).map_or(0, |list| list.items.count() as u64),
+            terms: list(id).map_or(0, |list| list.items.count()),
             at_least: *at_least,
             no_text_is_no_hit: tree.defaults.not_searchable == crate::policy::NotSearchable::NoHit,
         },
         Condition::Mail(mail) => Test::Mail(mail_test(tree, mail)),
+        Condition::Artifact(ids) => {
+            let known = ids.iter().filter_map(|id| tree.artifacts.iter().find(|own| own.id == *id));
+            Test::Path(known.flat_map(|own| own.path.iter().cloned()).collect())
+        }
         Condition::Volume(volumes) => Test::Volume(volumes.clone()),
     }
 }

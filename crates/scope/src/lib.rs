@@ -13,6 +13,7 @@
 //! Start with [`Policy::parse`] (what the authority approves), [`decide`](decide())
 //! (what becomes of an item), [`decide_from_metadata`] (how an auditor replays it).
 
+mod artifact;
 mod atom;
 mod board;
 pub mod bundle;
@@ -27,6 +28,7 @@ pub mod explain;
 pub mod facts;
 pub mod fold;
 pub mod glob;
+pub mod hash_list;
 pub mod lint;
 mod looks;
 pub mod magic;
@@ -34,6 +36,7 @@ pub mod mail;
 pub mod name;
 mod named_files;
 pub mod outcome;
+pub mod placeholder;
 pub mod policy;
 pub mod problem;
 mod read;
@@ -41,13 +44,15 @@ pub mod render;
 mod selector;
 mod trit;
 
-pub use bundle::Bundle;
+pub use artifact::Artifact;
+pub use bundle::{Bundle, BundleFile};
 pub use dead_paths::PathsMet;
 pub use decide::{MissingLook, atoms, decide, decide_from_metadata, visible_names};
 pub use diff::{Difference, Verdict, diff};
 pub use digest::Digest;
 pub use explain::{Explanation, explain, explain_visible};
 pub use facts::{Facts, Look};
+pub use hash_list::{HashList, ListBytes, ListFile};
 pub use lint::{Lint, lint};
 pub use name::RawName;
 pub use outcome::{Decision, Outcome, Step, Tier};

@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
 
+use crate::artifact::Artifact;
 use crate::bundle::Bundle;
 use crate::compile::{Compiled, Test};
 use crate::digest::Digest;
 use crate::facts::Look;
 use crate::glob::Glob;
+use crate::hash_list::HashList;
 use crate::mail::MailTest;
 use crate::problem::PolicyProblems;
 use crate::read::Places;
@@ -45,6 +47,7 @@ pub(crate) struct Tree {
     pub(crate) windows: Vec<Window>,
     pub(crate) custodians: Vec<Custodian>,
     pub(crate) lists: Vec<List>,
+    pub(crate) artifacts: Vec<Artifact>,
     pub(crate) compartments: Vec<Compartment>,
     pub(crate) selectors: Vec<Selector>,
     pub(crate) rules: Vec<Rule>,
@@ -163,6 +166,18 @@ impl Policy {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.tree.rules
+    }
+
+    /// Why a list of digests could not be read when it was asked, if that has happened: the file, and what the storage said
+    /// or that it is another file by now. What was decided since then is of no use.
+    #[must_use]
+    pub fn list_trouble(&self) -> Option<String> {
+        self.tree.lists.iter().find_map(|list| match &list.items {
+            ListItems::Sha256(items) => {
+                items.trouble().map(|why| format!("{}: {why}", list.file.as_deref().unwrap_or(&list.id)))
+            }
+            ListItems::Keywords(_) | ListItems::Addresses(_) => None,
+        })
     }
 
     /// The keyword lists, in file order: what the look *content* searches for.
@@ -497,8 +512,8 @@ pub struct List {
 /// The items of a list.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ListItems {
-    /// Digests of content, sorted, none twice.
-    Sha256(Vec<Digest>),
+    /// Digests of content.
+    Sha256(HashList),
     /// Keywords, in the list's order, none twice.
     Keywords(Vec<String>),
     /// Addresses of mail and `@domain`s, as they are written, in the list's order, no two alike.
@@ -518,10 +533,10 @@ impl ListItems {
 
     /// How many items.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub fn count(&self) -> u64 {
         match self {
-            Self::Sha256(items) => items.len(),
-            Self::Keywords(items) | Self::Addresses(items) => items.len(),
+            Self::Sha256(items) => items.count(),
+            Self::Keywords(items) | Self::Addresses(items) => items.len() as u64,
         }
     }
 }

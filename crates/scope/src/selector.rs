@@ -57,6 +57,8 @@ pub enum Condition {
     },
     /// It is mail, of which one message or every message has such parties and such a date.
     Mail(MailCondition),
+    /// Its path is one of these artifacts.
+    Artifact(Vec<String>),
     /// The volume it is on.
     Volume(Vec<String>),
 }
@@ -123,13 +125,15 @@ pub enum Field {
     Keywords,
     /// `mail`.
     Mail,
+    /// `artifact`.
+    Artifact,
     /// `volume`.
     Volume,
 }
 
 impl Field {
     /// All fields, in schema order.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Path,
         Self::Name,
         Self::Ext,
@@ -143,6 +147,7 @@ impl Field {
         Self::Encrypted,
         Self::Keywords,
         Self::Mail,
+        Self::Artifact,
         Self::Volume,
     ];
 
@@ -163,6 +168,7 @@ impl Field {
             Self::Encrypted => "encrypted",
             Self::Keywords => "keywords",
             Self::Mail => "mail",
+            Self::Artifact => "artifact",
             Self::Volume => "volume",
         }
     }
@@ -197,6 +203,7 @@ impl Condition {
             Self::Encrypted(_) => Field::Encrypted,
             Self::Keywords { .. } => Field::Keywords,
             Self::Mail(_) => Field::Mail,
+            Self::Artifact(_) => Field::Artifact,
             Self::Volume(_) => Field::Volume,
         }
     }

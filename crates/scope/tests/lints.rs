@@ -134,6 +134,11 @@ fn cases() -> Vec<(&'static str, String, String)> {
     };
     vec![
         ("any-folder", path("/**/x"), path("/a/**/x")),
+        (
+            "placeholder",
+            key("auditor", scope::placeholder::RECIPIENTS[1]) + &path("/a/x"),
+            key("auditor", "age19ds649fxh7z4z5c04elw26z4yhuqh2g2q8haw9k6mk9yplkj5fkq0q9es5") + &path("/a/x"),
+        ),
         ("short-name", path("/PROGRA~1/x"), path("/Program Files/~x")),
         (
             "closed-include",
@@ -340,6 +345,29 @@ warning: rule R-0: `/home/ann/*` is never in scope: R-1 excludes all of it, and 
 hint: take the glob or the exclude out, or give the exclude an `unless` that fits it
 ";
     assert_eq!(without_lines(&dead.to_string()), without_lines(expected));
+}
+
+/// Globs of an artifact are globs: dead, redundant and in any folder like those of a path, at their own place.
+#[test]
+fn the_paths_of_an_artifact_are_remarked_upon() {
+    let origin =
+        format!("catalogue = \"c\"\ndefinition = \"d\"\nfile = \"f\"\nsha256 = \"{}\"", "0".repeat(64));
+    let artifact =
+        |id: &str, path: &str| format!("[artifact.{id}]\nlabel = \"l\"\n{origin}\npath = {path}\n");
+    let body = artifact("used", "[\"/home/ann/*\", \"/**/x\", \"/home/ann/a\"]")
+        + &artifact("idle", "[\"/a\"]")
+        + &excluded("artifact = [\"used\"]", "path = [\"/home/**\"]", None);
+    let found: Vec<(&str, String)> =
+        lints(&body).iter().map(|lint| (lint.id, lint.problem.snippet.trim().to_owned())).collect();
+    for (id, snippet) in [
+        ("dead-include", "path = [\"/home/ann/*\""),
+        ("any-folder", "path = [\"/home/ann/*\""),
+        ("redundant-glob", "path = [\"/home/ann/*\""),
+        ("unused", "[artifact.idle]"),
+    ] {
+        assert!(found.iter().any(|(own, at)| *own == id && at.contains(snippet)), "{id}: {found:?}");
+    }
+    assert!(!found.iter().any(|(id, _)| *id == "unlimited"), "{found:?}");
 }
 
 /// Without the numbers of lines, which change with the example.

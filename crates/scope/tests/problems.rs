@@ -196,11 +196,7 @@ fn each_fault_has_its_message() {
             "mail = { party = [\"counsel\"], messages = \"all\" }",
             &["`mail` has a `party` and no `role`", "`counsel` is a list of keywords, not of addresses"],
         ),
-        (
-            "kind  = [\"file\", \"stream\"]",
-            "artifact = [\"X\"]",
-            &["`artifact` of [selector.custodians] is not supported"],
-        ),
+        ("kind  = [\"file\", \"stream\"]", "artifact = [\"X\"]", &["unknown artifact `X`"]),
         (
             "label = \"J. Doe, head of procurement\"",
             "label = \"J\"\nmailbox = [\"a\"]",
@@ -260,6 +256,14 @@ fn list_files_are_pinned() {
     let policy = read(&good, &[("terms.txt", b"one\ntwo\n")]).unwrap();
     assert_eq!(policy.keyword_lists()[0].terms, ["one", "two"]);
     assert_eq!(policy.lists()[0].digest.hex(), digest);
+    // As many terms as a list may have, and one more.
+    let many = |count: usize| (0..count).map(|n| format!("term {n}\n")).collect::<String>();
+    let (most, over) = (many(10_000), many(10_001));
+    let pinned = |file: &str| text(&scope::Digest::of(file.as_bytes()).hex());
+    let policy = read(&pinned(&most), &[("terms.txt", most.as_bytes())]).unwrap();
+    assert_eq!(policy.keyword_lists()[0].terms.len(), 10_000);
+    let refused = read(&pinned(&over), &[("terms.txt", over.as_bytes())]).unwrap_err();
+    assert!(refused.contains("more than 10000 items"), "{refused}");
     for (text, files, expected) in [
         (&good, &[][..], "the bundle has no file `terms.txt`"),
         (&good, &[("term.txt", &b"x"[..])][..], "did you mean `term.txt`?"),

@@ -172,11 +172,15 @@ fn with_everything() -> Policy {
         ("streams     = true", "streams     = false"),
         ("left   = \"facts\"", "left   = \"counts\""),
         ("\"hold:neutral\"", "\"left\"\nzoneless_times = \"-05:00\"\nnot_searchable = \"no-hit\""),
+        (
+            "[[compartment]]",
+            "[artifact.gates]\nlabel = \"gate scripts\"\ncatalogue = \"a catalogue\"\ndefinition = \"Gates\"\nfile = \"web.yaml\"\nsha256 = \"00000000000000000000000000000000000000000000000000000000000000bb\"\npath = [\"/var/gates/*\", \"/opt/**/gate.php\"]\n\n[[compartment]]",
+        ),
         ("[defaults]", "[limits]\nitems = 70000\nbytes = 8\n\n[defaults]"),
         ("label = \"words in the spam", "restricted = true\nlabel = \"words in the spam"),
         (
             "kind    = [\"file\", \"stream\"]\nsize    = { min = 1,",
-            "kind = [\"file\", \"directory\", \"symlink\", \"fifo\", \"socket\", \"char-device\", \"block-device\", \"stream\", \"deleted\", \"other\"]\ntype = [\"pdf\", \"zip\"]\ntype_mismatch = true\nencrypted = false\next = [\"exe\"]\nvolume = [\"p1\"]\nsize    = { min = 1,",
+            "kind = [\"file\", \"directory\", \"symlink\", \"fifo\", \"socket\", \"char-device\", \"block-device\", \"stream\", \"deleted\", \"other\"]\ntype = [\"pdf\", \"zip\"]\ntype_mismatch = true\nencrypted = false\next = [\"exe\"]\nartifact = [\"gates\"]\nvolume = [\"p1\"]\nsize    = { min = 1,",
         ),
         (
             "time  = { of = [\"modified\"], within",

@@ -152,6 +152,12 @@ fn head(dice: &mut Dice, text: &mut String, compartments: &[&str]) {
         text,
         &format!("[custodian.both]\nlabel = \"both\"\nuid = [{}]\nsid = {}", UIDS[1], quoted(&SIDS[..1])),
     );
+    for name in ["a0", "a1"] {
+        let origin =
+            format!("catalogue = \"c\"\ndefinition = \"d\"\nfile = \"f\"\nsha256 = \"{}\"", "0".repeat(64));
+        let path = quoted(&globs_of(dice, "path"));
+        put(text, &format!("[artifact.{name}]\nlabel = \"{name}\"\n{origin}\npath = {path}"));
+    }
 }
 
 /// Lists of digests and of keywords: their names.
@@ -217,6 +223,7 @@ fn conditions(dice: &mut Dice, text: &mut String, (digests, keywords): &(Vec<&st
         "keywords",
         "mail",
         "mail",
+        "artifact",
         "volume",
     ];
     for _ in 0..fields {
@@ -245,6 +252,7 @@ fn conditions(dice: &mut Dice, text: &mut String, (digests, keywords): &(Vec<&st
                 )
             }
             "mail" => mail(dice),
+            "artifact" => quoted(&dice.some(&["a0", "a1"])),
             "volume" => quoted(&dice.some(&VOLUMES)),
             // The two flags.
             _ => dice.pick(&["true", "false"]).to_string(),

@@ -178,6 +178,7 @@ fn ledger_trouble(name: &str, error: ReplayError) -> Stop {
             trouble(name, source)
         }
         ReplayError::Compare(error) => super::inventory::incomparable(error),
+        error @ ReplayError::List(_) => Stop::Unfinished(error.to_string()),
         error @ ReplayError::Parts { .. } => Stop::Fail(error.to_string()),
         error @ ReplayError::Ledger(_) => Stop::Fail(format!("{name}: {error}")),
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
-use scope::{Bundle, Digest, Policy};
+use scope::{Bundle, Digest, ListFile, Policy};
 
 use super::Stop;
 use crate::acquisition::{Acquisition, RunNumber};
@@ -179,6 +180,19 @@ impl Once<'_> {
         self.digests.insert(name.to_owned(), (Digest::of(&bytes), bytes.len() as u64));
         Ok(bytes)
     }
+
+    /// How long a file is.
+    fn length(&self, name: &str) -> Result<u64, Stop> {
+        let length = self.files.open(name).and_then(|mut file| file.seek(io::SeekFrom::End(0)));
+        length.map_err(|e| trouble(name, &e))
+    }
+
+    /// Reads a list that stays where it is.
+    fn list(&mut self, name: &str) -> Result<Arc<ListFile>, Stop> {
+        let file = self.files.by_place(name).and_then(ListFile::read).map_err(|e| trouble(name, &e))?;
+        self.digests.insert(name.to_owned(), (file.digest(), file.length()));
+        Ok(Arc::new(file))
+    }
 }
 
 /// Reads a manifest's bytes.
@@ -200,9 +214,14 @@ fn bundle(once: &mut Once<'_>, listed: &[String]) -> Result<Bundle, Stop> {
     let mut bundle = Bundle::new();
     let mut budget = MAX_BUNDLE;
     for name in listed.iter().filter(|name| is_policy_file(name)) {
+        let short = name.strip_prefix(POLICY).unwrap_or(name);
+        if short != Bundle::POLICY && once.length(name)? > Bundle::MAX_IN_MEMORY as u64 {
+            let file = once.list(name)?;
+            bundle.insert_outside(short, file).map_err(|e| Stop::Fail(format!("{name}: {e}")))?;
+            continue;
+        }
         let bytes = once.read(name, budget)?;
         budget = budget.saturating_sub(bytes.len() as u64);
-        let short = name.strip_prefix(POLICY).unwrap_or(name);
         bundle.insert(short, bytes).map_err(|e| Stop::Fail(format!("{name}: {e}")))?;
     }
     Ok(bundle)

@@ -24,7 +24,7 @@ use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
 use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Examine, Note, PackageSeal, Tool};
 use evidence::trust::{Step, Trust};
 use scope::policy::{LeftRecord, UnreadVolumes};
-use scope::{Digest, Policy};
+use scope::{BundleFile, Digest, Policy};
 use serde_json::{Value, json};
 use source::Source;
 
@@ -568,12 +568,12 @@ fn policy_files(
     loaded: &load::LoadedPolicy,
     case: &CaseFolder,
     approved: bool,
-) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+) -> Result<Vec<(String, BundleFile)>, Failure> {
     if approved {
         return case.policy_files().context("case");
     }
-    let mut files: Vec<(String, Vec<u8>)> =
-        loaded.bundle.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-    files.push(("rendering.md".to_owned(), scope::render(&loaded.policy).into_bytes()));
+    let mut files: Vec<(String, BundleFile)> =
+        loaded.bundle.files().map(|(name, file)| (name.to_owned(), file.clone())).collect();
+    files.push(("rendering.md".to_owned(), scope::render(&loaded.policy).into_bytes().into()));
     Ok(files)
 }

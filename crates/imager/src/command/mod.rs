@@ -6,6 +6,8 @@ mod case;
 mod demo;
 mod destination;
 mod explain;
+mod hash_list;
+mod import;
 mod keeping;
 mod key;
 mod medium;
@@ -45,6 +47,8 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
             policy_diff::diff(&before, &after, &ledger, console)
         }
         Command::Policy(PolicyCommand::Explain(args)) => explain::explain(&args, console),
+        Command::Policy(PolicyCommand::Import(args)) => import::import(&args, console),
+        Command::Policy(PolicyCommand::HashList(args)) => hash_list::make(&args, console),
         Command::Policy(PolicyCommand::Render(args)) => paper::render(&args, console),
         Command::Policy(PolicyCommand::Cover(args)) => paper::cover(&args, console),
         Command::Policy(PolicyCommand::Approve(args)) => policy::approve(&args, console),

@@ -7,7 +7,7 @@ use evidence::acquisition::MediumId;
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
 use evidence::trust::{Step, Trust};
-use scope::{Digest, Language, Lint, lint};
+use scope::{BundleFile, Digest, Language, Lint, lint};
 use serde_json::json;
 
 use crate::cli::ApproveArgs;
@@ -90,13 +90,13 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
     };
     has_none_yet(&case, approval.policy)?;
     let bytes = approval.to_bytes();
-    let mut files: Vec<(String, Vec<u8>)> =
-        loaded.bundle.files().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect();
-    files.push(("rendering.md".to_owned(), rendering.into_bytes()));
-    files.push(("approval.txt".to_owned(), bytes.clone()));
+    let mut files: Vec<(String, BundleFile)> =
+        loaded.bundle.files().map(|(name, file)| (name.to_owned(), file.clone())).collect();
+    files.push(("rendering.md".to_owned(), rendering.into_bytes().into()));
+    files.push(("approval.txt".to_owned(), bytes.clone().into()));
     for signer in &signers {
         let signature = signer.sign(NAMESPACE, &bytes).into_bytes();
-        files.push((format!("approval.txt.{}.sig", signer.principal()), signature));
+        files.push((format!("approval.txt.{}.sig", signer.principal()), signature.into()));
     }
     case.store_policy(&files).context("case")?;
     let action = Action::PolicyApprove(PolicyApprove {
@@ -135,9 +135,8 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
 
 /// Fails where the case has an approval already: of this policy, and nothing is left to do; or of another.
 fn has_none_yet(case: &CaseFolder, policy: Digest) -> Result<(), Failure> {
-    let files = case.policy_files().context("case")?;
-    let Some((_, bytes)) = files.iter().find(|(name, _)| name == "approval.txt") else { return Ok(()) };
-    let approved = Approval::parse(bytes).context("case")?.policy;
+    let Some(bytes) = case.policy_file("approval.txt").context("case")? else { return Ok(()) };
+    let approved = Approval::parse(&bytes).context("case")?.policy;
     let folder = case.root().display();
     Err(if approved == policy {
         Failure::new(format!("this policy is approved in the case {folder} already: {policy}"))

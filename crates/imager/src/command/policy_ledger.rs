@@ -112,6 +112,10 @@ pub(super) fn moved(
         return Err(Failure::new(format!("{}: the ledger cannot be relied on: {why}", package.display()))
             .hint("`ambit-verify audit` says more"));
     }
+    if let Some(why) = before.list_trouble().or_else(|| after.list_trouble()) {
+        return Err(Failure::new(format!("the list {why}"))
+            .hint("let nothing write to the list while it is read; then run this again"));
+    }
     moved.followed = report.followed == Answer::Yes;
     let moves = moves.into_iter();
     moved.moves =

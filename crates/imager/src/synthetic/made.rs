@@ -102,10 +102,11 @@ fn file(
         match &list.items {
             ListItems::Sha256(digests) => {
                 let share = items.on_list.get(&list.id).copied().unwrap_or(0);
-                let at = numbers.between([0, (digests.len() as u64).saturating_sub(1)]);
-                let digest = usize::try_from(at).ok().and_then(|at| digests.get(at));
-                if let Some(digest) = digest.filter(|_| numbers.one_of(share)) {
-                    sha256 = *digest;
+                let at = numbers.between([0, (digests.count()).saturating_sub(1)]);
+                if numbers.one_of(share)
+                    && let Some(digest) = digests.get(at)
+                {
+                    sha256 = digest;
                 }
             }
             ListItems::Addresses(_) => {}

@@ -4,11 +4,13 @@
 //! taken. The cells of a dimension are all that there can be, so that what holds for each of their combinations
 //! holds for each item.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use crate::compile::{CompiledAtom, Test};
 use crate::digest::Digest;
 use crate::facts::{Kind, TimeKind};
+use crate::hash_list::HashList;
 use crate::mail::MailTest;
 use crate::policy::{ListItems, NotSearchable, Policy};
 use crate::read::KINDS;
@@ -188,18 +190,16 @@ fn owners(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
 }
 
 fn hashes(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
-    let mut digests: BTreeSet<Option<&Digest>> = BTreeSet::from([None]);
+    let mut lists: BTreeMap<Digest, &HashList> = BTreeMap::new();
     for own in atoms {
-        if let Test::HashIn(lists) = &own.atom.test {
-            digests.extend(lists.iter().flatten().map(Some));
+        if let Test::HashIn(own) = &own.atom.test {
+            lists.extend(own.iter().map(|list| (list.set(), list)));
         }
     }
     let mut cells = BTreeSet::new();
-    for digest in digests {
+    for on in lists_together(&lists)? {
         cells.insert(of(atoms, |test| match test {
-            Test::HashIn(lists) => Some(Trit::known(
-                digest.is_some_and(|digest| lists.iter().any(|list| list.binary_search(digest).is_ok())),
-            )),
+            Test::HashIn(lists) => Some(Trit::known(lists.iter().any(|list| on.contains(&list.set())))),
             _ => None,
         }));
         if cells.len() > MAX_CELLS {
@@ -208,6 +208,42 @@ fn hashes(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
     }
     cells.insert(of(atoms, |test| matches!(test, Test::HashIn(_)).then_some(Trit::U)));
     Some(cells.into_iter().collect())
+}
+
+/// On which lists a digest can be together: on none, or with the others that have it. `None` where a list cannot be read, or
+/// there are too many ways.
+fn lists_together(lists: &BTreeMap<Digest, &HashList>) -> Option<BTreeSet<BTreeSet<Digest>>> {
+    let mut found = BTreeSet::from([BTreeSet::new()]);
+    // Of a single list it is known without reading it.
+    if let (1, Some((set, list))) = (lists.len(), lists.first_key_value()) {
+        found.extend((list.count() > 0).then(|| BTreeSet::from([*set])));
+        return Some(found);
+    }
+    let mut next = BinaryHeap::new();
+    let mut rows: Vec<_> = lists.values().map(|list| list.iter()).collect();
+    let sets: Vec<Digest> = lists.keys().copied().collect();
+    let mut advance = |row: usize, next: &mut BinaryHeap<Reverse<(Digest, usize)>>| {
+        let digest = rows.get_mut(row).and_then(Iterator::next).transpose().ok()?;
+        next.extend(digest.map(|digest| Reverse((digest, row))));
+        Some(())
+    };
+    for row in 0..sets.len() {
+        advance(row, &mut next)?;
+    }
+    let (mut together, mut last) = (BTreeSet::new(), None);
+    while let Some(Reverse((digest, row))) = next.pop() {
+        if last != Some(digest) {
+            found.insert(std::mem::take(&mut together));
+            last = Some(digest);
+        }
+        together.extend(sets.get(row).copied());
+        advance(row, &mut next)?;
+        if found.len() > MAX_CELLS {
+            return None;
+        }
+    }
+    found.insert(together);
+    Some(found)
 }
 
 /// Which conditions have enough hits, and whether the others are false or unknown: that is of the text's layer, and

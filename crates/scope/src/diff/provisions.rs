@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Audience, Finding, Way, add};
+use crate::artifact::path_globs;
 use crate::facts::Look;
 use crate::glob::{Answer, Glob, covered};
 use crate::mail::normal;
@@ -363,10 +364,7 @@ fn selector(policy: &Policy, own: &Selector) -> String {
         let found = policy.lists().iter().find(|list| list.id == *id);
         match found.map(|list| &list.items) {
             // Digests are read as a set, so that the file's bytes may differ.
-            Some(ListItems::Sha256(items)) => {
-                let all: Vec<u8> = items.iter().flat_map(|digest| digest.0).collect();
-                crate::Digest::of(&all).to_string()
-            }
+            Some(ListItems::Sha256(items)) => items.set().to_string(),
             Some(ListItems::Keywords(terms)) => format!("{:?}", terms.iter().collect::<BTreeSet<_>>()),
             Some(ListItems::Addresses(items)) => {
                 format!("{:?}", items.iter().map(|own| normal(own)).collect::<BTreeSet<_>>())
@@ -377,6 +375,10 @@ fn selector(policy: &Policy, own: &Selector) -> String {
     let parts = own.conditions.iter().map(|condition| match condition {
         Condition::Path(globs) => format!("path {:?}", globs.iter().map(Glob::text).collect::<BTreeSet<_>>()),
         Condition::Name(globs) => format!("name {:?}", globs.iter().map(Glob::text).collect::<BTreeSet<_>>()),
+        Condition::Artifact(_) => {
+            let globs = path_globs(policy.artifacts(), &own.id, condition).unwrap_or_default();
+            format!("artifact {:?}", globs.iter().map(|(glob, _)| glob.text()).collect::<BTreeSet<_>>())
+        }
         Condition::HashIn(ids) => format!("hash {:?}", ids.iter().map(list).collect::<BTreeSet<_>>()),
         Condition::Mail(mail) => {
             let window =

@@ -66,7 +66,8 @@ impl Cause {
         unseen: bool,
     ) -> Self {
         let field = condition.field();
-        let of_name = matches!(field, Field::Path | Field::Name | Field::Ext | Field::TypeMismatch);
+        let of_name =
+            matches!(field, Field::Path | Field::Artifact | Field::Name | Field::Ext | Field::TypeMismatch);
         let look = field.look();
         if !facts.looks.contains(&look) {
             let allowed = policy.target().inspect.contains(&look);

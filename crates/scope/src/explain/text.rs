@@ -108,6 +108,7 @@ fn noun(field: Field) -> &'static str {
         Field::Encrypted => "encryption",
         Field::Keywords => "keywords",
         Field::Mail => "mail",
+        Field::Artifact => "artifact",
         Field::Volume => "volume",
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn used(
         format!("\"{label}\" ({id})")
     };
     match condition {
-        Condition::Path(_) => path(),
+        Condition::Path(_) | Condition::Artifact(_) => path(),
         Condition::Name(_) | Condition::Ext(_) => last(),
         Condition::Kind(_) => kind(facts.kind_for_rules()).to_owned(),
         Condition::Size { .. } => facts.size.map_or_else(none, |size| format!("{size} bytes")),

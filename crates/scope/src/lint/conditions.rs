@@ -1,6 +1,7 @@
 //! Selectors by themselves: conditions that cannot be seen, cannot hold, or mean less than they say.
 
 use super::Remarks;
+use super::relations::globs_of;
 use crate::facts::TimeKind;
 use crate::glob::Glob;
 use crate::policy::{Condition, Field, Selector, TimeCondition, TimeMode, UnknownDefault};
@@ -20,10 +21,9 @@ pub(super) fn selectors(remarks: &mut Remarks<'_>) {
                 remarks.add("unseen", about(), &place, message);
             }
             match condition {
-                Condition::Path(globs) | Condition::Name(globs) => {
-                    for (at, glob) in globs.iter().enumerate() {
+                Condition::Path(_) | Condition::Artifact(_) | Condition::Name(_) => {
+                    for (glob, place) in globs_of(remarks.policy, selector, condition).unwrap_or_default() {
                         let text = glob.text();
-                        let place = format!("{place}.{at}");
                         if text.starts_with("/**") {
                             let message =
                                 format!("`{text}` begins with `/**`: it matches in any folder of the medium");

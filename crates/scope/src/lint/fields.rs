@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Remarks;
+use crate::placeholder::{RECIPIENTS, is_to_fill_in};
 use crate::policy::LeftRecord;
 
 pub(super) fn keys(remarks: &mut Remarks<'_>) {
@@ -25,6 +26,48 @@ pub(super) fn keys(remarks: &mut Remarks<'_>) {
                 format!("the case team has a key of the {who}: the names of what was left are open to it");
             remarks.add(id, "recipients".to_owned(), &format!("recipients.{who}"), message);
         }
+    }
+}
+
+/// What an imported draft leaves to a person.
+pub(super) fn placeholders(remarks: &mut Remarks<'_>) {
+    let policy = remarks.policy;
+    let (recipients, authority, record) = (policy.recipients(), policy.authority(), policy.record());
+    let keys = [("case", &recipients.case), ("auditor", &recipients.auditor), ("court", &recipients.court)];
+    for (who, keys) in keys {
+        if keys.iter().any(|key| RECIPIENTS.contains(&key.as_str())) {
+            let message = "a recipient is the placeholder of a draft: nobody has its key, and nobody could ever open what is encrypted to it";
+            remarks.add("placeholder", "recipients".to_owned(), &format!("recipients.{who}"), message);
+        }
+    }
+    let message = "it still says what is to be filled in";
+    let first = |texts: &[String]| texts.iter().any(|text| is_to_fill_in(text));
+    for (place, found) in [
+        ("title", is_to_fill_in(policy.title())),
+        ("authority.court", is_to_fill_in(&authority.court)),
+        ("authority.docket", is_to_fill_in(&authority.docket)),
+        ("authority.instrument", is_to_fill_in(&authority.instrument)),
+        ("authority.legal_basis", first(&authority.legal_basis)),
+        ("authority.particulars", first(&authority.particulars)),
+        ("record.holder", is_to_fill_in(&record.holder)),
+        ("record.basis", is_to_fill_in(&record.basis)),
+        ("record.until", is_to_fill_in(&record.until)),
+    ] {
+        if found {
+            remarks.add("placeholder", place.to_owned(), place, message);
+        }
+    }
+    // A draft has one rule for each artifact: one remark stands for all of them.
+    let open: Vec<usize> = policy
+        .rules()
+        .iter()
+        .enumerate()
+        .filter(|(_, rule)| is_to_fill_in(&rule.basis))
+        .map(|(at, _)| at)
+        .collect();
+    if let Some(first) = open.first() {
+        let message = format!("the basis of {} rules still says what is to be filled in", open.len());
+        remarks.add("placeholder", "rules".to_owned(), &format!("rule.{first}.basis"), message);
     }
 }
 

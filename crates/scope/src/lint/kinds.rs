@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 29] = [
+pub const KINDS: [LintKind; 30] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -97,6 +97,11 @@ pub const KINDS: [LintKind; 29] = [
         "overlap",
         "two compartments hold some of the same paths; the first of them gets the items",
         "make the globs apart, or have the order of the compartments approved",
+    ),
+    kind(
+        "placeholder",
+        "an imported draft was not filled in: a text says so, or a recipient is one of whom nobody has the key",
+        "write what the order says; take the public keys of the people who are to open it",
     ),
     kind(
         "privileged-names",

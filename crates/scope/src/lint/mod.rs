@@ -60,6 +60,7 @@ pub fn lint(policy: &Policy) -> Vec<Lint> {
     lists::keywords(&mut remarks);
     fields::keys(&mut remarks);
     fields::fields(&mut remarks);
+    fields::placeholders(&mut remarks);
     relations::relations(&mut remarks);
     remarks.lints
 }

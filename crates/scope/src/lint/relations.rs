@@ -6,6 +6,7 @@
 use super::Remarks;
 use super::conditions::MAX_PAIRS;
 use super::rules::selector;
+use crate::artifact::path_globs;
 use crate::glob::Glob;
 use crate::policy::{Condition, Effect, Policy, Rule, Selector};
 
@@ -20,21 +21,26 @@ pub(super) fn relations(remarks: &mut Remarks<'_>) {
 }
 
 /// The globs of a selector outside which nothing fits it; `None` where it is not of names.
-fn selector_extent(own: &Selector) -> Option<Vec<Placed<'_>>> {
-    let globs = |condition: &'_ Condition| match condition {
-        Condition::Path(_) | Condition::Name(_) => Some(condition.field()),
-        _ => None,
-    };
-    let field = own.conditions.iter().find_map(globs)?;
-    let condition = own.conditions.iter().find(|condition| condition.field() == field)?;
-    let (Condition::Path(list) | Condition::Name(list)) = condition else { return None };
-    let place = |at: usize| format!("selector.{}.{}.{at}", own.id, field.word());
-    Some(list.iter().enumerate().map(|(at, glob)| (glob, place(at))).collect())
+fn selector_extent<'p>(policy: &'p Policy, own: &'p Selector) -> Option<Vec<Placed<'p>>> {
+    own.conditions.iter().find_map(|condition| globs_of(policy, own, condition))
+}
+
+/// The globs of a condition and where each stands; `None` where it has none.
+pub(super) fn globs_of<'p>(
+    policy: &'p Policy,
+    own: &Selector,
+    condition: &'p Condition,
+) -> Option<Vec<Placed<'p>>> {
+    if let Condition::Name(list) = condition {
+        let place = |at: usize| format!("selector.{}.name.{at}", own.id);
+        return Some(list.iter().enumerate().map(|(at, glob)| (glob, place(at))).collect());
+    }
+    path_globs(policy.artifacts(), &own.id, condition)
 }
 
 /// The globs outside which nothing fits the rule; `None` where it may be anywhere.
 fn extent<'p>(policy: &'p Policy, rule: &Rule) -> Option<Vec<Placed<'p>>> {
-    let of = |id: &String| selector(policy, id).and_then(selector_extent);
+    let of = |id: &String| selector(policy, id).and_then(|own| selector_extent(policy, own));
     if let Some(all) = rule.all.iter().find_map(of) {
         return Some(all);
     }
@@ -49,7 +55,7 @@ fn extent<'p>(policy: &'p Policy, rule: &Rule) -> Option<Vec<Placed<'p>>> {
 fn core<'p>(policy: &'p Policy, rule: &Rule) -> Vec<&'p Glob> {
     let pure = |id: &String| {
         let own = selector(policy, id)?;
-        if own.conditions.len() == 1 { selector_extent(own) } else { None }
+        if own.conditions.len() == 1 { selector_extent(policy, own) } else { None }
     };
     let ids: &[String] = match (rule.any.as_slice(), rule.all.as_slice()) {
         (any, []) => any,
@@ -61,9 +67,11 @@ fn core<'p>(policy: &'p Policy, rule: &Rule) -> Vec<&'p Glob> {
 
 /// Whether an `unless` of the rule may fit a path of the glob.
 fn may_rescue(remarks: &Remarks<'_>, rule: &Rule, glob: &Glob) -> bool {
-    rule.unless.iter().any(|id| match selector(remarks.policy, id).and_then(selector_extent) {
-        Some(extent) => extent.iter().any(|(own, _)| !remarks.apart(own, glob)),
-        None => true,
+    rule.unless.iter().any(|id| {
+        match selector(remarks.policy, id).and_then(|own| selector_extent(remarks.policy, own)) {
+            Some(extent) => extent.iter().any(|(own, _)| !remarks.apart(own, glob)),
+            None => true,
+        }
     })
 }
 
@@ -166,7 +174,9 @@ fn unlesses(remarks: &mut Remarks<'_>) {
     for (rule_at, rule) in policy.rules().iter().enumerate() {
         let Some(own) = extent(policy, rule) else { continue };
         for (at, id) in rule.unless.iter().enumerate() {
-            let Some(rescue) = selector(policy, id).and_then(selector_extent) else { continue };
+            let Some(rescue) = selector(policy, id).and_then(|own| selector_extent(policy, own)) else {
+                continue;
+            };
             let apart = |(glob, _): &Placed<'_>| own.iter().all(|(other, _)| remarks.apart(glob, other));
             if own.len().saturating_mul(rescue.len()) <= MAX_PAIRS && rescue.iter().all(apart) {
                 let message =
@@ -180,23 +190,23 @@ fn unlesses(remarks: &mut Remarks<'_>) {
 
 /// Globs that say nothing more than another one beside them.
 fn redundant(remarks: &mut Remarks<'_>) {
-    for own in remarks.policy.selectors() {
+    let policy = remarks.policy;
+    for own in policy.selectors() {
         for condition in &own.conditions {
-            let (Condition::Path(globs) | Condition::Name(globs)) = condition else { continue };
+            let Some(globs) = globs_of(policy, own, condition) else { continue };
             if globs.len().saturating_mul(globs.len()) > MAX_PAIRS {
                 continue;
             }
-            for (at, glob) in globs.iter().enumerate() {
-                let wider = globs.iter().enumerate().find(|(other_at, other)| {
+            for (at, (glob, place)) in globs.iter().enumerate() {
+                let wider = globs.iter().enumerate().find(|(other_at, (other, _))| {
                     // Of two that mean the same, the later one is redundant.
                     *other_at != at
                         && remarks.within(glob, &[other])
                         && (*other_at < at || !remarks.within(other, &[glob]))
                 });
-                if let Some((_, wider)) = wider {
+                if let Some((_, (wider, _))) = wider {
                     let message = format!("`{}` lies within `{}`", glob.text(), wider.text());
-                    let place = format!("selector.{}.{}.{at}", own.id, condition.field().word());
-                    remarks.add("redundant-glob", format!("selector {}", own.id), &place, message);
+                    remarks.add("redundant-glob", format!("selector {}", own.id), place, message);
                 }
             }
         }

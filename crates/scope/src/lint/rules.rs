@@ -77,6 +77,7 @@ fn is_limit(condition: &Condition) -> bool {
     matches!(
         condition,
         Condition::Path(_)
+            | Condition::Artifact(_)
             | Condition::Time(_)
             | Condition::Owner(_)
             | Condition::HashIn(_)

@@ -11,6 +11,7 @@ pub(super) fn unused(remarks: &mut Remarks<'_>) {
     let used: BTreeSet<&String> =
         rules.flat_map(|rule| rule.any.iter().chain(&rule.all).chain(&rule.unless)).collect();
     let (mut windows, mut custodians, mut lists) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut artifacts = BTreeSet::new();
     for selector in policy.selectors() {
         if !used.contains(&selector.id) {
             let about = format!("selector {}", selector.id);
@@ -22,6 +23,7 @@ pub(super) fn unused(remarks: &mut Remarks<'_>) {
                 Condition::Time(time) => windows.extend([&time.within]),
                 Condition::Owner(ids) => custodians.extend(ids),
                 Condition::HashIn(ids) => lists.extend(ids),
+                Condition::Artifact(ids) => artifacts.extend(ids),
                 Condition::Keywords { list, .. } => lists.extend([list]),
                 Condition::Mail(mail) => {
                     lists.extend(&mail.party);
@@ -48,6 +50,9 @@ pub(super) fn unused(remarks: &mut Remarks<'_>) {
     }
     for own in policy.lists() {
         report("list", format!("list.{}", own.id), &own.id, lists.contains(&own.id));
+    }
+    for own in policy.artifacts() {
+        report("artifact", format!("artifact.{}", own.id), &own.id, artifacts.contains(&own.id));
     }
     for (at, own) in policy.compartments().iter().enumerate() {
         let used = held.contains(&own.id) || own.id == UNREAD_VOLUMES || policy.target().holds_for(&own.id);

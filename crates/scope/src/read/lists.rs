@@ -1,13 +1,15 @@
 //! The named things that selectors and rules refer to: windows, custodians, lists, compartments.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::doc::Doc;
 use super::fields::{Section, number, shown};
 use super::head::{age_recipients, check_hex_digest, owned};
 use super::{array, check_id, named};
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, BundleFile};
 use crate::digest::Digest;
+use crate::hash_list::{HashList, ListFile};
 use crate::mail;
 use crate::policy::{Compartment, Custodian, List, ListItems, Tree, UNREAD_VOLUMES, Window};
 
@@ -17,8 +19,8 @@ const MAX_KEYWORD: usize = 256;
 /// Most keywords, or addresses, of one list: the searching automaton grows with them.
 const MAX_KEYWORDS: usize = 10_000;
 
-/// Most digests of one list, a quarter of a gigabyte as text.
-const MAX_DIGESTS: usize = 4_000_000;
+/// Most digests of a list in memory: one more than fill its file.
+const MAX_DIGESTS: usize = Bundle::MAX_IN_MEMORY / 65 + 1;
 
 pub(super) fn windows(doc: &mut Doc<'_>, root: &Section<'_>) -> Vec<Window> {
     let mut windows = Vec::new();
@@ -114,6 +116,8 @@ pub(super) fn lists(doc: &mut Doc<'_>, root: &Section<'_>, bundle: &Bundle) -> V
 struct Source<'s> {
     lines: Vec<(Place, &'s str)>,
     digest: Digest,
+    /// A file that is not in memory, and its name.
+    outside: Option<(String, Arc<ListFile>)>,
 }
 
 /// Where an item stands.
@@ -126,7 +130,7 @@ enum Place {
 
 impl Default for Source<'_> {
     fn default() -> Self {
-        Self { lines: Vec::new(), digest: Digest::of(b"") }
+        Self { lines: Vec::new(), digest: Digest::of(b""), outside: None }
     }
 }
 
@@ -138,19 +142,20 @@ fn inline<'d>(doc: &mut Doc<'_>, table: &Section<'d>) -> Source<'d> {
         bytes.push(b'\n');
     }
     let digest = Digest::of(&bytes);
-    Source { lines: lines.into_iter().map(|(span, line)| (Place::Here(span), line)).collect(), digest }
+    let lines = lines.into_iter().map(|(span, line)| (Place::Here(span), line)).collect();
+    Source { lines, digest, outside: None }
 }
 
 fn from_file<'b>(doc: &mut Doc<'_>, table: &Section<'_>, file: &str, bundle: &'b Bundle) -> Source<'b> {
     let pinned = table.text(doc, "sha256", "give the file's SHA-256: 64 lower-case hex digits");
-    let Some(bytes) = bundle.get(file).filter(|_| file != Bundle::POLICY) else {
+    let Some(found) = bundle.file(file).filter(|_| file != Bundle::POLICY) else {
         let known: Vec<&str> =
             bundle.files().map(|(name, _)| name).filter(|name| *name != Bundle::POLICY).collect();
         let hint = super::did_you_mean(file, known).or(Some("put the file beside policy.toml".to_owned()));
         doc.report(table.span_of("file"), format!("the bundle has no file `{}`", shown(file)), hint);
         return Source::default();
     };
-    let digest = Digest::of(bytes);
+    let digest = found.digest();
     if !pinned.is_empty()
         && let Some(pinned) = check_hex_digest(doc, table.span_of("sha256"), &pinned)
         && pinned != digest
@@ -162,14 +167,20 @@ fn from_file<'b>(doc: &mut Doc<'_>, table: &Section<'_>, file: &str, bundle: &'b
             Some(hint),
         );
     }
+    let bytes = match found {
+        BundleFile::Memory(bytes) => bytes,
+        BundleFile::Outside(long) => {
+            return Source { lines: Vec::new(), digest, outside: Some((file.to_owned(), long.clone())) };
+        }
+    };
     let Ok(text) = std::str::from_utf8(bytes) else {
         doc.report_file(file, "not UTF-8", None);
-        return Source { lines: Vec::new(), digest };
+        return Source { lines: Vec::new(), digest, outside: None };
     };
     let lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
     let line = |(at, line): (usize, &'b str)| (Place::There(file.to_owned(), at.saturating_add(1)), line);
     let lines: Vec<_> = lines.take(MAX_DIGESTS.saturating_add(1)).enumerate().map(line).collect();
-    Source { lines, digest }
+    Source { lines, digest, outside: None }
 }
 
 fn items(doc: &mut Doc<'_>, table: &Section<'_>, source: &Source<'_>) -> ListItems {
@@ -179,6 +190,9 @@ fn items(doc: &mut Doc<'_>, table: &Section<'_>, source: &Source<'_>) -> ListIte
     if source.lines.len() > most {
         doc.report(table.span.clone(), format!("{} has more than {most} items", table.name), None);
         return ListItems::Keywords(Vec::new());
+    }
+    if let Some((name, long)) = &source.outside {
+        return outside(doc, kind == Some(Kind::Sha256), name, long);
     }
     match kind {
         Some(Kind::Sha256) => digests(doc, source),
@@ -219,9 +233,23 @@ fn digests(doc: &mut Doc<'_>, source: &Source<'_>) -> ListItems {
             Err(_) => fault(doc, place, &format!("`{}` is not a SHA-256 value", shown(line))),
         }
     }
-    digests.sort_unstable();
-    digests.dedup();
-    ListItems::Sha256(digests)
+    ListItems::Sha256(HashList::of(digests))
+}
+
+/// A list that is too long for memory: digests, ascending.
+fn outside(doc: &mut Doc<'_>, of_digests: bool, name: &str, file: &Arc<ListFile>) -> ListItems {
+    if !of_digests {
+        let most = Bundle::MAX_IN_MEMORY;
+        let message = format!("it has {} bytes; a list of keywords has at most {most}", file.length());
+        doc.report_file(name, message, None);
+    } else if let Some(fault) = file.fault() {
+        let line = usize::try_from(fault.line).unwrap_or(usize::MAX);
+        let long = format!("{} (a list of more than {} bytes)", fault.what, Bundle::MAX_IN_MEMORY);
+        doc.report_line(name, line, &long);
+    } else {
+        return ListItems::Sha256(HashList::outside(file.clone()));
+    }
+    ListItems::Keywords(Vec::new())
 }
 
 fn keywords(doc: &mut Doc<'_>, source: &Source<'_>) -> ListItems {

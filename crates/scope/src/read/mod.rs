@@ -4,6 +4,7 @@
 //! keeps the span of every key and value; each field is then read by hand, so
 //! that a message can say what is meant, where, and what to write instead.
 
+mod artifacts;
 mod doc;
 mod fields;
 mod head;
@@ -29,7 +30,7 @@ pub(crate) use selectors::{KINDS, TIMES};
 /// The one schema of this version.
 const SCHEMA: &str = "scope-policy/1";
 
-/// Most selectors, rules, windows, custodians, lists or compartments: no person approves more.
+/// Most selectors, rules, windows, custodians, lists, artifacts or compartments: no person approves more.
 const MAX_ENTRIES: usize = 1000;
 
 const ROOT: &[&str] = &[
@@ -47,6 +48,7 @@ const ROOT: &[&str] = &[
     "window",
     "custodian",
     "list",
+    "artifact",
     "compartment",
     "selector",
     "rule",
@@ -94,6 +96,7 @@ fn tree(doc: &mut Doc<'_>, bundle: &Bundle, table: &DeTable<'_>) -> Tree {
         windows: keys(&root, "window"),
         custodians: keys(&root, "custodian"),
         lists: keys(&root, "list"),
+        artifacts: keys(&root, "artifact"),
         selectors: keys(&root, "selector"),
         compartments: compartment_ids(&root),
     };
@@ -112,6 +115,7 @@ fn tree(doc: &mut Doc<'_>, bundle: &Bundle, table: &DeTable<'_>) -> Tree {
         windows: lists::windows(doc, &root),
         custodians: lists::custodians(doc, &root),
         lists: lists::lists(doc, &root, bundle),
+        artifacts: artifacts::artifacts(doc, &root),
         compartments: lists::compartments(doc, &root),
         selectors: selectors::selectors(doc, &root, &ids),
         rules: rules::rules(doc, &root, &ids),
@@ -136,6 +140,7 @@ struct Ids<'d> {
     windows: Vec<&'d str>,
     custodians: Vec<&'d str>,
     lists: Vec<&'d str>,
+    artifacts: Vec<&'d str>,
     selectors: Vec<&'d str>,
     compartments: Vec<&'d str>,
 }

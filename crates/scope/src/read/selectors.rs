@@ -36,19 +36,16 @@ pub(crate) const TIMES: [(&str, TimeKind); 5] = [
     ("message_date", TimeKind::MessageDate),
 ];
 
-const REFUSED: &[(&str, &str)] = &[("artifact", "write the paths of the artifact as `path` globs")];
-
 pub(super) fn selectors(doc: &mut Doc<'_>, root: &Section<'_>, ids: &Ids<'_>) -> Vec<Selector> {
     let known: Vec<&str> = std::iter::once("label").chain(Field::ALL.into_iter().map(Field::word)).collect();
     let mut selectors = Vec::new();
     for (_, id, value) in named(doc, root, "selector") {
         let name = format!("[selector.{}]", shown(id));
-        let table = Section::open(doc, name, value, &known, REFUSED);
+        let table = Section::open(doc, name, value, &known, &[]);
         let label = table.text(doc, "label", "say what it selects");
-        let refused = REFUSED.iter().any(|(field, _)| table.get(field).is_some());
         let given = Field::ALL.into_iter().filter(|field| table.get(field.word()).is_some());
         let given: Vec<Field> = given.collect();
-        if given.is_empty() && !refused && !doc.faulty && matches!(value.get_ref(), DeValue::Table(_)) {
+        if given.is_empty() && !doc.faulty && matches!(value.get_ref(), DeValue::Table(_)) {
             let hint = "it would match every item; give at least one condition".to_owned();
             doc.report(value.span(), format!("{} is empty: it has no condition", table.name), Some(hint));
         }
@@ -74,6 +71,7 @@ fn condition(doc: &mut Doc<'_>, table: &Section<'_>, field: Field, ids: &Ids<'_>
         Field::Encrypted => Condition::Encrypted(table.maybe_flag(doc, key)?),
         Field::Keywords => keywords(doc, table, ids)?,
         Field::Mail => mail(doc, table, ids)?,
+        Field::Artifact => Condition::Artifact(references(doc, table, key, &ids.artifacts, "artifact")),
         Field::Volume => Condition::Volume(owned(table.texts(doc, key))),
     })
 }

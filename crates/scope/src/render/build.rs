@@ -315,6 +315,22 @@ fn names(page: &mut Page, policy: &Policy) {
         let rows = rows.collect();
         page.table(&[Column::Id, Column::Label, Column::Size, Column::Digest], rows, Mark::Tool);
     }
+    artifacts(page, policy);
+}
+
+fn artifacts(page: &mut Page, policy: &Policy) {
+    if policy.artifacts().is_empty() {
+        return;
+    }
+    page.part(Part::Artifacts);
+    let rows = policy.artifacts().iter().map(|own| {
+        let below = page.say(&Sentence::ArtifactPaths(&own.path));
+        let origin = page.say(&Sentence::ArtifactOrigin(own));
+        (vec![code(&own.id).into(), given(&own.label).into(), origin], Some(below))
+    });
+    let rows = rows.collect();
+    page.table(&[Column::Id, Column::Label, Column::Origin], rows, Mark::Tool);
+    page.provision(&Sentence::ArtifactsDecide, Mark::Tool);
 }
 
 fn recipients(page: &mut Page, policy: &Policy) {

@@ -145,6 +145,11 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             text
         }
         Sentence::ListTerms(terms) => Text::joined(terms.iter().map(code), "and"),
+        Sentence::ArtifactOrigin(own) => text![
+            code(&own.definition), " of ", code(&own.catalogue), ", file ", code(&own.file), " with the digest ", code(own.sha256)
+        ],
+        Sentence::ArtifactPaths(globs) => Text::joined(globs.iter().map(|glob| code(glob.text())), "or"),
+        Sentence::ArtifactsDecide => "The paths written here decide, whatever the catalogue says; the digest is that of the file they were taken from.".into(),
 
         Sentence::RecipientsFollow => "Everything taken is encrypted to these public keys. Whose keys they are is the authority's finding.".into(),
         Sentence::Holder(holder) => match holder {
@@ -192,6 +197,7 @@ fn part(part: Part) -> &'static str {
         Part::Periods => "Periods",
         Part::Custodians => "Custodians",
         Part::Lists => "Lists",
+        Part::Artifacts => "Artifacts",
         Part::Recipients => "Who can open what",
         Part::Record => "What is kept about what was left",
         Part::Duties => "Duties of people",
@@ -208,6 +214,7 @@ fn column(column: Column) -> &'static str {
         Column::Accounts => "accounts",
         Column::Size => "size",
         Column::Digest => "digest",
+        Column::Origin => "taken from",
         Column::Holder => "Who",
         Column::Opens => "can open",
         Column::Key => "public key",
@@ -325,6 +332,12 @@ fn phrase(phrase: &Phrase<'_>) -> Text {
                 text.add(text![" in the period from ", moment(*from), " until before ", moment(*until)]);
             }
             text
+        }
+        Phrase::Artifact(artifacts) => {
+            text![
+                "is at a place of the artifact ",
+                Text::joined(artifacts.iter().map(|own| named(*own)), "or")
+            ]
         }
         Phrase::Volume(volumes) => text!["is on the volume ", Text::joined(volumes.iter().map(code), "or")],
     }

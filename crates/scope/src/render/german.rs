@@ -146,6 +146,11 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             text
         }
         Sentence::ListTerms(terms) => Text::joined(terms.iter().map(code), "und"),
+        Sentence::ArtifactOrigin(own) => text![
+            code(&own.definition), " aus ", code(&own.catalogue), ", Datei ", code(&own.file), " mit der Prüfsumme ", code(own.sha256)
+        ],
+        Sentence::ArtifactPaths(globs) => Text::joined(globs.iter().map(|glob| code(glob.text())), "oder"),
+        Sentence::ArtifactsDecide => "Maßgeblich sind die hier ausgeschriebenen Pfade, gleich was der Katalog sagt; die Prüfsumme ist die der Datei, aus der sie stammen.".into(),
 
         Sentence::RecipientsFollow => "Alles Gesicherte wird für die Inhaber dieser öffentlichen Schlüssel verschlüsselt. Wem die Schlüssel gehören, hat die anordnende Stelle festgestellt.".into(),
         Sentence::Holder(holder) => match holder {
@@ -193,6 +198,7 @@ fn part(part: Part) -> &'static str {
         Part::Periods => "Zeiträume",
         Part::Custodians => "Betroffene Personen und Konten",
         Part::Lists => "Listen",
+        Part::Artifacts => "Artefakte",
         Part::Recipients => "Wer was öffnen kann",
         Part::Record => "Was über belassene Objekte aufbewahrt wird",
         Part::Duties => "Auflagen",
@@ -209,6 +215,7 @@ fn column(column: Column) -> &'static str {
         Column::Accounts => "Konten",
         Column::Size => "Umfang",
         Column::Digest => "Prüfsumme",
+        Column::Origin => "Herkunft",
         Column::Holder => "Wer",
         Column::Opens => "kann öffnen",
         Column::Key => "öffentlicher Schlüssel",
@@ -339,6 +346,10 @@ fn phrase(phrase: &Phrase<'_>) -> Text {
             }
             text
         }
+        Phrase::Artifact(artifacts) => text![
+            "liegt an einem Ort des Artefakts ",
+            Text::joined(artifacts.iter().map(|own| named(*own)), "oder")
+        ],
         Phrase::Volume(volumes) => {
             text!["liegt auf dem Datenbereich (Volume) ", Text::joined(volumes.iter().map(code), "oder")]
         }

@@ -6,8 +6,10 @@
 
 use chrono::{DateTime, FixedOffset};
 
+use crate::artifact::Artifact;
 use crate::digest::Digest;
 use crate::facts::{Kind, Look, TimeKind};
+use crate::glob::Glob;
 use crate::lint::Lint;
 use crate::mail::Role;
 use crate::policy::{Condition, Effect, Hours, ListItems, MediumIdKind, PathCase, Policy, TimeMode};
@@ -49,6 +51,7 @@ pub(super) enum Part {
     Periods,
     Custodians,
     Lists,
+    Artifacts,
     Recipients,
     Record,
     Duties,
@@ -65,6 +68,7 @@ pub(super) enum Column {
     Accounts,
     Size,
     Digest,
+    Origin,
     Holder,
     Opens,
     Key,
@@ -105,6 +109,7 @@ pub(super) enum Phrase<'p> {
     Encrypted(bool),
     Keywords { list: Named<'p>, at_least: u64 },
     Mail { parties: Vec<Named<'p>>, roles: &'p [Role], each: bool, within: Option<Period> },
+    Artifact(Vec<Named<'p>>),
     Volume(&'p [String]),
 }
 
@@ -188,6 +193,9 @@ pub(super) enum Sentence<'p> {
     ListSize { of: &'p ListItems },
     ListDigest { digest: Digest, file: Option<&'p str>, restricted: bool },
     ListTerms(&'p [String]),
+    ArtifactOrigin(&'p Artifact),
+    ArtifactPaths(&'p [Glob]),
+    ArtifactsDecide,
     // Who can open what.
     RecipientsFollow,
     Holder(Holder),
@@ -253,6 +261,10 @@ impl<'p> Phrase<'p> {
                     each: mail.messages == TimeMode::All,
                     within: mail.within.as_ref().and_then(window).map(|window| (window.from, window.until)),
                 }
+            }
+            Condition::Artifact(ids) => {
+                let known = ids.iter().filter_map(|id| policy.artifacts().iter().find(|own| own.id == *id));
+                Self::Artifact(known.map(|own| Named { id: &own.id, label: &own.label }).collect())
             }
             Condition::Volume(volumes) => Self::Volume(volumes),
         }

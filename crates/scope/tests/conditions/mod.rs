@@ -25,5 +25,7 @@ pub const CONDITIONS: &[(&str, &str)] = &[
     ("mail", r#"{ party = ["a"], role = ["from", "cc"], messages = "any" }"#),
     ("mail", r#"{ party = ["a"], role = ["from"], within = "w", messages = "all" }"#),
     ("mail", r#"{ within = "w", messages = "any" }"#),
+    ("artifact", r#"["x"]"#),
+    ("artifact", r#"["x", "y"]"#),
     ("volume", r#"["v1"]"#),
 ];

@@ -100,6 +100,20 @@ items = ["ann@x.org", "@firm.example"]
 kind = "keywords"
 label = "k"
 items = ["kick", "back", "side"]
+[artifact.x]
+label = "x"
+catalogue = "c"
+definition = "X"
+file = "f"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+path = ["/a/x.*", "/b/x.txt"]
+[artifact.y]
+label = "y"
+catalogue = "c"
+definition = "Y"
+file = "f"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+path = ["/a/**"]
 [[compartment]]
 id = "one"
 label = "l"

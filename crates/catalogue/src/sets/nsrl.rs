@@ -1,0 +1,84 @@
+//! The Reference Data Set of the National Software Reference Library, version 3.
+
+use std::io;
+
+use scope::{Digest, ListBytes};
+
+use super::sqlite::{Database, SqliteError, Value};
+use super::{SetError, digest};
+
+const TABLE: &str = "FILE";
+const COLUMN: &str = "sha256";
+
+pub(super) fn digests(
+    bytes: &dyn ListBytes,
+    take: &mut dyn FnMut(Digest) -> io::Result<()>,
+) -> Result<u64, SetError> {
+    let database = Database::open(bytes)?;
+    let unsupported = |what: String| SqliteError::Unsupported(what);
+    let (root, sql) = database
+        .table(TABLE)?
+        .ok_or_else(|| unsupported(format!("it has no table {TABLE}: it is no RDS of version 3")))?;
+    if sql.to_ascii_uppercase().contains("WITHOUT ROWID") {
+        return Err(
+            unsupported(format!("its table {TABLE} is kept without row ids, which is not read")).into()
+        );
+    }
+    let column =
+        column(&sql).ok_or_else(|| unsupported(format!("its table {TABLE} has no column {COLUMN}")))?;
+    let mut row = 0_u64;
+    let mut bad = false;
+    let found = database.rows(root, column.saturating_add(1), &mut |values| {
+        row = row.saturating_add(1);
+        match values.get(column) {
+            Some(Value::Text(text)) if let Some(digest) = digest(text) => Ok(take(digest)?),
+            _ => {
+                bad = true;
+                Err(unsupported("a row".to_owned()))
+            }
+        }
+    });
+    if bad {
+        return Err(SetError::Row { row });
+    }
+    found?;
+    Ok(row)
+}
+
+/// Which column of a CREATE statement it is, from 0.
+fn column(sql: &str) -> Option<usize> {
+    let (_, columns) = sql.split_once('(')?;
+    let (mut depth, mut at, mut word) = (0_usize, 0_usize, String::new());
+    let is_it = |word: &str| {
+        let name = word.split_whitespace().next().unwrap_or_default();
+        name.trim_matches(['"', '`', '[', ']', '\'']).eq_ignore_ascii_case(COLUMN)
+    };
+    for c in columns.chars() {
+        match c {
+            '(' => depth = depth.saturating_add(1),
+            ')' if depth == 0 => break,
+            ')' => depth = depth.saturating_sub(1),
+            ',' if depth == 0 => {
+                if is_it(&word) {
+                    return Some(at);
+                }
+                at = at.saturating_add(1);
+                word.clear();
+            }
+            c => word.push(c),
+        }
+    }
+    is_it(&word).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::column;
+
+    #[test]
+    fn the_column_is_found_by_name() {
+        assert_eq!(column("CREATE TABLE FILE (sha256 VARCHAR NOT NULL, sha1 VARCHAR)"), Some(0));
+        assert_eq!(column("CREATE TABLE FILE(a DECIMAL(1,2), \"SHA256\" TEXT)"), Some(1));
+        assert_eq!(column("CREATE TABLE FILE(a, PRIMARY KEY (sha256, a))"), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! `ambit policy import`: a catalogue's definitions, written out as a draft that a person can read.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use catalogue::{Catalogue, Definition, Draft, Selection};
+use scope::{Bundle, Policy};
+use serde_json::json;
+
+use crate::cli::{CatalogueArg, ImportArgs};
+use crate::console::{Console, Context as _, Exit, Failure};
+use crate::load;
+
+pub(super) fn import(args: &ImportArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let catalogue = match args.from {
+        CatalogueArg::ForensicArtifacts => Catalogue::ForensicArtifacts,
+        CatalogueArg::Uac => Catalogue::Uac,
+        CatalogueArg::Kape => Catalogue::Kape,
+    };
+    let definitions = definitions(catalogue, &args.files)?;
+    let selection = match args.all {
+        true => catalogue::select_all(&definitions),
+        false => catalogue::select(&definitions, &args.select),
+    };
+    let selection = selection.map_err(|error| {
+        Failure::no(error.to_string())
+            .hint("names are case-sensitive; give the files that have the definitions, each once")
+    })?;
+    refusals(args, &selection, console)?;
+    let draft = catalogue::draft(catalogue, &selection);
+    if draft.imported.is_empty() {
+        return Err(Failure::no("nothing of what was selected can be said by a policy; nothing was written"));
+    }
+    sweeps(args, &draft, console)?;
+    let mut bundle = Bundle::new();
+    bundle.insert(Bundle::POLICY, draft.policy.clone()).context("the draft").map_err(
+        |failure: Failure| failure.hint("select fewer definitions, and make several policies of them"),
+    )?;
+    Policy::parse(&bundle).map_err(|problems| {
+        Failure::no(format!("the draft is no policy\n\n{problems}"))
+            .hint("select fewer definitions, and make several policies of them")
+    })?;
+    let disk = console.disk().clone();
+    disk.create_folder(&args.out).context("draft")?;
+    let path = args.out.join(Bundle::POLICY);
+    disk.write_new(&path, draft.policy.as_bytes()).context("draft")?;
+    said(args, &selection, &draft, console)
+}
+
+fn said(
+    args: &ImportArgs,
+    selection: &Selection<'_>,
+    draft: &Draft,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let globs = draft.imported.iter().fold(0_usize, |sum, (_, globs)| sum.saturating_add(*globs));
+    let text = format!(
+        "{} definitions, {globs} paths: {}\nleft out: {}\nit is a draft: fill in what `ambit policy check {}` names, and take out what the order does not cover",
+        draft.imported.len(),
+        args.out.join(Bundle::POLICY).display(),
+        selection.refused.len(),
+        args.out.display(),
+    );
+    let imported: Vec<_> =
+        draft.imported.iter().map(|(name, globs)| json!({ "definition": name, "paths": globs })).collect();
+    let refused = selection.refused.iter().map(|(name, refusal)| {
+        json!({ "definition": name, "source": refusal.what, "reason": refusal.reason.to_string(), "kind": refusal.reason.kind() })
+    });
+    let refused: Vec<_> = refused.collect();
+    let sweeps = draft
+        .sweeps
+        .iter()
+        .map(|(name, glob, whole)| json!({ "definition": name, "path": glob, "whole_drive": whole }));
+    let sweeps: Vec<_> = sweeps.collect();
+    let value = json!({ "imported": imported, "refused": refused, "sweeps": sweeps, "policy": args.out.join(Bundle::POLICY) });
+    console.result(&value, text)?;
+    Ok(Exit::Done)
+}
+
+/// The definitions of all files.
+fn definitions(catalogue: Catalogue, paths: &[PathBuf]) -> Result<Vec<Definition>, Failure> {
+    let mut definitions = Vec::new();
+    for path in files(catalogue, paths)? {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let bytes = load::read(&path, catalogue::MAX_FILE as u64)?;
+        let found = catalogue::read(catalogue, &name, &bytes)
+            .context(path.display())
+            .map_err(|failure| failure.hint("is it a file of that catalogue? nothing was written"))?;
+        definitions.extend(found);
+    }
+    Ok(definitions)
+}
+
+/// The files that are given, and those in folders that are, in the order of their names.
+fn files(catalogue: Catalogue, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let fits = |path: &Path| {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match catalogue {
+            Catalogue::Kape => extension == "tkape",
+            Catalogue::ForensicArtifacts | Catalogue::Uac => matches!(extension, "yaml" | "yml"),
+        }
+    };
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let mut own = Vec::new();
+        for entry in std::fs::read_dir(path).context(path.display())? {
+            let entry = entry.context(path.display())?.path();
+            if entry.is_file() && fits(&entry) {
+                own.push(entry);
+            }
+        }
+        own.sort();
+        files.append(&mut own);
+    }
+    if files.len() > MAX_FILES {
+        return Err(Failure::new(format!("{} files; at most {MAX_FILES} are read at once", files.len())));
+    }
+    Ok(files)
+}
+
+/// What cannot be said, by name: an answer of no, unless the person wants the rest.
+fn refusals(args: &ImportArgs, selection: &Selection<'_>, console: &mut Console<'_>) -> Result<(), Failure> {
+    for (name, refusal) in &selection.refused {
+        console.say(format_args!("left out: {name}, {}: {}", refusal.what, refusal.reason));
+    }
+    if selection.refused.is_empty() || args.leave_out_refused {
+        return Ok(());
+    }
+    Err(Failure::no(format!("{} parts of what was selected cannot be said by a policy; nothing was written", selection.refused.len()))
+        .hint("select other definitions, or give --leave-out-refused to have the rest; the draft then says what is left out"))
+}
+
+/// Paths without a bound are asked about: catalogues are made to miss nothing, an order to take no more than it says.
+fn sweeps(args: &ImportArgs, draft: &Draft, console: &mut Console<'_>) -> Result<(), Failure> {
+    if draft.sweeps.is_empty() || args.accept_sweeps {
+        return Ok(());
+    }
+    for (name, glob, whole) in &draft.sweeps {
+        let how = if *whole { "over the whole drive" } else { "to any depth" };
+        console.say(format_args!("{how}: {name}: {glob}"));
+    }
+    let drives = draft.sweeps.iter().filter(|(_, _, whole)| *whole).count();
+    let count = draft.sweeps.len();
+    if std::io::stdin().is_terminal() {
+        console.say(format_args!(
+            "These {count} paths have no bound to their depth, {drives} of them go over the whole drive. Type yes to take them into the draft:"
+        ));
+        let mut answer = String::new();
+        if std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes" {
+            return Ok(());
+        }
+    }
+    Err(Failure::no(format!(
+        "{count} paths have no bound to their depth, {drives} of them go over the whole drive, and nobody accepted them; nothing was written"
+    ))
+    .hint("select narrower definitions, or give --accept-sweeps; the draft names each, and a person can take it out there"))
+}
+
+/// Most files of one import: the catalogues have some hundreds.
+const MAX_FILES: usize = 5000;
