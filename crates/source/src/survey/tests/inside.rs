@@ -34,7 +34,7 @@ fn check(volume: &[u8], hiding: &[(usize, usize)]) {
         for (disk, place) in disks {
             let found = look(&[disk]);
             let stretch = format!("{place}between:{start}");
-            assert_eq!(unread(&found), [stretch.clone()], "byte {at}: {:#?}", found.limits);
+            assert_eq!(unread(&found), std::slice::from_ref(&stretch), "byte {at}: {:#?}", found.limits);
             says(&found, &format!("{stretch}, "));
             says(&found, &format!("the first that is not zero is byte {}", at - start));
             let mut held = [0];
