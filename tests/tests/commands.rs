@@ -214,7 +214,7 @@ fn a_witness_who_signs_later_makes_the_package_whole() {
     desk.run("ambit policy approve {policy} --case {case} {officer}").exits(0);
     let what = format!("--policy {{policy}} --medium {{medium}} --case {{case}} {trusted}");
     let ran = desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/KC07.ambit")).exits(3);
-    ran.prints("NOT sealed yet").prints("Next: ambit sign PKG");
+    ran.prints("NOT sealed yet").prints("Next: ambit sign ").prints("--sign-as court-officer=KEY");
     assert!(!events(&desk.path("KC07.ambit")).contains(&"package.seal".to_owned()));
 
     let verify = format!("ambit-verify {{dir}}/KC07.ambit {trusted} --json");

@@ -212,3 +212,29 @@ fn a_copy_that_was_moved_is_one_of_the_two_still() {
         assert_eq!(hazard.judge_copy(place.path(), name), Left::Whole, "{name}");
     }
 }
+
+#[test]
+fn a_case_folder_that_lacks_marks_or_is_older_than_the_package_is_told() {
+    let hazard = Hazard::new();
+    let place = place(&hazard);
+    stopped(&hazard, place.path(), 2);
+    let again = losing(&place.path().join("KC07.ambit.partial/data"), 40);
+    hazard.capture_with(again, place.path(), &BOTH[..1], &["--resume"]).exits(1);
+    let state = fs::read_dir(place.path().join("case/state")).unwrap().map(|entry| entry.unwrap().path());
+    let marks: Vec<PathBuf> =
+        state.filter(|path| path.extension().is_some_and(|kind| kind == "marks")).collect();
+    let [marks] = marks.as_slice() else { panic!("{marks:?}") };
+    // Nobody switches the comparison off by taking the marks away.
+    let kept = fs::read(marks).unwrap();
+    fs::remove_file(marks).unwrap();
+    resume(&hazard, place.path(), &BOTH[..1]).exits(2).says("no marks of its journal");
+    // The case folder as it was before the run went on: its log would never announce the key of the later batches.
+    let lines: Vec<&[u8]> = kept.split_inclusive(|byte| *byte == b'\n').collect();
+    assert!(lines.len() > 2, "{} lines", lines.len());
+    fs::write(marks, lines[..lines.len() - 2].concat()).unwrap();
+    let refused = resume(&hazard, place.path(), &BOTH[..1]).exits(1);
+    refused.says("under another copy of the case folder").says("give the --case under which it went on last");
+    fs::write(marks, &kept).unwrap();
+    // Of the two copies one goes on alone.
+    resume(&hazard, place.path(), &BOTH[..1]).exits(3);
+}

@@ -324,6 +324,11 @@ impl Marks {
         Ok(Self { macs, are_there: true })
     }
 
+    /// Whether the file is there, however much is in it.
+    pub(crate) fn are_there(&self) -> bool {
+        self.are_there
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.macs.len()
     }

@@ -180,6 +180,19 @@ pub enum PackageError {
     /// The key of the journal is not where it was written.
     #[error("the resume key `{0}` is missing: without it nobody can tell what of this package is genuine")]
     NoKey(PathBuf),
+    /// The run went on where this case folder was not.
+    #[error(
+        "the journal of {} has {lines} lines, of which this case folder knows {known}: the run went on under another copy of the \
+         case folder, whose log announces the run key of what was taken since", path.display()
+    )]
+    CaseBehind {
+        /// The unfinished package.
+        path: PathBuf,
+        /// How many lines its journal has.
+        lines: usize,
+        /// How many of them the case folder knows.
+        known: usize,
+    },
     /// The journal is not what was written.
     #[error("line {line} of the journal was altered: {what}")]
     Journal {

@@ -66,6 +66,12 @@ pub struct Older {
 impl fmt::Display for Older {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { known, has, .. } = self;
+        if *known == 0 {
+            return write!(
+                f,
+                "the case folder has its keys, and no marks of its journal: nothing there says that this is the newest"
+            );
+        }
         write!(f, "the case folder knows of {known} lines of its journal, and it has the first {has} of them")
     }
 }

@@ -92,6 +92,8 @@ fn advised(failure: Failure) -> Failure {
         "two processes on one package would spoil it; nothing was read"
     } else if failure.message.contains("copies of one run") {
         "give one --out, of the copy that is further: it goes on alone, and the other is no copy of it; nothing was read"
+    } else if failure.message.contains("another copy of the case folder") {
+        "give the --case under which it went on last: with this one a package would be sealed that nobody can verify; nothing was read"
     } else if failure.message.contains("resume key") {
         "give the --case in which this capture was begun; nothing was read"
     } else {
