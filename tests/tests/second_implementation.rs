@@ -164,7 +164,7 @@ impl Seen {
         let enough = |count: &u64| *count >= 100;
         assert_eq!(
             (self.tiers.len(), self.looks.len(), self.atoms.len()),
-            (7, 4, 13 * 3 - 2),
+            (7, 4, 15 * 3 - 2),
             "{:?}",
             self.atoms
         );
