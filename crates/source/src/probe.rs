@@ -63,19 +63,11 @@ fn behind(bytes: &dyn ByteSource) -> (Vec<u8>, Vec<u8>) {
     (read(bytes.len().saturating_sub(TAIL), TAIL), read(FAR, VMFS.len() as u64))
 }
 
-/// What the bytes of a file are that are a volume by themselves; marks of containers and those that stand anywhere by chance are left out.
-///
-/// # Errors
-///
-/// [`ReadFault`] where the beginning or the end cannot be read.
-pub(crate) fn volume(bytes: &dyn ByteSource) -> Result<Option<&'static str>, ReadFault> {
-    let head = head(bytes)?;
-    let tail = read(bytes, bytes.len().saturating_sub(TAIL), TAIL)?;
+/// What the first bytes of a file say that is a volume by itself; marks of containers and those that stand anywhere by chance are left out.
+pub(crate) fn volume(head: &[u8]) -> Option<&'static str> {
     let of_file = |signature: &Signature| [CONVERT, EXPORT, UNPACK].contains(&signature.next);
-    let mut known = SIGNATURES.iter().filter(|signature| signature.fits(&head, &tail));
-    Ok(known
-        .find(|signature| signature.magic.len() >= 4 && !of_file(signature))
-        .map(|signature| signature.name))
+    let mut known = SIGNATURES.iter().filter(|signature| signature.fits(head, &[]));
+    known.find(|signature| signature.magic.len() >= 4 && !of_file(signature)).map(|signature| signature.name)
 }
 
 /// Whether a mark is that of a member of a stack.

@@ -93,6 +93,15 @@ pub(crate) fn survey(disks: &[Arc<dyn ByteSource>], names: bool) -> Survey {
     let mut survey = Survey { names, ..Survey::default() };
     for (index, bytes) in disks.iter().enumerate() {
         let place = if disks.len() > 1 { format!("disk:{}", index.saturating_add(1)) } else { String::new() };
+        // Of an image that was cut, file systems that do not reach its end show nothing.
+        let end = bytes.len().min(END);
+        let mut last = vec![0; usize::try_from(end).unwrap_or(0)];
+        if let Err(fault) = bytes.read_exact_at(bytes.len().saturating_sub(end), &mut last) {
+            survey.limits.push(format!(
+                "{}: its last {end} bytes cannot be read, as of an image that was cut while it was made or copied: {fault}",
+                shown(&place)
+            ));
+        }
         survey.wait(Found {
             place,
             start: Some(0),
@@ -423,6 +432,9 @@ fn join(place: &str, part: &str) -> String {
 fn shown(place: &str) -> &str {
     if place.is_empty() { "the medium" } else { place }
 }
+
+/// Bytes at the end of a disk that are read to see whether they are there.
+const END: u64 = 4096;
 
 /// What a member of a stack is called.
 const MEMBER: &str = "a member of a RAID array or a volume group";

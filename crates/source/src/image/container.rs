@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rustix::fs::{Mode, OFlags};
 
 use super::{Beside, Form, Image, ImageError, ewf, qcow2, split, vhd, vhdx, vmdk};
-use crate::bytes::{ByteSource as _, RawFile};
+use crate::bytes::{ByteSource, RawFile};
 use crate::file_system::recognise;
 use crate::volumes::volumes;
 use crate::{probe, stack};
@@ -28,9 +28,18 @@ pub(crate) fn open(path: &Path, first: File, form: Option<Form>) -> Result<Image
     let (head, tail) = ends(&raw)?;
     let known = CONTAINERS.iter().find(|container| (container.fits)(&head, &tail));
     if let Some(container) = known {
-        let Some(seen) = disk_by_itself(&raw)?.filter(|_| !vhd::is_fixed(&tail)) else {
-            return (container.open)(name, first, &beside);
+        let (seen, is_near) = match disk_by_itself(&raw)?.filter(|_| !vhd::is_fixed(&tail)) {
+            Some(seen) => seen,
+            None => return (container.open)(name, first, &beside),
         };
+        if !is_near && form.is_none() {
+            let image = (container.open)(name, first, &beside)?;
+            return if is_one_at_its_place(&raw, image.bytes.as_ref()) {
+                Ok(image)
+            } else {
+                Err(ImageError::TwoForms { container: container.name.to_owned(), raw: seen })
+            };
+        }
         let says = format!(
             "the file bears the mark of {}, and its own bytes are {seen}: it is read as --image-form",
             container.name
@@ -67,24 +76,43 @@ fn as_raw(raw: RawFile, limits: Vec<String>) -> Image {
     }
 }
 
-/// What the bytes of the file are by themselves: `a gpt partition table`, `an ext4 file system`; `None` where they are no disk.
+/// What the bytes of the file are by themselves, `a disk with a GPT partition table`, and whether that shows in its first
+/// bytes; `None` where they are no disk.
 ///
 /// Whoever had the disk can write a container's mark and tables into places that no partition covers; whoever has only a disk
-/// within a container cannot write its first sectors, but for those containers whose content follows soon.
-fn disk_by_itself(raw: &RawFile) -> Result<Option<String>, ImageError> {
+/// within a container cannot write the first bytes of its file.
+fn disk_by_itself(raw: &RawFile) -> Result<Option<(String, bool)>, ImageError> {
     let table = volumes(raw)?;
     if !table.partitions.is_empty() || table.scheme == "gpt" {
-        return Ok(Some(format!("a disk with a {} partition table", table.scheme.to_uppercase())));
-    }
-    let head = probe::head(raw)?;
-    if let Some(kind) = recognise(&head) {
-        return Ok(Some(format!("a disk with the mark of {}", kind.name)));
+        return Ok(Some((format!("a disk with a {} partition table", table.scheme.to_uppercase()), true)));
     }
     if stack::is_member(raw, false) {
-        return Ok(Some("a member of a stack of volumes".to_owned()));
+        return Ok(Some(("a member of a stack of volumes".to_owned(), true)));
     }
-    Ok(probe::volume(raw)?.map(|what| format!("a disk with the mark of {what}")))
+    let head = probe::head(raw)?;
+    for (head, is_near) in [(head.get(..NEAR).unwrap_or(&head), true), (&head, false)] {
+        let known = recognise(head).map(|kind| kind.name).or_else(|| probe::volume(head));
+        if let Some(what) = known {
+            return Ok(Some((format!("a disk with the mark of {what}"), is_near)));
+        }
+    }
+    Ok(None)
 }
+
+/// Whether all marks that stand far behind the first bytes stand in the container's disk where they stand in its file: its
+/// content can begin there, so that both are one file system.
+fn is_one_at_its_place(raw: &RawFile, disk: &dyn ByteSource) -> bool {
+    FAR.iter().all(|at| {
+        let (mut one, mut other) = (vec![0; NEAR], vec![0; NEAR]);
+        raw.read_exact_at(*at, &mut one).is_err()
+            || disk.read_exact_at(*at, &mut other).is_ok_and(|()| one == other)
+    })
+}
+
+/// Bytes at the beginning of a file that hold no content of a container's disk, in those that are usual.
+const NEAR: usize = 8 << 10;
+/// Where the marks behind them stand: of ISO 9660 and UDF, of btrfs and others.
+const FAR: [u64; 2] = [32 << 10, 64 << 10];
 
 /// A container by its marks, and its reader.
 struct Container {
