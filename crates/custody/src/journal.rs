@@ -21,7 +21,8 @@
 //! beside the package, encrypted: sizes of what is held are in it.
 //!
 //! Beside the keys lie the marks: the `mac` of every line that is durable, a
-//! line each. A journal that lacks one of them is an older copy.
+//! line each. A journal that lacks one of them is an older copy; one that has
+//! two lines more went on under another copy of the case folder.
 
 mod read;
 mod walk;

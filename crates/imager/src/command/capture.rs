@@ -487,8 +487,9 @@ impl AtWork<'_> {
 /// A package that was complete before the break, but for its name.
 fn placed(places: Places<'_>, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let package = places.first().display().to_string();
-    let text =
-        format!("{package} was complete but for its name, and has it now; `ambit-verify verify` checks it");
+    let text = format!(
+        "{package} was complete but for its name, and has it now; `ambit-verify PACKAGE --trust FILE` checks it"
+    );
     console.result(&json!({ "package": package }), text)?;
     Ok(Exit::Done)
 }

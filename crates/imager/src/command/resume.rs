@@ -44,8 +44,9 @@ pub(super) fn open(
     let partial = told(&partials);
     match Unfinished::open(disk, places.all(), &case.state()).context(&partial).map_err(advised)? {
         Found::Finished(_) => {
-            Err(Failure::new(format!("{} exists: there is nothing to resume", told(places.all())))
-                .hint("`ambit-verify verify` checks it; give another --out for another package"))
+            Err(Failure::new(format!("{} exists: there is nothing to resume", told(places.all()))).hint(
+                "`ambit-verify PACKAGE --trust FILE` checks it; give another --out for another package",
+            ))
         }
         Found::Nothing => {
             console.say(format_args!("nothing was committed in {partial}: it is begun anew"));
