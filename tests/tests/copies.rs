@@ -234,6 +234,9 @@ fn a_case_folder_that_lacks_marks_or_is_older_than_the_package_is_told() {
     fs::write(marks, lines[..lines.len() - 2].concat()).unwrap();
     let refused = resume(&hazard, place.path(), &BOTH[..1]).exits(1);
     refused.says("under another copy of the case folder").says("give the --case under which it went on last");
+    // Nor does a move make it known.
+    let moved = hazard.move_package(Disk::new(), place.path(), BOTH[0], "moved");
+    moved.exits(1).says("under another copy of the case folder");
     fs::write(marks, &kept).unwrap();
     // Of the two copies one goes on alone.
     resume(&hazard, place.path(), &BOTH[..1]).exits(3);

@@ -122,7 +122,9 @@ pub fn move_package(
         }
         moved.before = true;
     } else {
-        if let Some(older) = told_of.as_ref().and_then(|story| story.older(&source)) {
+        if let Some(story) = &told_of
+            && let Some(older) = Older::of(&source, &story.marks, &story.read.macs)?
+        {
             return Err(MoveError::Older { older });
         }
         make_room(disk, &tree, &copy, &source)?;
@@ -224,8 +226,7 @@ struct Story {
     key_path: PathBuf,
     keys: Keys,
     read: Journaled,
-    known: usize,
-    has: usize,
+    marks: Marks,
 }
 
 impl Story {
@@ -244,13 +245,7 @@ impl Story {
         let Some(keys) = Keys::load(disk, &key_path)? else { return Err(PackageError::NoKey(key_path)) };
         let Some(read) = Journaled::read(&bytes, &keys)? else { return Ok(None) };
         let marks = Marks::read(disk, &key_path)?;
-        let (known, has) = (marks.count(), marks.in_common(&read.macs));
-        Ok(Some(Self { key_path, keys, read, known, has }))
-    }
-
-    fn older(&self, partial: &Path) -> Option<Older> {
-        let (known, has) = (self.known, self.has);
-        (has < known).then(|| Older { path: partial.to_owned(), known, has })
+        Ok(Some(Self { key_path, keys, read, marks }))
     }
 }
 

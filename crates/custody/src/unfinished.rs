@@ -28,7 +28,7 @@ use scope::Digest;
 use crate::batch::Recorder;
 use crate::close::{Batches, Closed, Ending, Subject, Unsealed};
 use crate::durable::{Disk, DurableError};
-use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys};
+use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys, Marks};
 use crate::package::{PackageError, PackageWriter, SetRecipients, Setup};
 use crate::part::digest_and_length;
 use crate::seal;
@@ -61,6 +61,21 @@ pub struct Older {
     pub known: usize,
     /// How many of them it has.
     pub has: usize,
+}
+
+impl Older {
+    /// Whether a journal with these lines is older than its marks; [`PackageError::CaseBehind`] where the marks are.
+    pub(crate) fn of(partial: &Path, marks: &Marks, macs: &[String]) -> Result<Option<Self>, PackageError> {
+        let (path, lines) = (partial.to_owned(), macs.len());
+        let (known, has) = (marks.count(), marks.in_common(macs));
+        // A mark follows its line at once: more than one without a mark were written under another copy of the case folder,
+        // whose log announces the run key of those batches. This one's log never will.
+        if marks.are_there() && has == known && lines > known.saturating_add(1) {
+            return Err(PackageError::CaseBehind { path, lines, known });
+        }
+        let unmarked = !marks.are_there() && lines > 1;
+        Ok((has < known || unmarked).then_some(Self { path, known, has }))
+    }
 }
 
 impl fmt::Display for Older {

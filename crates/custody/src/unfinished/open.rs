@@ -87,15 +87,7 @@ fn unfinished(
 ) -> Result<Found, PackageError> {
     let Read { copy, key_path, keys, journal } = read;
     let marks = Marks::read(disk, &key_path)?;
-    let has = marks.in_common(&journal.macs);
-    let (path, known, lines) = (copy.partial.clone(), marks.count(), journal.macs.len());
-    // A mark follows its line at once: more than one without a mark were written under another copy of the case folder,
-    // whose log announces the run key of those batches. This one's log never will.
-    if marks.are_there() && has == known && lines > known.saturating_add(1) {
-        return Err(PackageError::CaseBehind { path, lines, known });
-    }
-    let unmarked = !marks.are_there() && lines > 1;
-    let older = (has < known || unmarked).then_some(Older { path, known, has });
+    let older = Older::of(&copy.partial, &marks, &journal.macs)?;
     let (disk, outs, lost) = (disk.clone(), outs.to_vec(), Vec::new());
     let (first, mend) = (copy, Vec::new());
     Ok(Found::Unfinished(Box::new(Unfinished {
