@@ -9,11 +9,12 @@
 //!
 //! In story order: `superblock`, `journal` (applied in memory), `volume` (blocks
 //! and inodes by number), `inode`, `map` (where content stands), `content`,
-//! `dir`, `xattr`, `nodes` (what the walker asks),
+//! `dir`, `xattr`, `nodes` (what the walker asks), `in_use` (inodes without a name),
 //! `remnants`.
 
 mod content;
 mod dir;
+mod in_use;
 mod inode;
 mod journal;
 mod map;
@@ -45,7 +46,7 @@ pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Box<dyn Source>, Source
         volume: format!("ext4:{}", volume.sb.uuid),
         file_system: volume.sb.kind().to_owned(),
         case_rule: CaseRule::Sensitive,
-        about_items: Some(volume.inodes_in_use_by_superblock()),
+        about_items: Some(volume.counted_by_superblock()),
         ids: vec![("fsuuid".to_owned(), volume.sb.uuid.clone())],
         limits: std::mem::take(&mut volume.limits),
     };

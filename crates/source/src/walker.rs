@@ -69,6 +69,17 @@ pub(crate) trait Volume: Send + Sync {
         Vec::new()
     }
 
+    /// Yields what is in use and has no name, of the kind `deleted`. Asked only where deleted entries are items and no folder
+    /// was left out: its name may stand in there.
+    fn nameless(&self, _seen: &Seen, _each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<Issue> {
+        Vec::new()
+    }
+
+    /// What the file system's own maps say is in use and no item or structure accounts for, in sentences with numbers.
+    fn account(&self, _seen: &Seen, _asked: Asked) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The areas that are in no item, not free space, and not the file system's own structures.
     fn unused(&self) -> Unused {
         Unused::default()
@@ -156,6 +167,15 @@ pub(crate) struct Seen {
     pub(crate) used: NodeSet,
 }
 
+/// What a walk was asked for and what it left out, as far as that tells what its count may lack.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked {
+    /// Whether deleted entries are items.
+    pub(crate) deleted: bool,
+    /// Whether every folder was entered: none is closed.
+    pub(crate) all_folders: bool,
+}
+
 /// How a file system over some bytes is opened. Recognition was the probe's.
 pub(crate) type OpenFileSystem = fn(Arc<dyn ByteSource>) -> Result<Box<dyn Source>, SourceError>;
 
@@ -228,9 +248,12 @@ pub(crate) fn walk(
         several,
         linked: BTreeMap::new(),
         descent: Descent::default(),
+        closed: 0,
     };
     if walker.run(id, root).is_continue() {
         walker.report.complete = true;
+        let limits = volume.account(&walker.seen, walker.asked());
+        walker.report.limits.extend(limits);
     }
     walker.report.coverage = volume.coverage(&walker.seen);
     Ok(walker.report)
@@ -257,9 +280,15 @@ struct Walker<'a> {
     /// Nodes with several names or links, which wait for all their names, and how many were found.
     linked: BTreeMap<NodeId, (Node, u64)>,
     descent: Descent,
+    /// Folders that were not entered, since they are closed.
+    closed: u64,
 }
 
 impl Walker<'_> {
+    fn asked(&self) -> Asked {
+        Asked { deleted: self.options.deleted, all_folders: self.closed == 0 }
+    }
+
     fn run(&mut self, id: NodeId, mut root: Node) -> ControlFlow<()> {
         self.seen.named.insert(id);
         self.report.names = 1;
@@ -325,7 +354,10 @@ impl Walker<'_> {
             let place = node.locator.clone();
             self.item(link.node, node)?;
             return match path.map(RawName) {
-                Some(path) if (self.options.closed)(&path) => ControlFlow::Continue(()),
+                Some(path) if (self.options.closed)(&path) => {
+                    self.closed = self.closed.saturating_add(1);
+                    ControlFlow::Continue(())
+                }
                 path => self.enter(&place, link.node, path.map(|path| path.0)),
             };
         }
@@ -390,12 +422,16 @@ impl Walker<'_> {
 
     fn deleted(&mut self) -> ControlFlow<()> {
         let closed = self.options.closed;
+        let all_folders = self.closed == 0;
         let (visit, report, seen) = (&mut *self.visit, &mut self.report, &self.seen);
         let remnants = self.volume.remnants().filter(|_| self.options.recovered);
         let mut lost = remnants::Tally::default();
         let mut flow = ControlFlow::Continue(());
         let mut alive = Vec::new();
-        let issues = self.volume.deleted(&mut |entry| {
+        let mut give = |entry: Entry| {
+            if flow.is_break() {
+                return flow;
+            }
             // INVARIANT: an item is yielded once. One with a name was, whatever else is said of it.
             if seen.named.contains(entry.node) {
                 alive.push(entry.locator);
@@ -413,8 +449,13 @@ impl Walker<'_> {
                 flow = visit(WalkEvent::Item(recovered));
             }
             flow
-        });
+        };
+        let nameless = if all_folders { self.volume.nameless(seen, &mut give) } else { Vec::new() };
+        let issues = self.volume.deleted(&mut give);
         flow?;
+        for Issue { locator, what } in nameless {
+            self.issue(locator.as_deref(), what)?;
+        }
         for issue in lost.issues {
             self.issue(Some(&issue.0), issue.1)?;
         }

@@ -38,7 +38,8 @@ fn check(size: &str, options: &[&str], file_system: &str, far: u64) {
     for (what, walked, expected) in &walked.report.coverage {
         assert_eq!(walked, expected, "{what} {options:?}");
     }
-    assert_eq!(walked.report.coverage.len(), 2);
+    assert_eq!(walked.report.coverage.len(), 3);
+    assert_eq!(walked.report.limits, Vec::<String>::new(), "{options:?}");
 
     let mut seen = seen(source, &walked);
     let mut expected = expected(&tree);

@@ -15,8 +15,8 @@ use crate::ext::remnants::LastGroup;
 use crate::ext::superblock::{LENGTH, OFFSET};
 use crate::ext::volume::Volume;
 use crate::ext::xattr;
-use crate::walk::{Entry, NodeId, SourceError, Unused, stated};
-use crate::walker::{self, Listing, Node, Remnants, Seen};
+use crate::walk::{Entry, Issue, NodeId, SourceError, Unused, stated};
+use crate::walker::{self, Asked, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
 pub(crate) struct Nodes {
@@ -161,23 +161,17 @@ impl walker::Volume for Nodes {
         }
     }
 
-    /// Compares what was walked with the file system's own counters.
+    /// Compares what was walked with the file system's own bitmaps and counters.
     fn coverage(&self, seen: &Seen) -> Vec<(String, u64, u64)> {
-        let first = u64::from(self.volume.sb.first_inode);
-        let named = seen.named.iter().map(|id| id.number());
-        let items = named.filter(|inode| *inode >= first || *inode == ROOT).count();
-        let values = seen.used.iter().filter(|id| !seen.named.contains(*id)).count();
-        let walked = items.saturating_add(values) as u64;
-        let mut coverage = Vec::new();
-        if let Ok(expected) = self.volume.inodes_in_use() {
-            coverage.push(("inodes in use by the group descriptors".into(), walked, expected));
-        }
-        // Linux brings the superblock's counter up to date only when it unmounts.
-        if !self.volume.sb.needs_recovery() {
-            let expected = self.volume.inodes_in_use_by_superblock();
-            coverage.push(("inodes in use by the superblock".into(), walked, expected));
-        }
-        coverage
+        self.inodes_covered(seen)
+    }
+
+    fn nameless(&self, seen: &Seen, each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<Issue> {
+        self.each_nameless(seen, each)
+    }
+
+    fn account(&self, seen: &Seen, asked: Asked) -> Vec<String> {
+        self.inodes_unmet(seen, asked)
     }
 
     /// Inodes that are free and not blank: what they were, without a name, since nothing certain leads to them.
@@ -242,7 +236,8 @@ fn node_name(number: u64, generation: Option<u32>) -> String {
     }
 }
 
-const ROOT: u64 = 2;
+/// The root directory.
+pub(super) const ROOT: u64 = 2;
 /// Groups of which a damaged bitmap is told, one by one.
 const MAX_ISSUES: usize = 100;
 /// Free inodes that are looked at however short the image is: of one that was cut off, not all can be read.

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use scope::facts::{CaseRule, Kind};
 
 use crate::bytes::ByteSource;
-use crate::ext::content::inline;
+use crate::exact::Exact;
+use crate::ext::content::{InodeReader, inline};
 use crate::ext::inode::Inode;
 use crate::ext::map::{FILE_END, run, run_by};
 use crate::ext::nodes::Nodes;
@@ -107,6 +108,11 @@ impl Remnants for Nodes {
             return Ok(None);
         }
         readable(&inode)?;
+        if self.volume.is_in_use(number)? {
+            let reader = InodeReader::new(Arc::clone(&self.volume), inode)?;
+            let how = "the inode is in use, and no name leads to it; this is its content";
+            return Ok(Some((Pieces::InUse(Box::new(Exact::new(reader, size))), how)));
+        }
         if inode.is_inline() {
             let mut bytes = inline(&self.volume, &inode)?;
             bytes.truncate(usize::try_from(size).unwrap_or(usize::MAX));

@@ -53,6 +53,7 @@ mod ro_compat {
     pub(super) const SPARSE_SUPER: u32 = 0x1;
     pub(super) const HUGE_FILE: u32 = 0x8;
     pub(super) const GROUP_CSUM: u32 = 0x10;
+    pub(super) const QUOTA: u32 = 0x100;
     pub(super) const BIGALLOC: u32 = 0x200;
     pub(super) const METADATA_CSUM: u32 = 0x400;
     pub(super) const KNOWN: u32 = 0x1_FFFF;
@@ -84,6 +85,8 @@ pub(crate) struct Superblock {
     pub(crate) journal_inode: Option<u32>,
     pub(crate) last_orphan: u32,
     pub(crate) orphan_file: Option<u32>,
+    /// The inodes of quotas: of users, of groups, of projects.
+    pub(crate) quotas: [Option<u32>; 3],
     /// Seed of all metadata checksums; `None` where the file system has none.
     pub(crate) checksum_seed: Option<u32>,
     /// Whether the superblock's own checksum fits.
@@ -139,6 +142,8 @@ impl Superblock {
                 .filter(|inode| compat & COMPAT_HAS_JOURNAL != 0 && *inode != 0),
             last_orphan: le32(raw, 0xE8)?,
             orphan_file: Some(le32(raw, 0x280)?).filter(|_| compat & COMPAT_ORPHAN_FILE != 0),
+            quotas: [le32(raw, 0x240)?, le32(raw, 0x244)?, le32(raw, 0x26C)?]
+                .map(|inode| Some(inode).filter(|inode| *inode != 0 && ro_compat & ro_compat::QUOTA != 0)),
             checksum_seed: checksummed.then_some(seed),
             checksum_fits: !checksummed || le32(raw, 0x3FC)? == crc32c(!0, raw.get(..0x3FC)?),
             creator: le32(raw, 0x48)?,
@@ -325,7 +330,7 @@ impl Superblock {
         say(!self.checksum_fits, "the superblock's checksum does not fit its content");
         say(
             self.last_orphan != 0,
-            "files deleted while still open were not yet released; they have no name and are not walked",
+            "files deleted while still open were not yet released; they have no name, and are items where deleted entries are",
         );
         say(
             self.incompat & incompat::ENCRYPT != 0,
@@ -337,6 +342,12 @@ impl Superblock {
         );
         say(self.creator == CREATOR_HURD, "made by GNU Hurd: upper halves of owners may be read wrongly");
         say(self.ro_compat & !ro_compat::KNOWN != 0, "unknown read-only-compatible features are present");
+        if self.first_inode != FIRST_INODE {
+            limits.push(format!(
+                "the superblock says that files begin with inode {}; those who made the format begin with {FIRST_INODE}, and so does this walk",
+                self.first_inode
+            ));
+        }
         limits
     }
 }
@@ -344,6 +355,8 @@ impl Superblock {
 /// Groups count clusters of at most this many blocks (bigalloc: 256 MiB clusters of 1 KiB blocks would be more; none are made).
 const MAX_CLUSTER_RATIO: u32 = 1 << 10;
 const CREATOR_HURD: u32 = 1;
+/// The first inode that is not the file system's own, whatever the superblock says: a larger number there would hide files.
+pub(crate) const FIRST_INODE: u32 = 11;
 
 pub(crate) fn corrupt(what: &str) -> SourceError {
     SourceError::Corrupt(what.to_owned())

@@ -7,7 +7,7 @@ use crate::bytes::{ByteSource, length};
 use crate::crc32c::crc32c;
 use crate::ext::inode::Inode;
 use crate::ext::journal;
-use crate::ext::superblock::{LENGTH, OFFSET, Superblock, corrupt};
+use crate::ext::superblock::{FIRST_INODE, LENGTH, OFFSET, Superblock, corrupt};
 use crate::field::{le16, le32, wide};
 use crate::walk::SourceError;
 
@@ -27,15 +27,17 @@ const INODES_UNUSED: u16 = 0x1;
 const BLOCKS_UNUSED: u16 = 0x2;
 
 /// What a group descriptor says that matters here.
-struct Group {
+pub(super) struct Group {
     block_bitmap: u64,
     /// Whether the block bitmap was never written.
     is_blank: bool,
-    inode_bitmap: u64,
+    pub(super) inode_bitmap: u64,
+    /// Whether the inode bitmap was never written, and no inode is in use.
+    pub(super) has_no_inodes: bool,
     /// Inodes at the end of the group's table that were never in use, or all of them.
-    never_used: u32,
+    pub(super) never_used: u32,
     inode_table: u64,
-    free_inodes: u32,
+    pub(super) free_inodes: u32,
 }
 
 impl Volume {
@@ -74,7 +76,11 @@ impl Volume {
     /// What stands in inodes that the file system keeps for itself, and that are no items: the blocks of a list of bad blocks are
     /// in use, and no file's.
     fn kept_in_reserved(&self) -> Vec<String> {
-        let told = RESERVED.iter().filter(|(number, _)| *number < self.sb.first_inode).filter_map(|(number, what)| {
+        let mut kept = RESERVED.to_vec();
+        let named = |(inode, what): (Option<u32>, &'static str)| Some((inode?, what));
+        let quotas = self.sb.quotas.into_iter().zip(QUOTAS).filter_map(named);
+        kept.extend(quotas.filter(|(number, _)| *number >= FIRST_INODE));
+        let told = kept.iter().filter_map(|(number, what)| {
             let inode = self.inode(*number).ok()?;
             let points = !inode.has_extents() && inode.blocks.iter().any(|byte| *byte != 0);
             let (size, allocated) = (inode.size, inode.allocated);
@@ -159,7 +165,12 @@ impl Volume {
         Inode::parse(number, &raw, &self.sb).ok_or_else(|| corrupt("an inode is cut short"))
     }
 
-    fn group(&self, group: u64) -> Result<Group, SourceError> {
+    /// The descriptor of a group.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where there is no such group or it cannot be read.
+    pub(super) fn group(&self, group: u64) -> Result<Group, SourceError> {
         let place = self.sb.descriptor_place(group);
         let (block, at) = place.ok_or_else(|| corrupt("a group beyond the end of the file system"))?;
         let mut raw = vec![0; usize::from(self.sb.desc_size)];
@@ -175,6 +186,7 @@ impl Volume {
             Some(Group {
                 block_bitmap: wide(le32(&raw, 0x0)?, high32(0x20)?),
                 is_blank: le16(&raw, 0x12)? & BLOCKS_UNUSED != 0 && self.sb.has_group_checksums(),
+                has_no_inodes: all,
                 inode_bitmap: wide(le32(&raw, 0x4)?, high32(0x24)?),
                 never_used: if all { self.sb.inodes_per_group } else { unused },
                 inode_table: wide(le32(&raw, 0x8)?, high32(0x28)?),
@@ -214,7 +226,7 @@ impl Volume {
         };
         let slots = (0..used).filter(|slot| is_free(*slot));
         let numbers = slots.filter_map(|slot| first.checked_add(slot)?.checked_add(1));
-        Ok(numbers.filter(|inode| (self.sb.first_inode..=self.sb.inodes_count).contains(inode)).collect())
+        Ok(numbers.filter(|inode| (FIRST_INODE..=self.sb.inodes_count).contains(inode)).collect())
     }
 
     /// Which blocks of a group are in use: the first bit is that of the group's first blocks.
@@ -258,33 +270,6 @@ impl Volume {
         group.checked_mul(self.sb.blocks_per_group.into())?.checked_add(self.sb.first_data_block.into())
     }
 
-    /// Inodes in use by the group descriptors' counters, without the reserved ones but with the root.
-    ///
-    /// # Errors
-    ///
-    /// [`SourceError`] where a descriptor cannot be read.
-    pub(crate) fn inodes_in_use(&self) -> Result<u64, SourceError> {
-        let mut free = 0_u64;
-        for group in 0..self.sb.groups() {
-            free = free.saturating_add(self.group(group)?.free_inodes.into());
-        }
-        Ok(self.in_use(free))
-    }
-
-    /// The same by the superblock's counter.
-    pub(crate) fn inodes_in_use_by_superblock(&self) -> u64 {
-        self.in_use(self.sb.free_inodes.into())
-    }
-
-    fn in_use(&self, free: u64) -> u64 {
-        let reserved = u64::from(self.sb.first_inode.saturating_sub(2)); // the root is reserved, and walked
-        let orphan_file = u64::from(self.sb.orphan_file.is_some_and(|inode| inode >= self.sb.first_inode));
-        u64::from(self.sb.inodes_count)
-            .saturating_sub(free)
-            .saturating_sub(reserved)
-            .saturating_sub(orphan_file)
-    }
-
     /// The seed of checksums over an inode's own structures; `None` where the file system has no checksums.
     pub(crate) fn seed(&self, inode: &Inode) -> Option<u32> {
         let seed = crc32c(self.sb.checksum_seed?, &inode.number.to_le_bytes());
@@ -302,3 +287,6 @@ const RESERVED: [(u32, &str); 7] = [
     (9, "what snapshots leave out"),
     (10, "replicas"),
 ];
+
+/// What the quotas are of whose inodes the superblock names, in its order.
+const QUOTAS: [&str; 3] = ["quotas of users", "quotas of groups", "quotas of projects"];

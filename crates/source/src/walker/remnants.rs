@@ -70,12 +70,13 @@ pub(crate) struct Span {
 }
 
 /// Where content stands.
-#[derive(Debug)]
 pub(crate) enum Pieces {
     /// On the volume, in this order.
     Spans(Vec<Span>),
     /// In a structure of the file system, which had to be put together.
     Bytes(Vec<u8>),
+    /// As a file's content is read: the item has no name, and is in use all the same.
+    InUse(Box<dyn EvidenceStream>),
 }
 
 impl Pieces {
@@ -83,6 +84,7 @@ impl Pieces {
         match self {
             Self::Spans(spans) => total(spans),
             Self::Bytes(bytes) => length(bytes.len()),
+            Self::InUse(stream) => stream.declared_len(),
         }
     }
 }
@@ -300,6 +302,7 @@ pub(super) fn open(
             Box::new(Exact::new(Spans { bytes, spans: spans.into_iter(), left }, declared))
         }
         Pieces::Bytes(bytes) => Box::new(Exact::new(Held(io::Cursor::new(bytes)), declared)),
+        Pieces::InUse(stream) => stream,
     })
 }
 

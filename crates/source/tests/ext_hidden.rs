@@ -1,0 +1,199 @@
+//! Bytes that an ext file system hides from its own names, counters and bitmaps: an item or a limit with numbers tells of each.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use common::{Walked, image, noise, run};
+use scope::RawName;
+use scope::facts::Kind;
+use source::{Entry, OpenOptions, WalkEvent, WalkOptions, open};
+
+/// Length of the file whose name is taken away.
+const LENGTH: usize = 40_000;
+
+/// An image with a folder of files, one of them with extents or block numbers that need a block of their own.
+fn small(options: &[&str]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir_all(tree.join("dir")).unwrap();
+    for name in ["dir/long", "dir/other", "kept"] {
+        fs::write(tree.join(name), noise(LENGTH, name.len() as u64)).unwrap();
+    }
+    let image = image(folder.path(), &tree, "8M", options);
+    (folder, image)
+}
+
+fn debugfs(image: &Path, commands: &str) {
+    let mut child = Command::new("/usr/sbin/debugfs")
+        .args(["-w", image.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("{commands}\nquit\n").as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+const EVERYTHING: WalkOptions<'_> = WalkOptions {
+    closed: &|_| false,
+    closes: false,
+    streams: true,
+    deleted: true,
+    recovered: true,
+    unallocated: true,
+};
+
+/// Walks an image, and gives the content of what was recovered, too.
+fn walked(image: &Path, options: &WalkOptions<'_>) -> (Walked, Vec<(Entry, Vec<u8>)>) {
+    let opened = open(image, &OpenOptions::default()).unwrap();
+    let source = opened.sources[0].as_ref();
+    let (mut entries, mut issues) = (Vec::new(), Vec::new());
+    let report = source
+        .walk_with(options, &mut |event| {
+            match event {
+                WalkEvent::Item(entry) => entries.push(entry),
+                WalkEvent::Issue(issue) => issues.push(issue),
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    let recovered = entries.iter().filter(|entry| entry.facts.kind == Kind::Recovered).map(|entry| {
+        let mut bytes = Vec::new();
+        source.open(entry).unwrap().read_to_end(&mut bytes).unwrap();
+        (entry.clone(), bytes)
+    });
+    let recovered = recovered.collect();
+    (Walked { entries, issues, report }, recovered)
+}
+
+fn limits(walked: &Walked) -> String {
+    walked.report.limits.join("\n")
+}
+
+/// What the walk saw and what is counted, by the lines of the coverage that begin so.
+fn covered(walked: &Walked, what: &str) -> (u64, u64) {
+    let line = walked.report.coverage.iter().find(|(line, _, _)| line.contains(what));
+    line.map(|(_, seen, counted)| (*seen, *counted)).unwrap_or_else(|| panic!("{:?}", walked.report.coverage))
+}
+
+const KINDS: [&[&str]; 3] = [
+    &["-t", "ext4", "-b", "1024"],
+    &["-t", "ext4", "-b", "1024", "-O", "^metadata_csum,uninit_bg"],
+    &["-t", "ext2", "-b", "1024"],
+];
+
+/// The counters of superblock and group lowered by one, so that they fit a walk that does not find a file.
+fn lower_counters(image: &Path) {
+    let stat = String::from_utf8(run("debugfs", &["-R", "stats", image.to_str().unwrap()])).unwrap();
+    let number = |name: &str| {
+        let line = stat.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
+        line.rsplit(' ').next().unwrap().trim().parse::<u64>().unwrap()
+    };
+    let free = number("Free inodes:") + 1;
+    debugfs(
+        image,
+        &format!("ssv free_inodes_count {free}\nset_bg 0 free_inodes_count {free}\nset_bg 0 checksum calc"),
+    );
+}
+
+#[test]
+fn a_file_without_a_name_is_an_item_whatever_the_counters_say() {
+    for options in KINDS {
+        let (_folder, image) = small(options);
+        let (before, none) = walked(&image, &EVERYTHING);
+        assert_eq!((limits(&before), none.len()), (String::new(), 0), "{options:?}");
+        // The name goes, the inode stays in use: what remains of a file that was deleted while it was open, too.
+        debugfs(&image, "unlink /dir/long");
+        lower_counters(&image);
+        let (after, recovered) = walked(&image, &EVERYTHING);
+        assert_eq!(covered(&after, "group descriptors"), (5, 5), "the counters are not forged");
+        assert_eq!(covered(&after, "superblock"), (5, 5));
+        assert_eq!(covered(&after, "inode bitmaps"), (5, 6), "{options:?}");
+        let said = limits(&after);
+        assert!(said.contains("call 1 inodes in use to which the walk found no name, with 4"), "{said}");
+        assert!(said.contains("they are items of the kind deleted"), "{said}");
+        let attribute = |entry: &Entry, name: &str| {
+            let found = entry.facts.attributes.iter().find(|attribute| attribute.name == RawName::from(name));
+            found.map(|attribute| String::from_utf8(attribute.value.bytes().to_vec()).unwrap())
+        };
+        let item = after.entries.iter().find(|entry| attribute(entry, "ext.in-use").is_some()).unwrap();
+        assert_eq!(attribute(item, "ext.in-use").as_deref(), Some("file"));
+        assert_eq!((item.facts.kind, item.facts.size), (Kind::Deleted, Some(LENGTH as u64)));
+        assert!(item.facts.names.is_empty());
+        let [(entry, bytes)] = recovered.as_slice() else { panic!("{} recovered", recovered.len()) };
+        assert!(*bytes == noise(LENGTH, 8));
+        assert!(attribute(entry, "recovered.how").unwrap().contains("no name leads to it"));
+        // Where deleted entries are not granted, it is a limit alone.
+        let (plain, _) = walked(&image, &WalkOptions::default());
+        assert!(plain.entries.iter().all(|entry| entry.facts.kind != Kind::Deleted));
+        assert!(limits(&plain).contains("they are no items, since deleted"), "{}", limits(&plain));
+        // Where a folder is not entered, its files are not without a name.
+        let closed = |name: &RawName| name.bytes() == b"/dir";
+        let (shut, _) = walked(&image, &WalkOptions { closed: &closed, closes: true, ..EVERYTHING });
+        assert!(shut.entries.iter().all(|entry| attribute(entry, "ext.in-use").is_none()));
+        assert!(limits(&shut).contains("call 2 inodes in use"), "{}", limits(&shut));
+    }
+}
+
+#[test]
+fn the_first_inode_that_the_superblock_states_hides_nothing() {
+    for options in KINDS {
+        let (_folder, image) = small(options);
+        debugfs(&image, "unlink /dir/long\nssv first_ino 500");
+        let (found, recovered) = walked(&image, &EVERYTHING);
+        assert_eq!(covered(&found, "inode bitmaps"), (5, 6), "{options:?}");
+        assert_eq!(covered(&found, "group descriptors"), (5, 6));
+        assert_eq!(recovered.len(), 1);
+        let opened = open(&image, &OpenOptions::default()).unwrap();
+        let said = opened.medium.limits.join("\n");
+        assert!(said.contains("says that files begin with inode 500"), "{said}");
+        let said = limits(&found);
+        assert!(said.contains("names lead to 4 inodes below 500"), "{said}");
+        // What is deleted below that number is found, too.
+        debugfs(&image, "rm /dir/other");
+        let (found, _) = walked(&image, &EVERYTHING);
+        assert_eq!(found.entries.iter().filter(|entry| entry.facts.kind == Kind::Deleted).count(), 2);
+    }
+}
+
+#[test]
+fn an_inode_that_its_bitmap_calls_free_and_a_name_leads_to_is_a_limit() {
+    for options in KINDS {
+        let (_folder, image) = small(options);
+        debugfs(&image, "freei /kept");
+        let (found, _) = walked(&image, &WalkOptions::default());
+        assert_eq!(covered(&found, "inode bitmaps"), (6, 5), "{options:?}");
+        assert!(
+            limits(&found).contains("names lead to 1 inodes that the inode bitmaps call free"),
+            "{}",
+            limits(&found)
+        );
+    }
+}
+
+#[test]
+fn a_group_whose_inodes_were_never_used_has_no_bitmap() {
+    // What the flag covers is not read, so what stands there is nothing: random bytes are no inodes in use.
+    let (_folder, image) = small(&["-t", "ext4", "-b", "1024", "-g", "2048", "-O", "^flex_bg"]);
+    let stat = String::from_utf8(run("dumpe2fs", &[image.to_str().unwrap()])).unwrap();
+    let group =
+        stat.split("\nGroup ").find(|group| group.contains("INODE_UNINIT")).expect("a group never used");
+    let bitmap = group.lines().find(|line| line.contains("Inode bitmap at")).unwrap();
+    let block: usize =
+        bitmap.split("Inode bitmap at ").nth(1).unwrap().split([' ', ',']).next().unwrap().parse().unwrap();
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[block * 1024..][..64].fill(0xFF);
+    fs::write(&image, bytes).unwrap();
+    let (found, recovered) = walked(&image, &EVERYTHING);
+    assert_eq!(limits(&found), "");
+    assert_eq!(covered(&found, "inode bitmaps"), (6, 6));
+    assert!(recovered.is_empty());
+}
