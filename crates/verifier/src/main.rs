@@ -4,5 +4,6 @@ use std::io;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    verifier::run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr().lock())
+    // Standard error is not locked: progress is written to it meanwhile, by another thread.
+    verifier::run(std::env::args_os(), &mut io::stdout().lock(), &mut io::stderr())
 }
