@@ -112,19 +112,36 @@ pub(crate) fn plain(path: &str) -> Vec<Step> {
     path.split('/').filter(|part| !part.is_empty()).map(|part| Step::Segment(part.to_owned())).collect()
 }
 
-/// Whether a glob has no bound to its depth.
+/// Whether a glob takes in more than one can see from it: it has no bound to its depth, or three levels in a row without a name
+/// (which is what a catalogue's `**3` is written out as), or no name at all.
 pub(crate) fn is_sweep(glob: &str) -> bool {
-    glob.split('/').any(|part| part == "**")
+    let parts: Vec<&str> = glob.split('/').filter(|part| !part.is_empty()).collect();
+    parts.contains(&"**")
+        || parts.windows(3).any(|row| row.iter().all(|part| names_nothing(part)))
+        || (!parts.is_empty() && parts.iter().all(|part| names_nothing(part)))
 }
 
 /// Whether a sweep begins in no folder that is named: it goes over the whole drive, or over everyone's folders.
 pub(crate) fn is_whole_drive(glob: &str) -> bool {
-    is_sweep(glob)
-        && glob
-            .split('/')
-            .filter(|part| !part.is_empty())
-            .take_while(|part| *part != "**")
-            .all(|part| part.chars().all(|c| matches!(c, '*' | '?')))
+    let mut parts = glob.split('/').filter(|part| !part.is_empty()).take_while(|part| *part != "**");
+    is_sweep(glob) && parts.all(names_nothing)
+}
+
+/// Whether a segment is of wildcards alone, of which one may stand for any number of characters.
+fn names_nothing(segment: &str) -> bool {
+    let mut rest = segment;
+    while let Some(first) = rest.chars().next() {
+        rest = match first {
+            '*' | '?' => rest.get(1..).unwrap_or_default(),
+            '[' => match rest.find(']') {
+                // A class of one character is how a sign is written that would mean something else.
+                Some(end) if end > 2 => rest.get(end.saturating_add(1)..).unwrap_or_default(),
+                _ => return false,
+            },
+            _ => return false,
+        };
+    }
+    segment.contains('*')
 }
 
 /// Most globs of one path: as many as a field of a policy has values.
@@ -180,6 +197,14 @@ mod tests {
         check("/*/**", true, true);
         check("/**/a", true, true);
         check("/*/*/a", false, false);
+        check("/*/*/*/a", true, false);
+        check("/*", true, true);
+        check("/*/*/*/*", true, true);
+        check("/[!.]*/*", true, true);
+        check("/[{]*", false, false);
+        check("/home/*/*", false, false);
+        check("/home/*/*/*", true, false);
+        check("/??", false, false);
         check("/home/*/**", true, false);
     }
 }

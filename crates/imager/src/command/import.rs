@@ -134,20 +134,24 @@ fn refusals(args: &ImportArgs, selection: &Selection<'_>, console: &mut Console<
         .hint("select other definitions, or give --leave-out-refused to have the rest; the draft then says what is left out"))
 }
 
-/// Paths without a bound are asked about: catalogues are made to miss nothing, an order to take no more than it says.
+/// Sweeps are asked about: catalogues are made to miss nothing, an order to take no more than it says.
 fn sweeps(args: &ImportArgs, draft: &Draft, console: &mut Console<'_>) -> Result<(), Failure> {
     if draft.sweeps.is_empty() || args.accept_sweeps {
         return Ok(());
     }
     for (name, glob, whole) in &draft.sweeps {
-        let how = if *whole { "over the whole drive" } else { "to any depth" };
+        let how = match (whole, glob.contains("**")) {
+            (true, _) => "over the whole drive",
+            (false, true) => "to any depth",
+            (false, false) => "deep, by no name",
+        };
         console.say(format_args!("{how}: {name}: {glob}"));
     }
     let drives = draft.sweeps.iter().filter(|(_, _, whole)| *whole).count();
     let count = draft.sweeps.len();
     if std::io::stdin().is_terminal() {
         console.say(format_args!(
-            "These {count} paths have no bound to their depth, {drives} of them go over the whole drive. Type yes to take them into the draft:"
+            "These {count} paths sweep, {drives} of them over the whole drive. Type yes to take them into the draft:"
         ));
         let mut answer = String::new();
         if std::io::stdin().read_line(&mut answer).is_ok() && answer.trim() == "yes" {
@@ -155,7 +159,7 @@ fn sweeps(args: &ImportArgs, draft: &Draft, console: &mut Console<'_>) -> Result
         }
     }
     Err(Failure::no(format!(
-        "{count} paths have no bound to their depth, {drives} of them go over the whole drive, and nobody accepted them; nothing was written"
+        "{count} paths sweep, {drives} of them over the whole drive, and nobody accepted them; nothing was written"
     ))
     .hint("select narrower definitions, or give --accept-sweeps; the draft names each, and a person can take it out there"))
 }
