@@ -422,6 +422,34 @@ fn a_departure_from_the_order_is_done_and_told() {
     assert!(!expired.path("KC07.ambit").exists());
     departs(&expired, &format!("{late} --without-approval extension-by-telephone"), "executed by");
 
+    // Hours that are three hours away, whenever this runs.
+    let night = Desk::with_open_case();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let hour = |later: u64| (now.as_secs() / 3600 + later) % 24;
+    let hours = format!("{:02}:00-{:02}:30 +00:00", hour(3), hour(5));
+    night.policy_with(&[("hours       = ", &format!("hours       = \"{hours}\""))]);
+    night.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    night
+        .run(&format!("ambit plan {{examiner}} {}", late.replace("--trust {trust}", "")))
+        .exits(2)
+        .says(&format!("limited to the hours {hours}"))
+        .says("nothing was read");
+    departs(&night, &format!("{late} --without-approval in-the-laboratory"), "outside of the order's hours");
+
+    let early = Desk::with_open_case();
+    early.policy_with(&[
+        ("issued      = ", "issued      = \"2098-01-01T00:00:00Z\""),
+        ("execute_by  = ", "execute_by  = \"2099-01-01T00:00:00Z\""),
+        ("review_by   = ", "review_by   = \"2099-01-01T00:00:00Z\""),
+    ]);
+    early.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    early
+        .run(&format!("ambit plan {{examiner}} {}", late.replace("--trust {trust}", "")))
+        .exits(2)
+        .says("which is still to come")
+        .says("check the clock");
+    departs(&early, &format!("{late} --without-approval date-misprinted"), "before the order was issued");
+
     let other = Desk::with_open_case();
     other.policy_with(&[(
         "media   = ",

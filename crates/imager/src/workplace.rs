@@ -11,7 +11,7 @@ use evidence::event::{Action, Clock, Moment, Override, Tool};
 use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
 use scope::Digest;
-use scope::policy::MediumIdKind;
+use scope::policy::{Hours, MediumIdKind};
 use source::{ImageError, OpenError, OpenOptions, Opened};
 
 use crate::cli::{CaseArg, SourceArgs};
@@ -156,13 +156,13 @@ pub(crate) fn ready(
                 .hint("have the authority run `ambit policy approve`; nothing was read"));
         }
     };
-    if let Some(late) = past_deadline(loaded, now().at()) {
+    for (what, remedy) in out_of_time(loaded, now().at()) {
         let Some(reason) = &args.without_approval else {
-            return Err(Failure::no(late).hint(
-                "have the order extended; `--without-approval REASON` goes on, and the record will say so",
-            ));
+            return Err(Failure::no(what).hint(format!(
+                "{remedy}; `--without-approval REASON` goes on, and the record will say so; nothing was read"
+            )));
         };
-        overrides.push(Override { what: late, reason: reason.clone() });
+        overrides.push(Override { what, reason: reason.clone() });
     }
     // Where the order permits a running source, that it can be written to departs from nothing, and is a limit.
     let live = loaded.policy.target().live;
@@ -286,10 +286,34 @@ pub(crate) fn attests<'n>(trust: &Trust, signers: impl Iterator<Item = &'n str>)
     }
 }
 
-fn past_deadline(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Option<String> {
-    let deadline = loaded.policy.authority().execute_by;
-    (now > deadline)
-        .then(|| format!("the order was to be executed by {}; it is {now}", deadline.to_rfc3339()))
+/// What the order's dates and hours have against work that begins now, and what can be done about each.
+fn out_of_time(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Vec<(String, &'static str)> {
+    let authority = loaded.policy.authority();
+    let mut found = Vec::new();
+    if now < authority.issued {
+        let issued = authority.issued.to_rfc3339();
+        found.push((
+            format!("the order is of {issued}, which is still to come; it is {now}"),
+            "check the clock of this machine, and the date `issued` of the policy",
+        ));
+    }
+    if now > authority.execute_by {
+        let deadline = authority.execute_by.to_rfc3339();
+        found.push((
+            format!("the order was to be executed by {deadline}; it is {now}"),
+            "have the order extended",
+        ));
+    }
+    if let hours @ Hours::Daily { offset, .. } = authority.hours
+        && !hours.holds(now)
+    {
+        let local = now.with_timezone(&offset).format("%H:%M");
+        found.push((
+            format!("work on site is limited to the hours {hours}; there it is {local}"),
+            "wait for the hours of the order; where this is not work on site, say so as the reason",
+        ));
+    }
+    found
 }
 
 /// A digest that an image states and nobody computed again is a claim, and the record says so.

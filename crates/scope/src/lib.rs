@@ -29,6 +29,7 @@ pub mod facts;
 pub mod fold;
 pub mod glob;
 pub mod hash_list;
+mod hours;
 pub mod lint;
 mod looks;
 pub mod magic;

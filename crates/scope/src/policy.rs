@@ -3,7 +3,6 @@
 //! Implements `docs/spec/policy.md`, "Schema, field by field". The way to get a
 //! [`Policy`] is [`Policy::parse`].
 
-use std::fmt;
 use std::sync::Arc;
 
 use chrono::{DateTime, FixedOffset};
@@ -19,6 +18,7 @@ use crate::mail::MailTest;
 use crate::problem::PolicyProblems;
 use crate::read::Places;
 
+pub use crate::hours::Hours;
 pub use crate::selector::{
     Atom, Condition, Effect, Field, MailCondition, Rule, Selector, TimeCondition, TimeMode,
 };
@@ -238,33 +238,6 @@ pub struct Authority {
     pub particulars: Vec<String>,
     /// Duties of people: shown, not checked.
     pub conditions: Vec<String>,
-}
-
-/// `authority.hours`: `any`, or `06:00-22:00 -05:00`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Hours {
-    /// At any hour.
-    Any,
-    /// From minute to minute of the local day, half-open; past midnight where `until` is the smaller.
-    Daily {
-        /// First minute of the day, from 0 to 1439.
-        from: u32,
-        /// Minute of the day after the last, from 0 to 1440.
-        until: u32,
-        /// What local means.
-        offset: FixedOffset,
-    },
-}
-
-impl fmt::Display for Hours {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("any"),
-            Self::Daily { from, until, offset } => {
-                write!(f, "{:02}:{:02}-{:02}:{:02} {offset}", from / 60, from % 60, until / 60, until % 60)
-            }
-        }
-    }
 }
 
 /// `[recipients]`: age X25519 recipients, `age1...`.

@@ -120,7 +120,8 @@ fn who_sees_to_it_is_true_of_the_program() {
     check(", asset_tag = \"KC-07\"", "", "one that shows none of it; unless", tool);
     check("serial = \"WD-WCAV00000007\", ", "", "asset tag `KC-07`", duty);
     check("", "", "work that begins later is refused, or is on the record as a departure", tool);
-    check("", "", "Work on site only in the hours", duty);
+    check("", "", "Work on site only in the hours", tool);
+    check("", "", "Issued: ", tool);
     check("\"06:00-22:00 -06:00\"", "\"any\"", "Work on site at any hour", unchecked);
     check("", "", "Review in the laboratory by", duty);
     check("", "", "goes to the compartment `neutral` even if a `hold` rule of another", tool);

@@ -8,8 +8,8 @@ use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape
 use crate::facts::Look;
 use crate::lint::lint;
 use crate::policy::{
-    Compartment, Deleted, Effect, LeftRecord, ListItems, MediaSpec, MediumIdKind, NotSearchable, Policy,
-    Rule, Selector, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
+    Compartment, Condition, Deleted, Effect, LeftRecord, ListItems, MediaSpec, MediumIdKind, NotSearchable,
+    Policy, Rule, Selector, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
 };
 
 /// The policy as a document.
@@ -113,11 +113,11 @@ fn authority(page: &mut Page, policy: &Policy) {
     page.provision(&Sentence::Instrument(&authority.instrument), Mark::Unchecked);
     page.each(&authority.legal_basis, Mark::Unchecked, Sentence::LegalBasis);
     page.each(&authority.particulars, Mark::Unchecked, Sentence::Particular);
-    page.provision(&Sentence::Issued(authority.issued), Mark::Unchecked);
+    page.provision(&Sentence::Issued(authority.issued), Mark::Tool);
     page.provision(&Sentence::ExecuteBy(authority.execute_by), Mark::Tool);
     let hours = match authority.hours {
         crate::policy::Hours::Any => Mark::Unchecked,
-        crate::policy::Hours::Daily { .. } => Mark::Duty,
+        crate::policy::Hours::Daily { .. } => Mark::Tool,
     };
     page.provision(&Sentence::Hours(authority.hours), hours);
     page.provision(&Sentence::ReviewBy(authority.review_by), Mark::Duty);
@@ -259,6 +259,14 @@ fn combination(page: &mut Page, policy: &Policy) {
     page.provision(&Sentence::LinksNotFollowed, Mark::Tool);
     page.provision(&Sentence::PathCase(policy.defaults().path_case), Mark::Tool);
     page.provision(&Sentence::Globs, Mark::Tool);
+    let asks =
+        |of: fn(&Condition) -> bool| policy.selectors().iter().any(|own| own.conditions.iter().any(of));
+    if asks(|condition| matches!(condition, Condition::Ext(_))) {
+        page.provision(&Sentence::Extensions, Mark::Tool);
+    }
+    if asks(|condition| matches!(condition, Condition::Keywords { .. })) {
+        page.provision(&Sentence::KeywordsCompare, Mark::Tool);
+    }
 }
 
 fn unknown(page: &mut Page, policy: &Policy) {

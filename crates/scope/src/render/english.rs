@@ -32,10 +32,10 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Instrument(instrument) => text!["Instrument: ", given(instrument), "."],
         Sentence::LegalBasis(basis) => text!["Legal basis: ", given(basis), "."],
         Sentence::Particular(particular) => text!["What the order describes: ", given(particular), "."],
-        Sentence::Issued(time) => text!["Issued: ", moment(*time), "."],
+        Sentence::Issued(time) => text!["Issued: ", moment(*time), ". By the clock of the machine, work that begins earlier is refused, or is on the record as a departure from the order."],
         Sentence::ExecuteBy(time) => text!["Seizure or copying on site by: ", moment(*time), ". By the clock of the machine, work that begins later is refused, or is on the record as a departure from the order; work that ends later is found to be one when the package is checked."],
         Sentence::Hours(Hours::Any) => "Work on site at any hour.".into(),
-        Sentence::Hours(hours @ Hours::Daily { .. }) => text!["Work on site only in the hours ", hours.to_string(), " (local time and its offset). The program does not look at the hour."],
+        Sentence::Hours(hours @ Hours::Daily { .. }) => text!["Work on site only in the hours ", hours.to_string(), " (local time and its offset). By the clock of the machine, work that begins at another hour is refused, or is on the record as a departure from the order; work that goes on at another hour is found to be one when the package is checked. Whether work is on site, the program does not know: it takes all for that."],
         Sentence::ReviewBy(time) => text!["Review in the laboratory by: ", moment(*time), "."],
 
         Sentence::MediumShows { label, ids } => text![given(label), ": ", identities(ids), ", compared with what the medium itself shows."],
@@ -98,7 +98,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             PathCase::Insensitive => "Capital and small letters are the same in names.",
         }
         .into(),
-        Sentence::Globs => text!["In paths and names, ", code("*"), " stands for any characters within one folder or file name, ", code("?"), " for one character, ", code("[...]"), " for one of several, and ", code("**"), " for any number of whole folders, none too: ", code("/a/**"), " is the folder ", code("/a"), " and whatever lies below it."],
+        Sentence::Globs => text!["In paths and names, ", code("*"), " stands for any characters within one folder or file name, ", code("?"), " for one character, ", code("[ab]"), " for one of those between the brackets (", code("[a-z]"), " for one from a to z), ", code("[!ab]"), " for one that is none of them, and ", code("**"), " for any number of whole folders, none too: ", code("/a/**"), " is the folder ", code("/a"), " and whatever lies below it. A ", code("\\"), " before one of these signs takes its meaning away, and ", code("\\x"), " with two hexadecimal digits is a byte that is no text."],
+        Sentence::Extensions => "An extension is what follows the last dot of a name. Capital and small letters are always the same in it.".into(),
+        Sentence::KeywordsCompare => "A keyword is found without regard to capital and small letters, inside of words too, and with its spaces and signs exactly as the list has them; accents count.".into(),
 
         Sentence::Unknown(outcome) => {
             let outcome = match outcome {

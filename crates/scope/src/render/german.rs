@@ -33,10 +33,10 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Instrument(instrument) => text!["Art der Anordnung: ", given(instrument), "."],
         Sentence::LegalBasis(basis) => text!["Rechtsgrundlage: ", given(basis), "."],
         Sentence::Particular(particular) => text!["Gegenstand der Anordnung: ", given(particular), "."],
-        Sentence::Issued(time) => text!["Erlassen am ", moment(*time), "."],
+        Sentence::Issued(time) => text!["Erlassen am ", moment(*time), ". Maßgeblich ist die Uhr des Rechners. Ein früherer Beginn wird verweigert oder als Abweichung von der Anordnung protokolliert."],
         Sentence::ExecuteBy(time) => text!["Durchsuchung und Sicherung vor Ort bis zum ", moment(*time), ". Maßgeblich ist die Uhr des Rechners. Ein späterer Beginn wird verweigert oder als Abweichung von der Anordnung protokolliert; ein späteres Ende wird bei der Überprüfung des Sicherungspakets als Abweichung festgestellt."],
         Sentence::Hours(Hours::Any) => "Arbeiten vor Ort zu jeder Tages- und Nachtzeit.".into(),
-        Sentence::Hours(Hours::Daily { from, until, offset }) => text![format!("Arbeiten vor Ort nur von {:02}:{:02} bis {:02}:{:02} Uhr (Ortszeit, UTC{offset}). Das Programm prüft die Uhrzeit nicht.", from / 60, from % 60, until / 60, until % 60)],
+        Sentence::Hours(Hours::Daily { from, until, offset }) => text![format!("Arbeiten vor Ort nur von {:02}:{:02} bis {:02}:{:02} Uhr (Ortszeit, UTC{offset}). Maßgeblich ist die Uhr des Rechners. Ein Beginn zu anderer Zeit wird verweigert oder als Abweichung von der Anordnung protokolliert; Arbeiten, die zu anderer Zeit andauern, werden bei der Überprüfung des Sicherungspakets als Abweichung festgestellt. Ob vor Ort gearbeitet wird, erkennt das Programm nicht; es nimmt es immer an.", from / 60, from % 60, until / 60, until % 60)],
         Sentence::ReviewBy(time) => text!["Durchsicht im Labor bis zum ", moment(*time), "."],
 
         Sentence::MediumShows { label, ids } => text![given(label), ": ", identities(ids), "; wird mit den eigenen Angaben des Datenträgers abgeglichen."],
@@ -99,7 +99,9 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             PathCase::Insensitive => "Groß- und Kleinschreibung wird in Namen nicht unterschieden.",
         }
         .into(),
-        Sentence::Globs => text!["In Pfaden und Namen steht ", code("*"), " für beliebige Zeichen innerhalb eines Ordner- oder Dateinamens, ", code("?"), " für ein einzelnes Zeichen, ", code("[...]"), " für eines von mehreren und ", code("**"), " für beliebig viele ganze Ordner, auch für keinen: ", code("/a/**"), " bezeichnet den Ordner ", code("/a"), " und alles, was darunter liegt."],
+        Sentence::Globs => text!["In Pfaden und Namen steht ", code("*"), " für beliebige Zeichen innerhalb eines Ordner- oder Dateinamens, ", code("?"), " für ein einzelnes Zeichen, ", code("[ab]"), " für eines der Zeichen in der Klammer (", code("[a-z]"), " für eines von a bis z), ", code("[!ab]"), " für eines, das nicht in der Klammer steht, und ", code("**"), " für beliebig viele ganze Ordner, auch für keinen: ", code("/a/**"), " bezeichnet den Ordner ", code("/a"), " und alles, was darunter liegt. Ein ", code("\\"), " vor einem dieser Zeichen hebt dessen Bedeutung auf; ", code("\\x"), " mit zwei hexadezimalen Ziffern ist ein Byte, das kein Text ist."],
+        Sentence::Extensions => "Die Dateiendung ist, was auf den letzten Punkt eines Namens folgt. Groß- und Kleinschreibung wird in ihr nie unterschieden.".into(),
+        Sentence::KeywordsCompare => "Ein Suchbegriff wird ohne Rücksicht auf Groß- und Kleinschreibung gefunden, auch innerhalb von Wörtern, und mit seinen Leer- und Satzzeichen genau so, wie die Liste ihn enthält; Akzente und Umlaute zählen.".into(),
 
         Sentence::Unknown(outcome) => {
             let outcome = match outcome {

@@ -180,6 +180,8 @@ pub(super) enum Sentence<'p> {
     LinksNotFollowed,
     PathCase(PathCase),
     Globs,
+    Extensions,
+    KeywordsCompare,
     // What cannot be determined.
     Unknown(Undetermined<'p>),
     UnknownDespiteHold(Undetermined<'p>),

@@ -282,6 +282,46 @@ fn times_and_walks_are_compared() {
     assert_eq!(check(&late, "", "ended at 2026-11-23T09:03:00+01:00, after execute_by").exit_code(), 3);
 }
 
+/// Whole, and with this among its departures.
+fn departs(plan: &Plan, told: &str) {
+    let report = check(plan, "", "");
+    assert!(
+        report.departures.iter().any(|departure| departure.contains(told)),
+        "{told}: {:?}",
+        report.departures
+    );
+    assert_eq!(report.exit_code(), 3);
+}
+
+/// The run of the plan is at work from 09:00 to 09:03 by its own zone, which is 08:00 to 08:03 UTC.
+#[test]
+fn work_outside_of_the_hours_of_the_order_is_a_departure() {
+    let hours = |hours: &'static str| {
+        plan(|p| p.policy = p.policy.replace("hours       = \"any\"", &format!("hours       = \"{hours}\"")))
+    };
+    for inside in ["08:00-09:00 +00:00", "22:00-08:05 +00:00", "00:00-24:00 +00:00", "09:00-09:05 +01:00"] {
+        assert_eq!(check(&hours(inside), "", "").exit_code(), 0, "{inside}");
+    }
+    for outside in ["09:00-10:00 +00:00", "08:04-08:00 +00:00", "08:00-09:00 +01:00"] {
+        let told = format!("outside of the order's hours, {outside}");
+        departs(&hours(outside), &told);
+    }
+    // It began in time, and went on for too long.
+    departs(&hours("07:00-08:02 +00:00"), "was at work at 2026-11-23T09:0");
+    // Both ends lie in the hours, of two days.
+    let through = plan(|p| {
+        p.policy = p.policy.replace("hours       = \"any\"", "hours       = \"08:00-20:00 +00:00\"");
+        p.acquisition = Box::new(|a| a.ended = "2026-11-24T09:02:10+01:00".parse().unwrap());
+    });
+    departs(&through, "through hours that are not the order's, 08:00-20:00 +00:00");
+}
+
+#[test]
+fn work_before_the_order_is_a_departure() {
+    let early = plan(|p| p.policy = p.policy.replace("2026-11-01T00:00:00Z", "2026-11-23T09:00:00Z"));
+    departs(&early, "before the order was issued, 2026-11-23 09:00:00 +00:00");
+}
+
 #[test]
 fn a_key_that_opens_nothing_is_no_answer() {
     let (files, trust) = build(&plan(|p| with_ledger(p, |_| {})));
