@@ -10,7 +10,7 @@
 //! In story order: `superblock`, `journal` (applied in memory), `volume` (blocks
 //! and inodes by number), `inode`, `map` (where content stands), `content`,
 //! `dir`, `xattr`, `nodes` (what the walker asks), `in_use` (inodes without a name),
-//! `remnants`.
+//! `owned` (blocks that are nobody's, by `tree`, all of a map), `remnants`.
 
 mod content;
 mod dir;
@@ -19,8 +19,10 @@ mod inode;
 mod journal;
 mod map;
 mod nodes;
+mod owned;
 mod remnants;
 mod superblock;
+mod tree;
 mod volume;
 mod xattr;
 

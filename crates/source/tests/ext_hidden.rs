@@ -197,3 +197,85 @@ fn a_group_whose_inodes_were_never_used_has_no_bitmap() {
     assert_eq!(covered(&found, "inode bitmaps"), (6, 6));
     assert!(recovered.is_empty());
 }
+
+/// Where blocks in use that are nobody's are, as the limit tells it.
+const NOBODYS: &str = "are marked as used and belong to no item and no structure";
+
+#[test]
+fn blocks_in_use_that_are_nobodys_are_a_limit_with_their_bytes() {
+    for options in KINDS {
+        let (_folder, image) = small(options);
+        debugfs(&image, "setb 5000 64\nsetb 6000 1");
+        let (found, _) = walked(&image, &WalkOptions::default());
+        let said = limits(&found);
+        assert!(said.contains("66560 bytes of blocks, in 2 runs, "), "{options:?}: {said}");
+        assert!(said.contains(NOBODYS) && said.ends_with(": 5120000+65536, 6144000+1024"), "{said}");
+    }
+}
+
+#[test]
+fn blocks_behind_the_end_of_a_file_with_block_numbers_are_nobodys() {
+    // No slack tells of them: the numbers go on, and the size does not.
+    let (_folder, image) = small(&["-t", "ext2", "-b", "1024"]);
+    debugfs(&image, "sif /kept size 2048");
+    let (found, _) = walked(&image, &WalkOptions::default());
+    assert!(limits(&found).contains(&format!("{} bytes of blocks", 39 * 1024)), "{}", limits(&found));
+}
+
+#[test]
+fn nothing_is_said_of_file_systems_as_their_makers_leave_them() {
+    let check = |size: &str, options: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir_all(tree.join("dir")).unwrap();
+        for length in [0, 5, 4096, 300_000] {
+            fs::write(tree.join(format!("dir/{length}")), noise(length, 3)).unwrap();
+        }
+        std::os::unix::fs::symlink("x".repeat(100), tree.join("long")).unwrap();
+        std::os::unix::fs::symlink("x", tree.join("short")).unwrap();
+        let image = image(folder.path(), &tree, size, options);
+        let again = |what: &str| {
+            let (found, _) = walked(&image, &EVERYTHING);
+            assert_eq!(limits(&found), "", "{options:?} {what}");
+            assert!(
+                found.report.coverage.iter().all(|(_, seen, counted)| seen == counted),
+                "{options:?} {what}"
+            );
+        };
+        again("as made");
+        let path = image.to_str().unwrap();
+        if ["^flex_bg", "quota,project", "^64bit"].contains(options.last().unwrap()) {
+            run("resize2fs", &["-f", path, "40M"]);
+            again("made larger");
+            run("resize2fs", &["-f", path, "18M"]);
+            again("made smaller");
+        }
+    };
+    for features in [
+        "quota",
+        "quota,project",
+        "casefold",
+        "orphan_file",
+        "^orphan_file",
+        "metadata_csum_seed",
+        "^resize_inode",
+        "^huge_file",
+        "mmp",
+        "sparse_super2",
+        "ea_inode",
+        "^has_journal",
+        "^flex_bg",
+        "^sparse_super,^resize_inode",
+        "large_dir",
+        "^64bit",
+        "^extents,^64bit",
+        "stable_inodes",
+    ] {
+        check("16M", &["-t", "ext4", "-b", "1024", "-O", features]);
+    }
+    check("16M", &["-t", "ext4", "-b", "4096", "-O", "bigalloc,^resize_inode", "-C", "16384"]);
+    check("24M", &["-t", "ext4", "-b", "1024", "-g", "1024", "-O", "meta_bg,^resize_inode"]);
+    check("16M", &["-t", "ext4", "-b", "1024", "-J", "size=4", "-N", "4000"]);
+    check("16M", &["-t", "ext2", "-b", "2048", "-r", "0"]);
+    check("16M", &["-t", "ext3", "-b", "1024"]);
+}

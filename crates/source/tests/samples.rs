@@ -70,6 +70,7 @@ fn the_ext4_sample_is_what_the_sleuth_kit_reads() {
         })
         .unwrap();
     assert!(report.coverage.iter().all(|(_, seen, counted)| seen == counted), "{report:?}");
+    assert!(!report.limits.iter().any(|limit| limit.contains("belong to no item")), "{report:?}");
 
     // `r/r 13:\taudio1/debian.mp3`; the kit's own $OrphanFiles are not names on the medium.
     let listing = String::from_utf8(tsk("fls", &["-r", "-p", "-F", "-u"], &image)).unwrap();

@@ -22,7 +22,7 @@ use crate::walker::{Asked, Seen, Volume as _};
 
 /// What of the bitmaps could not be counted.
 #[derive(Default)]
-struct Uncounted {
+pub(super) struct Uncounted {
     /// Groups whose bitmap cannot be read, and why the first cannot.
     groups: u64,
     why: Option<SourceError>,
@@ -46,7 +46,7 @@ struct Counts {
 
 impl Volume {
     /// Every inode that the bitmaps say is in use, ascending. A group whose table was never written has no bitmap, and none in use.
-    fn each_in_use(&self, each: &mut dyn FnMut(u32) -> ControlFlow<()>) -> Uncounted {
+    pub(super) fn each_in_use(&self, each: &mut dyn FnMut(u32) -> ControlFlow<()>) -> Uncounted {
         let mut uncounted = Uncounted::default();
         // Bitmaps that overlap show the same bits as ever more inodes.
         let mut left = self.room_for_inodes();

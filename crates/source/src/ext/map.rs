@@ -83,8 +83,8 @@ fn leaf_run(node: &[u8], key: u64, at: usize, next: u64, logical: u64) -> Result
         Some((raw, wide(le32(node, at.saturating_add(8))?, le16(node, at.saturating_add(6))?.into())))
     };
     let (raw, start) = fields().ok_or_else(|| corrupt("an extent is cut short"))?;
-    let (blocks, written) = if raw > MAX_WRITTEN { (raw - MAX_WRITTEN, false) } else { (raw, true) };
-    let end = key.saturating_add(blocks.into());
+    let (blocks, written) = length_of(raw);
+    let end = key.saturating_add(blocks);
     if blocks == 0 || end > next {
         return Err(corrupt("extents overlap"));
     }
@@ -95,7 +95,15 @@ fn leaf_run(node: &[u8], key: u64, at: usize, next: u64, logical: u64) -> Result
     Ok(Run { start, blocks: end.saturating_sub(logical) })
 }
 
-struct Header {
+/// How many blocks an extent has, and whether they were ever written.
+pub(super) fn length_of(raw: u16) -> (u64, bool) {
+    match raw.checked_sub(MAX_WRITTEN) {
+        Some(unwritten) if unwritten > 0 => (unwritten.into(), false),
+        _ => (raw.into(), true),
+    }
+}
+
+pub(super) struct Header {
     entries: u16,
     capacity: u16,
     depth: u16,
@@ -103,7 +111,7 @@ struct Header {
 }
 
 impl Header {
-    fn read(node: &[u8]) -> Option<Self> {
+    pub(super) fn read(node: &[u8]) -> Option<Self> {
         let magic = le16(node, 0)?;
         Some(Self {
             // A wrong magic number becomes an impossible count, which `check` refuses.
@@ -114,7 +122,12 @@ impl Header {
         })
     }
 
-    fn check(&self, expected: Option<u16>) -> Result<(), SourceError> {
+    /// How many levels are below the node.
+    pub(super) fn depth(&self) -> u16 {
+        self.depth
+    }
+
+    pub(super) fn check(&self, expected: Option<u16>) -> Result<(), SourceError> {
         let fits = self.entries <= self.capacity && usize::from(self.capacity) <= self.room;
         let depth = match expected {
             None => self.depth <= MAX_DEPTH,
@@ -125,14 +138,14 @@ impl Header {
 }
 
 /// The keys of a node's entries, proven to ascend within the node's range.
-struct Entries {
+pub(super) struct Entries {
     first: u64,
     keys: Vec<(u64, usize)>,
     until: u64,
 }
 
 impl Entries {
-    fn read(node: &[u8], header: &Header, from: u64, until: u64) -> Result<Self, SourceError> {
+    pub(super) fn read(node: &[u8], header: &Header, from: u64, until: u64) -> Result<Self, SourceError> {
         let mut keys: Vec<(u64, usize)> = Vec::with_capacity(header.entries.into());
         for index in 0..usize::from(header.entries) {
             let at = index.saturating_add(1).saturating_mul(ENTRY);
@@ -145,6 +158,12 @@ impl Entries {
         Ok(Self { first: keys.first().map_or(until, |(key, _)| *key), keys, until })
     }
 
+    /// Each entry: its key, its place in the node, and the key of the next one.
+    pub(super) fn all(&self) -> impl Iterator<Item = (u64, usize, u64)> + '_ {
+        let next = self.keys.iter().skip(1).map(|(key, _)| *key).chain([self.until]);
+        self.keys.iter().zip(next).map(|((key, at), next)| (*key, *at, next))
+    }
+
     /// The last entry at or before `logical`: its key, its place in the node, and the key of the next one.
     fn covering(&self, logical: u64) -> Option<(u64, usize, u64)> {
         let after = self.keys.partition_point(|(key, _)| *key <= logical);
@@ -153,7 +172,7 @@ impl Entries {
     }
 }
 
-fn check_node(volume: &Volume, inode: &Inode, node: &[u8]) -> Result<(), SourceError> {
+pub(super) fn check_node(volume: &Volume, inode: &Inode, node: &[u8]) -> Result<(), SourceError> {
     let Some(seed) = volume.seed(inode) else { return Ok(()) };
     let tail = usize::from(le16(node, 4).unwrap_or(0)).saturating_add(1).saturating_mul(ENTRY);
     let stored = le32(node, tail);
@@ -227,7 +246,7 @@ fn coalesce(entries: &[u64], slot: u64, step: u64) -> Run {
     Run { start: Some(first).filter(|first| *first != 0), blocks: length(follows.count()).max(1) }
 }
 
-fn numbers(bytes: &[u8]) -> Vec<u64> {
+pub(super) fn numbers(bytes: &[u8]) -> Vec<u64> {
     bytes.as_chunks::<4>().0.iter().map(|number| u32::from_le_bytes(*number).into()).collect()
 }
 
@@ -239,7 +258,7 @@ const MAX_DEPTH: u16 = 5;
 /// Longest extent of written blocks; longer lengths mean allocated but never written.
 const MAX_WRITTEN: u16 = 0x8000;
 /// Blocks numbered in the inode itself.
-const DIRECT: u64 = 12;
+pub(super) const DIRECT: u64 = 12;
 /// A file has at most 2^32 blocks.
 pub(crate) const FILE_END: u64 = 1 << 32;
 

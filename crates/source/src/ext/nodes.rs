@@ -171,7 +171,9 @@ impl walker::Volume for Nodes {
     }
 
     fn account(&self, seen: &Seen, asked: Asked) -> Vec<String> {
-        self.inodes_unmet(seen, asked)
+        let mut limits = self.inodes_unmet(seen, asked);
+        limits.extend(self.blocks_unowned(seen));
+        limits
     }
 
     /// Inodes that are free and not blank: what they were, without a name, since nothing certain leads to them.

@@ -87,6 +87,8 @@ pub(crate) struct Superblock {
     pub(crate) orphan_file: Option<u32>,
     /// The inodes of quotas: of users, of groups, of projects.
     pub(crate) quotas: [Option<u32>; 3],
+    /// The block of the multi-mount protection.
+    pub(crate) mount_guard: Option<u64>,
     /// Seed of all metadata checksums; `None` where the file system has none.
     pub(crate) checksum_seed: Option<u32>,
     /// Whether the superblock's own checksum fits.
@@ -144,6 +146,8 @@ impl Superblock {
             orphan_file: Some(le32(raw, 0x280)?).filter(|_| compat & COMPAT_ORPHAN_FILE != 0),
             quotas: [le32(raw, 0x240)?, le32(raw, 0x244)?, le32(raw, 0x26C)?]
                 .map(|inode| Some(inode).filter(|inode| *inode != 0 && ro_compat & ro_compat::QUOTA != 0)),
+            mount_guard: Some(wide(le32(raw, 0x168)?, le32(raw, 0x16C)?))
+                .filter(|_| incompat & incompat::MMP != 0),
             checksum_seed: checksummed.then_some(seed),
             checksum_fits: !checksummed || le32(raw, 0x3FC)? == crc32c(!0, raw.get(..0x3FC)?),
             creator: le32(raw, 0x48)?,
@@ -226,15 +230,25 @@ impl Superblock {
         Some((block, usize::try_from(offset).ok()?))
     }
 
-    /// Blocks at the beginning of `group` that hold copies of the superblock and of the descriptors; `None` where the
-    /// descriptors stand elsewhere (meta block groups).
-    pub(crate) fn copies(&self, group: u64) -> Option<u64> {
-        if self.first_meta_group.is_some() {
-            return None;
+    /// Blocks at the beginning of `group` that hold copies of the superblock and of descriptors, with those kept for longer tables.
+    pub(crate) fn copies(&self, group: u64) -> u64 {
+        let copy = u64::from(self.has_superblock(group));
+        let per_block = u64::from(self.block_size).checked_div(self.desc_size.into()).unwrap_or(1).max(1);
+        match self.first_meta_group.map(u64::from) {
+            None if copy == 0 => 0,
+            None => {
+                let descriptors = self.groups().div_ceil(per_block);
+                descriptors.saturating_add(self.reserved_descriptors.into()).saturating_add(1)
+            }
+            Some(first) if group.checked_div(per_block).unwrap_or(0) < first => {
+                copy.saturating_mul(first.saturating_add(1))
+            }
+            // A meta group's descriptors stand in its first group, its second, and its last.
+            Some(_) => {
+                let within = group.checked_rem(per_block).unwrap_or(0);
+                copy.saturating_add((within < 2 || within == per_block.saturating_sub(1)).into())
+            }
         }
-        let descriptors = self.groups().checked_mul(self.desc_size.into())?.div_ceil(self.block_size.into());
-        let blocks = descriptors.checked_add(self.reserved_descriptors.into())?.checked_add(1)?;
-        Some(if self.has_superblock(group) { blocks } else { 0 })
     }
 
     fn has_superblock(&self, group: u64) -> bool {

@@ -239,30 +239,32 @@ impl Volume {
         if !group.is_blank {
             return self.block(group.block_bitmap);
         }
-        let copies = self.sb.copies(number).ok_or_else(|| {
-            SourceError::NoContent(
-                "the bitmap of a group without one, with descriptors in meta block groups".into(),
-            )
-        })?;
         let first =
             self.first_block(number).ok_or_else(|| corrupt("a group beyond the end of the file system"))?;
-        let table = u64::from(self.sb.inodes_per_group)
-            .saturating_mul(self.sb.inode_size.into())
-            .div_ceil(self.sb.block_size.into());
         let mut bits = vec![0_u8; usize::try_from(self.sb.block_size).unwrap_or(0)];
-        let own =
-            [(first, copies), (group.block_bitmap, 1), (group.inode_bitmap, 1), (group.inode_table, table)];
-        for (start, count) in own {
+        for (start, count) in self.structures(number, first, &group) {
             for block in start..start.saturating_add(count) {
                 let bit =
                     block.checked_sub(first).and_then(|at| at.checked_div(self.sb.cluster_ratio.into()));
                 let Some(bit) = bit else { continue };
-                if let Some(byte) = usize::try_from(bit / 8).ok().and_then(|at| bits.get_mut(at)) {
-                    *byte |= 1 << (bit % 8);
-                }
+                let Some(byte) = usize::try_from(bit / 8).ok().and_then(|at| bits.get_mut(at)) else { break };
+                *byte |= 1 << (bit % 8);
             }
         }
         Ok(bits)
+    }
+
+    /// The structures of a group: first block and number of each.
+    pub(super) fn structures(&self, number: u64, first: u64, group: &Group) -> [(u64, u64); 4] {
+        let table = u64::from(self.sb.inodes_per_group)
+            .saturating_mul(self.sb.inode_size.into())
+            .div_ceil(self.sb.block_size.into());
+        [
+            (first, self.sb.copies(number)),
+            (group.block_bitmap, 1),
+            (group.inode_bitmap, 1),
+            (group.inode_table, table),
+        ]
     }
 
     /// The first block of a group.

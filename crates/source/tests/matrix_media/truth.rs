@@ -121,6 +121,8 @@ pub fn said(source: &dyn Source, is_system: fn(&Entry) -> bool, what: &str) -> I
     for (line, walked, expected) in &report.coverage {
         assert_eq!(walked, expected, "{what}: {line}");
     }
+    let nobodys = report.limits.iter().find(|limit| limit.contains("belong to no item"));
+    assert_eq!(nobodys, None, "{what}");
     items
 }
 
