@@ -16,7 +16,7 @@ KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block
 # The kinds that have content.
 CONTENT = ("file", "stream", "volume", "unallocated", "slack", "recovered")
 LARGEST = 2**53 - 1
-CAUSES = ("address", "date", "header", "no-date", "no-from", "no-zone", "not-read", "too-long", "twice")
+CAUSES = ("address", "begin", "date", "header", "no-date", "no-from", "no-zone", "not-read", "too-long", "twice")
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 DECIMAL = re.compile(r"0|-?[1-9][0-9]{0,38}")
 REASON = re.compile(r"[ -~]{0,200}")

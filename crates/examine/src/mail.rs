@@ -21,8 +21,8 @@ enum Way {
     Surely,
     /// They are read as mail, and may turn out to be none.
     Perhaps,
-    /// They hold no messages.
-    Never,
+    /// The same, but if they do not begin as mail, they are looked through for signs of it at their beginning alone.
+    Hardly,
     /// They may hold messages, and are not read.
     Unread,
 }
@@ -31,11 +31,11 @@ enum Way {
 fn way(name: &str) -> Way {
     match name {
         "eml" | "mbox" => Way::Surely,
-        // A message with `<?php` in it has the type `php`, one with a control character none.
+        // First bytes that mean another type may be the name of a field.
         "text" | "text-8bit" | "php" | "unknown" => Way::Perhaps,
-        "script" | "xml" | "html" | "json" | "text-utf-16" | "empty" => Way::Never,
-        "pdf" | "ooxml" | "odf" | "epub" | "jar" | "rtf" | "evtx" | "registry-hive" | "lnk" => Way::Never,
-        _ if scope::magic::find(name).is_some_and(|info| info.layer == Layer::None) => Way::Never,
+        "script" | "xml" | "html" | "json" | "text-utf-16" | "empty" => Way::Perhaps,
+        "pdf" | "ooxml" | "odf" | "epub" | "jar" | "rtf" | "evtx" | "registry-hive" | "lnk" => Way::Hardly,
+        _ if scope::magic::find(name).is_some_and(|info| info.layer == Layer::None) => Way::Hardly,
         _ => Way::Unread,
     }
 }
@@ -50,11 +50,10 @@ pub(crate) fn look_at_mail(
     let mut tallies: Vec<MailTally<'_>> = tests.iter().map(|(id, test)| MailTally::new(id, test)).collect();
     let way = way(name);
     let (layer, read) = match way {
-        Way::Never => (Layer::None, Ok(())),
         Way::Unread => (Layer::Unread, Ok(())),
-        Way::Surely | Way::Perhaps => {
+        Way::Surely | Way::Perhaps | Way::Hardly => {
             let mut heard = Heard { tallies: &mut tallies, line: Zeroizing::default(), next: 0, layer: None };
-            let form = Form::Mail { surely: way == Way::Surely };
+            let form = Form::Mail { surely: way == Way::Surely, bounded: way == Way::Hardly };
             let read = source.extract(entry, form, &mut |piece| heard.take(piece));
             match (read, heard.layer) {
                 (Ok(()), Some(layer)) if heard.line.is_empty() => (layer, Ok(())),

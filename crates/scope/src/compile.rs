@@ -8,7 +8,7 @@ use crate::facts::{Kind, Look, TimeKind};
 use crate::fold::{Symbol, text_symbols};
 use crate::glob::Glob;
 use crate::hash_list::HashList;
-use crate::mail::{MailTest, normal};
+use crate::mail::{MailTest, loose, normal};
 use crate::policy::{Atom, Condition, Effect, ListItems, MailCondition, PathCase, TimeMode, Tree};
 
 #[derive(Debug)]
@@ -199,9 +199,12 @@ fn mail_test(tree: &Tree, mail: &MailCondition) -> MailTest {
         .collect();
     party.sort_unstable();
     party.dedup();
+    let mut loosely: Vec<String> = party.iter().map(|address| loose(address)).collect();
+    loosely.sort_unstable();
     let window = mail.within.as_ref().map(|id| tree.windows.iter().find(|window| window.id == *id));
     MailTest {
         party: (!mail.party.is_empty()).then_some(party),
+        loose: loosely,
         role: mail.role.clone(),
         within: window.map(|own| own.map_or((i128::MAX, i128::MIN), |own| (ns(own.from), ns(own.until)))),
         all: mail.messages == TimeMode::All,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Layer;
 use crate::trit::Trit;
 
-pub use address::{MAX_ADDRESS, fault, normal};
+pub use address::{MAX_ADDRESS, fault, loose, normal};
 
 /// In which field of a message an address stands.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
@@ -53,6 +53,8 @@ impl Role {
 pub enum MailCause {
     /// A field of addresses is not written as addresses are.
     Address,
+    /// Where the message begins can be read in two ways.
+    Begin,
     /// The date is no date.
     Date,
     /// The header has a line that belongs to no field.
@@ -77,6 +79,7 @@ impl MailCause {
     pub fn words(self) -> &'static str {
         match self {
             Self::Address => "a field of addresses cannot be read",
+            Self::Begin => "where a message begins can be read in two ways",
             Self::Date => "the date cannot be read",
             Self::Header => "a header has a line that belongs to no field",
             Self::NoDate => "a message has no date",
@@ -166,6 +169,8 @@ impl MailFact {
 pub struct MailTest {
     /// Normal forms of addresses, and of whole domains as `@domain`; sorted, none twice. `None` where none is asked for.
     pub(crate) party: Option<Vec<String>>,
+    /// The same in the form in which some programs compare them; sorted.
+    pub(crate) loose: Vec<String>,
     pub(crate) role: Vec<Role>,
     /// Nanoseconds, half-open.
     pub(crate) within: Option<(i128, i128)>,
@@ -181,6 +186,10 @@ impl MailTest {
         let (party, why) = self.of_party(message);
         let (date, why_date) = self.of_date(message.date);
         let value = party.min(date);
+        // What may be no message cannot fit.
+        if value == Trit::T && message.parties.iter().any(|own| own.fault == Some(MailCause::Begin)) {
+            return (Trit::U, Some(MailCause::Begin));
+        }
         let cause = if party == Trit::U { why } else { why_date };
         (value, cause.filter(|_| value == Trit::U))
     }
@@ -195,7 +204,8 @@ impl MailTest {
             if parties.addresses.iter().any(|address| is_among(wanted, address)) {
                 return (Trit::T, None);
             }
-            fault = fault.or(parties.fault);
+            let alike = || parties.addresses.iter().any(|address| is_listed(&self.loose, &loose(address)));
+            fault = fault.or(parties.fault).or_else(|| alike().then_some(MailCause::Address));
         }
         (if fault.is_some() { Trit::U } else { Trit::F }, fault)
     }

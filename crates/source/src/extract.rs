@@ -7,6 +7,7 @@
 mod html;
 mod mail;
 mod ooxml;
+mod signs;
 mod xml;
 
 use std::io::{self, Read};
@@ -14,6 +15,7 @@ use std::io::{self, Read};
 use serde::{Deserialize, Serialize};
 
 pub use mail::Told;
+pub use signs::Signs;
 
 /// As what content is read.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -23,6 +25,8 @@ pub enum Form {
     Mail {
         /// Whether its first bytes are those of a message or a mailbox.
         surely: bool,
+        /// Whether it is looked for signs of mail at its beginning alone.
+        bounded: bool,
     },
     /// As a page in HTML: its text in UTF-8, and [`WHOLE`]; or nothing but another byte where not all of it can be told.
     Html,
@@ -52,7 +56,7 @@ const MAX_DOCUMENT: u64 = 64 << 20;
 /// What `content` or `take` return.
 pub(crate) fn extract(form: Form, content: &mut dyn Read, take: Take<'_>) -> io::Result<()> {
     match form {
-        Form::Mail { surely } => mail::read(content, surely, &mut |told| {
+        Form::Mail { surely, bounded } => mail::read(content, surely, bounded, &mut |told| {
             let mut line = serde_json::to_vec(told)?;
             line.push(b'\n');
             take(&line)

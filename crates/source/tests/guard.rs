@@ -158,7 +158,7 @@ fn what_is_told_of_content_costs_that_item_alone() {
         let (entries, ..) = walk(source.as_ref());
         let told = |entry: &Entry| {
             let mut all = Vec::new();
-            let done = source.extract(entry, Form::Mail { surely: true }, &mut |piece| {
+            let done = source.extract(entry, Form::Mail { surely: true, bounded: false }, &mut |piece| {
                 all.extend_from_slice(piece);
                 if all.len() > 10_000 { Err(std::io::Error::other("no more is wanted")) } else { Ok(()) }
             });

@@ -7,6 +7,8 @@
 //! @firm.example                   every address of that domain
 //! ```
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::fold::text_symbols;
 
 /// Longest address in bytes: 64 before the `@` and 255 behind it, as RFC 5321 has it.
@@ -41,6 +43,41 @@ pub fn normal(address: &str) -> String {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     let labels: Vec<String> = domain.split('.').map(label).collect();
     format!("{}@{}", folded(local), folded(&labels.join(".")))
+}
+
+/// The form in which addresses compare for some programs: what is alike here may be one address, or two.
+///
+/// IDNA has had several mappings. They take compatibility forms for the letters themselves, other full
+/// stops for a dot, `ss` for `ß` or not, and drop some characters.
+#[must_use]
+pub fn loose(address: &str) -> String {
+    if address.is_ascii() && !address.to_ascii_lowercase().contains("xn--") {
+        return normal(address);
+    }
+    let exact = normal(&mapped(address));
+    mapped(&exact)
+}
+
+fn mapped(text: &str) -> String {
+    let kept = text.nfkc().filter(|letter| !is_dropped(*letter));
+    let mut out = String::new();
+    for letter in kept.flat_map(char::to_lowercase) {
+        match letter {
+            '\u{3002}' | '\u{ff0e}' | '\u{ff61}' => out.push('.'),
+            'ß' | 'ẞ' => out.push_str("ss"),
+            'ς' => out.push('σ'),
+            letter => out.push(letter),
+        }
+    }
+    out.nfkc().collect()
+}
+
+/// Characters that are seen by nobody: soft hyphens, joiners, marks of direction, selectors of variants.
+fn is_dropped(letter: char) -> bool {
+    matches!(letter,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn folded(text: &str) -> String {
@@ -135,6 +172,22 @@ mod tests {
         ] {
             assert_eq!(normal(address), expected, "{address}");
         }
+    }
+
+    #[test]
+    fn forms_that_idna_has_mapped_are_alike() {
+        for (one, other) in [
+            ("x@stra\u{df}e.example", "x@strasse.example"),
+            ("x@stra\u{df}e.example", "x@xn--strae-oqa.example"),
+            ("a@firm\u{ff61}example", "a@firm.example"),
+            ("a@\u{ff46}\u{ff49}\u{ff52}\u{ff4d}.example", "a@firm.example"),
+            ("a@fi\u{ad}rm.example.", "a@firm.example"),
+            ("a@M\u{dc}LLER\u{3002}example", "a@xn--mller-kva.example"),
+        ] {
+            assert_eq!(loose(one), loose(other), "{one} {other}");
+            assert_eq!(loose(&loose(one)), loose(one), "{one}");
+        }
+        assert_ne!(loose("a@firm.example"), loose("a@sub.firm.example"));
     }
 
     #[test]

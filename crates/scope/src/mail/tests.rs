@@ -11,6 +11,7 @@ fn message(at: u64, from: &[&str], to: &[&str], date: MailDate) -> Message {
 fn test(all: bool) -> MailTest {
     MailTest {
         party: Some(vec!["@firm.example".to_owned(), "ann@x.org".to_owned()]),
+        loose: vec!["@firm.example".to_owned(), "ann@x.org".to_owned()],
         role: vec![Role::From, Role::To],
         within: None,
         all,
@@ -101,4 +102,35 @@ fn a_narrower_condition_implies_the_wider() {
     let mut every = test(true);
     every.role = vec![Role::From];
     assert!(!wide.implies(&every) && every.implies(&wide));
+}
+
+#[test]
+fn an_address_that_some_programs_take_for_a_listed_one_leaves_it_open() {
+    for (address, expected) in [
+        ("ann@x\u{3002}org", Trit::U),
+        ("ann@\u{ff58}.org", Trit::U),
+        ("\u{ff41}nn@x.org", Trit::U),
+        ("ann@x\u{ad}.org", Trit::U),
+        ("lawyer@sub\u{ff0e}firm.example", Trit::F),
+        ("lawyer@f\u{200b}irm.example", Trit::U),
+        ("ann@\u{445}.org", Trit::F),
+        ("ann@x.org", Trit::T),
+    ] {
+        assert_eq!(
+            value(&test(false), &[message(0, &[address], &[], NO_DATE)], Layer::Full),
+            expected,
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn what_may_be_no_message_neither_fits_nor_misses() {
+    for address in ["ann@x.org", "else@x.org"] {
+        let mut doubtful = message(0, &[address], &[], NO_DATE);
+        doubtful.parties.iter_mut().for_each(|own| own.fault = Some(MailCause::Begin));
+        for all in [false, true] {
+            assert_eq!(value(&test(all), &[doubtful.clone()], Layer::Full), Trit::U, "{address}, all: {all}");
+        }
+    }
 }

@@ -2,24 +2,13 @@
 
 use scope::mail::{MailCause, MailDate, Message, Parties};
 
+use super::super::signs::{NAMES, number};
 use super::lines::Line;
 use super::{addresses, date};
 
 /// The fields whose values are kept: the parties in the order of their roles, and the date.
 const KEPT: [&[u8]; 5] = [b"from", b"to", b"cc", b"bcc", b"date"];
 const DATE: usize = 4;
-
-/// Fields beside `From` of which a message has at least one.
-const OTHERS: [&[u8]; 8] = [
-    b"to",
-    b"date",
-    b"subject",
-    b"received",
-    b"message-id",
-    b"return-path",
-    b"mime-version",
-    b"delivered-to",
-];
 
 /// A header, line by line.
 #[derive(Default)]
@@ -31,7 +20,8 @@ pub(super) struct Header {
     /// What makes any field doubtful.
     fault: Option<MailCause>,
     size: usize,
-    has_other: bool,
+    /// Which of the [`NAMES`] of mail it has.
+    met: [bool; NAMES.len()],
 }
 
 impl Header {
@@ -48,9 +38,24 @@ impl Header {
         self.fault == Some(MailCause::TooLong)
     }
 
-    /// Whether it has the fields of a message: a sender and one more.
+    /// Whether it has two fields of mail.
     pub(super) fn is_of_a_message(&self) -> bool {
-        self.has_other && self.values.first().is_some_and(|from| !from.is_empty())
+        self.met.iter().filter(|met| **met).count() > 1
+    }
+
+    /// Whether it has any field of mail.
+    pub(super) fn is_of_mail(&self) -> bool {
+        self.met.contains(&true)
+    }
+
+    /// What is amiss with all of it, if nothing was before.
+    pub(super) fn doubt(&mut self, cause: MailCause) {
+        self.fault = self.fault.or(Some(cause));
+    }
+
+    /// Where it begins can be read in two ways: the first of all doubts.
+    pub(super) fn doubt_begin(&mut self) {
+        self.fault = Some(MailCause::Begin);
     }
 
     /// Adds a line that is not empty.
@@ -61,10 +66,14 @@ impl Header {
             self.fault = Some(MailCause::TooLong);
             return;
         }
+        // Some programs end a line at a carriage return, or drop other controls.
+        if line.bare || line.bytes().iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+            self.doubt(MailCause::Header);
+        }
         if line.bytes().first().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
             // A line of white space alone ends the header for some programs, and not for others.
             if first || line.bytes().trim_ascii().is_empty() {
-                self.fault = self.fault.or(Some(MailCause::Header));
+                self.doubt(MailCause::Header);
             }
             if let Some(value) =
                 self.current.and_then(|at| self.values.get_mut(at)).and_then(|own| own.last_mut())
@@ -75,11 +84,13 @@ impl Header {
         }
         self.current = None;
         let Some((name, value)) = field(line.bytes()) else {
-            self.fault = self.fault.or(Some(MailCause::Header));
+            self.doubt(MailCause::Header);
             return;
         };
         let name = name.to_ascii_lowercase();
-        self.has_other |= OTHERS.contains(&name.as_slice());
+        if let Some(met) = number(&name).and_then(|number| self.met.get_mut(number)) {
+            *met = true;
+        }
         if let Some(at) = KEPT.iter().position(|own| *own == name)
             && let Some(values) = self.values.get_mut(at)
         {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::header::is_field;
+use super::super::signs::Signs;
 
 /// A line without its end.
 pub(super) struct Line {
@@ -11,6 +11,8 @@ pub(super) struct Line {
     bytes: Vec<u8>,
     /// Whether it is longer than what was kept of it.
     pub(super) cut: bool,
+    /// Whether it ends with a carriage return alone, at which some programs end a line and others do not.
+    pub(super) bare: bool,
 }
 
 impl Line {
@@ -39,11 +41,16 @@ impl Line {
         self.bytes.starts_with(b">From ")
     }
 
-    /// Whether its last characters, but for white space, are four digits.
-    pub(super) fn ends_in_year(&self) -> bool {
+    /// Whether a year ends it, but for white space, or a year and a time of the day are among its words.
+    pub(super) fn is_dated(&self) -> bool {
         let end = self.bytes.trim_ascii_end();
         let digits = end.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-        !self.cut && digits == 4
+        let words = || self.bytes.split(u8::is_ascii_whitespace);
+        let year = |word: &[u8]| word.len() == 4 && word.iter().all(u8::is_ascii_digit);
+        let time = |word: &[u8]| {
+            word.contains(&b':') && word.iter().all(|byte| byte.is_ascii_digit() || *byte == b':')
+        };
+        !self.cut && (digits == 4 || (words().any(year) && words().any(time)))
     }
 
     /// Whether it is a number and nothing else but white space.
@@ -51,62 +58,80 @@ impl Line {
         let digits = self.bytes.trim_ascii();
         !digits.is_empty() && digits.len() <= 20 && digits.iter().all(u8::is_ascii_digit)
     }
-
-    /// Whether it can be the first line of a header.
-    pub(super) fn begins_header(&self) -> bool {
-        self.is_quoted_from() || is_field(&self.bytes)
-    }
 }
 
-/// The lines of some content.
+/// The lines of some content. A line ends with LF, CR LF, or CR alone.
 pub(super) struct Lines<'c> {
     content: &'c mut dyn Read,
     held: Vec<u8>,
     begin: usize,
     end: usize,
     at: u64,
+    /// Signs of mail in what was read.
+    signs: Signs,
+    /// How many of the next bytes are looked at for signs.
+    watched: u64,
 }
 
 impl<'c> Lines<'c> {
-    pub(super) fn new(content: &'c mut dyn Read) -> Self {
-        Self { content, held: vec![0; HELD], begin: 0, end: 0, at: 0 }
+    /// `watched`: how many bytes are looked at for signs of mail.
+    pub(super) fn new(content: &'c mut dyn Read, watched: u64) -> Self {
+        Self { content, held: vec![0; HELD], begin: 0, end: 0, at: 0, signs: Signs::default(), watched }
     }
 
     /// The next line; `None` at the end. Of a long one, [`MAX_LINE`] bytes are kept.
     pub(super) fn next(&mut self) -> io::Result<Option<Line>> {
-        let mut line = Line { at: self.at, bytes: Vec::new(), cut: false };
-        let mut length = 0_u64;
+        let mut line = Line { at: self.at, bytes: Vec::new(), cut: false, bare: false };
+        let mut length = 0_usize;
         loop {
-            if self.begin == self.end {
-                (self.begin, self.end) = (0, read(self.content, &mut self.held)?);
-                if self.end == 0 {
-                    return Ok((length > 0).then(|| line.ended()));
-                }
+            if self.begin == self.end && !self.fill()? {
+                return Ok((length > 0).then_some(line));
             }
             let held = self.held.get(self.begin..self.end).unwrap_or_default();
-            let end = held.iter().position(|byte| *byte == b'\n');
+            let end = held.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
             let part = held.get(..end.unwrap_or(held.len())).unwrap_or_default();
-            let taken = part.len().saturating_add(usize::from(end.is_some()));
+            let ending = end.and_then(|at| held.get(at)).copied();
             let room = MAX_LINE.saturating_sub(line.bytes.len());
             line.bytes.extend_from_slice(part.get(..room).unwrap_or(part));
             line.cut |= part.len() > room;
-            self.begin = self.begin.saturating_add(taken);
-            let taken = u64::try_from(taken).unwrap_or(u64::MAX);
-            (length, self.at) = (length.saturating_add(taken), self.at.saturating_add(taken));
-            if end.is_some() {
-                return Ok(Some(line.ended()));
+            length = length.saturating_add(part.len());
+            self.pass(part.len());
+            if let Some(ending) = ending {
+                self.pass(1);
+                if ending == b'\r' {
+                    let more = self.begin < self.end || self.fill()?;
+                    let follows = more && self.held.get(self.begin) == Some(&b'\n');
+                    self.pass(usize::from(follows));
+                    line.bare = !follows;
+                }
+                return Ok(Some(line));
             }
         }
     }
-}
 
-impl Line {
-    /// Without the carriage return before its end.
-    fn ended(mut self) -> Self {
-        if !self.cut && self.bytes.last() == Some(&b'\r') {
-            self.bytes.pop();
+    /// Whether there is a sign of mail in the rest of what is watched, or was one before.
+    pub(super) fn has_signs(mut self) -> io::Result<bool> {
+        while !self.signs.found() && self.watched > 0 && (self.begin < self.end || self.fill()?) {
+            self.pass(self.end.saturating_sub(self.begin));
         }
-        self
+        Ok(self.signs.found())
+    }
+
+    /// Reads more, where all of it was passed; whether there was any.
+    fn fill(&mut self) -> io::Result<bool> {
+        (self.begin, self.end) = (0, read(self.content, &mut self.held)?);
+        Ok(self.end > 0)
+    }
+
+    /// Goes on by `count` bytes that are held.
+    fn pass(&mut self, count: usize) {
+        let end = self.begin.saturating_add(count);
+        let passed = self.held.get(self.begin..end).unwrap_or_default();
+        let watched = usize::try_from(self.watched).unwrap_or(usize::MAX).min(passed.len());
+        self.signs.feed(passed.get(..watched).unwrap_or_default());
+        self.watched = self.watched.saturating_sub(watched as u64);
+        self.begin = end;
+        self.at = self.at.saturating_add(passed.len() as u64);
     }
 }
 

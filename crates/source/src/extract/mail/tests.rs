@@ -4,11 +4,15 @@ use super::*;
 
 /// Reads in pieces of every size that matters, and expects the same.
 fn told(content: &[u8], surely: bool) -> (Vec<Message>, Layer) {
+    told_of(content, surely, false)
+}
+
+fn told_of(content: &[u8], surely: bool, bounded: bool) -> (Vec<Message>, Layer) {
     let mut last = None;
     for size in [1, 7, 4096, usize::MAX] {
         let mut pieces = Pieces { content, size };
         let mut all = Vec::new();
-        read(&mut pieces, surely, &mut |told| {
+        read(&mut pieces, surely, bounded, &mut |told| {
             all.push(told.clone());
             Ok(())
         })
@@ -112,7 +116,8 @@ fn what_may_be_a_message_is_one_with_a_sender_and_more() {
         (b"From the sea to the hills.\nAnd back.\n", 0, Layer::None),
         (b"1234\n", 0, Layer::None),
         (b"", 0, Layer::None),
-        (b"\n\nFrom: a@x.org\nTo: b@x.org\n", 0, Layer::None),
+        (b"Cc: a@x.org\nSubject: y\n\n", 1, Layer::Full),
+        (b"OggS: 1\nTo: a@x.org\nSubject: y\n\n", 1, Layer::Full),
     ] {
         let found = told(content, false);
         assert_eq!((found.0.len(), found.1), (count, layer), "{}", content.escape_ascii());
@@ -133,7 +138,88 @@ fn a_mailbox_is_cut_where_a_header_follows() {
     };
     let expected = ["a", "b", "c", "d"].map(|who| (at(who), format!("{who}@x.org")));
     assert_eq!(found, expected);
-    assert!(messages.iter().all(|own| own.parties[0].fault.is_none()));
+    // Without an empty line before it, a message begins for some programs alone.
+    let faults = messages.iter().map(|own| own.parties[0].fault);
+    assert_eq!(faults.collect::<Vec<_>>(), [None, None, Some(MailCause::Begin), Some(MailCause::Begin)]);
+}
+
+const FIRST: &[u8] = b"From a Mon Jan  1 00:00:00 2024\nFrom: a@x.org\nTo: b@x.org\n\nbody\n";
+const NEXT: &[u8] = b"From: c@x.org\nTo: d@x.org\n\nbody\n";
+
+#[test]
+fn where_a_message_begins_for_some_it_is_told_with_a_doubt() {
+    for between in [
+        "From c\n",
+        "\nFrom c\n",
+        "From c Mon Jan  1 00:00:00 2024\n",
+        "From c Mon Jan  1 00:00:00 2024 remote from host\n",
+        "\nFrom c Mon Jan  1 00:00:00 2024\n\n",
+        "\nFrom c Mon Jan  1 00:00:00 2024\nno field\n",
+        "\r\rFrom c Mon Jan  1 00:00:00 2024\r",
+        "\nFrom c Mon Jan  1 00:00:00 2024\nFrom d Mon Jan  1 00:00:00 2024\n",
+    ] {
+        for first in [FIRST, FIRST.split_at(32).1] {
+            let (messages, layer) = told(&[first, between.as_bytes(), NEXT].concat(), true);
+            assert_eq!((messages.len(), layer), (2, Layer::Full), "{between:?}");
+            assert_eq!(messages[0].parties[0].fault, None, "{between:?}");
+            assert_eq!(messages[1].parties[1].addresses, ["d@x.org"], "{between:?}");
+            assert!(messages[1].parties.iter().all(|own| own.fault == Some(MailCause::Begin)), "{between:?}");
+            assert_eq!(messages[1].date, MailDate::Fault(MailCause::Begin), "{between:?}");
+        }
+    }
+    let sure = [FIRST, b"\nFrom c Mon Jan  1 00:00:00 +0100 2024\n", NEXT].concat();
+    let begin = |content: &[u8]| told(content, true).0[1].parties[0].fault;
+    assert_eq!(begin(&sure), None);
+    // What begins as one message has no others for those who read it so.
+    assert_eq!(begin(sure.split_at(32).1), Some(MailCause::Begin));
+    for prose in
+        ["From here on it is text.\n\n", "\nFrom now on: all\nof it\n\n", "From now to 2024\n\n\n\n\n"]
+    {
+        assert_eq!(told(&[FIRST, prose.as_bytes()].concat(), true).0.len(), 1, "{prose:?}");
+    }
+}
+
+#[test]
+fn lines_that_end_for_some_leave_a_header_doubtful() {
+    let whole = [FIRST, b"\n", FIRST].concat();
+    for (from, to, sure) in [("\n", "\r\n", true), ("\n", "\r", false), ("\n", "\r\r\n", false)] {
+        for mailbox in [true, false] {
+            let content = String::from_utf8(whole[if mailbox { 0 } else { 32 }..].to_vec()).unwrap();
+            let (messages, layer) = told(content.replace(from, to).as_bytes(), true);
+            assert_eq!((messages.is_empty(), layer), (false, Layer::Full), "{to:?}");
+            assert_eq!(messages[0].parties[1].fault.is_none(), sure, "{to:?}");
+        }
+    }
+    for odd in ['\r', '\u{b}', '\0', '\u{1b}', '\u{7f}'] {
+        let content = format!("From: a@x.org\nSubject: x{odd}To: b@x.org\n\n");
+        let messages = told(content.as_bytes(), true).0;
+        assert_eq!(messages[0].parties[1].fault, Some(MailCause::Header), "{odd:?}");
+    }
+}
+
+#[test]
+fn what_begins_like_no_mail_and_may_hold_some_is_unread() {
+    let wide: Vec<u8> = FIRST.iter().flat_map(|byte| [*byte, 0]).collect();
+    for content in [
+        [b"\n", FIRST].concat(),
+        [b"\r\n \r\n", FIRST.split_at(32).1].concat(),
+        [b"Exported on Monday\n\n", FIRST].concat(),
+        [b"#! rnews 200\n", FIRST.split_at(32).1].concat(),
+        [b"\xff\xfe".as_slice(), &wide].concat(),
+        [b"GIF89a\x01\n", FIRST].concat(),
+        b"Cc: a@x.org\n\nbody".to_vec(),
+        b"From the sea.\n\nTo: a@x.org\n".to_vec(),
+    ] {
+        for bounded in [false, true] {
+            let found = told_of(&content, false, bounded);
+            assert_eq!(found, (Vec::new(), Layer::Unread), "{}", content.escape_ascii());
+        }
+    }
+    // Of what is hardly mail, the beginning alone is looked through.
+    let mut far = vec![b'.'; WINDOW as usize];
+    far.extend_from_slice(b"\nTo: a@x.org\n");
+    assert_eq!(told_of(&far, false, true).1, Layer::None);
+    assert_eq!(told_of(&far, false, false).1, Layer::Unread);
 }
 
 #[test]
@@ -202,7 +288,7 @@ fn any_bytes_are_read_to_their_end() {
         content.truncate(random(content.len() + 1));
         let surely = random(2) == 0;
         let mut count = 0;
-        read(&mut &content[..], surely, &mut |told| {
+        read(&mut &content[..], surely, false, &mut |told| {
             // What is told can be read again.
             let json = serde_json::to_vec(told).unwrap();
             assert_eq!(serde_json::from_slice::<Told>(&json).unwrap(), *told);

@@ -1,0 +1,213 @@
+//! Signs that content may hold a message, whatever its first bytes say it is.
+//!
+//! Implements `docs/spec/mail.md`, "Signs of mail". Content is read once, in
+//! pieces of any size, and nothing of it is kept but the name of a field.
+//!
+//! ```text
+//! Exported on Monday
+//!
+//! From ann@x.org Mon Jan  1 00:00:00 2024
+//! To: bob@y.org                             a sign
+//! ```
+
+/// Names of fields that a header of mail has. The first four are those of parties.
+pub(super) const NAMES: [&[u8]; 14] = [
+    b"from",
+    b"to",
+    b"cc",
+    b"bcc",
+    b"date",
+    b"subject",
+    b"received",
+    b"message-id",
+    b"return-path",
+    b"mime-version",
+    b"delivered-to",
+    b"reply-to",
+    b"sender",
+    b"in-reply-to",
+];
+const PARTIES: usize = 4;
+
+/// Which of [`NAMES`] a field has.
+pub(super) fn number(name: &[u8]) -> Option<usize> {
+    NAMES.iter().position(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Looks for signs of mail in content, piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct Signs {
+    found: bool,
+    place: Place,
+    /// What stands at the beginning of the line: the name of a field, if a colon follows.
+    name: Vec<u8>,
+    /// Which of [`NAMES`] were met since the last empty line; the bit behind them: a line that begins a message of a mailbox.
+    met: u32,
+    /// Whether the field that the next line may continue is that of a party.
+    is_party: bool,
+    /// Whether anything but white space stands on the line.
+    has_text: bool,
+    /// Whether white space stands on it.
+    has_space: bool,
+    last: u8,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Place {
+    #[default]
+    Name,
+    /// Behind a name and white space.
+    BehindName,
+    /// In the value of a field of parties.
+    Value,
+    /// Where nothing of the line can be a sign any more.
+    Rest,
+}
+
+impl Signs {
+    /// Whether there was one.
+    #[must_use]
+    pub fn found(&self) -> bool {
+        self.found
+    }
+
+    /// Looks at the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !self.found && !rest.is_empty() {
+            if self.place == Place::Rest {
+                // Most of any content: nothing but the end of the line counts.
+                let end = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+                rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default();
+            }
+            let Some((&byte, after)) = rest.split_first() else { return };
+            // In UTF-16 every other byte of these names is zero.
+            if byte != 0 {
+                self.take(byte);
+                self.last = byte;
+            }
+            rest = after;
+        }
+    }
+
+    fn take(&mut self, byte: u8) {
+        match (byte, self.place) {
+            (b'\n', _) if self.last == b'\r' => {}
+            (b'\n' | b'\r', _) => self.end_line(),
+            (b' ' | b'\t', Place::Name) => self.space(),
+            (b' ' | b'\t', _) | (_, Place::Rest) => {}
+            (_, Place::Value) => {
+                self.has_text = true;
+                // An address, or what may be one in other words.
+                self.found = byte == b'@' || (byte == b'?' && self.last == b'=');
+            }
+            (b':', Place::Name | Place::BehindName) => self.field(),
+            (b'!'..=b'~', Place::Name) if self.name.len() < MAX_NAME => {
+                self.has_text = true;
+                self.name.push(byte);
+            }
+            // A byte order mark.
+            (0xef | 0xbb | 0xbf | 0xfe | 0xff, Place::Name) if self.name.is_empty() => {}
+            _ => (self.has_text, self.place) = (true, Place::Rest),
+        }
+    }
+
+    fn space(&mut self) {
+        self.has_space = true;
+        if !self.has_text {
+            // Goes on with the field before, if anything follows.
+            self.place = if self.is_party { Place::Value } else { Place::BehindName };
+            return;
+        }
+        if self.name == b"From" {
+            self.meet(NAMES.len());
+        }
+        // A spool file of Exim has three digits and a letter before each field.
+        let counted = self.name.get(..3).is_some_and(|digits| digits.iter().all(u8::is_ascii_digit));
+        if counted && self.name.len() <= 4 {
+            self.name.clear();
+        } else if !self.name.is_empty() {
+            self.place = Place::BehindName;
+        }
+    }
+
+    fn field(&mut self) {
+        self.has_text = true;
+        let number = number(&self.name);
+        self.is_party = number.is_some_and(|number| number < PARTIES);
+        self.place = if self.is_party { Place::Value } else { Place::Rest };
+        if let Some(number) = number {
+            self.meet(number);
+        }
+    }
+
+    fn meet(&mut self, number: usize) {
+        self.met |= 1_u32.checked_shl(u32::try_from(number).unwrap_or(u32::MAX)).unwrap_or_default();
+        self.found = self.met.count_ones() > 1;
+    }
+
+    fn end_line(&mut self) {
+        if !self.has_text && !self.has_space {
+            (self.met, self.is_party) = (0, false);
+        } else if self.place != Place::Value {
+            self.is_party = false;
+        }
+        self.name.clear();
+        (self.place, self.has_text, self.has_space) = (Place::Name, false, false);
+    }
+}
+
+/// Longest name that is looked up, in bytes.
+const MAX_NAME: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(content: &[u8]) -> bool {
+        let mut last = None;
+        for size in [1, 2, 3, content.len().max(1)] {
+            let mut signs = Signs::default();
+            content.chunks(size).for_each(|piece| signs.feed(piece));
+            assert!(last.is_none_or(|last| last == signs.found()), "{}", content.escape_ascii());
+            last = Some(signs.found());
+        }
+        last.unwrap()
+    }
+
+    #[test]
+    fn what_may_be_a_header_is_a_sign() {
+        for content in [
+            &b"To: a@x.org"[..],
+            b"\n\nTO\t: \n\t\n\tAnn <a@x.org>\n",
+            b"x\rcc: =?utf-8?q?a=40x.org?=\r",
+            b"Bcc: Ann,\r\n bob@x.org\r\n",
+            b"prose\n\nDate: today\nSubject: x\n",
+            b"prose\nFrom a Mon Jan 1 2024\nDate: today\n",
+            b"\xef\xbb\xbfFrom: a@x.org",
+            b"023F From: a@x.org\n",
+            b"037  Subject: x\n042  Date: y\n",
+        ] {
+            assert!(found(content), "{}", content.escape_ascii());
+            let wide: Vec<u8> = content.iter().flat_map(|byte| [*byte, 0]).collect();
+            assert!(found(&wide), "{}", content.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn what_is_no_header_is_none() {
+        for content in [
+            &b""[..],
+            b"From here to there.\nAnd back.\n",
+            b"From: here\nelsewhere: a@x.org\n",
+            b"To: all\n\nDate: today\n\nSubject: x\n",
+            b"Write to: a@x.org\n",
+            b"x To: a@x.org\n",
+            b"user@host: From: a@x.org",
+            b"Date: a@x.org\n b@x.org\n",
+            b"To: all\nbut@x.org is no one\n",
+        ] {
+            assert!(!found(content), "{}", content.escape_ascii());
+        }
+    }
+}
