@@ -201,7 +201,7 @@ def size_value(wanted, facts, policy):
 
 def time_value(wanted, facts, policy):
     values = []
-    for of in wanted.of - {"message_date"}:
+    for of in wanted.of:
         stamps = [stamp for stamp in facts.time if stamp[0] == of]
         values += [stamp_value(wanted, policy, ns, zone) for _, ns, zone in stamps] or [U]
     if not values:

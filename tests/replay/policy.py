@@ -33,7 +33,7 @@ HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d) [+-]\d\d:\d\d")
 LOOKS = ("metadata", "type", "hash", "content")
 KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "recovered",
          "other")
-STAMPS = ("modified", "accessed", "changed", "created", "message_date")
+STAMPS = ("modified", "accessed", "changed", "created")
 # The fields of a selector in schema order, and the look that each waits for.
 FIELDS = {
     "path": "metadata", "name": "metadata", "ext": "metadata", "kind": "metadata", "type": "type", "type_mismatch": "type",
@@ -324,10 +324,25 @@ class Policy:
         return {name: number for number, name in enumerate(self.selector_ids)}
 
 
+# "Invisible" in policy.md.
+INVISIBLE = (
+    (0xAD, 0xAD), (0x34F, 0x34F), (0x600, 0x605), (0x61C, 0x61C), (0x6DD, 0x6DD), (0x70F, 0x70F),
+    (0x890, 0x890), (0x891, 0x891), (0x8E2, 0x8E2), (0x115F, 0x115F), (0x1160, 0x1160), (0x17B4, 0x17B4),
+    (0x17B5, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164),
+    (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0x2800, 0x2800), (0xE000, 0xF8FF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFB),
+    (0x110BD, 0x110BD), (0x110CD, 0x110CD), (0x13430, 0x1345F), (0x1BCA0, 0x1BCA3), (0x1D159, 0x1D159), (0x1D173, 0x1D17A),
+    (0xE0000, 0xE0FFF), (0xF0000, 0x10FFFF),
+)
+
+
+def is_invisible(char):
+    return any(first <= ord(char) <= last for first, last in INVISIBLE)
+
+
 def is_address(item):
     """`local@domain` or `@domain`. What compares alike must not stand twice either; that is not checked here."""
     local, at, domain = item.rpartition("@")
-    barred = any(char in '<>()[],;:\\"' or char.isspace() or unicodedata.category(char) == "Cc" for char in item)
+    barred = any(char in '<>()[],;:\\"*' or char.isspace() or unicodedata.category(char) == "Cc" or is_invisible(char) for char in item)
     return bool(at) and "@" not in local and all(domain.split(".")) and not barred and len(item.encode()) <= 320
 
 

@@ -125,7 +125,7 @@ fn mismatches(name: &Name, type_name: &str) -> bool {
     ext.is_some_and(|ext| magic::mismatch(type_name, &ext))
 }
 
-/// A time that this kind of item cannot have is skipped; one that is missing is unknown.
+/// A time that is missing is unknown.
 fn time(of: &[TimeKind], from: i128, until: i128, all: bool, facts: &Facts, compiled: &Compiled) -> Trit {
     let inside = |stamp: &Stamp| {
         let utc = match (stamp.zone, compiled.zoneless_offset_ns) {
@@ -135,11 +135,7 @@ fn time(of: &[TimeKind], from: i128, until: i128, all: bool, facts: &Facts, comp
         };
         utc.map_or(Trit::U, |ns| Trit::known((from..until).contains(&ns)))
     };
-    let mut applicable = of.iter().filter(|kind| **kind != TimeKind::MessageDate).peekable();
-    if applicable.peek().is_none() {
-        return Trit::F;
-    }
-    let values = applicable.flat_map(|kind| {
+    let values = of.iter().flat_map(|kind| {
         let mut stamps = facts.times.iter().filter(|stamp| stamp.of == *kind).map(inside).peekable();
         let missing = stamps.peek().is_none().then_some(Trit::U);
         stamps.chain(missing).collect::<Vec<_>>()

@@ -117,8 +117,6 @@ pub enum TimeKind {
     Changed,
     /// The item came into being.
     Created,
-    /// The date in a message's header.
-    MessageDate,
 }
 
 /// How a time's zone is known.

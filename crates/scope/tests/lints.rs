@@ -179,6 +179,8 @@ fn cases() -> Vec<(&'static str, String, String)> {
             "2011-09-09=>2011-03-23||".to_owned() + &path("/a"),
         ),
         ("folded-duplicate", keywords("\"Kickback\", \"kicKBACK\""), keywords("\"kickback\", \"kick back\"")),
+        ("literal-keyword", keywords("\"kickb*\""), keywords("\"kickb\"")),
+        ("literal-keyword", keywords("\"kick\u{200b}back\""), keywords("\"kick back\"")),
         ("short-keyword", keywords("\"kik\""), keywords("\"kick\"")),
         ("one-spelling", keywords("\"caf\u{e9}\""), keywords("\"caf\u{e9}\", \"Cafe\u{301}\"")),
         (
@@ -266,7 +268,6 @@ fn cases() -> Vec<(&'static str, String, String)> {
             window("time = { of = [\"modified\", \"created\"], within = \"w\" }"),
             window(modified),
         ),
-        ("unrecorded-time", window("time = { of = [\"message_date\"], within = \"w\" }"), window(modified)),
         (
             "unrecorded-time",
             window("time = { of = [\"changed\"], within = \"w\", mode = \"all\" }"),
@@ -281,7 +282,12 @@ fn cases() -> Vec<(&'static str, String, String)> {
             plain("path = [\"/a\"]\ntype = [\"text\"]"),
         ),
         ("unused", path("/a") + "[selector.x]\nlabel = \"l\"\npath = [\"/x\"]\n", path("/a")),
-        ("zoneless", left.clone() + &window(modified), window(modified)),
+        (
+            "zoneless",
+            window(modified),
+            "\"hold:neutral\"=>\"hold:neutral\"\nzoneless_times = \"+01:00\"||".to_owned()
+                + &window(modified),
+        ),
         (
             "zoneless",
             left.clone() + &window(modified),

@@ -126,14 +126,10 @@ fn which_timestamp() {
             "captured included I-1",
         ),
     ] {
-        let conditions = format!(
-            "time = {{ of = [\"modified\", \"created\", \"message_date\"], within = \"w\", mode = \"{mode}\" }}"
-        );
+        let conditions =
+            format!("time = {{ of = [\"modified\", \"created\"], within = \"w\", mode = \"{mode}\" }}");
         check(&include(PLAIN, &conditions), &Facts { times, ..file(&[b"/a"]) }, expected);
     }
-    // A time that no file can have decides nothing, and leaves nothing unknown.
-    let mail = include(PLAIN, "time = { of = [\"message_date\"], within = \"w\" }");
-    check(&mail, &file(&[b"/a"]), "left out-of-scope");
 }
 
 #[test]

@@ -276,6 +276,11 @@ fn list_files_are_pinned() {
         (&text(&scope::Digest::of(b"a\n\nb").hex()), &[("terms.txt", &b"a\n\nb"[..])][..], "terms.txt:2:1"),
         (&text(&scope::Digest::of(b"a\xff").hex()), &[("terms.txt", &b"a\xff"[..])][..], "not UTF-8"),
         (&text(&scope::Digest::of(b"a\na").hex()), &[("terms.txt", &b"a\na"[..])][..], "`a` stands twice"),
+        (
+            &text(&scope::Digest::of(b"\xef\xbb\xbfkickback\nb").hex()),
+            &[("terms.txt", &b"\xef\xbb\xbfkickback\nb"[..])][..],
+            "no byte order mark",
+        ),
     ] {
         let shown = read(text, files).unwrap_err();
         assert!(shown.contains(expected), "{expected}:\n{shown}");

@@ -185,7 +185,7 @@ fn with_everything() -> Policy {
         ),
         (
             "time  = { of = [\"modified\"], within",
-            "time  = { of = [\"modified\", \"accessed\", \"changed\", \"created\", \"message_date\"], mode = \"all\", within",
+            "time  = { of = [\"modified\", \"accessed\", \"changed\", \"created\"], mode = \"all\", within",
         ),
         (
             "effect = \"hold\"\nto     = \"neutral\"",

@@ -105,7 +105,6 @@ fn stamp(dice: &mut Dice) -> Stamp {
         TimeKind::Accessed,
         TimeKind::Changed,
         TimeKind::Created,
-        TimeKind::MessageDate,
     ]);
     let zone = dice.pick(&[Zone::Recorded, Zone::Recorded, Zone::Recorded, Zone::Assumed, Zone::None]);
     let local = if zone == Zone::None { dice.pick(&OFFSETS).1 * 1_000_000_000 } else { 0 };

@@ -32,7 +32,7 @@ const KINDS: [&str; 11] = [
     "deleted",
     "other",
 ];
-const STAMPS: [&str; 5] = ["modified", "accessed", "changed", "created", "message_date"];
+const STAMPS: [&str; 4] = ["modified", "accessed", "changed", "created"];
 const HEAD: &str = r#"schema  = "scope-policy/1"
 id      = "random"
 version = 1

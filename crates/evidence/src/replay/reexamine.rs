@@ -524,7 +524,6 @@ fn time_label(of: TimeKind) -> Label {
         TimeKind::Accessed => "time accessed",
         TimeKind::Changed => "time changed",
         TimeKind::Created => "time created",
-        TimeKind::MessageDate => "time message_date",
     }
 }
 

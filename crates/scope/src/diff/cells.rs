@@ -325,8 +325,7 @@ fn times(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
     for own in atoms {
         if let Test::Time { of, from, until, .. } = &own.atom.test {
             windows.insert((*from, *until));
-            let wanted = of.iter().filter(|kind| **kind != TimeKind::MessageDate);
-            kinds.extend(wanted.filter(|kind| !kinds.contains(kind)).copied().collect::<Vec<_>>());
+            kinds.extend(of.iter().filter(|kind| !kinds.contains(kind)).copied().collect::<Vec<_>>());
         }
     }
     let windows: Vec<(i128, i128)> = windows.into_iter().collect();
@@ -336,10 +335,7 @@ fn times(atoms: &[UsedAtom<'_>]) -> Option<Vec<Cell>> {
         of(atoms, |test| matches!(test, Test::Time { of, .. } if of.contains(&kind)).then_some(Trit::U))
     };
     let mut found: BTreeSet<Cell> = BTreeSet::from([of(atoms, |test| match test {
-        Test::Time { of, all, .. } => {
-            let none = of.iter().all(|kind| *kind == TimeKind::MessageDate);
-            Some(Trit::known(*all && !none))
-        }
+        Test::Time { all, .. } => Some(Trit::known(*all)),
         _ => None,
     })]);
     for kind in kinds {

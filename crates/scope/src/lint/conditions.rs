@@ -57,12 +57,6 @@ fn times(remarks: &mut Remarks<'_>, selector: &Selector, time: &TimeCondition) {
         let place = format!("{place}.of.{at}");
         let message = match kind {
             TimeKind::Modified => continue,
-            TimeKind::MessageDate if time.of.len() == 1 => {
-                "`message_date` is of messages, which are not items in this version: the condition never holds; `mail` has `within`"
-            }
-            TimeKind::MessageDate => {
-                "`message_date` is of messages, which are not items in this version: it is skipped; `mail` has `within`"
-            }
             TimeKind::Created if time.mode == TimeMode::Any && time.of.len() > 1 => {
                 "ext2, ext3 and ISO 9660 without Rock Ridge keep no `created`: where no other time of the condition fits, it is unknown there"
             }
@@ -76,8 +70,15 @@ fn times(remarks: &mut Remarks<'_>, selector: &Selector, time: &TimeCondition) {
         };
         remarks.add("unrecorded-time", about(), &place, message);
     }
-    if policy.defaults().zoneless_times.is_none() && policy.defaults().unknown == UnknownDefault::Left {
-        let message = "on FAT, and wherever times carry no zone, it is unknown, so that the items that depend on it are left";
+    if policy.defaults().zoneless_times.is_none() {
+        let message = match policy.defaults().unknown {
+            UnknownDefault::Left => {
+                "on FAT, and wherever times carry no zone, it is unknown, so that the items that depend on it are left"
+            }
+            UnknownDefault::Hold(_) => {
+                "on FAT, and wherever times carry no zone, it is unknown, so that all items that depend on it are held"
+            }
+        };
         remarks.add("zoneless", about(), &place, message);
     }
     let window = policy.windows().iter().find(|window| window.id == time.within);

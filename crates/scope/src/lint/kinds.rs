@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 30] = [
+pub const KINDS: [LintKind; 31] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -72,6 +72,11 @@ pub const KINDS: [LintKind; 30] = [
         "late-window",
         "a window begins after the last day of copying: nothing on the medium can be in it",
         "correct the window or `execute_by`",
+    ),
+    kind(
+        "literal-keyword",
+        "a keyword has a `*` or an invisible character, and is searched for as it is written",
+        "write what the text has; a keyword is found inside of words, too",
     ),
     kind(
         "mailbox-whole",
@@ -156,7 +161,7 @@ pub const KINDS: [LintKind; 30] = [
     kind("unused", "nothing refers to it", "take it out, or name it where it was meant"),
     kind(
         "zoneless",
-        "times without a zone are unknown, and what is unknown is left",
-        "set `defaults.zoneless_times` to the offset of the medium's clock, or hold what is unknown",
+        "times without a zone are unknown, and what is unknown is left, or held",
+        "set `defaults.zoneless_times` to the offset of the medium's clock, or have the order say what becomes of such media",
     ),
 ];

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::Remarks;
 use crate::fold::fold;
 use crate::policy::ListItems;
+use crate::read::is_visible;
 
 /// Keywords below this many characters hit by chance in almost any text.
 const SHORT_KEYWORD: usize = 4;
@@ -37,6 +38,12 @@ pub(super) fn keywords(remarks: &mut Remarks<'_>) {
             "short-keyword",
             short,
             &format!("of its terms have fewer than {SHORT_KEYWORD} characters and hit by chance"),
+        );
+        let literal = at(&|_, term| term.contains('*') || !term.chars().all(is_visible));
+        report(
+            "literal-keyword",
+            literal,
+            "of its terms have a `*` or an invisible character; a term is no pattern, and is searched for as it is written",
         );
         let mut firsts: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
         for (at, term) in terms.iter().enumerate() {

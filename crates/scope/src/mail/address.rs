@@ -10,6 +10,7 @@
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::fold::text_symbols;
+use crate::read::is_visible;
 
 /// Longest address in bytes: 64 before the `@` and 255 behind it, as RFC 5321 has it.
 pub const MAX_ADDRESS: usize = 320;
@@ -23,6 +24,16 @@ pub fn fault(entry: &str) -> Option<&'static str> {
     let barred = |c: char| c.is_whitespace() || c.is_control() || "<>()[],;:\\\"".contains(c);
     if entry.chars().any(barred) {
         return Some("an address has no spaces, no quotes and no name beside it: local@domain, or @domain");
+    }
+    if !entry.chars().all(is_visible) {
+        return Some(
+            "an address has no invisible character in it, such as the byte order mark with which some programs begin a file",
+        );
+    }
+    if entry.contains('*') {
+        return Some(
+            "an address is no pattern: @domain stands for every address of a domain, and each domain below it is listed itself",
+        );
     }
     let Some((local, domain)) = entry.rsplit_once('@') else {
         return Some("an address has an `@`: local@domain, or @domain for every address of a domain");
@@ -203,6 +214,9 @@ mod tests {
             "ann@",
             "ann@x..org",
             "ann@x.org.",
+            "@*.firm.example",
+            "\u{feff}ann@x.org",
+            "ann\u{200b}@x.org",
             "\"ann\"@x.org",
             "ann@[127.0.0.1]",
             "a,b@x.org",

@@ -262,6 +262,12 @@ fn keywords(doc: &mut Doc<'_>, source: &Source<'_>) -> ListItems {
                 place,
                 "a keyword is not empty, does not begin or end with a space, and has no control character",
             );
+        } else if line.contains('\u{FEFF}') {
+            fault(
+                doc,
+                place,
+                "a keyword has no byte order mark (U+FEFF) in it: some programs begin a file with one; save the list as UTF-8 without it",
+            );
         } else if line.len() > MAX_KEYWORD {
             fault(doc, place, &format!("a keyword has at most {MAX_KEYWORD} bytes"));
         } else if !seen.insert(*line) {

@@ -28,12 +28,11 @@ pub(crate) const KINDS: [(&str, Kind); 11] = [
 ];
 
 /// Times and their words, as in facts.
-pub(crate) const TIMES: [(&str, TimeKind); 5] = [
+pub(crate) const TIMES: [(&str, TimeKind); 4] = [
     ("modified", TimeKind::Modified),
     ("accessed", TimeKind::Accessed),
     ("changed", TimeKind::Changed),
     ("created", TimeKind::Created),
-    ("message_date", TimeKind::MessageDate),
 ];
 
 pub(super) fn selectors(doc: &mut Doc<'_>, root: &Section<'_>, ids: &Ids<'_>) -> Vec<Selector> {

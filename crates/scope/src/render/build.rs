@@ -261,6 +261,9 @@ fn combination(page: &mut Page, policy: &Policy) {
     page.provision(&Sentence::Globs, Mark::Tool);
     let asks =
         |of: fn(&Condition) -> bool| policy.selectors().iter().any(|own| own.conditions.iter().any(of));
+    if asks(|condition| matches!(condition, Condition::Path(_))) {
+        page.provision(&Sentence::PathsOfVolumes, Mark::Tool);
+    }
     if asks(|condition| matches!(condition, Condition::Ext(_))) {
         page.provision(&Sentence::Extensions, Mark::Tool);
     }

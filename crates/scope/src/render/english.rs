@@ -99,6 +99,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         .into(),
         Sentence::Globs => text!["In paths and names, ", code("*"), " stands for any characters within one folder or file name, ", code("?"), " for one character, ", code("[ab]"), " for one of those between the brackets (", code("[a-z]"), " for one from a to z), ", code("[!ab]"), " for one that is none of them, and ", code("**"), " for any number of whole folders, none too: ", code("/a/**"), " is the folder ", code("/a"), " and whatever lies below it. A ", code("\\"), " before one of these signs takes its meaning away, and ", code("\\x"), " with two hexadecimal digits is a byte that is no text."],
+        Sentence::PathsOfVolumes => "A path begins at the root of the volume on which the item lies, not where that volume would be mounted: where the home folders are a volume of their own, what would be /home/anna is /anna there. The program says which paths of a policy fit no item of a medium.".into(),
         Sentence::Extensions => "An extension is what follows the last dot of a name. Capital and small letters are always the same in it.".into(),
         Sentence::KeywordsCompare => "A keyword is found without regard to capital and small letters, inside of words too, and with its spaces and signs exactly as the list has them; accents count.".into(),
 
@@ -114,7 +115,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::NotSearchable { no_hit: true } => "A file of a type without text, such as a picture, counts as one without keywords.".into(),
         Sentence::NotSearchable { no_hit: false } => "Whether a file of a type without text, such as a picture, contains a keyword is unknown.".into(),
         Sentence::Zoneless(Some(offset)) => text!["Times that carry no zone are read as local time at UTC", offset.to_string(), "."],
-        Sentence::Zoneless(None) => "Times that carry no zone decide nothing.".into(),
+        Sentence::Zoneless(None) => "Times that carry no zone, as all on FAT do, leave a condition on them unknown.".into(),
 
         Sentence::Column(column) => self::column(*column).into(),
         Sentence::Moment(time) => moment(*time),

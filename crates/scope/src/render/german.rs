@@ -100,6 +100,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         .into(),
         Sentence::Globs => text!["In Pfaden und Namen steht ", code("*"), " für beliebige Zeichen innerhalb eines Ordner- oder Dateinamens, ", code("?"), " für ein einzelnes Zeichen, ", code("[ab]"), " für eines der Zeichen in der Klammer (", code("[a-z]"), " für eines von a bis z), ", code("[!ab]"), " für eines, das nicht in der Klammer steht, und ", code("**"), " für beliebig viele ganze Ordner, auch für keinen: ", code("/a/**"), " bezeichnet den Ordner ", code("/a"), " und alles, was darunter liegt. Ein ", code("\\"), " vor einem dieser Zeichen hebt dessen Bedeutung auf; ", code("\\x"), " mit zwei hexadezimalen Ziffern ist ein Byte, das kein Text ist."],
+        Sentence::PathsOfVolumes => "Ein Pfad beginnt an der Wurzel des Dateisystems, in dem das Objekt liegt, nicht dort, wo es eingehängt wäre: Bilden die Benutzerordner ein eigenes Dateisystem, so heißt dort /anna, was sonst /home/anna wäre. Das Programm nennt die Pfade, zu denen ein Datenträger kein Objekt hat.".into(),
         Sentence::Extensions => "Die Dateiendung ist, was auf den letzten Punkt eines Namens folgt. Groß- und Kleinschreibung wird in ihr nie unterschieden.".into(),
         Sentence::KeywordsCompare => "Ein Suchbegriff wird ohne Rücksicht auf Groß- und Kleinschreibung gefunden, auch innerhalb von Wörtern, und mit seinen Leer- und Satzzeichen genau so, wie die Liste ihn enthält; Akzente und Umlaute zählen.".into(),
 
@@ -115,7 +116,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::NotSearchable { no_hit: true } => "Eine Datei, deren Typ keinen Text enthält, etwa ein Bild, gilt als Datei ohne Suchbegriffe.".into(),
         Sentence::NotSearchable { no_hit: false } => "Bei einer Datei, deren Typ keinen Text enthält, etwa einem Bild, gilt als ungeklärt, ob sie einen Suchbegriff enthält.".into(),
         Sentence::Zoneless(Some(offset)) => text!["Zeitangaben ohne Zeitzone gelten als Ortszeit mit der Abweichung UTC", offset.to_string(), "."],
-        Sentence::Zoneless(None) => "Aufgrund von Zeitangaben ohne Zeitzone wird nichts entschieden.".into(),
+        Sentence::Zoneless(None) => "Bei Zeitangaben ohne Zeitzone, wie alle auf FAT es sind, bleibt offen, ob eine Bedingung über sie erfüllt ist.".into(),
 
         Sentence::Column(column) => self::column(*column).into(),
         Sentence::Moment(time) => moment(*time),
@@ -383,7 +384,6 @@ fn time(kind: TimeKind) -> &'static str {
         TimeKind::Accessed => "zuletzt gelesen",
         TimeKind::Changed => "zuletzt in seinen Verwaltungsdaten geändert",
         TimeKind::Created => "angelegt",
-        TimeKind::MessageDate => "als Nachricht datiert",
     }
 }
 
@@ -439,6 +439,8 @@ fn remark(lint: &Lint) -> Text {
         "idle-unless" => text!["Die Ausnahme ", name(), " ", name(), " liegt abseits dessen, was die Regel meint, und nimmt nichts aus."],
         "kept-forever" => "Angaben zu belassenen Objekten werden aufbewahrt, ohne dass ein Ende genannt ist.".into(),
         "late-window" => text!["Der Zeitraum ", name(), " beginnt nach der Frist für die Sicherung."],
+        "literal-keyword" => text![count(), " der Begriffe enthalten ein ", code("*"), " oder ein unsichtbares Zeichen; ein Begriff ist kein Muster und wird gesucht, wie er geschrieben ist."],
+        "mailbox-whole" => "Ein Postfach wird wegen einer einzigen passenden Nachricht im Ganzen erfasst.".into(),
         "never-true" => "Die Bedingungen widersprechen einander; die Auswahl trifft nie zu.".into(),
         "one-spelling" => text![count(), " der Begriffe haben Buchstaben mit Zeichen in nur einer Unicode-Form; Text in der anderen wird nicht gefunden."],
         "overlap" => "Manche Pfade fallen auch unter eine Regel eines früheren Sonderbestands, der die Objekte dann erhält.".into(),

@@ -180,6 +180,7 @@ pub(super) enum Sentence<'p> {
     LinksNotFollowed,
     PathCase(PathCase),
     Globs,
+    PathsOfVolumes,
     Extensions,
     KeywordsCompare,
     // What cannot be determined.
