@@ -17,6 +17,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use scenarios::hazard::copy;
 use scenarios::reading::{acquisition, expected_counts, files_below};
 use scenarios::story::{Desk, run};
 use serde_json::json;
@@ -59,6 +60,16 @@ fn other_program(program: &str, words: &[&str]) -> Option<()> {
             None
         }
     }
+}
+
+#[test]
+fn a_case_folder_that_was_put_elsewhere_says_where_its_log_key_is_missing() {
+    // The demonstration's case has its log key beside it.
+    let desk = Desk::new();
+    copy(&desk.demo.path("case"), &desk.path("deeper/case"));
+    let what = "--policy {policy} --medium {medium} --case {dir}/deeper/case --trust {trust}";
+    let ran = desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/P"));
+    ran.exits(1).says("log key, `../").says("deeper/case/case.json").says("the field `log_key` of that file");
 }
 
 #[test]

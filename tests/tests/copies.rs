@@ -132,14 +132,13 @@ fn a_copy_that_reads_back_otherwise_is_lost() {
     let flip = move |step: &Step<'_>| -> io::Result<usize> {
         if step.op == Op::Open && step.path.starts_with(&second) && step.path.is_file() {
             let mut bytes = fs::read(step.path)?;
-            let at = bytes.len() / 2;
-            bytes[at] ^= 1;
+            bytes[9] ^= 1;
             fs::write(step.path, bytes)?;
         }
         Ok(usize::MAX)
     };
     let ran = hazard.capture_to(Disk::watched(Arc::new(flip)), place.path(), &BOTH).exits(3);
-    ran.says("copy 2 of 2").says("reads back as");
+    ran.says("copy 2 of 2").says("does not read back as written");
     assert_eq!(hazard.judge(place.path()), Left::Whole);
 }
 
@@ -237,7 +236,28 @@ fn a_case_folder_that_lacks_marks_or_is_older_than_the_package_is_told() {
     // Nor does a move make it known.
     let moved = hazard.move_package(Disk::new(), place.path(), BOTH[0], "moved");
     moved.exits(1).says("under another copy of the case folder");
+    // A mark that was altered is none where a later one agrees; the last one cannot be told from an older copy's.
+    let altered = |line: usize| {
+        let mut lines: Vec<Vec<u8>> = lines.iter().map(|line| line.to_vec()).collect();
+        lines[line][9] = b'x';
+        fs::write(marks, lines.concat()).unwrap();
+    };
+    altered(lines.len() - 1);
+    resume(&hazard, place.path(), &BOTH[..1]).exits(2).says("or the marks in the case folder were altered");
+    // A line of the journal that was durable, and is not as it was written, was not lost by going on elsewhere.
     fs::write(marks, &kept).unwrap();
+    let journal = place.path().join("KC07.ambit.partial/.work/journal.jsonl");
+    let whole = fs::read(&journal).unwrap();
+    for from_end in [1, 2, 9, 70, 100] {
+        let mut bytes = whole.clone();
+        let at = bytes.len() - from_end;
+        bytes[at] ^= 1;
+        fs::write(&journal, bytes).unwrap();
+        let refused = resume(&hazard, place.path(), &BOTH[..1]).exits(1);
+        refused.says(&format!("line {} of the journal was altered", lines.len()));
+    }
+    fs::write(&journal, &whole).unwrap();
+    altered(0);
     // Of the two copies one goes on alone.
     resume(&hazard, place.path(), &BOTH[..1]).exits(3);
 }

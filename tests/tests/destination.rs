@@ -167,6 +167,25 @@ fn a_destination_on_the_medium_or_read_only_is_refused_before_anything_is_writte
     assert!(!desk.path("P.partial").exists(), "what was tried out is removed");
 }
 
+#[test]
+fn a_destination_in_the_case_folder_is_refused_and_one_disk_for_two_copies_is_told() {
+    let desk = Desk::with_case();
+    let events = || fs::read_dir(desk.path("case/custody")).unwrap().count();
+    let before = events();
+    for inside in ["case/P", "case/state/P"] {
+        let ran = desk.run(&format!("{CAPTURE} --out {{dir}}/P --out {{dir}}/{inside}")).exits(1);
+        ran.says(&format!("{inside} lies in the case folder"));
+    }
+    let ran = desk.run(&format!("{} --out {{dir}}/P", CAPTURE.replace("5000", "4095")));
+    assert!(ran.exit != 0 && ran.err.contains("4096"), "{ran}");
+    assert!(events() == before && !desk.path("P.partial").exists());
+    let both = desk.run(&format!("{CAPTURE} --out {{dir}}/P --out {{dir}}/Q")).exits(0);
+    both.says("both copies are on one disk");
+    let Some(_other) = Mounted::memory(64 << 20, &desk.path("other")) else { return };
+    let both = desk.run(&format!("{CAPTURE} --out {{dir}}/R --out {{dir}}/other/R")).exits(0);
+    assert!(!both.err.contains("on one disk"), "{both}");
+}
+
 fn bytes_below(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let size = |entry: fs::DirEntry| match entry.file_type().unwrap().is_dir() {

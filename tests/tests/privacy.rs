@@ -293,7 +293,7 @@ fn a_capture_that_fails_late_leaves_nothing_of_the_medium() {
     let desk = &world.desk;
     // The entry for acquisition.end cannot be put on the log: everything is written by then, and nothing is closed.
     fs::write(desk.path("case/custody/000003"), "in the way").unwrap();
-    let capture = "ambit capture {what} {both} --part-size 1 --out {dir}/KC07.ambit";
+    let capture = "ambit capture {what} {both} --part-size 4096 --out {dir}/KC07.ambit";
     let failed = desk.run(capture).exits(1).says("custody log: ");
     assert!(!desk.path("KC07.ambit").exists());
     let files = files_below(&desk.path(""));

@@ -221,6 +221,12 @@ impl CaseFolder {
         Ok(SecretKey::load(&self.disk, &self.root.join(&self.file.log_key), ask)?)
     }
 
+    /// Where `case.json` says that the log's key lies: from the root, or from the case folder.
+    #[must_use]
+    pub fn log_key_path(&self) -> &Path {
+        &self.file.log_key
+    }
+
     /// Stores a policy that is to be approved: the bundle, `rendering.md`, `approval.txt`. Whole or not at all.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Closing a package: the public statement, the bag, and the bytes that are sealed.
 //!
 //! ```text
-//! let closed = writer.close(ending)?;                 every part durable, the inventory sorted, the ending journaled
+//! let closed = writer.close(ending)?;                 every part read back, the inventory sorted, the ending journaled
 //! case.append(AcquisitionEnd of closed.end())?;       the log says so
 //! let unsealed = closed.finish(rest)?;                meta/, VERIFY.txt, the bag: tagmanifest-sha256.txt
 //! unsealed.seal(...)?;                                see [`crate::seal`]
@@ -23,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Recorder;
 use crate::durable::Disk;
 use crate::package::{PackageError, PackageWriter, Totals};
-use crate::part::{Recipients, same_digest};
+use crate::part::Recipients;
+use crate::read_back::{Committed, Reading, all_read_back, same_digest};
 use crate::site::Site;
-use crate::sorted::Runs;
+use crate::sorted::Merged;
 
 /// A package whose parts and inventory are complete.
 pub struct Closed {
@@ -34,7 +35,7 @@ pub struct Closed {
     recipients: BTreeMap<SetName, Recipients>,
     totals: Totals,
     parts: BTreeMap<SetName, Vec<PartStatement>>,
-    inventory: InventoryStatement,
+    inventory: Merged,
     ending: Ending,
     lost: Vec<String>,
 }
@@ -117,14 +118,22 @@ pub(crate) struct Subject {
 pub(crate) struct Batches {
     pub(crate) totals: Totals,
     pub(crate) parts: BTreeMap<SetName, Vec<PartStatement>>,
-    pub(crate) runs: Runs,
+    pub(crate) inventory: Merged,
 }
 
 impl Closed {
-    /// Ends a package whose last batch is committed.
-    pub(crate) fn of(writer: PackageWriter, mut ending: Ending) -> Result<Self, PackageError> {
+    /// Ends a package whose last batch is committed, if all of it is still there.
+    pub(crate) fn of(
+        writer: PackageWriter,
+        mut ending: Ending,
+        reading: Reading<'_>,
+    ) -> Result<Self, PackageError> {
         let Recorder { totals, mut journal, runs, closed: parts, .. } =
             writer.recorder.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (disk, partial) = (&writer.site.disk, writer.site.partial());
+        let committed: Vec<Committed> = committed(&parts).chain(runs.committed()).collect();
+        all_read_back(disk, &partial, &committed, reading)?;
+        let inventory = runs.finish(&partial.join(INVENTORY))?;
         let lost = journal.lost();
         ending.limits.extend(lost.iter().cloned());
         journal.end(&ending)?;
@@ -136,10 +145,11 @@ impl Closed {
             medium: writer.medium,
             record_left: writer.record_left,
         };
-        Self::ended(writer.site, subject, writer.recipients, Batches { totals, parts, runs }, ending, lost)
+        let batches = Batches { totals, parts, inventory };
+        Ok(Self::ended(writer.site, subject, writer.recipients, batches, ending, lost))
     }
 
-    /// Sorts the inventory of a package whose ending is journaled.
+    /// A package whose ending is journaled.
     pub(crate) fn ended(
         site: Site,
         subject: Subject,
@@ -147,10 +157,9 @@ impl Closed {
         batches: Batches,
         ending: Ending,
         lost: Vec<String>,
-    ) -> Result<Self, PackageError> {
-        let Batches { totals, parts, runs } = batches;
-        let inventory = runs.finish(&site.partial().join("meta/inventory.txt"))?;
-        Ok(Self { site, subject, recipients, totals, parts, inventory, ending, lost })
+    ) -> Self {
+        let Batches { totals, parts, inventory } = batches;
+        Self { site, subject, recipients, totals, parts, inventory, ending, lost }
     }
 
     /// What is said of the acquisition as a whole.
@@ -180,7 +189,7 @@ impl Closed {
     /// Size, root and counts of the inventory.
     #[must_use]
     pub fn inventory(&self) -> &InventoryStatement {
-        &self.inventory
+        &self.inventory.statement
     }
 
     /// The fields of acquisition.end.
@@ -217,7 +226,7 @@ impl Closed {
         let Self { site, subject, recipients, mut parts, totals, inventory, ending, .. } = self;
         let (disk, partial) = (&site.disk, site.partial());
         let Subject { origin, run, policy, medium, record_left } = subject;
-        // Their digests were made while they were written, and once more from the disk: they are not read a third time.
+        // Their digests were made while they were written, and again from the disk before the run ended.
         let digests = parts.values().flatten().map(|part| (part.file.clone(), (part.sha256, part.bytes)));
         let digests = digests.collect();
         let sets = recipients
@@ -244,7 +253,7 @@ impl Closed {
             began: ending.began,
             ended: ending.ended,
             log: rest.log,
-            inventory,
+            inventory: inventory.statement,
             sets,
             record_left,
             limits,
@@ -256,25 +265,49 @@ impl Closed {
             rule_counts: totals.rules,
             looks: totals.looks,
         };
+        let mut tags = Tags { disk, root: &partial, written: BTreeMap::new() };
+        tags.written.insert(INVENTORY.to_owned(), inventory.sha256);
         for (name, file) in &rest.policy_files {
-            disk.write_policy_file(&partial.join("meta/policy").join(name), file)?;
+            let path = format!("meta/policy/{name}");
+            disk.write_policy_file(&partial.join(&path), file)?;
+            tags.written.insert(path, file.digest());
         }
-        disk.write_new(&partial.join("meta/acquisition.json"), &acquisition.to_bytes())?;
-        disk.write_new(&partial.join("VERIFY.txt"), bag::VERIFY_TXT.as_bytes())?;
-        let tagmanifest = write_bag(disk, &partial, &digests, &origin, run, &ended)?;
+        tags.write("meta/acquisition.json", &acquisition.to_bytes())?;
+        tags.write("VERIFY.txt", bag::VERIFY_TXT.as_bytes())?;
+        let tagmanifest = write_bag(tags, &digests, &origin, run, &ended)?;
         Ok(Unsealed { site, run, tagmanifest, stated })
     }
 }
 
-/// Writes the tag files of a BagIt 1.0 bag; the bytes of the tag manifest.
+/// The files of a bag beside its payload, each with the digest of what was written.
+struct Tags<'a> {
+    disk: &'a Disk,
+    root: &'a Path,
+    written: BTreeMap<String, Digest>,
+}
+
+impl Tags<'_> {
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), PackageError> {
+        self.disk.write_new(&self.root.join(path), bytes)?;
+        self.written.insert(path.to_owned(), Digest::of(bytes));
+        Ok(())
+    }
+
+    /// The digest of a file on the disk, the same in every copy: what was written, where it was written here.
+    fn read_back(&self, path: &str) -> Result<Digest, PackageError> {
+        same_digest(self.disk, &self.root.join(path), self.written.get(path).copied())
+    }
+}
+
+/// Writes the tag files of a BagIt 1.0 bag, and reads all tag files back; the bytes of the tag manifest.
 fn write_bag(
-    disk: &Disk,
-    root: &Path,
+    mut tags: Tags<'_>,
     digests: &BTreeMap<String, (Digest, u64)>,
     origin: &str,
     run: RunNumber,
     ended: &Moment,
 ) -> Result<Vec<u8>, PackageError> {
+    let (disk, root) = (tags.disk, tags.root);
     let mut payload = BTreeMap::new();
     let mut bytes = 0_u64;
     for name in disk.file_names(&root.join("data"))? {
@@ -282,22 +315,38 @@ fn write_bag(
         let length = disk.length(&root.join(&path))?;
         bytes = bytes.saturating_add(length);
         let known = digests.get(&path).filter(|(_, written)| *written == length);
-        let digest = known.map_or_else(|| same_digest(disk, &root.join(&path)), |(digest, _)| Ok(*digest))?;
+        let digest = known.map_or_else(|| tags.read_back(&path), |(digest, _)| Ok(*digest))?;
         payload.insert(path, digest);
     }
     let oxum = Oxum { octets: bytes, files: payload.len() as u64 };
-    disk.write_new(&root.join("manifest-sha256.txt"), Manifest(payload).to_string().as_bytes())?;
-    disk.write_new(&root.join("bagit.txt"), bag::BAGIT_TXT.as_bytes())?;
+    tags.write("manifest-sha256.txt", Manifest(payload).to_string().as_bytes())?;
+    tags.write("bagit.txt", bag::BAGIT_TXT.as_bytes())?;
     let info = Info::of_package(origin, run, ended, oxum);
-    disk.write_new(&root.join("bag-info.txt"), info.to_string().as_bytes())?;
-    let mut tags = BTreeMap::new();
+    tags.write("bag-info.txt", info.to_string().as_bytes())?;
+    let mut listed = BTreeMap::new();
     for folder in ["", "meta", "meta/policy"] {
         for name in disk.file_names(&root.join(folder))? {
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
-            tags.insert(path.clone(), same_digest(disk, &root.join(path))?);
+            let digest = tags.read_back(&path)?;
+            listed.insert(path, digest);
         }
     }
-    let tagmanifest = Manifest(tags).to_string().into_bytes();
-    disk.write_new(&root.join("tagmanifest-sha256.txt"), &tagmanifest)?;
+    let tagmanifest = Manifest(listed).to_string().into_bytes();
+    tags.write(TAGMANIFEST, &tagmanifest)?;
+    tags.read_back(TAGMANIFEST)?;
     Ok(tagmanifest)
 }
+
+/// What the parts of all sets were when they were closed.
+fn committed(parts: &BTreeMap<SetName, Vec<PartStatement>>) -> impl Iterator<Item = Committed> {
+    parts.values().flatten().map(|part| Committed {
+        file: part.file.clone(),
+        digest: part.sha256,
+        bytes: Some(part.bytes),
+        batch: part.batch,
+    })
+}
+
+pub(crate) const INVENTORY: &str = "meta/inventory.txt";
+
+const TAGMANIFEST: &str = "tagmanifest-sha256.txt";

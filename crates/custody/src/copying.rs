@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::durable::Disk;
 use crate::package::PackageError;
-use crate::part::digest_of;
+use crate::read_back::digest_of;
 
 /// Copies a file to a name that is free. Returns its digest and its length.
 ///

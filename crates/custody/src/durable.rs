@@ -10,6 +10,7 @@
 
 mod copies;
 mod file;
+mod space;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +27,10 @@ use crate::mirror::{Loss, Mirror};
 
 use file::OneFile;
 pub use file::{NewFile, OldFile};
+use space::free_where;
+pub use space::{free_bytes, longest_file, low_water, on_one_disk, turns};
 
-use rustix::fs::{CWD, RenameFlags, renameat_with, statvfs};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 /// What is about to be done to a path.
@@ -530,40 +533,6 @@ fn describe(op: Op, path: &Path, written: u64, source: io::Error) -> DurableErro
         _ => DurableError::Io { op, path, source },
     }
 }
-
-/// Bytes that an ordinary user may still write where `path` is; 0 where the system does not tell.
-#[must_use]
-pub fn free_bytes(path: &Path) -> u64 {
-    free_where(path).unwrap_or(0)
-}
-
-fn free_where(path: &Path) -> Option<u64> {
-    statvfs(path).ok().map(|fs| fs.f_bavail.saturating_mul(fs.f_frsize))
-}
-
-/// Bytes that stay free where `path` is: 1/64 of its file system, and 64 MiB at most. A file system that is filled to its
-/// last block can be left in a state in which not even a file can be removed (btrfs), it may be the system's own, and
-/// closing a package takes a little space, too.
-#[must_use]
-pub fn low_water(path: &Path) -> u64 {
-    let at = path
-        .ancestors()
-        .find_map(|at| statvfs(if at.as_os_str().is_empty() { Path::new(".") } else { at }).ok());
-    at.map_or(0, |fs| fs.f_blocks.saturating_mul(fs.f_frsize) / 64).min(MOST_FREE)
-}
-
-/// See [`low_water`].
-const MOST_FREE: u64 = 64 << 20;
-
-/// The longest file that can be written where `path` is, where the file system is known to have a limit: FAT's 4 GiB.
-#[must_use]
-pub fn longest_file(path: &Path) -> Option<u64> {
-    let kind = rustix::fs::statfs(path).ok()?.f_type;
-    (kind == MSDOS).then_some((4 << 30) - 1)
-}
-
-/// What Linux calls a FAT file system (`MSDOS_SUPER_MAGIC`).
-const MSDOS: rustix::fs::FsWord = 0x4d44;
 
 fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {

@@ -20,6 +20,9 @@
 //! resumed run walks again and compares. `crew` is what the program counts
 //! beside the package, encrypted: sizes of what is held are in it.
 //!
+//! `resume` may have a number `discarded_from`: no batch from that one on is committed any more, and the run has not ended.
+//! The destination has not kept a file of the first of them.
+//!
 //! Beside the keys lie the marks: the `mac` of every line that is durable, a
 //! line each. A journal that lacks one of them is an older copy; one that has
 //! two lines more went on under another copy of the case folder.
@@ -102,6 +105,13 @@ pub(crate) struct Batch {
     pub(crate) lost: Vec<String>,
 }
 
+impl Batch {
+    /// Name and digest of the inventory's run.
+    pub(crate) fn run(&self) -> (&str, Digest) {
+        (&self.lines, self.lines_sha256)
+    }
+}
+
 /// The run goes on after a break.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +121,9 @@ pub(crate) struct Resumption {
     pub(crate) copies: u64,
     /// Copies that were lost so far, in words.
     pub(crate) lost: Vec<String>,
+    /// From which number on batches are not committed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) discarded_from: Option<u64>,
 }
 
 /// The package lies in another place from here on.
@@ -279,15 +292,16 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes that the run goes on after a break, and what was lost by it.
+    /// Notes that the run goes on after a break, and what was lost or given up by it.
     pub(crate) fn resume(
         &mut self,
         departures: Vec<Departure>,
         lost: Vec<String>,
+        discarded_from: Option<u64>,
     ) -> Result<(), PackageError> {
         self.lost.extend(lost);
         let (copies, lost) = (self.disk.copies(), self.lost());
-        self.add(&Line::Resume(Resumption { departures, copies, lost }))
+        self.add(&Line::Resume(Resumption { departures, copies, lost, discarded_from }))
     }
 
     /// Notes that the last batch is committed, and what is said of the acquisition as a whole.
@@ -334,9 +348,19 @@ impl Marks {
         self.macs.len()
     }
 
-    /// How many lines of a journal are known, from its first.
+    /// How many lines of a journal are known, from its first. A `mac` is over all lines before its own: where a later mark
+    /// agrees, an earlier one that does not was altered, and says nothing.
     pub(crate) fn in_common(&self, macs: &[String]) -> usize {
-        self.macs.iter().zip(macs).take_while(|(a, b)| a == b).count()
+        let agreeing = self.macs.iter().zip(macs).zip(1..).filter(|((a, b), _)| a == b);
+        agreeing.map(|(_, number)| number).last().unwrap_or(0)
+    }
+
+    /// Whether bytes behind the last whole line of a journal are of a line that was durable: its mark follows it.
+    pub(crate) fn knew(&self, lines: usize, rest: &[u8]) -> bool {
+        let next = self.macs.get(lines).map(String::as_bytes);
+        next.is_some_and(|mac| {
+            rest.ends_with(b"\n") || rest.windows(mac.len().max(1)).any(|part| part == mac)
+        })
     }
 
     fn bytes(&self, lines: usize) -> u64 {

@@ -52,8 +52,10 @@ mod copying;
 mod hand;
 mod journal;
 mod lock;
+mod look;
 mod part;
 mod policy_file;
+mod read_back;
 mod site;
 mod sorted;
 mod totals;
@@ -71,6 +73,7 @@ pub use package::{
 };
 pub use part::{Missing, Trouble};
 pub use policy_file::ListOnDisk;
+pub use read_back::Reading;
 pub use seal::{Keeper, SealError};
 pub use unfinished::{Found, Unfinished};
 

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A batch ends once its parts hold [`Options::part_size`] bytes or it has
-//! [`Options::items`] items: every open part is closed, made durable and read
-//! back, and one journal line commits it. The first error ends the writing:
+//! [`Options::items`] items: every open part is closed, made durable and
+//! looked at, and one journal line commits it. The first error ends the writing:
 //! every later call returns [`PackageError::Broken`], and `OUT.partial` stays
 //! as it is: [`crate::Unfinished`] goes on from its last committed batch.
 
@@ -33,6 +33,7 @@ use crate::keys::SecretKey;
 use crate::lock as locked;
 use crate::part::{Recipients, Trouble};
 use crate::random::RandomError;
+use crate::read_back::Reading;
 use crate::site::{FOLDERS, Site, WORK};
 use crate::sorted::Runs;
 
@@ -156,6 +157,28 @@ pub enum PackageError {
         /// The digest of the file.
         found: Digest,
     },
+    /// The end of a part is not on the disk as it was written.
+    #[error(
+        "`{path}` was written with {length} bytes, and from byte {at} on does not read back as written: do not trust this disk"
+    )]
+    Look {
+        /// The part.
+        path: PathBuf,
+        /// From which byte on.
+        at: u64,
+        /// How many were written.
+        length: u64,
+    },
+    /// Committed files do not read back as they were written, in any copy.
+    #[error("read back, batch {batch}: {first}{}: do not trust this disk", likewise(*others))]
+    Altered {
+        /// The first batch of which a file differs.
+        batch: u64,
+        /// What is wrong with it.
+        first: Box<PackageError>,
+        /// How many more files differ.
+        others: usize,
+    },
     /// A record that no reader would accept.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -231,6 +254,9 @@ pub enum PackageError {
         /// In what they differ.
         what: &'static str,
     },
+    /// Somebody asked to stop in the middle of an object.
+    #[error("stopped, as asked, in the middle of an item")]
+    Stopped,
     /// An earlier error ended the writing.
     #[error("an earlier error ended this package: {0}")]
     Broken(String),
@@ -431,15 +457,15 @@ impl PackageWriter {
         self.unbroken(|| lock(&self.recorder).commit(self, crew))
     }
 
-    /// Ends the writing, once the last batch is committed, and sorts the inventory. Next: [`Closed::end`], then
-    /// [`Closed::finish`].
+    /// Ends the writing, once the last batch is committed: reads back everything that was committed, in every copy, and
+    /// sorts the inventory. Next: [`Closed::end`], then [`Closed::finish`].
     ///
     /// # Errors
     ///
-    /// [`PackageError`].
-    pub fn close(self, ending: Ending) -> Result<Closed, PackageError> {
+    /// [`PackageError`]; [`PackageError::Altered`] where a file is not as it was written. The run has not ended then.
+    pub fn close(self, ending: Ending, reading: Reading<'_>) -> Result<Closed, PackageError> {
         self.commit(&ending.crew)?;
-        Closed::of(self, ending)
+        Closed::of(self, ending, reading)
     }
 
     /// The disk that it is written to: what was lost of it, and what was read back.
@@ -486,6 +512,14 @@ impl PackageWriter {
         let place = self.compartments.iter().zip(1_u32..).find(|(id, _)| *id == compartment);
         let unknown = || PackageError::Compartment(compartment.to_owned());
         place.map(|(_, number)| Series::Held(number)).ok_or_else(unknown)
+    }
+}
+
+fn likewise(others: usize) -> String {
+    match others {
+        0 => String::new(),
+        1 => "; one more file differs".to_owned(),
+        others => format!("; {others} more files differ"),
     }
 }
 

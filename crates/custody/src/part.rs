@@ -1,4 +1,4 @@
-//! Parts: the encrypted files of a package, written in one pass and read back.
+//! Parts: the encrypted files of a package, written in one pass.
 //!
 //! Implements `docs/spec/part.md`, version 1.
 //!
@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Plaintext exists in memory alone. The digest of the ciphertext is made while
-//! it is written; once the file is durable, it is read again and compared.
+//! it is written. Once the file is durable, its ends are looked at ([`crate::look`]);
+//! all of it is read again and compared before anybody signs ([`crate::read_back`]).
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -25,6 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::durable::{Disk, NewFile};
 use crate::keys::SecretKey;
+use crate::look::Edges;
 use crate::package::{PackageError, PackageWriter};
 use crate::size_class::padme;
 use crate::zipper::ZipWriter;
@@ -75,21 +77,23 @@ impl Encrypted {
         let encryptor =
             age::Encryptor::with_recipients(keys).map_err(|e| PackageError::Age(e.to_string()))?;
         let header = Header::Reading(Vec::new());
-        let stream = encryptor.wrap_output(Ciphertext { file, hash: Sha256::new(), header })?;
+        let stream = encryptor.wrap_output(Ciphertext {
+            file,
+            hash: Sha256::new(),
+            header,
+            edges: Edges::default(),
+        })?;
         Ok(Self { stream, place, recipients: u64::try_from(recipients.keys.len()).unwrap_or(u64::MAX) })
     }
 
-    /// Writes the last chunk, makes the file durable, and reads it back.
+    /// Writes the last chunk, makes the file durable, and looks at it on the disk.
     pub(crate) fn close(self, disk: &Disk) -> Result<PartStatement, PackageError> {
-        let Ciphertext { file, hash, header } = self.stream.finish()?;
+        let Ciphertext { file, hash, header, edges } = self.stream.finish()?;
         let path = file.path().to_owned();
         let bytes = file.finish()?;
         let sha256 = Digest(hash.finalize().into());
-        // Read back in each copy: past the memory of the system, which was told to forget what is durable now.
-        disk.on_each(&path, |disk, path, _| match digest_of(disk, path)? {
-            found if found == sha256 => Ok(()),
-            found => Err(PackageError::ReadBack { path: path.to_owned(), written: sha256, found }),
-        })?;
+        // All of it is read back before anybody signs: here only so much that a dead disk is found early.
+        disk.on_each(&path, |disk, path, _| edges.are_in(disk, path))?;
         // One stanza per recipient, and no other of their kind: what is stated is what is in the file.
         let stanzas = match header {
             Header::Counted(stanzas) if stanzas == self.recipients => stanzas,
@@ -118,6 +122,7 @@ struct Ciphertext {
     file: NewFile,
     hash: Sha256,
     header: Header,
+    edges: Edges,
 }
 
 /// The age header: gathered until its end, then only the number of its X25519 stanzas.
@@ -130,6 +135,7 @@ impl Write for Ciphertext {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write_all(bytes)?;
         self.hash.update(bytes);
+        self.edges.wrote(bytes);
         if let Header::Reading(header) = &mut self.header {
             header.extend_from_slice(bytes);
             if header.windows(5).any(|end| end == b"\n--- ") {
@@ -199,6 +205,7 @@ impl Part {
         let mut object = Written { hash: Sha256::new(), got: 0, trouble: None, longer: false };
         buffer.resize(READ_STEP, 0);
         while object.got < content.length && object.trouble.is_none() {
+            go_on(content.stopped)?;
             let want = content.length.saturating_sub(object.got).min(READ_STEP_U64);
             let room = usize::try_from(want).ok().and_then(|want| buffer.get_mut(..want)).unwrap_or_default();
             match content.bytes.read(room) {
@@ -213,7 +220,7 @@ impl Part {
                 Err(error) => object.trouble = Some(Trouble::Read(error)),
             }
         }
-        self.zeros(&mut object.hash, content.length.saturating_sub(object.got))?;
+        self.zeros(&mut object.hash, content.length.saturating_sub(object.got), content.stopped)?;
         if object.trouble.is_none() {
             match gives_more(content.bytes) {
                 Ok(more) => object.longer = more,
@@ -251,12 +258,18 @@ impl Part {
     }
 
     /// What the medium did not give is zeros, so that every later byte stands at its own place.
-    fn zeros(&mut self, hash: &mut Sha256, mut missing: u64) -> Result<(), PackageError> {
+    fn zeros(
+        &mut self,
+        hash: &mut Sha256,
+        mut missing: u64,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<(), PackageError> {
         if missing == 0 {
             return Ok(());
         }
         let zeros = vec![0; READ_STEP];
         while missing > 0 {
+            go_on(stopped)?;
             let now = missing.min(READ_STEP_U64);
             let step = usize::try_from(now).ok().and_then(|now| zeros.get(..now)).unwrap_or_default();
             hash.update(step);
@@ -276,6 +289,8 @@ pub struct Content<'a> {
     /// What the reader has already filled with zeros because the medium did not give it: asked for once the last byte has
     /// been read.
     pub missing: &'a dyn Fn() -> Missing,
+    /// Whether somebody asked to stop: asked again and again. The object is then given up, with the batch that it is in.
+    pub stopped: &'a dyn Fn() -> bool,
 }
 
 /// Bytes that a medium did not give.
@@ -352,42 +367,8 @@ impl LedgerPart {
     }
 }
 
-/// The digest of a file that must be the same in every copy.
-pub(crate) fn same_digest(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
-    let digests = disk.on_all(path, |disk, path, _| digest_of(disk, path))?;
-    let first = digests.first().copied();
-    let written = first.ok_or_else(|| PackageError::Broken("no copy is left".to_owned()))?;
-    match digests.iter().find(|digest| **digest != written) {
-        None => Ok(written),
-        Some(found) => Err(PackageError::ReadBack { path: path.to_owned(), written, found: *found }),
-    }
-}
-
-/// The digest of a file, from the disk as far as the system lets us choose.
-pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
-    Ok(digest_and_length(disk, path)?.0)
-}
-
-/// As [`digest_of`], with the number of bytes that were read.
-pub(crate) fn digest_and_length(disk: &Disk, path: &Path) -> Result<(Digest, u64), PackageError> {
-    let mut file = disk.open_on_disk(path)?;
-    let (mut hash, mut length) = (Sha256::new(), 0_u64);
-    // What is read past the system's memory is read in whole blocks, to where a block may begin.
-    let mut memory = vec![0; READ_BACK + BLOCK];
-    let begin = memory.as_ptr().align_offset(BLOCK);
-    let buffer = memory.get_mut(begin..).and_then(|memory| memory.get_mut(..READ_BACK)).unwrap_or_default();
-    loop {
-        match file.read(buffer) {
-            Ok(0) => return Ok((Digest(hash.finalize().into()), length)),
-            Ok(count) => {
-                let read = buffer.get(..count).unwrap_or_default();
-                hash.update(read);
-                length = length.saturating_add(u64::try_from(read.len()).unwrap_or(u64::MAX));
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+fn go_on(stopped: &dyn Fn() -> bool) -> Result<(), PackageError> {
+    if stopped() { Err(PackageError::Stopped) } else { Ok(()) }
 }
 
 /// Whether there is more than was stated. The last word of a reader may be that the content changed meanwhile.
@@ -404,12 +385,6 @@ fn gives_more(bytes: &mut dyn Read) -> io::Result<bool> {
 /// How much is read at a time.
 const READ_STEP: usize = 1 << 18;
 const READ_STEP_U64: u64 = 1 << 18;
-
-/// How much is read back at a time: nothing reads ahead for what goes past the system's memory.
-const READ_BACK: usize = 1 << 20;
-
-/// Memory and file position of a read past the system's memory are multiples of this: no disk has larger blocks.
-const BLOCK: usize = 1 << 12;
 
 /// gzip's number for a system that is not stated.
 const UNKNOWN_SYSTEM: u8 = 255;

@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use evidence::acquisition::RunNumber;
+use evidence::acquisition::{Acquisition, RunNumber};
+use evidence::strict;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
@@ -24,9 +25,9 @@ use crate::durable::{Disk, DurableError, Op};
 use crate::journal::{self, Journal, Journaled, Keys, Marks};
 use crate::lock;
 use crate::package::PackageError;
-use crate::part::digest_of;
+use crate::read_back::digest_of;
 use crate::site::{WORK, with_ending};
-use crate::unfinished::{MAX_JOURNAL, Older};
+use crate::unfinished::{MAX_ACQUISITION, MAX_JOURNAL, Older};
 
 /// What was moved.
 #[derive(Debug)]
@@ -39,7 +40,7 @@ pub struct Moved {
     pub files: u64,
     /// Bytes of all of them.
     pub bytes: u64,
-    /// Whether an earlier try had copied it already, and nothing but the source was to be removed.
+    /// Whether an earlier try had copied it already, and nothing was left to do but to remove the source, if that.
     pub before: bool,
 }
 
@@ -96,7 +97,7 @@ pub fn move_package(
     let (source, target) = (with_ending(from, ending), with_ending(to, ending));
     let (copy, gone) = (with_ending(to, ".moving"), with_ending(from, ".moved"));
     if !disk.exists(&source) {
-        return remove_the_rest(disk, from, to, &gone);
+        return remove_the_rest(disk, from, to, &gone, state);
     }
     if let Some(other) =
         [to, &with_ending(to, ".partial")].into_iter().find(|other| **other != *target && disk.exists(other))
@@ -123,7 +124,7 @@ pub fn move_package(
         moved.before = true;
     } else {
         if let Some(story) = &told_of
-            && let Some(older) = Older::of(&source, &story.marks, &story.read.macs)?
+            && let Some(older) = Older::of(&source, &story.marks, &story.read)?
         {
             return Err(MoveError::Older { older });
         }
@@ -148,16 +149,40 @@ pub fn move_package(
     Ok(moved)
 }
 
-/// Removes what is left of a source whose copy is whole.
-fn remove_the_rest(disk: &Disk, from: &Path, to: &Path, gone: &Path) -> Result<Moved, MoveError> {
+/// Removes what is left of a source whose copy is whole: of an unfinished one whose journal says that it was moved there
+/// nothing needs to be left. Whether a finished package is the one that was meant, its run tells the caller.
+fn remove_the_rest(
+    disk: &Disk,
+    from: &Path,
+    to: &Path,
+    gone: &Path,
+    state: &Path,
+) -> Result<Moved, MoveError> {
     let partial = with_ending(to, ".partial");
     let unfinished = disk.exists(&partial);
-    if !disk.exists(gone) || !unfinished && !disk.exists(to) {
+    let there = if unfinished { partial.as_path() } else { to };
+    let run = match (disk.exists(there), unfinished) {
+        (false, _) => return Err(MoveError::Nothing(from.to_owned())),
+        (true, true) => Story::of(disk, there, state)?
+            .filter(|story| story.read.moved)
+            .map(|story| story.read.begun.package),
+        (true, false) => run_of_package(disk, there),
+    };
+    let left = disk.exists(gone);
+    if !left && run.is_none() {
         return Err(MoveError::Nothing(from.to_owned()));
     }
-    let tree = Tree::of(disk, if unfinished { &partial } else { to })?;
-    remove(disk, gone)?;
-    Ok(Moved { unfinished, run: None, files: tree.files.len() as u64, bytes: 0, before: true })
+    let tree = Tree::of(disk, there)?;
+    if left {
+        remove(disk, gone)?;
+    }
+    Ok(Moved { unfinished, run, files: tree.files.len() as u64, bytes: 0, before: true })
+}
+
+/// The run that a finished package says it is of.
+fn run_of_package(disk: &Disk, package: &Path) -> Option<RunNumber> {
+    let bytes = disk.read(&package.join("meta/acquisition.json"), MAX_ACQUISITION).ok()?;
+    strict::from_json::<Acquisition>(&bytes).ok().map(|acquisition| acquisition.package)
 }
 
 fn remove(disk: &Disk, folder: &Path) -> Result<(), DurableError> {

@@ -17,13 +17,30 @@ use sha2::{Digest as _, Sha256};
 
 use crate::durable::{Disk, OldFile};
 use crate::package::PackageError;
+use crate::read_back::{Committed, check_file};
+use crate::site::WORK;
 
 /// The runs of a package being written.
 pub(crate) struct Runs {
     disk: Disk,
     folder: PathBuf,
-    runs: Vec<PathBuf>,
+    runs: Vec<Run>,
     made: u64,
+}
+
+/// A sorted file, as it was written.
+#[derive(Clone)]
+struct Run {
+    path: PathBuf,
+    sha256: Digest,
+}
+
+/// What runs were merged into.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Merged {
+    pub(crate) statement: InventoryStatement,
+    /// SHA-256 of the file.
+    pub(crate) sha256: Digest,
 }
 
 impl Runs {
@@ -31,11 +48,23 @@ impl Runs {
         Self { disk: disk.clone(), folder: folder.to_owned(), runs: Vec::new(), made: 0 }
     }
 
-    /// The runs of an earlier process, by their names, in order: none was merged.
-    pub(crate) fn again<'a>(disk: &Disk, folder: &Path, names: impl Iterator<Item = &'a str>) -> Self {
-        let runs: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+    /// The runs of an earlier process, by name and digest, in order: none was merged.
+    pub(crate) fn again<'a>(
+        disk: &Disk,
+        folder: &Path,
+        names: impl Iterator<Item = (&'a str, Digest)>,
+    ) -> Self {
+        let runs: Vec<Run> = names.map(|(name, sha256)| Run { path: folder.join(name), sha256 }).collect();
         let made = u64::try_from(runs.len()).unwrap_or(u64::MAX);
         Self { disk: disk.clone(), folder: folder.to_owned(), runs, made }
+    }
+
+    /// The runs as committed files, one for each batch.
+    pub(crate) fn committed(&self) -> impl Iterator<Item = Committed> {
+        self.runs.iter().zip(1..).map(|(run, batch)| {
+            let name = run.path.file_name().unwrap_or_default().to_string_lossy();
+            Committed { file: format!("{WORK}/{name}"), digest: run.sha256, bytes: None, batch }
+        })
     }
 
     /// Writes a batch's lines, sorted, as one durable run. Returns its name and its digest.
@@ -50,21 +79,26 @@ impl Runs {
             hash.update(b"\n");
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
-        self.runs.push(path);
-        Ok((name, Digest(hash.finalize().into())))
+        let sha256 = Digest(hash.finalize().into());
+        self.runs.push(Run { path, sha256 });
+        Ok((name, sha256))
     }
 
     /// Merges all runs into `meta/inventory.txt`.
-    pub(crate) fn finish(mut self, inventory: &Path) -> Result<InventoryStatement, PackageError> {
-        let batches: BTreeSet<PathBuf> = self.runs.iter().cloned().collect();
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Part`] where a run is not what was written.
+    pub(crate) fn finish(mut self, inventory: &Path) -> Result<Merged, PackageError> {
+        let batches: BTreeSet<PathBuf> = self.runs.iter().map(|run| run.path.clone()).collect();
         while self.runs.len() > FAN_IN {
-            let some: Vec<PathBuf> = self.runs.drain(..FAN_IN).collect();
+            let some: Vec<Run> = self.runs.drain(..FAN_IN).collect();
             let (path, _) = self.next();
-            self.merge(&some, &path)?;
-            for between in some.iter().filter(|run| !batches.contains(*run)) {
-                self.disk.remove_file(between)?;
+            let Merged { sha256, .. } = self.merge(&some, &path)?;
+            for between in some.iter().filter(|run| !batches.contains(&run.path)) {
+                self.disk.remove_file(&between.path)?;
             }
-            self.runs.push(path);
+            self.runs.push(Run { path, sha256 });
         }
         let runs = std::mem::take(&mut self.runs);
         self.merge(&runs, inventory)
@@ -76,17 +110,26 @@ impl Runs {
         (self.folder.join(&name), name)
     }
 
-    fn merge(&self, runs: &[PathBuf], to: &Path) -> Result<InventoryStatement, PackageError> {
-        let mut readers = runs
-            .iter()
-            .map(|run| Ok(BufReader::new(self.disk.open(run)?)))
-            .collect::<Result<Vec<BufReader<OldFile>>, PackageError>>()?;
+    fn merge(&self, runs: &[Run], to: &Path) -> Result<Merged, PackageError> {
+        let merged = self.merge_lines(runs, to);
+        if let Err(PackageError::DoubledLine | PackageError::Write(_)) = merged {
+            // A line that is none, or not in its place: which run was altered says more.
+            for run in runs {
+                check_file(&self.disk, &run.path, run.sha256, None, &mut |_| {})?;
+            }
+        }
+        merged
+    }
+
+    fn merge_lines(&self, runs: &[Run], to: &Path) -> Result<Merged, PackageError> {
+        let open = |run: &Run| Lines::open(&self.disk, run);
+        let mut readers = runs.iter().map(open).collect::<Result<Vec<Lines>, PackageError>>()?;
         let mut heap = BinaryHeap::new();
         for (index, reader) in readers.iter_mut().enumerate() {
-            heap.extend(next_line(reader)?.map(|line| Reverse((line, index))));
+            heap.extend(reader.next()?.map(|line| Reverse((line, index))));
         }
         let mut out = BufWriter::new(self.disk.create_new(to)?);
-        let (mut tree, mut last) = (Tree::new(), String::new());
+        let (mut tree, mut last, mut hash) = (Tree::new(), String::new(), Sha256::new());
         let mut counts: BTreeMap<Outcome, u64> = BTreeMap::new();
         while let Some(Reverse((line, index))) = heap.pop() {
             let parsed: Line = line.parse().map_err(std::io::Error::other)?;
@@ -94,23 +137,52 @@ impl Runs {
                 return Err(PackageError::DoubledLine);
             }
             writeln!(out, "{line}")?;
+            hash.update(line.as_bytes());
+            hash.update(b"\n");
             tree.push(line.as_bytes());
             let count = counts.entry(parsed.outcome).or_default();
             *count = count.saturating_add(1);
             last = line;
             if let Some(reader) = readers.get_mut(index) {
-                heap.extend(next_line(reader)?.map(|line| Reverse((line, index))));
+                heap.extend(reader.next()?.map(|line| Reverse((line, index))));
             }
         }
         out.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()?;
-        Ok(InventoryStatement { lines: tree.size(), root: tree.root(), counts })
+        let statement = InventoryStatement { lines: tree.size(), root: tree.root(), counts };
+        Ok(Merged { statement, sha256: Digest(hash.finalize().into()) })
     }
 }
 
-fn next_line(reader: &mut BufReader<OldFile>) -> Result<Option<String>, PackageError> {
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    Ok(line.strip_suffix('\n').map(str::to_owned))
+/// The lines of a run, which must be what was written once the last was read.
+struct Lines {
+    run: Run,
+    reader: BufReader<OldFile>,
+    hash: Sha256,
+    length: u64,
+}
+
+impl Lines {
+    fn open(disk: &Disk, run: &Run) -> Result<Self, PackageError> {
+        let reader = BufReader::new(disk.open(&run.path)?);
+        Ok(Self { run: run.clone(), reader, hash: Sha256::new(), length: 0 })
+    }
+
+    fn next(&mut self) -> Result<Option<String>, PackageError> {
+        let mut line = String::new();
+        let read = self.reader.read_line(&mut line)?;
+        if read == 0 {
+            let (found, stated) = (Digest(self.hash.clone().finalize().into()), self.run.sha256);
+            let (path, length) = (self.run.path.clone(), self.length);
+            return if found == stated {
+                Ok(None)
+            } else {
+                Err(PackageError::Part { path, stated, found, length })
+            };
+        }
+        self.hash.update(line.as_bytes());
+        self.length = self.length.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
+        Ok(Some(line.strip_suffix('\n').map(str::to_owned).unwrap_or(line)))
+    }
 }
 
 /// Runs merged at a time: well under the usual limit of 1,024 open files.
@@ -134,20 +206,55 @@ mod tests {
         }
         expected.sort();
         let inventory = folder.path().join("inventory.txt");
-        let statement = runs.finish(&inventory).unwrap();
+        let merged = runs.finish(&inventory).unwrap();
+        let statement = &merged.statement;
+        assert_eq!(merged.sha256, Digest::of(&std::fs::read(&inventory).unwrap()));
         let text = std::fs::read_to_string(&inventory).unwrap();
         assert_eq!(text.lines().collect::<Vec<_>>(), expected);
         let read = evidence::inventory::Inventory::read(text.as_bytes()).unwrap();
         assert_eq!((read.root(), read.len(), read.counts()), (statement.root, 1800, &statement.counts));
         let left = std::fs::read_dir(folder.path()).unwrap().count();
         assert_eq!(left, 1 + 600 + 2, "the runs of the batches stay, with two merges of 256 each");
-        let names: Vec<String> = (1..=600).map(|n| format!("lines-{n:06}")).collect();
-        let again = Runs::again(&disk, folder.path(), names.iter().map(String::as_str));
+        let named = |n| {
+            let name = format!("lines-{n:06}");
+            let digest = Digest::of(&std::fs::read(folder.path().join(&name)).unwrap());
+            (name, digest)
+        };
+        let names: Vec<(String, Digest)> = (1..=600).map(named).collect();
+        let again =
+            Runs::again(&disk, folder.path(), names.iter().map(|(name, digest)| (name.as_str(), *digest)));
         std::fs::remove_file(&inventory).unwrap();
         for between in ["lines-000601", "lines-000602"] {
             std::fs::remove_file(folder.path().join(between)).unwrap();
         }
-        assert_eq!(again.finish(&inventory).unwrap(), statement, "a merge can be made again");
+        assert_eq!(again.finish(&inventory).unwrap(), merged, "a merge can be made again");
+    }
+
+    #[test]
+    fn a_run_that_is_not_what_was_written_is_named_and_nothing_comes_of_it() {
+        let line = |n: u64| format!("left {}", scope::Digest::of(&n.to_le_bytes()).hex());
+        let changes: [fn(&str) -> Vec<u8>; 6] = [
+            |text| text.replacen("left ", "listed ", 1).into_bytes(),
+            |text| text.replacen('a', "b", 1).into_bytes(),
+            |text| text.replacen('a', "z", 1).into_bytes(),
+            |text| text.split_inclusive('\n').skip(1).collect::<String>().into_bytes(),
+            |text| text.split_inclusive('\n').rev().collect::<String>().into_bytes(),
+            |text| [text.as_bytes(), b"\xff\n"].concat(),
+        ];
+        for change in changes {
+            let folder = tempfile::tempdir().unwrap();
+            let mut runs = Runs::new(&Disk::new(), folder.path());
+            for batch in 0..3 {
+                runs.add((0..3).map(|n| line(batch * 3 + n)).collect()).unwrap();
+            }
+            let path = folder.path().join("lines-000002");
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, change(&text)).unwrap();
+            match runs.finish(&folder.path().join("inventory.txt")) {
+                Err(PackageError::Part { path: named, .. }) => assert_eq!(named, path),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

@@ -26,11 +26,11 @@ use evidence::acquisition::{Departure, PartStatement, SetName};
 use scope::Digest;
 
 use crate::batch::Recorder;
-use crate::close::{Batches, Closed, Ending, Subject, Unsealed};
+use crate::close::{Batches, Closed, Ending, INVENTORY, Subject, Unsealed};
 use crate::durable::{Disk, DurableError};
 use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys, Marks};
 use crate::package::{PackageError, PackageWriter, SetRecipients, Setup};
-use crate::part::digest_and_length;
+use crate::read_back::Reading;
 use crate::seal;
 use crate::site::{Site, WORK, partial_path, remove_keys, remove_work};
 use crate::sorted::Runs;
@@ -50,6 +50,8 @@ pub struct Unfinished {
     keys: Keys,
     journal: Journaled,
     older: Option<Older>,
+    /// The batches that are taken again, from the first to the last.
+    discarded: Option<(u64, u64)>,
 }
 
 /// Why an unfinished package is not the newest copy.
@@ -61,12 +63,24 @@ pub struct Older {
     pub known: usize,
     /// How many of them it has.
     pub has: usize,
+    /// How many lines its journal has.
+    pub lines: usize,
 }
 
 impl Older {
     /// Whether a journal with these lines is older than its marks; [`PackageError::CaseBehind`] where the marks are.
-    pub(crate) fn of(partial: &Path, marks: &Marks, macs: &[String]) -> Result<Option<Self>, PackageError> {
+    pub(crate) fn of(
+        partial: &Path,
+        marks: &Marks,
+        journal: &Journaled,
+    ) -> Result<Option<Self>, PackageError> {
+        let macs = journal.macs.as_slice();
         let (path, lines) = (partial.to_owned(), macs.len());
+        if marks.knew(lines, &journal.rest) {
+            let what =
+                "it was durable, by what the case folder knows, and is not as it was written".to_owned();
+            return Err(PackageError::Journal { line: lines.saturating_add(1), what });
+        }
         let (known, has) = (marks.count(), marks.in_common(macs));
         // A mark follows its line at once: more than one without a mark were written under another copy of the case folder,
         // whose log announces the run key of those batches. This one's log never will.
@@ -74,20 +88,27 @@ impl Older {
             return Err(PackageError::CaseBehind { path, lines, known });
         }
         let unmarked = !marks.are_there() && lines > 1;
-        Ok((has < known || unmarked).then_some(Self { path, known, has }))
+        Ok((has < known || unmarked).then_some(Self { path, known, has, lines }))
     }
 }
 
 impl fmt::Display for Older {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { known, has, .. } = self;
+        let Self { known, has, lines, .. } = self;
         if *known == 0 {
             return write!(
                 f,
                 "the case folder has its keys, and no marks of its journal: nothing there says that this is the newest"
             );
         }
-        write!(f, "the case folder knows of {known} lines of its journal, and it has the first {has} of them")
+        write!(
+            f,
+            "the case folder knows of {known} lines of its journal, and it has the first {has} of them"
+        )?;
+        if *lines > *has {
+            write!(f, " and another in place of the next, or the marks in the case folder were altered")?;
+        }
+        Ok(())
     }
 }
 
@@ -211,14 +232,26 @@ impl Unfinished {
         self.parts().fold(0, |sum, (_, part)| sum.saturating_add(part.bytes))
     }
 
-    /// Reads every committed part and every run of the inventory, in each copy, and compares. `told` hears how many bytes
-    /// of parts were read.
+    /// Reads every committed part and every run of the inventory, in each copy, and compares.
     ///
     /// # Errors
     ///
-    /// [`PackageError::Part`] for one that in no copy is as it was committed.
-    pub fn check(&mut self, told: &mut dyn FnMut(u64)) -> Result<(), PackageError> {
-        self.check_copies(told)
+    /// [`PackageError::Altered`] for one that in no copy is as it was committed: see [`Unfinished::discard_from`].
+    pub fn check(&mut self, reading: Reading<'_>) -> Result<(), PackageError> {
+        self.check_copies(reading)
+    }
+
+    /// Gives up the batches from this one on: [`Unfinished::resume`] then says so in the journal, and they are taken again.
+    /// Nothing is changed before that.
+    pub fn discard_from(&mut self, batch: u64) {
+        self.discarded = Some((batch, self.batches()));
+        self.journal.discard(batch);
+    }
+
+    /// The batches that were given up, from the first to the last.
+    #[must_use]
+    pub fn discarded(&self) -> Option<(u64, u64)> {
+        self.discarded
     }
 
     /// Goes on: removes what no journal names, makes two copies the same, and notes what departs from the order or the
@@ -231,13 +264,13 @@ impl Unfinished {
     /// [`PackageError`]; it can be tried again.
     pub fn resume(mut self, setup: Setup) -> Result<PackageWriter, PackageError> {
         let site = self.settle()?;
-        let Self { lost, keys, journal, .. } = self;
+        let Self { lost, keys, journal, discarded, .. } = self;
         let work = site.partial().join(WORK);
         let path = journal::path_in(&work);
         let (mut file, walk) = Journal::go_on(&site.disk, &path, &site.key_path, keys, &journal)?;
-        file.resume(setup.departures.clone(), lost)?;
+        file.resume(setup.departures.clone(), lost, discarded.map(|(from, _)| from))?;
         let recipients = setup.recipients.by_set()?;
-        let runs = Runs::again(&site.disk, &work, journal.batches.iter().map(|batch| batch.lines.as_str()));
+        let runs = Runs::again(&site.disk, &work, journal.batches.iter().map(Batch::run));
         let recorder = Recorder::again(file, runs, recipients.keys(), &journal.batches);
         let counters = journal.batches.last().map(|batch| batch.controls.clone()).unwrap_or_default();
         PackageWriter::of(site, recorder, counters, walk, recipients, setup)
@@ -267,10 +300,12 @@ impl Unfinished {
             parts.entry(set).or_default().push(part);
         }
         let totals = batches.last().map(|batch| batch.totals.clone()).unwrap_or_default();
-        let runs = Runs::again(&site.disk, &work, batches.iter().map(|batch| batch.lines.as_str()));
+        let inventory = Runs::again(&site.disk, &work, batches.iter().map(Batch::run))
+            .finish(&site.partial().join(INVENTORY))?;
         let Begun { origin, package: run, policy, medium, record_left, .. } = begun;
         let subject = Subject { origin, run, policy, medium, record_left };
-        Closed::ended(site, subject, recipients, Batches { totals, parts, runs }, ending, lost)
+        let batches = Batches { totals, parts, inventory };
+        Ok(Closed::ended(site, subject, recipients, batches, ending, lost))
     }
 
     /// What a log that has its package.seal already lacks: the copy of the log, and the name. `None` unless a copy has the
@@ -320,24 +355,10 @@ impl Unfinished {
     }
 }
 
-/// Fails unless a file is what was committed.
-pub(crate) fn check_file(
-    disk: &Disk,
-    path: &Path,
-    stated: Digest,
-    bytes: Option<u64>,
-) -> Result<(), PackageError> {
-    let (found, length) = digest_and_length(disk, path)?;
-    if found == stated && bytes.is_none_or(|bytes| bytes == length) {
-        return Ok(());
-    }
-    Err(PackageError::Part { path: path.to_owned(), stated, found, length })
-}
-
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
 
 /// Longest journal that is read: a line of some 2 KB for each batch, and 300 bytes for each part.
 pub(crate) const MAX_JOURNAL: u64 = 256 << 20;
 
 /// Longest `acquisition.json` and tag manifest that are read.
-const MAX_ACQUISITION: u64 = 64 << 20;
+pub(crate) const MAX_ACQUISITION: u64 = 64 << 20;

@@ -60,7 +60,7 @@ impl Single {
 
     fn close(mut self) -> Result<Closed, PackageError> {
         self.writer.close_parts(&mut self.hand)?;
-        self.writer.close(ending())
+        self.writer.close(ending(), custody::Reading { jobs: 2, told: &|_, _| {} })
     }
 }
 
@@ -224,7 +224,8 @@ fn keep(
         visible: &[0],
     };
     let mut bytes = Faulty { content, error };
-    writer.keep(&item, Some(Content { length, bytes: &mut bytes, missing: &Missing::default }))
+    let content = Content { length, bytes: &mut bytes, missing: &Missing::default, stopped: &|| false };
+    writer.keep(&item, Some(content))
 }
 
 fn record(writer: &mut Single, node: usize, outcome: &str) -> Result<(), PackageError> {
@@ -502,6 +503,27 @@ fn without_the_case_folder_the_package_is_the_master_and_the_case_catches_up() {
     world.case.append(statement(), &[&world.examiner]).unwrap();
     let fork = own.copy_to(world.case.log_mut()).unwrap_err();
     assert!(matches!(fork, custody::LogError::Fork { index: 3 }), "{fork}");
+}
+
+#[test]
+fn whoever_asks_to_stop_in_a_large_file_does_not_wait_for_its_end() {
+    for (given, until) in [(0, 1), (1 << 20, 3)] {
+        let world = World::new();
+        let mut writer = world.writer(&Disk::new()).unwrap();
+        keep(&mut writer, 1, "captured", b"rosebud", 7, false).unwrap();
+        let length = 1 << 50;
+        let facts = facts(2, Kind::File, &["/l".to_owned()], Some(length));
+        let decision = decision("captured", 1);
+        let item = Item { locator: "tree/2", facts: &facts, decision: &decision, visible: &[0] };
+        let asked = AtomicUsize::new(0);
+        let stopped = || asked.fetch_add(1, Ordering::Relaxed) >= until;
+        let mut bytes = io::repeat(1).take(given);
+        let content = Content { length, bytes: &mut bytes, missing: &Missing::default, stopped: &stopped };
+        let kept = writer.keep(&item, Some(content));
+        assert!(matches!(kept, Err(PackageError::Stopped)), "{kept:?}");
+        writer.writer.discard_batch().unwrap();
+        assert!(files_below(&custody::package::partial_path(&world.out).join("data")).is_empty());
+    }
 }
 
 #[test]

@@ -455,6 +455,10 @@ pub struct CaptureArgs {
     /// Go on from a copy of PKG.partial that is older than what the case folder knows of, and say why: a departure.
     #[arg(long, value_name = "REASON", requires = "resume")]
     pub older_copy: Option<String>,
+    /// Where a committed file is not what was written to the destination: discard its batch and all after it, take them
+    /// again, and say why: a departure.
+    #[arg(long, value_name = "REASON", requires = "resume")]
+    pub retake: Option<String>,
     /// Record MD5 beside SHA-256 where the look *hash* is taken, for legacy hash sets.
     #[arg(long)]
     pub md5: bool,
@@ -465,7 +469,8 @@ pub struct CaptureArgs {
     #[command(flatten)]
     pub pace: PaceArgs,
     /// End a batch once its parts, of all sets and threads, together hold so many bytes. An item is never split.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30)]
+    /// 4096 at least.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(4096..))]
     pub part_size: u64,
     /// How hard content is compressed.
     #[arg(long, value_name = "HOW", default_value = "fast")]

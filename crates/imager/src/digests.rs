@@ -94,7 +94,7 @@ pub(crate) fn all(
 
 /// Reads the whole medium once, with progress.
 fn whole(image: &Arc<dyn ByteSource>, stated: &[StoredDigest]) -> Result<MediumDigests, Failure> {
-    let mut progress = ByteProgress::start("digest", image.len());
+    let progress = ByteProgress::start("digest", image.len());
     let found =
         source::digests(image, stated, &mut |read| progress.bytes(read)).context("digest of the medium")?;
     progress.finish();

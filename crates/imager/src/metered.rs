@@ -70,7 +70,7 @@ impl Read for Stream {
             return Err(io::Error::other("stopped, as asked"));
         }
         let count = self.inner.read(buffer)?;
-        self.meter.read(count);
+        self.meter.read(count, &self.interrupt);
         Ok(count)
     }
 }

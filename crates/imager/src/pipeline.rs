@@ -305,12 +305,12 @@ impl<C: Crew> Worker<'_, C> {
             self.tally.count(&examined, chunk.source);
             self.run.policy.meet_paths(&examined.facts, &mut self.tally.paths);
             let slack = slack_wanted(self.run.examiner, entry, &examined);
-            let kept = self.crew.item(&mut self.hand, source, entry, examined)?;
+            let kept = self.crew.item(&mut self.hand, source, entry, examined);
             // A stream that was cut off for an interrupt looks like one that could not be read: it is never committed.
             if self.run.interrupt.is_asked() {
                 return Err(asked_to_stop().into());
             }
-            self.run.meter.decided(kept);
+            self.run.meter.decided(kept?);
             if let Some(slack) = slack {
                 self.slack(chunk.source, source, slack)?;
             }

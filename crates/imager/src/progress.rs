@@ -19,6 +19,8 @@ use clap::ValueEnum;
 use indicatif::{HumanBytes, HumanDuration};
 use serde::Serialize;
 
+use crate::interrupt::Interrupt;
+
 /// How progress is told.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum ProgressMode {
@@ -54,6 +56,9 @@ struct Throttle {
     free: Mutex<Instant>,
 }
 
+/// How long a reader that waits sleeps before it asks whether all was stopped.
+const NAP: Duration = Duration::from_millis(100);
+
 impl Meter {
     /// Counts from zero; with a limit, readers wait so that no more bytes a second are read.
     pub(crate) fn new(bytes_per_second: Option<u64>) -> Self {
@@ -75,18 +80,23 @@ impl Meter {
         }
     }
 
-    /// So many bytes of content were read.
-    pub(crate) fn read(&self, bytes: usize) {
+    /// So many bytes of content were read. Waits where there is a limit, until somebody asks to stop.
+    pub(crate) fn read(&self, bytes: usize, interrupt: &Interrupt) {
         self.0.read.fetch_add(bytes as u64, Ordering::Relaxed);
         let Some(throttle) = &self.0.throttle else { return };
         let cost = Duration::from_secs_f64(bytes as f64 / throttle.rate.max(1) as f64);
-        let now = Instant::now();
         let mut free = throttle.free.lock().unwrap_or_else(PoisonError::into_inner);
         // Time that nobody used is not saved up.
-        let until = (*free).max(now) + cost;
+        let until = (*free).max(Instant::now()) + cost;
         *free = until;
         drop(free);
-        thread::sleep(until.saturating_duration_since(now));
+        while !interrupt.is_asked() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(left.min(NAP));
+        }
     }
 
     fn counted(&self) -> Counted {
@@ -312,39 +322,73 @@ pub(crate) fn watch<T>(
     })
 }
 
-/// Tells how much of a medium was read, for a digest of all of it.
+/// Tells how many of a known number of bytes were read.
 pub(crate) struct ByteProgress {
     phase: String,
     began: Instant,
-    told: Instant,
+    told: Mutex<Instant>,
     mode: Mode,
     all: u64,
+}
+
+/// One line of `--progress json` where bytes are all that is counted.
+#[derive(Serialize)]
+struct ToldBytes<'a> {
+    phase: &'a str,
+    seconds: f64,
+    read_bytes: u64,
+    bytes_expected: u64,
+    bytes_per_second: u64,
+    seconds_left: u64,
 }
 
 impl ByteProgress {
     /// Starts counting bytes, of `all`.
     pub(crate) fn start(phase: impl Into<String>, all: u64) -> Self {
+        Self::start_in(ProgressMode::Auto, phase, all)
+    }
+
+    /// As [`ByteProgress::start`], told in this way.
+    pub(crate) fn start_in(mode: ProgressMode, phase: impl Into<String>, all: u64) -> Self {
         let now = Instant::now();
-        Self { phase: phase.into(), began: now, told: now, mode: Mode::of(ProgressMode::Auto), all }
+        Self { phase: phase.into(), began: now, told: Mutex::new(now), mode: Mode::of(mode), all }
     }
 
     /// So many bytes were read.
-    pub(crate) fn bytes(&mut self, read: u64) {
-        if self.told.elapsed() < self.mode.every() {
+    pub(crate) fn bytes(&self, read: u64) {
+        self.bytes_of(read, self.all);
+    }
+
+    /// So many of `all` bytes were read. Several threads may say so.
+    pub(crate) fn bytes_of(&self, read: u64, all: u64) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.mode == Mode::Off || told.elapsed() < self.mode.every() {
             return;
         }
-        self.told = Instant::now();
+        *told = Instant::now();
         let seconds = self.began.elapsed().as_secs_f64().max(0.001);
         let rate = read as f64 / seconds;
-        let left = Duration::try_from_secs_f64(self.all.saturating_sub(read) as f64 / rate.max(1.0));
-        let text = format!(
-            "{}: {} of {}, {}/s, about {} left",
-            self.phase,
-            HumanBytes(read),
-            HumanBytes(self.all),
-            HumanBytes(rate as u64),
-            HumanDuration(left.unwrap_or(Duration::MAX))
-        );
+        let left = Duration::try_from_secs_f64(all.saturating_sub(read) as f64 / rate.max(1.0));
+        let left = left.unwrap_or(Duration::MAX);
+        let text = match self.mode {
+            Mode::Json => serde_json::to_string(&ToldBytes {
+                phase: &self.phase,
+                seconds: (seconds * 1000.0).round() / 1000.0,
+                read_bytes: read,
+                bytes_expected: all,
+                bytes_per_second: rate as u64,
+                seconds_left: left.as_secs(),
+            })
+            .unwrap_or_default(),
+            _ => format!(
+                "{}: {} of {}, {}/s, about {} left",
+                self.phase,
+                HumanBytes(read),
+                HumanBytes(all),
+                HumanBytes(rate as u64),
+                HumanDuration(left)
+            ),
+        };
         let mut err = std::io::stderr();
         let terminal = self.mode == Mode::Terminal;
         let _ = if terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
@@ -355,5 +399,21 @@ impl ByteProgress {
         if self.mode == Mode::Terminal {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_slow_pace_is_stopped() {
+        let (to, stopped) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            Meter::new(Some(1)).read(1 << 30, &Interrupt::asked());
+            to.send(()).unwrap();
+        });
+        // The wait itself would be of 34 years.
+        stopped.recv_timeout(Duration::from_secs(300)).expect("it still waits");
     }
 }

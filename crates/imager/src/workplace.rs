@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, Local};
-use custody::{CaseFolder, Disk, Signer};
+use custody::{CaseFolder, Disk, SecretKey, Signer};
 use evidence::acquisition::{LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::custody_log::Statement;
@@ -17,7 +17,7 @@ use source::{ImageError, OpenError, OpenOptions, Opened};
 use crate::cli::{CaseArg, SourceArgs};
 use crate::console::{Chain, Console, Context as _, Failure, NextStep as _};
 use crate::digests;
-use crate::load::{self, LoadedPolicy};
+use crate::load::{self, LoadedPolicy, Passphrases};
 
 /// The case's own copy of the trust file: it says who the signers are. No verifier reads it.
 pub(crate) const TRUST: &str = "trust.toml";
@@ -36,6 +36,16 @@ pub(crate) fn find_case(arg: &CaseArg, beside: &Path) -> Result<PathBuf, Failure
         .ok_or_else(|| {
             Failure::new("no case folder here").hint("give --case DIR, or make one with `ambit case new`")
         })
+}
+
+/// The log's key: `case.json` says where it lies.
+pub(crate) fn log_key(case: &CaseFolder, passphrases: &Passphrases) -> Result<SecretKey, Failure> {
+    let (stated, file) = (case.log_key_path(), case.root().join("case.json"));
+    let key = case.log_key(&mut |path| passphrases.ask(path));
+    let (key, _) = key.context(format_args!("log key, `{}` by {}", stated.display(), file.display())).or_hint(
+        "a path that does not begin with / is seen from the case folder: put the key there, or write where it lies into the field `log_key` of that file",
+    )?;
+    Ok(key)
 }
 
 /// Opens a case folder, with its own copy of the trust file.

@@ -75,9 +75,14 @@ impl Disk {
 
     /// This path in every copy that is not lost.
     pub(crate) fn places(&self, path: &Path) -> Vec<PathBuf> {
+        self.copies_at(path).into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// As [`Disk::places`], each with the number of its copy.
+    pub(crate) fn copies_at(&self, path: &Path) -> Vec<(usize, PathBuf)> {
         match self.mirror.as_ref().filter(|mirror| mirror.has(path)) {
-            Some(mirror) => mirror.alive().map(|copy| mirror.place(copy, path)).collect(),
-            None => vec![path.to_owned()],
+            Some(mirror) => mirror.alive().map(|copy| (copy, mirror.place(copy, path))).collect(),
+            None => vec![(1, path.to_owned())],
         }
     }
 

@@ -231,6 +231,16 @@ impl OldFile {
         self.direct
     }
 
+    /// Goes on reading at this byte.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system said.
+    pub(crate) fn go_to(&mut self, at: u64) -> io::Result<()> {
+        self.at = self.file.seek(SeekFrom::Start(at))?;
+        Ok(())
+    }
+
     fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let path = &self.disk.place(self.copy, &self.path);
         let most = self.disk.ask(&Step { op: Op::Read, path, from: None, bytes: &[] })?;

@@ -18,8 +18,12 @@ pub(crate) struct Journaled {
     pub(crate) departures: Vec<Departure>,
     /// Where the run has ended, what is said of it.
     pub(crate) ending: Option<Ending>,
+    /// Whether it was moved here, or on its way.
+    pub(crate) moved: bool,
     /// Bytes up to the end of the last whole line.
     pub(crate) length: u64,
+    /// What stands behind it.
+    pub(crate) rest: Vec<u8>,
     /// The `mac` of each line.
     pub(crate) macs: Vec<String>,
     /// How many copies were made when it was last written.
@@ -36,10 +40,11 @@ impl Journaled {
         let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
         let mut read: Option<Self> = None;
         let (mut length, mut macs) = (0, Vec::new());
-        for (index, bytes) in lines.iter().enumerate() {
+        for (index, line) in lines.iter().enumerate() {
             let number = index.saturating_add(1);
             let altered = |what: &str| PackageError::Journal { line: number, what: what.to_owned() };
-            let Some((line, body, mac)) = split(bytes) else {
+            let whole = line.len() as u64;
+            let Some((line, body, mac)) = split(line) else {
                 // The writing of the last line was cut off: nothing rests on it.
                 if number == lines.len() {
                     break;
@@ -50,7 +55,7 @@ impl Journaled {
             if mac != keys.mac_of(last, &body)? {
                 return Err(altered("it is not as it was written"));
             }
-            length += bytes.len() as u64;
+            length += whole;
             macs.push(mac);
             match (line, &mut read) {
                 (Line::Begin(begun), None) => {
@@ -60,7 +65,9 @@ impl Journaled {
                         batches: Vec::new(),
                         departures,
                         ending: None,
+                        moved: false,
                         length: 0,
+                        rest: Vec::new(),
                         macs: Vec::new(),
                         copies,
                         lost: Vec::new(),
@@ -70,8 +77,13 @@ impl Journaled {
                     read.lost.clone_from(&batch.lost);
                     read.batches.push(*batch);
                 }
-                (Line::Moved(_), Some(_)) => {}
-                (Line::Resume(resume), Some(read)) if read.ending.is_none() => {
+                (Line::Moved(_), Some(read)) => read.moved = true,
+                (Line::Resume(resume), Some(read))
+                    if read.ending.is_none() || resume.discarded_from.is_some() =>
+                {
+                    if let Some(from) = resume.discarded_from {
+                        read.discard(from);
+                    }
                     read.departures.extend(resume.departures);
                     (read.copies, read.lost) = (resume.copies, resume.lost);
                 }
@@ -87,8 +99,16 @@ impl Journaled {
         }
         if let Some(read) = &mut read {
             read.macs = macs;
+            let behind = usize::try_from(length).ok().and_then(|length| bytes.get(length..));
+            read.rest = behind.unwrap_or_default().to_vec();
         }
         Ok(read)
+    }
+
+    /// Forgets the batches from this one on, and what was said of the end.
+    pub(crate) fn discard(&mut self, from: u64) {
+        self.batches.retain(|batch| batch.number < from);
+        self.ending = None;
     }
 
     /// Notes in the journal at `path`, a copy of this one, that the package lies in another place from here on. The case

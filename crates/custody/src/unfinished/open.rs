@@ -10,7 +10,7 @@ use crate::durable::Disk;
 use crate::journal::{self, Journaled, Keys, Marks};
 use crate::lock;
 use crate::package::PackageError;
-use crate::part::digest_of;
+use crate::read_back::digest_of;
 use crate::relocate::Tree;
 use crate::site::{WORK, partial_path};
 
@@ -87,7 +87,7 @@ fn unfinished(
 ) -> Result<Found, PackageError> {
     let Read { copy, key_path, keys, journal } = read;
     let marks = Marks::read(disk, &key_path)?;
-    let older = Older::of(&copy.partial, &marks, &journal.macs)?;
+    let older = Older::of(&copy.partial, &marks, &journal)?;
     let (disk, outs, lost) = (disk.clone(), outs.to_vec(), Vec::new());
     let (first, mend) = (copy, Vec::new());
     Ok(Found::Unfinished(Box::new(Unfinished {
@@ -101,6 +101,7 @@ fn unfinished(
         keys,
         journal,
         older,
+        discarded: None,
     })))
 }
 

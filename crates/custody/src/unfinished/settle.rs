@@ -5,7 +5,7 @@
 //! journal grows last, so that at any moment it names nothing that is not there.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Copy, MAX_JOURNAL, Mend, Unfinished};
 use crate::copying::copy_file;
@@ -13,30 +13,37 @@ use crate::durable::{Disk, DurableError};
 use crate::journal;
 use crate::lock;
 use crate::package::PackageError;
+use crate::read_back::{Committed, Reading, differing};
 use crate::site::{FOLDERS, Site, WORK};
 
 impl Unfinished {
     /// Reads every committed file of both copies, and notes what one has to get from the other.
-    pub(super) fn check_copies(&mut self, told: &mut dyn FnMut(u64)) -> Result<(), PackageError> {
-        let (mut done, mut mend) = (0_u64, Vec::new());
-        let of_parts = self.parts().map(|(_, part)| (part.file.clone(), part.sha256, Some(part.bytes)));
-        let runs = self.journal.batches.iter();
-        let of_runs = runs.map(|batch| (format!("{WORK}/{}", batch.lines), batch.lines_sha256, None));
-        for (file, digest, bytes) in of_parts.chain(of_runs) {
-            let check = |copy: &Copy| super::check_file(&self.disk, &copy.partial.join(&file), digest, bytes);
-            let first = check(&self.first);
-            let second = self.second.as_ref().map(check);
-            match (first, second) {
-                (Ok(()), None | Some(Ok(()))) => {}
-                (Ok(()), Some(Err(_))) => mend.push(Mend { file, digest, to_first: false }),
-                (Err(_), Some(Ok(()))) => mend.push(Mend { file, digest, to_first: true }),
-                (Err(error), None | Some(Err(_))) => return Err(error),
+    pub(super) fn check_copies(&mut self, reading: Reading<'_>) -> Result<(), PackageError> {
+        let files: Vec<Committed> = self.journal.batches.iter().flat_map(Committed::of).collect();
+        let second = self.second.as_ref().map(|copy| copy.partial.clone());
+        let roots: Vec<PathBuf> = std::iter::once(self.first.partial.clone()).chain(second).collect();
+        let found = differing(&self.disk, &roots, &files, true, reading);
+        let nowhere =
+            |index: usize| found.iter().filter(|differs| differs.index == index).count() == roots.len();
+        let first = found.iter().map(|differs| differs.index).find(|index| nowhere(*index));
+        let batch_of = |index: usize| files.get(index).map_or(0, |file| file.batch);
+        let until = first.map_or(u64::MAX, batch_of);
+        let mendable = found.iter().filter(|differs| batch_of(differs.index) < until);
+        self.mend = mendable
+            .filter_map(|differs| {
+                let file = files.get(differs.index)?;
+                Some(Mend { file: file.file.clone(), digest: file.digest, to_first: differs.root == 0 })
+            })
+            .collect();
+        let Some(first) = first else { return Ok(()) };
+        let others = found.iter().filter(|differs| differs.index > first && differs.root == 0);
+        let others = others.filter(|differs| nowhere(differs.index)).count();
+        match found.into_iter().find(|differs| differs.index == first) {
+            Some(differs) => {
+                Err(PackageError::Altered { batch: until, first: Box::new(differs.error), others })
             }
-            done = done.saturating_add(bytes.unwrap_or(0));
-            told(done);
+            None => Ok(()),
         }
-        self.mend = mend;
-        Ok(())
     }
 
     /// Removes what the journal does not name, makes both copies the same, and gives the place that is written to.

@@ -181,7 +181,7 @@ fn keeper(
             .hint("give the package's own case with --case DIR; nothing was appended"));
     }
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
-    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    let log_key = workplace::log_key(&case, &passphrases)?;
     Ok(Some((case, log_key)))
 }
 

@@ -12,13 +12,14 @@ mod after;
 mod clock;
 mod confirm;
 mod refused;
+mod stopped;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
 use custody::{
-    CaseFolder, Closed, Compression, Ending, Options as Batches, PackageWriter, Rest, SecretKey,
-    SetRecipients, Setup, Signer, Unfinished, Unsealed,
+    CaseFolder, Closed, Compression, Ending, Options as Batches, PackageError, PackageWriter, Reading, Rest,
+    SecretKey, SetRecipients, Setup, Signer, Unfinished, Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
 use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Examine, Note, PackageSeal, Tool};
@@ -32,6 +33,8 @@ use after::medium_after;
 pub(super) use after::{failed, ranges};
 use clock::Watch;
 use refused::{can_be_asked, may_preserve_volumes, nothing_to_take, refuse_what_this_version_lacks};
+use stopped::can_be_resumed;
+pub(super) use stopped::not_kept;
 
 use super::destination::{Need, Places, read_back, read_back_value, tell_loss};
 use super::keeping::Keeping;
@@ -43,6 +46,7 @@ use crate::estimate;
 use crate::load;
 use crate::load::Passphrases;
 use crate::pipeline;
+use crate::progress::ByteProgress;
 use crate::survey::{self, Counted, How, Tally};
 use crate::workplace::{self, Ready};
 
@@ -89,7 +93,7 @@ fn acquire(
     let signers = load::signers(&args.signing, &trust, Step::AcquisitionStart, console)?;
     workplace::need_quorum(&trust, Step::AcquisitionStart, &signers)?;
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
-    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    let log_key = workplace::log_key(&case, &passphrases)?;
     can_be_asked(args.yes)?;
     let tool = workplace::tool()?;
     let setting = resume::setting(args, extent, &trust, tool.digest);
@@ -97,7 +101,7 @@ fn acquire(
 
     let mut unfinished = None;
     if args.resume {
-        match resume::open(places, &disk, &at_work.case, console)? {
+        match resume::open(places, &disk, &at_work.case, args, console)? {
             Broken::Anew => {}
             Broken::Placed => return placed(places, console),
             Broken::GoesOn(found) => {
@@ -106,11 +110,16 @@ fn acquire(
             }
         }
     } else {
+        places.are_outside(at_work.case.root())?;
         places.can_be_made(policy, &at_work.trust, console)?;
     }
     let announced = match &unfinished {
         Some(found) => Announced::of(&at_work.case, found.begun().package)?,
         None => Announced::default(),
+    };
+    let retaken = match &unfinished {
+        Some(found) => resume::retaken(found, &announced, args)?,
+        None => None,
     };
     if let Some(found) = unfinished.take_if(|found| announced.seal.is_some() || found.ending().is_some()) {
         return at_work.ends_again(*found, announced, console);
@@ -128,7 +137,7 @@ fn acquire(
     let there = unfinished.as_ref().map_or(0, |found| found.bytes());
     places.are_fit(args, &Need { expected, there, medium: ready.medium.size }, console)?;
     if let Some(found) = &unfinished {
-        ready.overrides.extend(resume::older(found, args)?);
+        ready.overrides.extend(resume::older(found, args)?.into_iter().chain(retaken));
     }
     let volumes = ready.opened.unread_sources();
     let sources = match (made, extent) {
@@ -209,7 +218,7 @@ fn acquire(
     }
     let began = began.unwrap_or_else(workplace::now);
 
-    let keeping = Keeping::new(&writer, policy, counted.changed);
+    let keeping = Keeping::new(&writer, policy, console.interrupt(), counted.changed);
     let how = How {
         looks: examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() },
         pace: &args.pace,
@@ -247,7 +256,11 @@ fn acquire(
         |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);
     let lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
     let last = Counted {
-        departs: ready.departs() || altered || tally.interrupted.is_some() || !lost.is_empty(),
+        departs: ready.departs()
+            || !stated.is_empty()
+            || altered
+            || tally.interrupted.is_some()
+            || !lost.is_empty(),
         unread: ready.opened.unread.len(),
         altered,
         cut_short: ready.opened.medium.cut_short().map(str::to_owned).chain(lost).collect(),
@@ -269,10 +282,14 @@ fn acquire(
         medium,
         crew: serde_json::to_string(&last).context("journal")?,
     };
-    let closed = writer
-        .close(ending)
-        .context("package")
-        .map_err(|failure| can_be_resumed(failure, places, console))?;
+    let progress = ByteProgress::start_in(args.pace.progress, "reading back", 0);
+    let told = |read, all| progress.bytes_of(read, all);
+    let closed = writer.close(ending, Reading { jobs: args.pace.jobs(), told: &told });
+    progress.finish();
+    let closed = closed.map_err(|error| match error {
+        PackageError::Altered { .. } => not_kept(&error, places, console),
+        error => can_be_resumed(Failure::new(format!("package: {error}")), places, console),
+    })?;
     at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, places, console))
 }
 
@@ -492,18 +509,6 @@ fn placed(places: Places<'_>, console: &mut Console<'_>) -> Result<Exit, Failure
     );
     console.result(&json!({ "package": package }), text)?;
     Ok(Exit::Done)
-}
-
-/// Says how a run that failed goes on.
-fn can_be_resumed(failure: Failure, places: Places<'_>, console: &Console<'_>) -> Failure {
-    if failure.hint.is_some() {
-        return failure;
-    }
-    failure.hint(format!(
-        "{}.partial keeps what is committed; mend the fault, and go on with: {}",
-        places.first().display(),
-        console.how_to_resume()
-    ))
 }
 
 fn compression(asked: CompressionArg) -> Compression {

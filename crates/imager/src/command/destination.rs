@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use custody::Disk;
-use custody::durable::{free_bytes, longest_file, low_water};
+use custody::durable::{free_bytes, longest_file, low_water, on_one_disk};
 use custody::mirror::Loss;
 use custody::package::partial_path;
 use evidence::acquisition::SetName;
@@ -74,6 +74,20 @@ impl<'a> Places<'a> {
             }
         }
         Ok(Self { outs })
+    }
+
+    /// Fails where one of them lies in the case folder.
+    pub(super) fn are_outside(self, case: &Path) -> Result<(), Failure> {
+        let below = |out: &&PathBuf| match (fs::canonicalize(folder(out)), fs::canonicalize(case)) {
+            (Ok(there), Ok(case)) => there.starts_with(case),
+            _ => false,
+        };
+        match self.outs.iter().find(below) {
+            None => Ok(()),
+            Some(out) => Err(Failure::new(format!("{} lies in the case folder", out.display())).hint(
+                "give another --out, best on a disk of its own: the case folder has the log, and the keys with which a broken package goes on; one fault would take both. Nothing was signed or read",
+            )),
+        }
     }
 
     /// The name by which both copies are named.
@@ -150,6 +164,11 @@ impl<'a> Places<'a> {
         need: &Need,
         console: &mut Console<'_>,
     ) -> Result<(), Failure> {
+        if let [first, second] = self.outs
+            && on_one_disk(folder(first), folder(second))
+        {
+            console.say("warning: both copies are on one disk: if it fails, both are lost; give the second --out on another");
+        }
         for out in self.outs {
             has_room(out, args, need, console)?;
             if let Some(longest) = longest_file(folder(out)) {

@@ -11,6 +11,7 @@ use scope::{Outcome, Policy, visible_names};
 use source::{Entry, EvidenceStream, PastGaps, Source};
 
 use crate::console::{Context as _, Failure};
+use crate::interrupt::Interrupt;
 use crate::pipeline::Crew;
 use crate::survey::{Counted, Kept};
 
@@ -18,13 +19,19 @@ use crate::survey::{Counted, Kept};
 pub(crate) struct Keeping<'a> {
     writer: &'a PackageWriter,
     policy: &'a Policy,
+    interrupt: &'a Interrupt,
     changed: AtomicU64,
 }
 
 impl<'a> Keeping<'a> {
     /// `changed`: so many items had given other bytes the second time before a break.
-    pub(crate) fn new(writer: &'a PackageWriter, policy: &'a Policy, changed: u64) -> Self {
-        Self { writer, policy, changed: AtomicU64::new(changed) }
+    pub(crate) fn new(
+        writer: &'a PackageWriter,
+        policy: &'a Policy,
+        interrupt: &'a Interrupt,
+        changed: u64,
+    ) -> Self {
+        Self { writer, policy, interrupt, changed: AtomicU64::new(changed) }
     }
 
     /// Items that gave other bytes the second time.
@@ -89,7 +96,7 @@ impl Crew for Keeping<'_> {
         // never the digest of nothing: docs/decisions/0044.
         let length = facts.content_size().unwrap_or(1);
         let mut keep = |bytes: &mut dyn Read, missing: &dyn Fn() -> Missing| {
-            let content = Content { length, bytes, missing };
+            let content = Content { length, bytes, missing, stopped: &|| self.interrupt.is_asked() };
             self.writer.keep(hand, &item, Some(content)).context("package")
         };
         let nothing = &Missing::default;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use custody::Signer;
 use custody::relocate::{self, MoveError};
+use custody::{CaseFolder, Signer};
+use evidence::acquisition::RunNumber;
 use evidence::event::{Action, Note};
 use evidence::trust::Step;
 use serde_json::json;
@@ -37,18 +38,28 @@ pub(super) fn move_to(args: &PackageMoveArgs, console: &mut Console<'_>) -> Resu
         progress.finish();
     }
     let moved = moved.map_err(|error| advised(&error))?;
+    if moved.before && !moved.unfinished && !is_of(&case, moved.run)? {
+        return Err(advised(&MoveError::Nothing(from)));
+    }
     let what = if moved.unfinished { "the unfinished package" } else { "the package" };
     let of = moved.run.map(|run| format!(" of the acquisition {run}")).unwrap_or_default();
     let text = match moved.before {
-        true => format!("{what}{of} lies on another disk; what was left where it was is removed"),
+        true => format!("{what}{of} lies on another disk already; nothing is left where it was"),
         false => format!(
             "{what}{of} was moved to another disk: {} files, {} bytes, read back and compared",
             moved.files, moved.bytes
         ),
     };
     let by: Vec<&Signer> = signers.iter().collect();
-    case.append(workplace::statement(Action::Note(Note { text: text.clone() }), "", &tool), &by)
-        .context("custody log")?;
+    // What is done again is told once.
+    let told = case.log().events().context("custody log")?.into_iter().any(|event| match event.action {
+        Action::Note(note) => note.text == text,
+        _ => false,
+    });
+    if !told {
+        case.append(workplace::statement(Action::Note(Note { text: text.clone() }), "", &tool), &by)
+            .context("custody log")?;
+    }
     let there = if moved.unfinished { custody::package::partial_path(&to) } else { to.clone() };
     let next = match moved.unfinished {
         true => format!("next: the same `ambit capture` with --resume and --out {}", to.display()),
@@ -57,6 +68,13 @@ pub(super) fn move_to(args: &PackageMoveArgs, console: &mut Console<'_>) -> Resu
     let value = json!({ "package": there.display().to_string(), "unfinished": moved.unfinished, "files": moved.files, "bytes": moved.bytes });
     console.result(&value, format!("{text}\n{}\n{next}", there.display()))?;
     Ok(Exit::Done)
+}
+
+/// Whether a run is one of this case.
+fn is_of(case: &CaseFolder, run: Option<RunNumber>) -> Result<bool, Failure> {
+    let mut events = case.log().events().context("custody log")?.into_iter();
+    Ok(events
+        .any(|event| matches!(event.action, Action::AcquisitionStart(start) if Some(start.package) == run)))
 }
 
 /// The name that `--out` gave.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use custody::{CaseFolder, Disk, Found, Unfinished};
+use custody::{CaseFolder, Disk, Found, PackageError, Reading, Unfinished};
 use evidence::acquisition::{Extent, MediumStatement, Resumed, RunNumber};
 use evidence::event::{AcquisitionStart, Action, Moment, Override, TreeHead};
 use evidence::trust::Trust;
 use scope::Digest;
 
+use super::capture::not_kept;
 use super::destination::Places;
 use crate::cli::CaptureArgs;
 use crate::console::{Console, Context as _, Failure};
@@ -30,6 +31,7 @@ pub(super) fn open(
     places: Places<'_>,
     disk: &Disk,
     case: &CaseFolder,
+    args: &CaptureArgs,
     console: &mut Console<'_>,
 ) -> Result<Broken, Failure> {
     let partials: Vec<PathBuf> = places.all().iter().map(|out| custody::package::partial_path(out)).collect();
@@ -62,9 +64,19 @@ pub(super) fn open(
             Ok(Broken::Placed)
         }
         Found::Unfinished(mut unfinished) => {
-            let mut progress = ByteProgress::start("check", unfinished.bytes());
-            unfinished.check(&mut |read| progress.bytes(read)).context("package").map_err(advised)?;
+            let progress = ByteProgress::start_in(args.pace.progress, "check", unfinished.bytes());
+            let told = |read, all| progress.bytes_of(read, all);
+            let checked = unfinished.check(Reading { jobs: args.pace.jobs(), told: &told });
             progress.finish();
+            match checked {
+                Err(PackageError::Altered { batch, .. }) if args.retake.is_some() => {
+                    unfinished.discard_from(batch);
+                }
+                Err(error @ PackageError::Altered { .. }) => {
+                    return Err(not_kept(&error, places, console));
+                }
+                checked => checked.context("package").map_err(advised)?,
+            }
             Ok(Broken::GoesOn(unfinished))
         }
     }
@@ -80,6 +92,33 @@ pub(super) fn older(unfinished: &Unfinished, args: &CaptureArgs) -> Result<Optio
         })),
         (Some(older), None) => Err(Failure::no(format!("{} is an older copy: {older}", older.path.display())).hint(
             "find the copy that went on, or was moved, and resume that; if it is lost, --older-copy REASON goes on from this one: nothing is missing from such a package, and the record says so; nothing was read",
+        )),
+    }
+}
+
+/// What is said of batches that the destination has not kept, and that are taken again. Fails where the log has gone too far.
+pub(super) fn retaken(
+    unfinished: &Unfinished,
+    announced: &Announced,
+    args: &CaptureArgs,
+) -> Result<Option<Override>, Failure> {
+    let (Some((from, to)), Some(reason)) = (unfinished.discarded(), &args.retake) else { return Ok(None) };
+    let too_far = match (announced.end.is_some(), announced.resumed.last()) {
+        (true, _) => Some("its end is on the custody log".to_owned()),
+        (_, Some(last)) if last.batch > from => {
+            Some(format!("the custody log says that it was resumed at batch {}", last.batch))
+        }
+        _ => None,
+    };
+    match too_far {
+        None => Ok(Some(Override {
+            what: format!(
+                "batches {from} to {to} were discarded and taken again: the destination had not kept what was written"
+            ),
+            reason: reason.clone(),
+        })),
+        Some(why) => Err(Failure::no(format!("batch {from} of this run cannot be taken again: {why}")).hint(
+            "keep it with the case, say so in a note, and capture again to a new --out; nothing was read",
         )),
     }
 }

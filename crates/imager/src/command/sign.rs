@@ -104,7 +104,7 @@ fn keeper(args: &SignArgs, origin: &str, console: &mut Console<'_>) -> Result<Ca
             .hint("give the package's own case with --case DIR; nothing was signed"));
     }
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
-    let (log_key, _) = case.log_key(&mut |path| passphrases.ask(path)).context("log key")?;
+    let log_key = workplace::log_key(&case, &passphrases)?;
     Ok(Some((case, log_key)))
 }
 

@@ -29,6 +29,11 @@ impl Made {
     }
 }
 
+/// Nobody asks to stop.
+fn nobody() -> &'static Interrupt {
+    Box::leak(Box::default())
+}
+
 fn entry(number: u64, size: u64) -> Entry {
     let folder = match (number % 9, number % 3) {
         (0, _) => "logs",
@@ -297,7 +302,7 @@ fn an_error_of_the_disk_in_any_worker_ends_the_package() {
         }));
         let policy = policy("");
         let writer = PackageWriter::create(&disk, &folder.path().join("P"), &state, setup(&policy)).unwrap();
-        let keeping = Keeping::new(&writer, &policy, 0);
+        let keeping = Keeping::new(&writer, &policy, nobody(), 0);
         let outcome = run_with(4, "", &Made::new(600, 3_000), &keeping, false);
         let failure = outcome.err().unwrap_or_else(|| panic!("operation {n} did not fail"));
         assert!(failure.message.contains("no space left"), "{n}: {}", failure.message);
@@ -316,7 +321,7 @@ fn a_batch_that_is_discarded_leaves_the_committed_ones() {
     let policy = policy("");
     let writer =
         PackageWriter::create(&Disk::new(), &folder.path().join("P"), folder.path(), setup(&policy)).unwrap();
-    let keeping = Keeping::new(&writer, &policy, 0);
+    let keeping = Keeping::new(&writer, &policy, nobody(), 0);
     run_with(3, "", &Made::new(200, 100), &keeping, false).unwrap();
     let data = folder.path().join("P.partial/data");
     let committed = std::fs::read_dir(&data).unwrap().count();
@@ -443,7 +448,7 @@ fn found(out: &Path, state: &Path) -> Box<Unfinished> {
     else {
         panic!("it can be resumed")
     };
-    found.check(&mut |_| {}).unwrap();
+    found.check(custody::Reading { jobs: 1, told: &|_, _| {} }).unwrap();
     found
 }
 
@@ -455,7 +460,7 @@ fn broken_at(jobs: usize, limits: &str, stops: &[u64]) -> (Counted, custody::Tot
     let mut before = Counted::default();
     let made = Made::new(1000, 10);
     for stop in stops {
-        let keeping = Keeping::new(&writer, &policy, 0);
+        let keeping = Keeping::new(&writer, &policy, nobody(), 0);
         let crew = Stopping { keeping, at: entry(*stop, 0).locator };
         let failure = run_after(jobs, limits, &made, &crew, false, &before).err().unwrap();
         assert_eq!(failure.message, "told to fail");
@@ -465,7 +470,7 @@ fn broken_at(jobs: usize, limits: &str, stops: &[u64]) -> (Counted, custody::Tot
         before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
         writer = again.resume(setup(&policy)).unwrap();
     }
-    let keeping = Keeping::new(&writer, &policy, 0);
+    let keeping = Keeping::new(&writer, &policy, nobody(), 0);
     let done = run_after(jobs, limits, &made, &keeping, false, &before).unwrap();
     assert_eq!(done.walks.len(), 1);
     let totals = writer.totals();
@@ -489,15 +494,16 @@ fn another_medium_is_not_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let (policy, out, state) = (policy(""), folder.path().join("P"), folder.path());
     let writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
-    let crew = Stopping { keeping: Keeping::new(&writer, &policy, 0), at: entry(500, 0).locator };
+    let crew = Stopping { keeping: Keeping::new(&writer, &policy, nobody(), 0), at: entry(500, 0).locator };
     run_with(2, "", &Made::new(1000, 10), &crew, false).err().unwrap();
     drop(writer);
     for (made, why) in [(Made::new(1000, 11), "place, size or times"), (Made::new(50, 10), "50 items now")] {
         let again = found(&out, state);
         let before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
         let writer = again.resume(setup(&policy)).unwrap();
-        let failure =
-            run_after(2, "", &made, &Keeping::new(&writer, &policy, 0), false, &before).err().unwrap();
+        let failure = run_after(2, "", &made, &Keeping::new(&writer, &policy, nobody(), 0), false, &before)
+            .err()
+            .unwrap();
         assert!(failure.message.contains("the medium is not as it was"), "{}", failure.message);
         assert!(failure.message.contains(why), "{}", failure.message);
     }
@@ -510,12 +516,13 @@ fn a_limit_of_bytes_that_was_met_before_the_break_stays_met() {
     let (policy, out, state) = (policy(limits), folder.path().join("P"), folder.path());
     let made = Made::new(1000, 10);
     let writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
-    let whole = run_with(2, limits, &made, &Keeping::new(&writer, &policy, 0), false).unwrap();
+    let whole = run_with(2, limits, &made, &Keeping::new(&writer, &policy, nobody(), 0), false).unwrap();
     drop(writer); // all is committed, and nothing is said of the end yet
     let again = found(&out, state);
     let before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
     let writer = again.resume(setup(&policy)).unwrap();
-    let done = run_after(2, limits, &made, &Keeping::new(&writer, &policy, 0), false, &before).unwrap();
+    let done =
+        run_after(2, limits, &made, &Keeping::new(&writer, &policy, nobody(), 0), false, &before).unwrap();
     assert_eq!((done.tally.items, &done.tally.interrupted), (whole.tally.items, &whole.tally.interrupted));
     assert!(done.tally.interrupted.is_some());
 }

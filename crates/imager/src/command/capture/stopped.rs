@@ -1,0 +1,33 @@
+//! What is said where a capture stops before its end: how it goes on.
+
+use custody::PackageError;
+
+use super::super::destination::Places;
+use crate::console::{Console, Failure};
+
+/// Says how a run that failed goes on.
+pub(super) fn can_be_resumed(failure: Failure, places: Places<'_>, console: &Console<'_>) -> Failure {
+    if failure.hint.is_some() {
+        return failure;
+    }
+    failure.hint(format!(
+        "{}.partial keeps what is committed; mend the fault, and go on with: {}",
+        places.first().display(),
+        console.how_to_resume()
+    ))
+}
+
+/// Says what can be done where a destination has not kept what was written to it.
+pub(in super::super) fn not_kept(error: &PackageError, places: Places<'_>, console: &Console<'_>) -> Failure {
+    let resume = console.how_to_resume();
+    let again = "or take all of it again, to a new --out on another disk";
+    let hint = match places.all().len() {
+        1 => format!(
+            "the end was not announced, and nobody has sealed. `ambit package move` brings it to a better disk; there, {resume} --retake REASON discards this batch and those after it and takes them again, which is a departure; {again}"
+        ),
+        _ => format!(
+            "the end was not announced, and nobody has sealed. What one copy lacks it gets from the other: {resume}; what neither has, with --retake REASON, is taken again, which is a departure; {again}"
+        ),
+    };
+    Failure::new(format!("package: {error}")).hint(hint)
+}
