@@ -4,9 +4,12 @@ use std::fmt;
 
 use scope::Digest;
 
+use crate::{Catalogue, YamlError};
+
 /// The file that a definition stands in.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
+    pub(crate) catalogue: Catalogue,
     pub(crate) file: String,
     pub(crate) sha256: Digest,
 }
@@ -14,7 +17,9 @@ pub(crate) struct Origin {
 /// One definition of a catalogue.
 #[derive(Clone, Debug)]
 pub struct Definition {
-    /// Its name in the catalogue.
+    /// Whose it is.
+    pub catalogue: Catalogue,
+    /// Its name in the catalogue; where that is a file, with the folders that it lies in.
     pub name: String,
     /// What it is, in one line.
     pub doc: String,
@@ -32,7 +37,14 @@ impl Definition {
             said if said.is_empty() => shown(name),
             said => said,
         };
-        Self { name: shown(name), doc, file: origin.file.clone(), sha256: origin.sha256, parts: Vec::new() }
+        Self {
+            catalogue: origin.catalogue,
+            name: shown(name),
+            doc,
+            file: origin.file.clone(),
+            sha256: origin.sha256,
+            parts: Vec::new(),
+        }
     }
 
     pub(crate) fn refuse(&mut self, what: &str, reason: Reason) {
@@ -72,14 +84,36 @@ pub enum Part {
 pub struct Places {
     /// What the catalogue calls this kind of source.
     pub what: &'static str,
+    /// What the catalogue says that it is; empty where only the definition is named.
+    pub label: String,
     /// Path globs of glob/1.
     pub globs: Vec<String>,
     /// The kinds of items that are meant.
     pub kinds: Vec<&'static str>,
     /// Least and most bytes.
     pub size: (Option<u64>, Option<u64>),
-    /// Where it is wider than the catalogue says, and why.
-    pub wider: Vec<&'static str>,
+    /// Whether the catalogue's tool takes no notice of case here, as Windows does not.
+    pub folded: bool,
+    /// Where it is wider or narrower than what the catalogue's tool takes.
+    pub notes: Vec<Note>,
+}
+
+/// How places differ from what the catalogue's tool takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Note {
+    /// The policy takes more.
+    Wider(&'static str),
+    /// The tool takes more.
+    Narrower(&'static str),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wider(what) => write!(f, "wider: {what}"),
+            Self::Narrower(what) => write!(f, "narrower: {what}"),
+        }
+    }
 }
 
 /// Something that a policy cannot say.
@@ -106,6 +140,10 @@ pub enum Reason {
     Form(String),
     /// A definition that is in none of the files.
     Missing(String),
+    /// A definition that several files have.
+    Several(String, Vec<String>),
+    /// A file that cannot be read as one of the catalogue.
+    Unread(YamlError),
 }
 
 impl Reason {
@@ -119,6 +157,8 @@ impl Reason {
             Self::Key(key, why) => format!("the key `{key}`: {why}"),
             Self::Form(_) => "not in the form of the catalogue".to_owned(),
             Self::Missing(_) => "a definition that is in none of the files".to_owned(),
+            Self::Several(..) => "a definition that several files have".to_owned(),
+            Self::Unread(_) => "a file that cannot be read".to_owned(),
         }
     }
 }
@@ -130,6 +170,8 @@ impl fmt::Display for Reason {
             Self::Path(path, why) => write!(f, "no glob stands for the path `{}`: {why}", shown(path)),
             Self::Form(what) => write!(f, "it is not in the form of the catalogue: {what}"),
             Self::Missing(name) => write!(f, "`{}` is in none of the files that were given", shown(name)),
+            Self::Several(name, all) => write!(f, "`{}` may be {}", shown(name), shown(&all.join(" or "))),
+            Self::Unread(error) => write!(f, "the file is not read: {error}"),
             other => f.write_str(&other.kind()),
         }
     }

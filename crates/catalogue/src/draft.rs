@@ -27,7 +27,8 @@ pub struct Draft {
 /// Writes a selection out.
 #[must_use]
 pub fn draft(catalogue: Catalogue, selection: &Selection<'_>) -> Draft {
-    let mut draft = Draft { policy: head(catalogue), imported: Vec::new(), sweeps: Vec::new() };
+    let mut draft =
+        Draft { policy: head(catalogue, case_of(selection)), imported: Vec::new(), sweeps: Vec::new() };
     let (mut artifacts, mut selectors, mut rules) = (String::new(), String::new(), String::new());
     let mut taken: BTreeSet<String> = BTreeSet::new();
     for own in &selection.definitions {
@@ -47,7 +48,7 @@ pub fn draft(catalogue: Catalogue, selection: &Selection<'_>) -> Draft {
             any.push(id);
         }
         draft.imported.push((own.name.clone(), count));
-        rule(&mut rules, catalogue, own, draft.imported.len(), &any);
+        rule(&mut rules, catalogue, (own, &groups), draft.imported.len(), &any);
     }
     let left_out: String = selection.refused.iter().map(|(name, refusal)| comment(name, refusal)).collect();
     if !left_out.is_empty() {
@@ -64,7 +65,10 @@ fn alike(own: &Definition) -> Vec<Places> {
     let mut groups: Vec<Places> = Vec::new();
     for places in own.places() {
         let like = |group: &&mut Places| {
-            group.kinds == places.kinds && group.size == places.size && group.wider == places.wider
+            group.label == places.label
+                && group.kinds == places.kinds
+                && group.size == places.size
+                && group.notes == places.notes
         };
         let fits = |group: &Places| group.globs.len().saturating_add(places.globs.len()) <= MAX_VALUES;
         match groups.iter_mut().find(|group| like(group) && fits(group)) {
@@ -79,6 +83,23 @@ fn alike(own: &Definition) -> Vec<Places> {
         }
     }
     groups
+}
+
+/// How names compare: as the catalogue's tool compares them, where it does so in all places in the same way.
+fn case_of(selection: &Selection<'_>) -> &'static str {
+    let places = || selection.definitions.iter().flat_map(|own| own.places());
+    match places().any(|own| own.folded) && places().all(|own| own.folded) {
+        true => "\"insensitive\"   # as Windows compares names, wherever the files lie",
+        false if places().any(|own| own.folded) => {
+            "\"as-volume\"   # where files of Windows lie in a folder, names in another case are missed: import them alone"
+        }
+        false => "\"as-volume\"",
+    }
+}
+
+/// What the catalogue says that this is.
+fn label<'a>(own: &'a Definition, places: &'a Places) -> &'a str {
+    if places.label.is_empty() { &own.doc } else { &places.label }
 }
 
 /// `WindowsXMLEventLog` as `windows-xml-event-log`, with a number behind it where that is taken.
@@ -117,14 +138,14 @@ fn artifact(text: &mut String, catalogue: Catalogue, own: &Definition, id: &str,
     let _ = write!(
         text,
         "\n[artifact.{id}]\nlabel      = {}\ncatalogue  = {}\ndefinition = {}\nfile       = {}\nsha256     = {}\n",
-        quoted(&own.doc),
+        quoted(label(own, places)),
         quoted(catalogue.word()),
         quoted(&own.name),
         quoted(&own.file),
         quoted(&own.sha256.hex()),
     );
-    for wider in &places.wider {
-        let _ = writeln!(text, "# Wider than the catalogue: {wider}.");
+    for note in &places.notes {
+        let _ = writeln!(text, "# {note}.");
     }
     let _ = writeln!(text, "path       = [");
     for glob in &places.globs {
@@ -138,7 +159,7 @@ fn selector(text: &mut String, own: &Definition, id: &str, places: &Places) {
     let _ = write!(
         text,
         "\n[selector.{id}]\nlabel    = {}\nkind     = [{}]\n",
-        quoted(&own.doc),
+        quoted(label(own, places)),
         kinds.join(", ")
     );
     let size = [("min", places.size.0), ("max", places.size.1)];
@@ -150,7 +171,13 @@ fn selector(text: &mut String, own: &Definition, id: &str, places: &Places) {
     let _ = writeln!(text, "artifact = [{}]", quoted(id));
 }
 
-fn rule(text: &mut String, catalogue: Catalogue, own: &Definition, number: usize, any: &[String]) {
+fn rule(
+    text: &mut String,
+    catalogue: Catalogue,
+    (own, groups): (&Definition, &[Places]),
+    number: usize,
+    any: &[String],
+) {
     let basis = format!(
         "{TO_FILL_IN}: where the order says so. Places after {} {}, {} sha256:{}",
         catalogue.word(),
@@ -163,9 +190,28 @@ fn rule(text: &mut String, catalogue: Catalogue, own: &Definition, number: usize
         text,
         "\n[[rule]]\nid     = \"I-{number}\"\neffect = \"include\"\nbasis  = {}\ntext   = {}\nany    = [{}]\n",
         quoted(&basis),
-        quoted(&own.doc),
+        quoted(&sentence(own, groups)),
         any.join(", ")
     );
+}
+
+/// What a rule says of a definition: what the catalogue says of it, or else of each of its parts.
+fn sentence(own: &Definition, groups: &[Places]) -> String {
+    if own.doc != own.name {
+        return own.doc.clone();
+    }
+    let mut labels: Vec<&str> = Vec::new();
+    for places in groups {
+        let label = label(own, places);
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
+    let said = labels.join(" ");
+    if said.chars().count() > MAX_TEXT {
+        return format!("{}: {} places, each with its label", own.name, labels.len());
+    }
+    said
 }
 
 fn comment(name: &str, refusal: &Refusal) -> String {
@@ -189,7 +235,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-fn head(catalogue: Catalogue) -> String {
+fn head(catalogue: Catalogue, path_case: &str) -> String {
     let fill = |what: &str| quoted(&format!("{TO_FILL_IN}: {what}"));
     let [case, auditor, court] = RECIPIENTS;
     let word = catalogue.word();
@@ -198,7 +244,7 @@ fn head(catalogue: Catalogue) -> String {
 #
 # Where \"{TO_FILL_IN}\" stands, a person fills in what no catalogue knows, and takes out what the order does not cover.
 # Nobody has the keys of the recipients below, and the dates lie in 1970: nothing can be captured until both are replaced.
-
+{}
 schema  = \"scope-policy/1\"
 id      = \"to-be-filled-in/draft\"
 version = 1
@@ -232,8 +278,9 @@ inspect = [\"metadata\"]
 
 [defaults]
 unknown   = \"left\"
-path_case = \"as-volume\"
+path_case = {path_case}
 ",
+        tool(catalogue),
         fill(&format!("artifacts of {word}")),
         fill("the court or other authority"),
         fill("docket or file number"),
@@ -245,6 +292,26 @@ path_case = \"as-volume\"
         fill("until when"),
     )
 }
+
+/// What the catalogue's tool does everywhere, and a policy does not: said once in the draft.
+fn tool(catalogue: Catalogue) -> &'static str {
+    match catalogue {
+        Catalogue::ForensicArtifacts => "",
+        Catalogue::Uac => {
+            "#
+# Read as UAC 3 reads it. A path is that of its own volume: where homes are a volume, write `/*/.x` for `/home/*/.x`.
+"
+        }
+        Catalogue::Kape => {
+            "#
+# narrower: KAPE follows links and reparse points on the drive; here they are items of their own, and are not followed.
+"
+        }
+    }
+}
+
+/// Longest sentence made of labels, in characters.
+const MAX_TEXT: usize = 600;
 
 /// Most values in one field of a policy.
 const MAX_VALUES: usize = 1000;

@@ -104,7 +104,15 @@ fn expressed(source: &Node, what: &str, systems: &[&str]) -> Result<Part, Reason
             }
         }
     }
-    Ok(Part::Places(Places { what, globs, kinds: kinds.to_vec(), size: (None, None), wider: Vec::new() }))
+    Ok(Part::Places(Places {
+        what,
+        label: String::new(),
+        globs,
+        kinds: kinds.to_vec(),
+        size: (None, None),
+        folded: separator == '\\' || systems == ["Windows"],
+        notes: Vec::new(),
+    }))
 }
 
 /// The rows of steps that a path may stand for.

@@ -55,6 +55,7 @@ fn expressed(target: &Node) -> Result<Part, Reason> {
         "AlwaysAddToQueue",
         "SaveAsFileName",
         "ForceFullPath",
+        "RecreateDirectories",
     ];
     if let Some((key, _)) =
         target.table().unwrap_or_default().iter().find(|(key, _)| !known.contains(&key.as_str()))
@@ -62,13 +63,31 @@ fn expressed(target: &Node) -> Result<Part, Reason> {
         return Err(unknown(key));
     }
     let text = |key: &str| target.get(key).and_then(Node::text).unwrap_or_default();
+    let flag = |key: &str| match text(key).to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => Err(Reason::Form(format!("`{key}` is neither true nor false"))),
+    };
     let path = text("Path");
-    if let Some(name) = path.strip_suffix(".tkape") {
-        let name = name.rsplit_once('\\').map_or(name, |(_, name)| name);
-        return Ok(Part::Group(vec![name.to_owned()]));
-    }
     let refused = |why: &str| Reason::Path(path.to_owned(), why.to_owned());
-    let mut segments = path.split('\\');
+    let named = |path: &str| path.rsplit_once('\\').map_or(path, |(_, name)| name).to_owned();
+    let drive = path.get(1..2) == Some(":");
+    if !drive && !path.starts_with('\\') && path.contains('*') {
+        return Err(refused("it names all targets of a folder; select those by their names, or give --all"));
+    }
+    if !drive
+        && let Some((name, ending)) = path.rsplit_once('.')
+        && ending.eq_ignore_ascii_case("tkape")
+    {
+        return Ok(Part::Group(vec![named(name)]));
+    }
+    let (path_of_folder, mask) = folder_and_mask(path, text("FileMask"), flag("IsDirectory")?)?;
+    let recursive = flag("Recursive")?.unwrap_or(false);
+    if recursive && flag("IsDirectory")? == Some(false) {
+        return Err(Reason::Key("Recursive".to_owned(), "with a file beside it, `IsDirectory: false`"));
+    }
+    let mut segments = path_of_folder.split('\\');
     match segments.next() {
         Some(drive) if drive.eq_ignore_ascii_case("c:") => {}
         _ => return Err(refused("it does not begin with `C:\\`, the volume that is read")),
@@ -82,14 +101,14 @@ fn expressed(target: &Node) -> Result<Part, Reason> {
         if segment.contains('/') {
             return Err(refused("it has both separators"));
         }
+        if segment.contains(':') {
+            return Err(refused("a stream stands where a folder should"));
+        }
         steps.push(Step::Segment(place::segment(segment, Wildcards::PlainBrackets).map_err(refused)?));
     }
-    match text("Recursive").to_ascii_lowercase().as_str() {
-        "" | "false" => {}
-        "true" => steps.push(Step::AnyFrom(0)),
-        _ => return Err(Reason::Form("`Recursive` is neither true nor false".to_owned())),
+    if recursive {
+        steps.push(Step::AnyFrom(0));
     }
-    let mask = if text("FileMask").is_empty() { "*" } else { text("FileMask") };
     if mask.to_ascii_lowercase().starts_with("regex:") {
         return Err(Reason::Key("FileMask".to_owned(), "a regular expression is no glob"));
     }
@@ -106,9 +125,32 @@ fn expressed(target: &Node) -> Result<Part, Reason> {
     let size = (size("MinSize")?, size("MaxSize")?);
     Ok(Part::Places(Places {
         what: "target",
+        label: shown(text("Name")),
         globs: place::all(path, &[steps])?,
         kinds,
         size,
-        wider: Vec::new(),
+        folded: true,
+        notes: Vec::new(),
     }))
+}
+
+/// Before KAPE 0.9.2, a target with `IsDirectory: false` had the file, or its mask, at the end of its path. Since then a
+/// path is always a folder.
+fn folder_and_mask<'t>(
+    path: &'t str,
+    mask: &'t str,
+    is_folder: Option<bool>,
+) -> Result<(&'t str, &'t str), Reason> {
+    if is_folder != Some(false) {
+        return Ok((path, if mask.is_empty() { "*" } else { mask }));
+    }
+    if !mask.is_empty() {
+        return Err(Reason::Key("FileMask".to_owned(), "with `IsDirectory: false` beside it"));
+    }
+    match path.rsplit_once('\\') {
+        Some((folder, name)) if !name.is_empty() => Ok((folder, name)),
+        _ => {
+            Err(Reason::Key("IsDirectory".to_owned(), "it is false, and the path ends in no name of a file"))
+        }
+    }
 }

@@ -21,7 +21,7 @@ pub mod sets;
 mod uac;
 mod yaml;
 
-pub use definition::{Definition, Part, Places, Reason, Refusal};
+pub use definition::{Definition, Note, Part, Places, Reason, Refusal};
 pub use draft::{Draft, draft};
 pub use select::{Selection, SelectionError, select, select_all};
 pub use yaml::YamlError;
@@ -54,21 +54,42 @@ impl Catalogue {
 /// Most bytes of one file of a catalogue. The largest of Debian's has 160 kB.
 pub const MAX_FILE: usize = 4 << 20;
 
-/// Reads one file of a catalogue. `name` is its name without a folder.
+/// Reads one file of a catalogue. `name` is its name, behind those of the folders of the catalogue that it lies in:
+/// `files/logs/netscaler.yaml`.
 ///
 /// # Errors
 ///
-/// [`YamlError`] where it is not YAML of the plain kind that catalogues are written in. What a definition says and this
+/// [`YamlError`] where it is not in the plain form that catalogues are written in. What a definition says and this
 /// program cannot express is no error: it is a [`Refusal`] of that definition.
 pub fn read(catalogue: Catalogue, name: &str, bytes: &[u8]) -> Result<Vec<Definition>, YamlError> {
-    let documents = yaml::documents(bytes)?;
-    let origin = definition::Origin { file: definition::shown(name), sha256: Digest::of(bytes) };
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let origin = origin(catalogue, name, bytes);
     Ok(match catalogue {
         Catalogue::ForensicArtifacts => {
-            documents.iter().map(|node| forensic_artifacts::definition(&origin, node)).collect()
+            yaml::documents(bytes)?.iter().map(|node| forensic_artifacts::definition(&origin, node)).collect()
         }
-        Catalogue::Uac => uac::definition(&origin, stem, &documents).into_iter().collect(),
-        Catalogue::Kape => kape::definition(&origin, stem, &documents).into_iter().collect(),
+        Catalogue::Uac => vec![uac::definition(&origin, stem(name), bytes)?],
+        Catalogue::Kape => {
+            kape::definition(&origin, stem(name), &yaml::documents(bytes)?).into_iter().collect()
+        }
     })
+}
+
+/// What stands for a file that [`read`] does not read: a definition of its name, all of which is refused.
+#[must_use]
+pub fn unread(catalogue: Catalogue, name: &str, bytes: &[u8], error: YamlError) -> Definition {
+    let mut definition = Definition::new(&origin(catalogue, name, bytes), stem(name), "");
+    definition.refuse("file", Reason::Unread(error));
+    definition
+}
+
+fn origin(catalogue: Catalogue, name: &str, bytes: &[u8]) -> definition::Origin {
+    definition::Origin { catalogue, file: definition::shown(name), sha256: Digest::of(bytes) }
+}
+
+/// A file's name without its ending.
+fn stem(name: &str) -> &str {
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !ending.contains('/') && !stem.is_empty() => stem,
+        _ => name,
+    }
 }

@@ -31,7 +31,7 @@ pub(crate) enum Wildcards {
     Ranges,
     /// `*` and `?`; a bracket is itself.
     PlainBrackets,
-    /// `*`, `?` and classes in brackets, as a shell has them.
+    /// `*`, `?` and classes in brackets, as `find` has them.
     Classes,
 }
 
@@ -56,6 +56,10 @@ pub(crate) fn segment(text: &str, wildcards: Wildcards) -> Result<String, &'stat
                 if wildcards == Wildcards::Ranges && !plain {
                     return Err("the catalogue does not say what such a `[` means");
                 }
+                // `[^a]` and `[[:alpha:]]` mean something else in a glob.
+                if class.starts_with('^') || class.contains(['[', '\\']) {
+                    return Err("a `[` that a glob reads in another way");
+                }
                 glob.push_str(&format!("[{class}]"));
                 rest = after;
             }
@@ -63,6 +67,27 @@ pub(crate) fn segment(text: &str, wildcards: Wildcards) -> Result<String, &'stat
         }
     }
     Ok(glob)
+}
+
+/// A segment of a path that a shell reads: what stands first in a name stands for no dot there.
+pub(crate) fn shell(text: &str) -> Result<Vec<String>, &'static str> {
+    let own = |text: &str| segment(text, Wildcards::Classes);
+    let rest = text.trim_start_matches('*');
+    if rest.len() == text.len() {
+        return match text.strip_prefix('?') {
+            Some(rest) => Ok(vec![format!("[!.]{}", own(rest)?)]),
+            None if text.starts_with('[') => segment(text, Wildcards::Ranges).map(|own| vec![own]),
+            None => Ok(vec![own(text)?]),
+        };
+    }
+    let longer = format!("[!.]*{}", own(rest)?);
+    match rest.chars().next() {
+        // `*` is at least one character, and the dot of `*.x` is not the first.
+        None | Some('.') => Ok(vec![longer]),
+        Some('?' | '[') => Err("a `*` at the beginning of a name with a wildcard behind it"),
+        // The star may stand for nothing.
+        Some(_) => Ok(vec![own(rest)?, longer]),
+    }
 }
 
 /// The globs of a row of steps.
@@ -171,6 +196,31 @@ mod tests {
         check("a[1]", PlainBrackets, Ok("a\\[1]"));
         check("a[!1-3]b", Classes, Ok("a[!1-3]b"));
         check("a\\b", Ranges, Ok("a\\\\b"));
+        check("[^a]", Classes, Err(()));
+        check("[[:alpha:]]", Classes, Err(()));
+    }
+
+    /// What a shell writes out for a path has no name that begins with a dot, unless the dot is written.
+    #[test]
+    fn a_star_of_a_shell_stands_for_no_dot() {
+        let check = |text: &str, expected: Result<&[&str], ()>| {
+            let found = shell(text).map_err(|_| ());
+            assert_eq!(
+                found,
+                expected.map(|all| all.iter().map(|own| (*own).to_owned()).collect()),
+                "{text}"
+            );
+        };
+        check("*", Ok(&["[!.]*"]));
+        check("**", Ok(&["[!.]*"]));
+        check("*.log", Ok(&["[!.]*.log"]));
+        check("*log*", Ok(&["log*", "[!.]*log*"]));
+        check("?a*", Ok(&["[!.]a*"]));
+        check("a*?", Ok(&["a*?"]));
+        check(".*", Ok(&[".*"]));
+        check("[a-c]b", Ok(&["[a-c]b"]));
+        check("[.a]b", Err(()));
+        check("*?", Err(()));
     }
 
     #[test]

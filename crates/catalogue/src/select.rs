@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::Catalogue;
 use crate::definition::{Definition, Part, Reason, Refusal};
 
 /// Definitions that were asked for, and those of their groups, each once.
@@ -20,6 +21,14 @@ pub enum SelectionError {
     /// There is no such definition.
     #[error("none of the files has a definition `{0}`")]
     Unknown(String),
+    /// A name without its folders, which several have.
+    #[error("`{name}` may be {}", all.join(" or "))]
+    Several {
+        /// The name.
+        name: String,
+        /// The names that it may stand for.
+        all: Vec<String>,
+    },
     /// Two definitions have the same name.
     #[error("two definitions are called `{name}`, in {first} and in {second}")]
     Doubled {
@@ -32,25 +41,24 @@ pub enum SelectionError {
     },
 }
 
-/// The definitions of these names, and of the groups among them.
+/// The definitions of these names, and of the groups among them. A definition that is called after its file may be
+/// named without its folders, where only one has that name; KAPE takes no notice of case.
 ///
 /// # Errors
 ///
 /// [`SelectionError`] for a name that no definition has, or two.
 pub fn select<'d>(all: &'d [Definition], names: &[String]) -> Result<Selection<'d>, SelectionError> {
-    let mut by_name: BTreeMap<&str, &'d Definition> = BTreeMap::new();
-    for own in all {
-        if let Some(first) = by_name.insert(&own.name, own) {
-            let (name, first, second) = (own.name.clone(), first.file.clone(), own.file.clone());
-            return Err(SelectionError::Doubled { name, first, second });
-        }
-    }
+    let index = Index::of(all)?;
     let mut selection = Selection { definitions: Vec::new(), refused: Vec::new() };
     let mut waiting: VecDeque<&'d Definition> = VecDeque::new();
     for name in names {
-        match by_name.get(name.as_str()) {
-            Some(own) => waiting.push_back(own),
-            None => return Err(SelectionError::Unknown(name.clone())),
+        match index.find(name).as_slice() {
+            [own] => waiting.push_back(own),
+            [] => return Err(SelectionError::Unknown(name.clone())),
+            several => {
+                let all = several.iter().map(|own| own.name.clone()).collect();
+                return Err(SelectionError::Several { name: name.clone(), all });
+            }
         }
     }
     let mut seen: BTreeSet<&str> = BTreeSet::new();
@@ -64,17 +72,66 @@ pub fn select<'d>(all: &'d [Definition], names: &[String]) -> Result<Selection<'
         for part in &own.parts {
             let Part::Group(names) = part else { continue };
             for name in names {
-                match by_name.get(name.as_str()) {
-                    Some(member) => waiting.push_back(member),
-                    None => {
-                        let reason = Reason::Missing(name.clone());
-                        selection.refused.push((&own.name, Refusal { what: "group".to_owned(), reason }));
+                let reason = match index.find(name).as_slice() {
+                    [member] => {
+                        waiting.push_back(member);
+                        continue;
                     }
-                }
+                    [] => Reason::Missing(name.clone()),
+                    several => {
+                        Reason::Several(name.clone(), several.iter().map(|own| own.name.clone()).collect())
+                    }
+                };
+                selection.refused.push((&own.name, Refusal { what: "group".to_owned(), reason }));
             }
         }
     }
     Ok(selection)
+}
+
+/// Definitions by their names: whole, and without folders.
+struct Index<'d> {
+    whole: BTreeMap<&'d str, &'d Definition>,
+    last: BTreeMap<String, Vec<&'d Definition>>,
+}
+
+impl<'d> Index<'d> {
+    fn of(all: &'d [Definition]) -> Result<Self, SelectionError> {
+        let mut index = Self { whole: BTreeMap::new(), last: BTreeMap::new() };
+        for own in all {
+            if let Some(first) = index.whole.insert(&own.name, own) {
+                let (name, first, second) = (own.name.clone(), first.file.clone(), own.file.clone());
+                return Err(SelectionError::Doubled { name, first, second });
+            }
+            let last = match own.catalogue {
+                Catalogue::ForensicArtifacts => continue,
+                Catalogue::Uac => last(&own.name).to_owned(),
+                Catalogue::Kape => last(&own.name).to_lowercase(),
+            };
+            index.last.entry(last).or_default().push(own);
+        }
+        Ok(index)
+    }
+
+    fn find(&self, name: &str) -> Vec<&'d Definition> {
+        if let Some(own) = self.whole.get(name) {
+            return vec![own];
+        }
+        let all = self.last.get(name).into_iter().flatten();
+        let folded = self.last.get(&name.to_lowercase()).into_iter().flatten();
+        let folded = folded.filter(|own| own.catalogue == Catalogue::Kape);
+        let mut found: Vec<&'d Definition> = Vec::new();
+        for own in all.chain(folded) {
+            if !found.iter().any(|other| std::ptr::eq(*other, *own)) {
+                found.push(own);
+            }
+        }
+        found
+    }
+}
+
+fn last(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
 /// Every definition.

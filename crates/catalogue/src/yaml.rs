@@ -187,7 +187,7 @@ impl Building {
 const MAX_DEPTH: usize = 32;
 
 /// Most values of a file. The largest of Debian's has 7,000.
-const MAX_NODES: usize = 200_000;
+pub(crate) const MAX_NODES: usize = 200_000;
 
 #[cfg(test)]
 mod tests {

@@ -92,57 +92,23 @@ fn forensic_artifacts() {
     );
 }
 
+/// Windows takes no notice of case, and the files may lie where case counts. A draft has one word for all of its places.
 #[test]
-fn uac() {
-    let uac = |keys: &str, expected: &[&str]| {
-        let text =
-            format!("version: 1.0\nartifacts:\n  -\n    description: D\n    supported_os: [linux]\n{keys}");
-        check(Catalogue::Uac, &text, expected);
+fn places_of_windows_alone_are_compared_as_windows_does() {
+    let one = |name: &str, path: &str, more: &str| {
+        format!("name: {name}\nsources:\n- type: FILE\n  attributes: {{paths: ['{path}']{more}}}\n---\n")
     };
-    let file = |keys: &str, expected: &[&str]| uac(&format!("    collector: file\n{keys}"), expected);
-    file("    path: /var/log\n", &["file symlink: /var/log/**"]);
-    file("    path: /var/log\n    max_depth: 1\n", &["file symlink: /var/log /var/log/*"]);
-    file("    path: /%user_home%/.x\n    max_depth: 0\n", &["file symlink: /home/*/.x /root/.x"]);
-    file(
-        "    path: /a\n    name_pattern: [\"*.log\", \"x[0-9]\"]\n    max_depth: 2\n    file_type: f\n    max_file_size: 10\n",
-        &["file: /a/*.log /a/*/*.log /a/x[0-9] /a/*/x[0-9]"],
-    );
-    file("    path: /a\n    path_pattern: [\"*/Cache/*\"]\n", &["file symlink: /a/**/Cache/*/**"]);
-    file("    path: /a\n    path_pattern: [\"*/Ca*/x\"]\n", &["refused: a star that crosses"]);
-    file(
-        "    path: /\"Application Support\"/x\n    max_depth: 0\n",
-        &["file symlink: /Application Support/x"],
-    );
-    file("    path: /a b\n", &["refused: a space outside quotes"]);
-    file("    path: \"%uac_directory%/x\"\n", &["refused: `uac_directory`"]);
-    file("    path: /a\n    exclude_name_pattern: [x]\n", &["refused: takes away"]);
-    file("    path: /a\n    condition: command_exists x\n", &["refused: it runs a command"]);
-    file("    path: /a\n    permissions: [755]\n", &["refused: no condition on it"]);
-    file("    path: /a\n    colour: red\n", &["refused: `colour`: it is unknown"]);
-    uac("    collector: command\n    command: ps\n", &["refused: the output of a command"]);
-    uac("    collector: stat\n    path: /\n", &["refused: a listing of files"]);
-    check(Catalogue::Uac, "version: 1.0\n", &["refused: no list of artifacts"]);
-}
-
-#[test]
-fn kape() {
-    let kape = |keys: &str, expected: &[&str]| {
-        check(
-            Catalogue::Kape,
-            &format!("Description: D\nTargets:\n    -\n        Name: N\n{keys}"),
-            expected,
-        );
+    let windows = one("W", "C:\\x", ", separator: '\\'");
+    let case = |text: &str| {
+        let all = catalogue::read(Catalogue::ForensicArtifacts, "f", text.as_bytes()).unwrap();
+        let draft =
+            catalogue::draft(Catalogue::ForensicArtifacts, &catalogue::select_all(&all).unwrap()).policy;
+        draft.lines().find(|line| line.starts_with("path_case")).unwrap().to_owned()
     };
-    kape("        Path: C:\\Users\\%user%\\X\\\n        FileMask: '*.log'\n", &["file: /Users/*/X/*.log"]);
-    kape("        Path: C:\\X\n        Recursive: true\n", &["file: /X/**/*"]);
-    kape("        Path: C:\\\n        FileMask: $MFT\n", &["file: /$MFT"]);
-    kape("        Path: C:\\$Extend\n        FileMask: $UsnJrnl:$J\n", &["stream: /$Extend/$UsnJrnl:$J"]);
-    kape("        Path: Apps\\Other.tkape\n", &["group: Other"]);
-    kape("        Path: D:\\X\n", &["refused: does not begin with `C:\\`"]);
-    kape("        Path: C:\\%temp%\n", &["refused: `%temp%`"]);
-    kape("        Path: C:\\X\n        FileMask: 'regex:a+'\n", &["refused: a regular expression"]);
-    kape("        Path: C:\\X\n        Recursive: perhaps\n", &["refused: neither true nor false"]);
-    kape("        Path: C:\\X\n        Newer: 2020\n", &["refused: `Newer`: it is unknown"]);
+    assert!(case(&windows).starts_with("path_case = \"insensitive\""));
+    assert_eq!(case(&one("L", "/x", "")), "path_case = \"as-volume\"");
+    let both = case(&(windows + &one("L", "/x", "")));
+    assert!(both.starts_with("path_case = \"as-volume\"") && both.contains("import them alone"), "{both}");
 }
 
 /// A name or a text of a catalogue cannot say anything else in the policy than itself.
@@ -182,7 +148,7 @@ fn groups_are_followed_once() {
 fn no_bytes_make_it_panic() {
     let texts = [
         "name: A\ndoc: |\n  d\nsources:\n- type: FILE\n  attributes:\n    paths: ['%%users.homedir%%/.a/**2/b', \"/c\\x41\"]\n    separator: '/'\nsupported_os: [Linux]\n---\nname: B\nsources: [{type: ARTIFACT_GROUP, attributes: {names: [A]}}]\n",
-        "version: 1.0\nartifacts:\n  -\n    description: D\n    collector: file\n    path: /%user_home%/\"x y\"/[a-c]*\n    name_pattern: [\"*.log\"]\n    max_depth: 2\n",
+        "version: 1.0\nartifacts:\n  -\n    description: D\n    collector: file\n    path: %user_home%/\"x y\"/[a-c]* /v/*x\n    name_pattern: [\"*.log\"]\n    max_depth: 2\n    max_file_size: 9k # n\n    supported_os: [all]\n",
         "Description: D\nTargets:\n    -\n        Name: N\n        Path: C:\\Users\\%user%\\{x}\\\n        FileMask: '*.log'\n        Recursive: true\n",
     ];
     let mut number = 0x9E37_79B9_7F4A_7C15_u64;

@@ -105,3 +105,56 @@ fn at_a_terminal_sweeps_are_asked_about() {
         }
     }
 }
+
+/// A catalogue as it lies in its repository: folders within folders, and a file that is not in its form.
+#[test]
+fn a_folder_stands_for_the_files_in_its_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = |path: &str, text: &str| {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    let part = |path: &str| {
+        format!("artifacts:\n  -\n    supported_os: [linux]\n    collector: file\n    path: {path}\n    max_depth: 1\n    file_type: [f]\n")
+    };
+    own("uac/files/logs/net.yaml", &part("/l"));
+    own("uac/files/system/net.yaml", &part("%user_home%/.s"));
+    own("uac/files/broken.yaml", "no key\n");
+    own("empty/readme.txt", "");
+    own("kape/!Disabled/All.tkape", "Description: D\nTargets: []\n");
+    own("kape/One.tkape", "Description: D\nTargets:\n    -\n        Name: N\n        Path: C:\\X\n");
+    let import = |from: &str, catalogue: &str, out: &str, more: &[&str]| {
+        let mut words = Command::new(env!("CARGO_BIN_EXE_ambit"));
+        words.args(["policy", "import", "--from", from]).arg(folder.path().join(catalogue)).args(more);
+        said(&words.arg("--out").arg(folder.path().join(out)).stdin(Stdio::null()).output().unwrap())
+    };
+
+    let (code, text) = import("uac", "uac", "a", &["--select", "net"]);
+    assert!(code == 2 && text.contains("`net` may be files/logs/net or files/system/net"), "{text}");
+    let (code, text) = import("uac", "uac", "a", &["--select", "files/logs/net"]);
+    assert_eq!(code, 0, "the file that is not read is another: {text}");
+    let policy = fs::read_to_string(folder.path().join("a/policy.toml")).unwrap();
+    assert!(policy.contains("file       = \"files/logs/net.yaml\""), "{policy}");
+    let (code, text) = import("uac", "uac", "b", &["--select", "gone"]);
+    assert!(code == 2 && text.contains("not read: files/broken.yaml"), "{text}");
+    let (code, text) = import("uac", "uac", "b", &["--all"]);
+    assert!(code == 2 && text.contains("left out: files/broken, file: the file is not read: line 1"), "{text}");
+    let (code, text) = import("uac", "uac", "b", &["--all", "--leave-out-refused"]);
+    assert!(code == 0 && text.contains("2 definitions"), "{text}");
+
+    let (code, text) = import("kape", "uac", "c", &["--all"]);
+    assert!(code == 1 && text.contains("no file in it ends in .tkape"), "{text}");
+    let (code, text) = import("uac", "empty", "c", &["--all"]);
+    assert!(code == 1 && text.contains("no file in it ends in .yaml or .yml"), "{text}");
+    let (code, text) = import("kape", "kape", "c", &["--all"]);
+    assert!(code == 0 && text.contains("passed over: ") && text.contains("1 definitions"), "{text}");
+
+    let mut deep = "deep".to_owned();
+    for _ in 0..10 {
+        deep.push_str("/d");
+    }
+    own(&format!("{deep}/x.yaml"), &part("/x"));
+    let (code, text) = import("uac", "deep", "d", &["--all"]);
+    assert!(code == 1 && text.contains("more than 8 folders deep"), "{text}");
+}

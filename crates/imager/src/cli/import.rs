@@ -10,10 +10,10 @@ pub struct ImportArgs {
     /// Whose catalogue the files are.
     #[arg(long, value_name = "CATALOGUE", value_enum)]
     pub from: CatalogueArg,
-    /// The catalogue's files, such as /usr/share/artifacts/windows.yaml. A folder stands for the files in it.
+    /// The catalogue's files, such as /usr/share/artifacts/windows.yaml. A folder stands for the files in it and in its folders.
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// The definitions to write out, by their names in the catalogue.
+    /// The definitions to write out, by their names in the catalogue; a file's name may stand without its folders.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required_unless_present = "all")]
     pub select: Vec<String>,
     /// Write out every definition.

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use catalogue::{Catalogue, Definition, Draft, Selection};
+use catalogue::{Catalogue, Definition, Draft, Reason, Selection, SelectionError};
 use scope::{Bundle, Policy};
 use serde_json::json;
 
@@ -17,15 +17,12 @@ pub(super) fn import(args: &ImportArgs, console: &mut Console<'_>) -> Result<Exi
         CatalogueArg::Uac => Catalogue::Uac,
         CatalogueArg::Kape => Catalogue::Kape,
     };
-    let definitions = definitions(catalogue, &args.files)?;
+    let definitions = definitions(catalogue, &args.files, console)?;
     let selection = match args.all {
         true => catalogue::select_all(&definitions),
         false => catalogue::select(&definitions, &args.select),
     };
-    let selection = selection.map_err(|error| {
-        Failure::no(error.to_string())
-            .hint("names are case-sensitive; give the files that have the definitions, each once")
-    })?;
+    let selection = selection.map_err(|error| not_selected(error, &definitions))?;
     refusals(args, &selection, console)?;
     let draft = catalogue::draft(catalogue, &selection);
     if draft.imported.is_empty() {
@@ -77,49 +74,112 @@ fn said(
     Ok(Exit::Done)
 }
 
-/// The definitions of all files.
-fn definitions(catalogue: Catalogue, paths: &[PathBuf]) -> Result<Vec<Definition>, Failure> {
+/// The definitions of all files. A file that is not in the catalogue's form is a definition that is refused.
+fn definitions(
+    catalogue: Catalogue,
+    paths: &[PathBuf],
+    console: &mut Console<'_>,
+) -> Result<Vec<Definition>, Failure> {
     let mut definitions = Vec::new();
-    for path in files(catalogue, paths)? {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    for (path, name) in files(catalogue, paths, console)? {
         let bytes = load::read(&path, catalogue::MAX_FILE as u64)?;
-        let found = catalogue::read(catalogue, &name, &bytes)
-            .context(path.display())
-            .map_err(|failure| failure.hint("is it a file of that catalogue? nothing was written"))?;
-        definitions.extend(found);
+        match catalogue::read(catalogue, &name, &bytes) {
+            Ok(found) => definitions.extend(found),
+            Err(error) => definitions.push(catalogue::unread(catalogue, &name, &bytes, error)),
+        }
     }
     Ok(definitions)
 }
 
-/// The files that are given, and those in folders that are, in the order of their names.
-fn files(catalogue: Catalogue, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+/// The files that are given, and those in folders that are and in folders in them, in the order of their names; each
+/// with the name that it has within the catalogue.
+fn files(
+    catalogue: Catalogue,
+    paths: &[PathBuf],
+    console: &mut Console<'_>,
+) -> Result<Vec<(PathBuf, String)>, Failure> {
+    let endings: &[&str] = match catalogue {
+        Catalogue::Kape => &["tkape"],
+        Catalogue::ForensicArtifacts | Catalogue::Uac => &["yaml", "yml"],
+    };
     let fits = |path: &Path| {
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        match catalogue {
-            Catalogue::Kape => extension == "tkape",
-            Catalogue::ForensicArtifacts | Catalogue::Uac => matches!(extension, "yaml" | "yml"),
-        }
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        endings.iter().any(|own| own.eq_ignore_ascii_case(ending))
     };
     let mut files = Vec::new();
+    let mut entries = 0_usize;
     for path in paths {
         if !path.is_dir() {
-            files.push(path.clone());
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            files.push((path.clone(), name));
             continue;
         }
         let mut own = Vec::new();
-        for entry in std::fs::read_dir(path).context(path.display())? {
-            let entry = entry.context(path.display())?.path();
-            if entry.is_file() && fits(&entry) {
-                own.push(entry);
+        let mut folders = vec![(path.clone(), String::new(), 0_usize)];
+        while let Some((folder, within, depth)) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).context(folder.display())? {
+                let entry = entry.context(folder.display())?;
+                entries = entries.saturating_add(1);
+                if entries > MAX_ENTRIES {
+                    return Err(Failure::new(format!(
+                        "{}: more than {MAX_ENTRIES} files and folders in it",
+                        path.display()
+                    ))
+                    .hint("give the folder of the catalogue alone"));
+                }
+                let name = format!("{within}{}", entry.file_name().to_string_lossy());
+                // A link to a folder is not followed, so that no folder holds itself.
+                if !entry.file_type().context(folder.display())?.is_dir() {
+                    if entry.path().is_file() && fits(&entry.path()) {
+                        own.push((entry.path(), name));
+                    }
+                } else if catalogue == Catalogue::Kape && entry.file_name() == "!Disabled" {
+                    console.say(format_args!(
+                        "passed over: {}: KAPE does not run what is in it; give it by itself",
+                        entry.path().display()
+                    ));
+                } else if depth < MAX_DEPTH {
+                    folders.push((entry.path(), format!("{name}/"), depth.saturating_add(1)));
+                } else {
+                    return Err(Failure::new(format!(
+                        "{}: more than {MAX_DEPTH} folders deep",
+                        entry.path().display()
+                    ))
+                    .hint("give the folder of the catalogue alone"));
+                }
             }
         }
-        own.sort();
+        if own.is_empty() {
+            return Err(Failure::new(format!(
+                "{}: no file in it ends in .{}",
+                path.display(),
+                endings.join(" or .")
+            ))
+            .hint("is it a folder of that catalogue? --from says whose it is"));
+        }
+        own.sort_by(|a, b| a.1.cmp(&b.1));
         files.append(&mut own);
     }
     if files.len() > MAX_FILES {
         return Err(Failure::new(format!("{} files; at most {MAX_FILES} are read at once", files.len())));
     }
     Ok(files)
+}
+
+/// Why nothing is selected, and what to do.
+fn not_selected(error: SelectionError, definitions: &[Definition]) -> Failure {
+    let unread =
+        |own: &&Definition| own.refusals().any(|refusal| matches!(refusal.reason, Reason::Unread(_)));
+    let unread: Vec<&str> = definitions.iter().filter(unread).map(|own| own.file.as_str()).collect();
+    let hint = match error {
+        SelectionError::Several { .. } => "give it with its folders".to_owned(),
+        SelectionError::Doubled { .. } => {
+            "give each file once; of two folders, give the one that both lie in, so that names keep their folders".to_owned()
+        }
+        _ if !unread.is_empty() => format!("not in the form of the catalogue, and not read: {}", unread.join(", ")),
+        _ => "names are case-sensitive but for KAPE; give the files that have the definitions, each once".to_owned(),
+    };
+    Failure::no(error.to_string()).hint(hint)
 }
 
 /// What cannot be said, by name: an answer of no, unless the person wants the rest.
@@ -166,3 +226,9 @@ fn sweeps(args: &ImportArgs, draft: &Draft, console: &mut Console<'_>) -> Result
 
 /// Most files of one import: the catalogues have some hundreds.
 const MAX_FILES: usize = 5000;
+
+/// Most files and folders that are looked at for them.
+const MAX_ENTRIES: usize = 50_000;
+
+/// Deepest folder: UAC's catalogue goes to three.
+const MAX_DEPTH: usize = 8;
