@@ -198,7 +198,13 @@ fn what_a_policy_cannot_say_is_refused() {
     file("path: /a\nis_file_list: true", &["refused: the output of a command"]);
     file("path: /a\nis_file_list: false", &["file symlink: /a/**"]);
     file("path: /a\nignore_date_range: true", &["file symlink: /a/**"]);
-    file("path: /a\nexclude_nologin_users: true", &["file symlink: /a/** # wider: homes of accounts..."]);
+    file("path: /a\nexclude_nologin_users: true", &["file symlink: /a/**"]);
+    file(
+        "path: %user_home%/.x %user_home%/.y\nexclude_nologin_users: true\nfile_type: f",
+        &[
+            "file: /home/*/.x/** /root/.x/** /home/*/.y/** /root/.y/** # wider: homes of accounts that cannot log in are meant, too # narrower: UAC takes the homes that /etc/passwd names elsewhere, too; write their paths by hand",
+        ],
+    );
     of("linux", "collector: command\ncommand: \"\"\"\n  ps\n\"\"\"", &["refused: the output of a command"]);
     of("linux", "collector: stat\npath: /", &["refused: a listing of files"]);
     of("", "collector: file\npath: /a", &["refused: no `supported_os`"]);

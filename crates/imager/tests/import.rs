@@ -116,7 +116,9 @@ fn a_folder_stands_for_the_files_in_its_folders() {
         fs::write(path, text).unwrap();
     };
     let part = |path: &str| {
-        format!("artifacts:\n  -\n    supported_os: [linux]\n    collector: file\n    path: {path}\n    max_depth: 1\n    file_type: [f]\n")
+        format!(
+            "artifacts:\n  -\n    supported_os: [linux]\n    collector: file\n    path: {path}\n    max_depth: 1\n    file_type: [f]\n"
+        )
     };
     own("uac/files/logs/net.yaml", &part("/l"));
     own("uac/files/system/net.yaml", &part("%user_home%/.s"));
@@ -139,7 +141,10 @@ fn a_folder_stands_for_the_files_in_its_folders() {
     let (code, text) = import("uac", "uac", "b", &["--select", "gone"]);
     assert!(code == 2 && text.contains("not read: files/broken.yaml"), "{text}");
     let (code, text) = import("uac", "uac", "b", &["--all"]);
-    assert!(code == 2 && text.contains("left out: files/broken, file: the file is not read: line 1"), "{text}");
+    assert!(
+        code == 2 && text.contains("left out: files/broken, file: the file is not read: line 1"),
+        "{text}"
+    );
     let (code, text) = import("uac", "uac", "b", &["--all", "--leave-out-refused"]);
     assert!(code == 0 && text.contains("2 definitions"), "{text}");
 

@@ -92,11 +92,12 @@ fn expressed(artifact: &Node) -> Result<Vec<Places>, Reason> {
                 notes
                     .push(Note::Wider("file systems that are left out are volumes of their own on a medium"));
             }
-            "exclude_nologin_users" if value.text() == Some("false") => {}
-            "exclude_nologin_users" => {
-                notes.push(Note::Wider("homes of accounts that cannot log in are meant, too"));
-            }
+            "exclude_nologin_users" => {}
             key => return Err(refused_key(key)),
+        }
+        let homes = text("path").is_some_and(|path| path.contains("%user_home%"));
+        if key == "exclude_nologin_users" && value.text() != Some("false") && homes {
+            notes.push(Note::Wider("homes of accounts that cannot log in are meant, too"));
         }
     }
     let path = text("path").ok_or_else(|| Reason::Form("it has no path".to_owned()))?;
@@ -116,9 +117,12 @@ fn expressed(artifact: &Node) -> Result<Vec<Places>, Reason> {
     for path in paths(path)? {
         let (own, note) = homes::starts(&path, &systems)?;
         starts.extend(own);
-        notes.extend(note.into_iter().flatten());
+        for note in note.into_iter().flatten() {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
     }
-    notes.dedup();
     // `-size +Nc` and `-size -Nc`: more than, and less than.
     let min = text("min_file_size").map(|size| bytes("min_file_size", size)).transpose()?;
     let max = text("max_file_size").map(|size| bytes("max_file_size", size)).transpose()?;
