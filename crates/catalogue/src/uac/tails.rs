@@ -16,10 +16,13 @@ use crate::definition::{Note, Reason};
 use crate::place::{self, Step, Wildcards};
 use crate::yaml::Node;
 
+/// Least and most bytes.
+type Size = (Option<u64>, Option<u64>);
+
 /// One way in which an artifact takes things.
 pub(super) struct Taken {
     pub(super) kinds: Vec<&'static str>,
-    pub(super) size: (Option<u64>, Option<u64>),
+    pub(super) size: Size,
     pub(super) notes: Vec<Note>,
     /// What is found itself.
     itself: bool,
@@ -28,7 +31,7 @@ pub(super) struct Taken {
 }
 
 /// In which ways an artifact takes things.
-pub(super) fn taken(artifact: &Node, size: (Option<u64>, Option<u64>)) -> Result<Vec<Taken>, Reason> {
+pub(super) fn taken(artifact: &Node, size: Size) -> Result<Vec<Taken>, Reason> {
     let types = list(artifact, "file_type");
     let bound = size.0.is_some() || size.1.is_some();
     let mut kinds = Vec::new();
@@ -57,7 +60,7 @@ pub(super) fn taken(artifact: &Node, size: (Option<u64>, Option<u64>)) -> Result
     let mut all = Vec::new();
     let links = kinds.contains(&"symlink");
     // A link has no size in a policy. `find` holds the length of what it says against the bounds.
-    let bounds: Vec<(Vec<&'static str>, (Option<u64>, Option<u64>))> = match bound && links {
+    let bounds: Vec<(Vec<&'static str>, Size)> = match bound && links {
         false => vec![(kinds, size)],
         true => {
             let files = kinds.iter().filter(|kind| **kind == "file").copied().collect::<Vec<_>>();
