@@ -16,12 +16,14 @@ use scope::mail::MailTally;
 use scope::{Decision, Digest, Policy, Step, decide};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+use source::extract::Form;
 use source::{Entry, EvidenceStream, Source, SourceError, StreamFault};
 use zeroize::Zeroizing;
 
-use crate::keywords::{Searcher, SearcherError};
+use crate::keywords::{SearcherError, Searchers};
 use crate::magic;
 use crate::mail::look_at_mail;
+use crate::reading::Begin;
 use crate::text::look_at_text;
 
 /// How to examine.
@@ -74,7 +76,7 @@ pub struct Examiner<'a> {
     policy: &'a Policy,
     options: Options,
     /// Built when the first item needs it: most policies never look at content.
-    searcher: OnceLock<Result<Searcher, SearcherError>>,
+    searchers: OnceLock<Result<Searchers, SearcherError>>,
 }
 
 /// Examines one item. For many, build an [`Examiner`] once.
@@ -95,7 +97,7 @@ impl<'a> Examiner<'a> {
     /// Prepares to examine items under `policy`.
     #[must_use]
     pub fn new(policy: &'a Policy, options: Options) -> Self {
-        Self { policy, options, searcher: OnceLock::new() }
+        Self { policy, options, searchers: OnceLock::new() }
     }
 
     /// The policy.
@@ -223,14 +225,17 @@ impl<'a> Examiner<'a> {
         facts: &mut Facts,
         content: &mut Option<Zeroizing<Vec<u8>>>,
     ) -> Result<Result<String, String>, ExamineError> {
-        let build = || Searcher::new(&self.policy.keyword_lists());
-        let searcher = self.searcher.get_or_init(build).as_ref().map_err(|error| *error)?;
-        let mut search = searcher.start();
+        let build = || Searchers::new(&self.policy.keyword_lists());
+        let searchers = self.searchers.get_or_init(build).as_ref().map_err(|error| *error)?;
+        let mut search = searchers.exact.start();
+        let mut reading = Begin::new(&searchers.loose);
         let mut head = Zeroizing::new(Vec::with_capacity(magic::HEAD));
         let mut see = |piece: &[u8]| {
             let missing = magic::HEAD.saturating_sub(head.len());
-            head.extend_from_slice(piece.get(..missing).unwrap_or(piece));
+            let (first, rest) = piece.split_at(missing.min(piece.len()));
+            head.extend_from_slice(first);
             search.feed(piece);
+            reading.feed(&head, rest);
         };
         let outcome = match content.as_deref() {
             Some(kept) => {
@@ -242,15 +247,23 @@ impl<'a> Examiner<'a> {
         // The layer needs the type even where the policy does not let it be recorded.
         let name = magic::detect(&head).name;
         let raw = search.finish();
-        let mut text = Ok(None);
-        if outcome.is_ok() {
-            text = look_at_text(searcher, &name, entry, source);
-        }
+        let read = reading.finish(&head);
+        let form = match name.as_str() {
+            "ooxml" => Some(Form::Ooxml),
+            "html" => Some(Form::Html),
+            "text-utf-16" => None,
+            "xml" => read.as_ref().filter(|read| read.plain.is_rooted()).map(|_| Form::Html),
+            _ => read.as_ref().filter(|read| read.plain.is_page()).map(|_| Form::Html),
+        };
+        let text = match form.filter(|_| outcome.is_ok()) {
+            Some(form) => look_at_text(searchers, form, entry, source),
+            None => Ok(None),
+        };
         let (text, outcome) = match text {
             Ok(text) => (text, outcome),
             Err(reason) => (None, Err(reason)),
         };
-        facts.keywords = raw.facts(&name, outcome.is_ok(), text);
+        facts.keywords = raw.facts(&name, outcome.is_ok(), read.as_ref(), text);
         Ok(outcome.map(|()| name))
     }
 

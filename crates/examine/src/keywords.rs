@@ -15,10 +15,12 @@
 mod automaton;
 mod tally;
 
-use scope::Digest;
 use scope::facts::{Hit, KeywordFact, Layer, TextFact};
 use scope::policy::KeywordList;
 
+use crate::loose::loose;
+use crate::reading::Read;
+use crate::text::Text;
 use automaton::{Automaton, SURROGATE, State};
 use tally::{Place, Tally};
 
@@ -74,7 +76,41 @@ pub struct Found {
     pub is_utf_16: bool,
 }
 
+/// The same lists, as they are written and loosely.
+#[derive(Debug)]
+pub struct Searchers {
+    /// For the content and its text.
+    pub exact: Searcher,
+    /// For text as a reader may see it.
+    pub loose: Searcher,
+}
+
+impl Searchers {
+    /// Prepares both.
+    ///
+    /// # Errors
+    ///
+    /// [`SearcherError::TooLong`] where the lists are too large to be searched for at once.
+    pub fn new(lists: &[KeywordList<'_>]) -> Result<Self, SearcherError> {
+        Ok(Self { exact: Searcher::new(lists)?, loose: Searcher::loose(lists)? })
+    }
+}
+
 impl Searcher {
+    /// Prepares to search for every term of `lists` in loose text.
+    ///
+    /// # Errors
+    ///
+    /// [`SearcherError::TooLong`] where the lists are too large to be searched for at once.
+    pub fn loose(lists: &[KeywordList<'_>]) -> Result<Self, SearcherError> {
+        let loosened = |list: &KeywordList<'_>| list.terms.iter().map(|term| loose(term)).collect();
+        let terms: Vec<Vec<String>> = lists.iter().map(loosened).collect();
+        let pairs = lists.iter().zip(&terms);
+        let lists: Vec<KeywordList<'_>> =
+            pairs.map(|(list, terms)| KeywordList { id: list.id, terms }).collect();
+        Self::new(&lists)
+    }
+
     /// Prepares to search for every term of `lists`. An empty term never occurs.
     ///
     /// # Errors
@@ -268,21 +304,53 @@ impl Found {
     ///
     /// `name` is the file's type in `magic/1`. `complete` says whether the
     /// content was read to its end; where it was not, the layer is `unread`.
-    /// `text` is what was found in the text that was extracted from it.
-    #[must_use]
-    pub fn facts(self, name: &str, complete: bool, text: Option<(Digest, Self)>) -> Vec<KeywordFact> {
-        let layer = match (name, &text) {
-            (EXTRACTED, Some(_)) if complete => Layer::Full,
-            (EXTRACTED_TOO, None) => Layer::Unread,
+    /// `read` is what reading a text showed, `text` what was found in what was extracted from it.
+    pub(crate) fn facts(
+        self,
+        name: &str,
+        complete: bool,
+        read: Option<&Read>,
+        text: Option<Text>,
+    ) -> Vec<KeywordFact> {
+        let layer = self.layer_of_all(name, complete, read, text.is_some());
+        let searched = self.searched;
+        let mut loose: Vec<Self> = read.map(|read| read.loose.clone()).into_iter().collect();
+        let mut extracted = None;
+        if let Some(text) = text {
+            let bytes = text.found.searched;
+            loose.extend(text.loose);
+            extracted = Some((text.sha256, bytes, text.found.lists));
+        }
+        let mut facts = Vec::new();
+        for (place, (list, hits)) in self.lists.into_iter().enumerate() {
+            let text = extracted.as_mut().and_then(|(sha256, bytes, lists)| {
+                let hits = std::mem::take(&mut lists.get_mut(place)?.1);
+                Some(TextFact { sha256: *sha256, bytes: *bytes, hits })
+            });
+            let mut fact = KeywordFact { list, hits, text, searched, layer };
+            // What a reader may see, and was not found as it is written, is neither there nor not there.
+            let found = fact.terms();
+            let seen = loose.iter().filter_map(|own| own.lists.get(place)).flat_map(|(_, hits)| hits);
+            if fact.layer == Layer::Full && seen.into_iter().any(|hit| !found.contains(&hit.term)) {
+                fact.layer = Layer::Unread;
+            }
+            facts.push(fact);
+        }
+        facts
+    }
+
+    /// The layer, for all lists alike.
+    fn layer_of_all(&self, name: &str, complete: bool, read: Option<&Read>, extracted: bool) -> Layer {
+        let layer = match name {
+            EXTRACTED if complete && extracted => return Layer::Full,
             _ => self.layer(name, complete),
         };
-        let searched = self.searched;
-        let mut texts = text.into_iter().flat_map(|(sha256, found)| {
-            let bytes = found.searched;
-            found.lists.into_iter().map(move |(_, hits)| TextFact { sha256, bytes, hits })
+        let otherwise = read.is_some_and(|read| {
+            let is_page = name == PAGE || read.plain.is_page();
+            let other_xml = name == "xml" && !(read.plain.is_rooted() && extracted);
+            read.plain.is_coded() || (is_page && !extracted) || other_xml
         });
-        let fact = |(list, hits)| KeywordFact { list, hits, text: texts.next(), searched, layer };
-        self.lists.into_iter().map(fact).collect()
+        if layer == Layer::Full && otherwise { Layer::Unread } else { layer }
     }
 
     /// The text layer, by text/1.
@@ -301,8 +369,8 @@ impl Found {
 
 /// The type whose text is nothing but what is extracted.
 const EXTRACTED: &str = "ooxml";
-/// The type whose bytes are text, and hold another one.
-const EXTRACTED_TOO: &str = "html";
+/// The type of pages.
+const PAGE: &str = "html";
 
 /// A UTF-16 view.
 #[derive(Clone, Copy, Debug, Default)]

@@ -15,8 +15,11 @@
 pub mod every_item;
 pub mod examine;
 pub mod keywords;
+mod loose;
 pub mod magic;
 mod mail;
+mod plain;
+mod reading;
 mod slack;
 mod text;
 

@@ -7,45 +7,105 @@ use std::io;
 
 use scope::Digest;
 use sha2::{Digest as _, Sha256};
-use source::extract::{Form, MAX_TEXT, WHOLE};
+use source::extract::{Form, JOINED, MAX_TEXT, WHOLE};
 use source::{Entry, Source, SourceError};
 
 use crate::examine::cannot_open;
-use crate::keywords::{Found, Searcher};
+use crate::keywords::{Found, Searcher, Searchers};
+use crate::reading::Reading;
 
-/// What the text of a document of the type `name` has; `None` for other types, and where not all of its text can be told.
+/// What the text of a document has.
+#[derive(Debug)]
+pub(crate) struct Text {
+    /// SHA-256 of the text in UTF-8.
+    pub(crate) sha256: Digest,
+    /// What was found in it.
+    pub(crate) found: Found,
+    /// What was found in it loosely, and in the text without its lines.
+    pub(crate) loose: [Found; 2],
+}
+
+/// The text of a document that is read as `form`; `None` where not all of it can be told.
 pub(crate) fn look_at_text(
-    searcher: &Searcher,
-    name: &str,
+    searchers: &Searchers,
+    form: Form,
     entry: &Entry,
     source: &dyn Source,
-) -> Result<Option<(Digest, Found)>, String> {
-    let form = match name {
-        "html" => Form::Html,
-        "ooxml" => Form::Ooxml,
-        _ => return Ok(None),
-    };
-    let mut search = searcher.start();
-    let mut hash = Sha256::new();
-    let mut length = 0_usize;
-    // The last byte is no text: it says whether this is all.
-    let mut last = None;
-    let read = source.extract(entry, form, &mut |piece| {
-        let Some((end, rest)) = piece.split_last() else { return Ok(()) };
-        length = length.saturating_add(piece.len());
-        if length > MAX_TEXT.saturating_add(1) {
-            return Err(io::ErrorKind::InvalidData.into());
-        }
-        for part in [last.as_slice(), rest] {
-            hash.update(part);
-            search.feed(part);
-        }
-        last = Some(*end);
-        Ok(())
-    });
+) -> Result<Option<Text>, String> {
+    let mut taken = Taken::new(searchers);
+    let read = source.extract(entry, form, &mut |piece| taken.take(piece));
     match read {
-        Ok(()) => Ok((last == Some(WHOLE)).then(|| (Digest(hash.finalize().into()), search.finish()))),
+        Ok(()) => Ok(taken.whole()),
         Err(SourceError::Io(_, error)) => Err(format!("the text could not be read: {}", error.kind())),
         Err(error) => Err(cannot_open(&error)),
+    }
+}
+
+/// The text that was told so far.
+struct Taken<'s> {
+    search: crate::keywords::Search<'s>,
+    hash: Sha256,
+    loose: Reading<'s>,
+    joined: Option<Reading<'s>>,
+    searcher: &'s Searcher,
+    length: usize,
+    /// The last byte is no text: it says whether this is all.
+    last: Option<u8>,
+}
+
+impl<'s> Taken<'s> {
+    fn new(searchers: &'s Searchers) -> Self {
+        Self {
+            search: searchers.exact.start(),
+            hash: Sha256::new(),
+            loose: Reading::new(&searchers.loose, "text", &[]),
+            joined: None,
+            searcher: &searchers.loose,
+            length: 0,
+            last: None,
+        }
+    }
+
+    fn take(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.length = self.length.saturating_add(piece.len());
+        if self.length > MAX_TEXT.saturating_mul(2).saturating_add(2) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let Some((end, rest)) = piece.split_last() else { return Ok(()) };
+        let before = self.last.replace(*end);
+        for part in [before.as_slice(), rest] {
+            let mut parts = part.split(|byte| *byte == JOINED);
+            if let Some(part) = parts.next() {
+                self.add(part);
+            }
+            for part in parts {
+                if self.joined.is_some() {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                self.joined = Some(Reading::new(self.searcher, "text", &[]));
+                self.add(part);
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, part: &[u8]) {
+        match &mut self.joined {
+            Some(joined) => joined.feed(part),
+            None => {
+                self.hash.update(part);
+                self.search.feed(part);
+                self.loose.feed(part);
+            }
+        }
+    }
+
+    fn whole(self) -> Option<Text> {
+        let joined = self.joined.filter(|_| self.last == Some(WHOLE))?;
+        Some(Text {
+            sha256: Digest(self.hash.finalize().into()),
+            found: self.search.finish(),
+            loose: [self.loose.finish().loose, joined.finish().loose],
+        })
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::Layer;
 use crate::trit::Trit;
 
-pub use address::{MAX_ADDRESS, fault, loose, normal};
+pub use address::{MAX_ADDRESS, fault, is_unseen, loose, normal};
 
 /// In which field of a message an address stands.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]

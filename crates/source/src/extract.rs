@@ -28,7 +28,7 @@ pub enum Form {
         /// Whether it is looked for signs of mail at its beginning alone.
         bounded: bool,
     },
-    /// As a page in HTML: its text in UTF-8, and [`WHOLE`]; or nothing but another byte where not all of it can be told.
+    /// As a page in HTML: its text in UTF-8, [`JOINED`], the text without its lines, and [`WHOLE`]; or nothing but another byte where not all of it can be told.
     Html,
     /// As a document in OOXML: the same.
     Ooxml,
@@ -42,6 +42,9 @@ pub const MAX_MAIL_LINE: usize = 8 << 20;
 
 /// Most bytes of text of one document.
 pub const MAX_TEXT: usize = 128 << 20;
+
+/// The byte between a text and the same without the ends of its lines, which is not searched but in doubt.
+pub const JOINED: u8 = 0xff;
 
 /// The byte behind all of a text.
 pub const WHOLE: u8 = 1;
@@ -73,9 +76,27 @@ fn whole(content: &mut dyn Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes).filter(|bytes| u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_DOCUMENT)))
 }
 
-fn tell(text: Option<String>, take: Take<'_>) -> io::Result<()> {
-    let Some(text) = text.filter(|text| text.len() <= MAX_TEXT) else { return take(&[0]) };
-    for piece in text.as_bytes().chunks(PIECE) {
+/// The text of a document.
+#[derive(Default)]
+struct Texts {
+    text: String,
+    /// The same without the ends of lines that its form makes, and without what is not shown in them.
+    joined: String,
+}
+
+impl Texts {
+    fn fits(&self) -> bool {
+        self.text.len() <= MAX_TEXT && self.joined.len() <= MAX_TEXT
+    }
+}
+
+fn tell(texts: Option<Texts>, take: Take<'_>) -> io::Result<()> {
+    let Some(texts) = texts.filter(Texts::fits) else { return take(&[0]) };
+    for piece in texts.text.as_bytes().chunks(PIECE) {
+        take(piece)?;
+    }
+    take(&[JOINED])?;
+    for piece in texts.joined.as_bytes().chunks(PIECE) {
         take(piece)?;
     }
     take(&[WHOLE])

@@ -200,7 +200,15 @@ fn vectors() {
         });
         let shown = shown.collect::<Vec<_>>().join(" ");
         assert_eq!(if shown.is_empty() { "-" } else { &shown }, hits, "{line}");
-        assert_eq!(format!("{:?}", found.layer(name, true)).to_lowercase(), layer, "{line}");
+        let terms: Vec<String> = terms.iter().map(|&term| term.to_owned()).collect();
+        let loose = Searcher::loose(&[KeywordList { id: "l", terms: &terms }]).unwrap();
+        let read = (scope::magic::layer(name) == Layer::Full).then(|| {
+            let mut reading = crate::reading::Reading::new(&loose, name, &raw(bytes));
+            reading.feed(&raw(bytes));
+            reading.finish()
+        });
+        let facts = found.facts(name, true, read.as_ref(), None);
+        assert_eq!(format!("{:?}", facts[0].layer).to_lowercase(), layer, "{line}");
         count += 1;
     }
     assert!(count >= 20, "only {count} vectors were read");

@@ -70,7 +70,7 @@ pub fn loose(address: &str) -> String {
 }
 
 fn mapped(text: &str) -> String {
-    let kept = text.nfkc().filter(|letter| !is_dropped(*letter));
+    let kept = text.nfkc().filter(|letter| !is_unseen(*letter));
     let mut out = String::new();
     for letter in kept.flat_map(char::to_lowercase) {
         match letter {
@@ -83,8 +83,9 @@ fn mapped(text: &str) -> String {
     out.nfkc().collect()
 }
 
-/// Characters that are seen by nobody: soft hyphens, joiners, marks of direction, selectors of variants.
-fn is_dropped(letter: char) -> bool {
+/// Whether the character is seen by nobody: soft hyphens, joiners, marks of direction, selectors of variants.
+#[must_use]
+pub fn is_unseen(letter: char) -> bool {
     matches!(letter,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
         | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'

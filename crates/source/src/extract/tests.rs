@@ -2,8 +2,8 @@ use std::io::Write as _;
 
 use super::*;
 
-/// The text that is told of content, where all of it is.
-fn told(form: Form, content: &[u8]) -> Option<String> {
+/// The text that is told of content, and the joined one, where all of it is.
+fn told_twice(form: Form, content: &[u8]) -> Option<(String, String)> {
     let mut all = Vec::new();
     let taken = extract(form, &mut &*content, &mut |piece| {
         all.extend_from_slice(piece);
@@ -12,7 +12,18 @@ fn told(form: Form, content: &[u8]) -> Option<String> {
     taken.unwrap();
     let last = all.pop().unwrap();
     assert!(last == WHOLE || all.is_empty(), "nothing is told of a text that is not whole");
-    (last == WHOLE).then(|| String::from_utf8(all).unwrap())
+    if last != WHOLE {
+        return None;
+    }
+    let at = all.iter().position(|byte| *byte == JOINED).unwrap();
+    let joined = String::from_utf8(all.split_off(at + 1)).unwrap();
+    all.pop();
+    Some((String::from_utf8(all).unwrap(), joined))
+}
+
+/// The text that is told of content, where all of it is.
+fn told(form: Form, content: &[u8]) -> Option<String> {
+    told_twice(form, content).map(|(text, _)| text)
 }
 
 #[track_caller]
@@ -65,10 +76,48 @@ fn what_of_a_page_can_be_read_in_two_ways_is_not_told() {
         "</>",
         "<title>a<b></title>",
         "<p <b>",
+        "<?php x ?>",
+        "<iframe srcdoc='x'>",
+        "<iframe src=' data:text/html;base64,a2lja2JhY2s='>",
+        "<input value='&unknown;'>",
+        "<input value='&copy'>",
+        "<noframes><!--</noframes>x-->",
+        "<NOSCRIPT><a title='</NOSCRIPT>'>",
+        "<iframe>",
+        "<table>x<tr><td>y</td></tr></table>",
+        "<table><tr><td>y</td></tr>x</table>",
+        "<ruby>x<rt>y",
     ] {
         html(page, None);
     }
     assert_eq!(told(Form::Html, b"caf\xe9"), None);
+}
+
+#[test]
+fn what_a_line_shows_as_one_word_is_one() {
+    for element in ["strike", "dfn", "time", "label", "x-y", "tspan", "mi", "button"] {
+        html(&format!("<p>kick<{element}>back</{element}></p>"), Some("kickback\n"));
+    }
+    html("kick<img src=x>back<script>x</script>!", Some("kickback!"));
+    html("<ruby>a<rp>(</rp><rt>x</rt><rp>)</rp>b<rt>y</rt></ruby>c", Some("abc\n(\nx\n)\ny"));
+    html("<noscript><p>x</p></noscript>y", Some("x\ny"));
+    html("<table> <tr><td>x</td> <td>y</td></tr></table>z", Some("x\ny\nz"));
+}
+
+#[test]
+fn values_with_references_stand_aside() {
+    html("a<input value=\"kick&#98;ack\" alt=plain>b<img alt='&lt;'>", Some("ab\nkickback\n<"));
+    html("<a href='?x=1&y=2&copy=3&amps'>z</a>", Some("z"));
+    html("<img src=data:image/png;base64,AAAA>z", Some("z"));
+}
+
+#[test]
+fn the_joined_text_has_no_lines_but_for_what_parts_words() {
+    let joined = |form, content: &[u8]| told_twice(form, content).unwrap().1;
+    let page = b"<div>kick<div>back</div></div><p>a<br>b<td>c<td>d<img alt='&lt;'>";
+    assert_eq!(joined(Form::Html, page), "kickbacka b c d");
+    let part = b"<d><p><t>k</t></p><p><t>ick</t></p><p><del><delText>not</delText></del><AlternateContent><Choice><t>ba</t></Choice><Fallback><t>BA</t></Fallback></AlternateContent><ruby><rt><t>x</t></rt><rubyBase><t>ck</t></rubyBase></ruby><br/><t>y</t></p></d>";
+    assert_eq!(joined(Form::Ooxml, &zip(&[("word/document.xml", part)])), "kickback y ");
 }
 
 /// A zip of these members.
@@ -141,6 +190,12 @@ fn a_document_of_which_not_all_can_be_told_is_not_told() {
         "<p>x</p><p>y</p>",
         "<p><!-- a -- b --></p>",
         "<p>\u{1}</p>",
+        "<p><w:altChunk/></p>",
+        "<p><pkg:binaryData>a2lja2JhY2s=</pkg:binaryData></p>",
+        "<p><w:rPr><w:vanish/></w:rPr></p>",
+        "<t>kick_x0062_ack</t>",
+        "<row><c><f>1+1</f></c></row>",
+        "<row><c><f>1+1</f><v>2</v></c><c><f>1+1</f></c></row>",
     ] {
         ooxml(&[TYPES, part(text)], None);
     }
@@ -149,6 +204,7 @@ fn a_document_of_which_not_all_can_be_told_is_not_told() {
     ooxml(&[TYPES, ("word/document.xml", b"<p>caf\xe9</p>")], None);
     ooxml(&[TYPES, part("<p>x</p>"), ("word/embeddings/1.bin", b"\xd0\xcf\x11\xe0....")], None);
     ooxml(&[TYPES, part("<p>x</p>"), ("word/DOCUMENT.xml", b"<p>y</p>")], None);
+    ooxml(&[TYPES, part("<p>x</p>"), ("word/a.txt", b"GIF89a kickback")], None);
     // A bomb, and what is no zip at all.
     let zeros = [b"<p>".as_slice(), &vec![b' '; 64 << 20], b"</p>"].concat();
     ooxml(&[TYPES, ("word/document.xml", &zeros)], None);
@@ -157,6 +213,34 @@ fn a_document_of_which_not_all_can_be_told_is_not_told() {
     for cut in 0..whole.len() {
         assert_eq!(told(Form::Ooxml, &whole[..cut]), None, "cut at {cut}");
     }
+}
+
+#[test]
+fn a_table_is_told_where_its_numbers_are_shown_as_they_are_stored() {
+    let format = |code: &str| format!("<numFmt formatCode=\"{code}\"/>");
+    for plain in [
+        "0.00",
+        "#,##0.00\\ &quot;\u{20ac}&quot;;[Red]-#,##0.00",
+        "[$-409]d\\-mmm\\-yy",
+        "dd/mm/yyyy hh:mm",
+        "0.00E+00",
+        "# ?/?",
+        "_-* #,##0.00_-",
+        "0%",
+        "@",
+        "General",
+    ] {
+        assert!(told(Form::Ooxml, &zip(&[("xl/styles.xml", format(plain).as_bytes())])).is_some(), "{plain}");
+    }
+    for other in
+        ["000\\-00\\-0000", "&quot;account &quot;0", "00-00", "(000) 000-0000", "0\\x", "0&quot;.&quot;0"]
+    {
+        ooxml(&[("xl/styles.xml", format(other).as_bytes())], None);
+    }
+    ooxml(
+        &[("xl/s.xml", b"<row><c><f>1+1</f><v>2</v></c><c><v>a_xb</v></c></row>")],
+        Some("1+12\na_xb\n\n\n"),
+    );
 }
 
 #[test]

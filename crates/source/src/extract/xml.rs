@@ -6,8 +6,10 @@
 //! <w:p><w:r><w:t>via</w:t></w:r><w:r><w:t>gra</w:t></w:r></w:p>      viagra, and the end of a line
 //! ```
 
+use super::Texts;
+
 /// Adds the text of `part` to `out`; `None` where not all of it can be told.
-pub(super) fn text(part: &[u8], out: &mut String) -> Option<()> {
+pub(super) fn text(part: &[u8], out: &mut Texts) -> Option<()> {
     let text = std::str::from_utf8(part.strip_prefix(b"\xef\xbb\xbf").unwrap_or(part)).ok()?;
     let mut reader = Reader::default();
     reader.streams.push((0, String::new()));
@@ -22,17 +24,19 @@ pub(super) fn text(part: &[u8], out: &mut String) -> Option<()> {
             }
         };
     }
-    if !reader.open.is_empty() || !reader.root {
+    if !reader.open.is_empty() || !reader.root || reader.is_short {
         return None;
     }
     for (_, stream) in reader.streams {
-        out.push_str(&stream);
-        out.push('\n');
+        out.text.push_str(&stream);
+        out.text.push('\n');
     }
     for own in reader.asides.iter().chain(&reader.values) {
-        out.push_str(own);
-        out.push('\n');
+        out.text.push_str(own);
+        out.text.push('\n');
     }
+    out.joined.push_str(&reader.joined);
+    out.joined.push(' ');
     Some(())
 }
 
@@ -44,6 +48,14 @@ struct Reader<'p> {
     root: bool,
     /// The main text, and for each open element whose text stands aside its depth and text.
     streams: Vec<(usize, String)>,
+    /// The text without the ends of lines, and without what is not shown in them.
+    joined: String,
+    /// At which depth what is not shown began.
+    unshown: Option<usize>,
+    /// Whether the cell has a formula, and the value of it.
+    formula: (bool, bool),
+    /// Whether a cell lacks the value of its formula.
+    is_short: bool,
     asides: Vec<String>,
     values: Vec<String>,
 }
@@ -52,6 +64,19 @@ impl<'p> Reader<'p> {
     fn put(&mut self, text: &str) {
         if let Some((_, stream)) = self.streams.last_mut() {
             stream.push_str(text);
+        }
+        if self.unshown.is_none() {
+            self.joined.push_str(text);
+        }
+    }
+
+    fn end_line(&mut self, name: &str) {
+        if let Some((_, stream)) = self.streams.last_mut() {
+            stream.push('\n');
+        }
+        // A large letter at the beginning is a paragraph of its own.
+        if !matches!(name, "p" | "title") {
+            self.joined.push(' ');
         }
     }
 
@@ -63,6 +88,9 @@ impl<'p> Reader<'p> {
         let kept = self.open.last().is_some_and(|name| SPACED.contains(&local(name)));
         if !blank || kept {
             let text = resolved(data)?;
+            if has_escape(&text) {
+                return None;
+            }
             self.put(&text);
         }
         Some(())
@@ -109,7 +137,7 @@ impl<'p> Reader<'p> {
         if !sound
             || self.open.len() >= MAX_DEPTH
             || (self.open.is_empty() && self.root)
-            || local(name) == "sym"
+            || OTHERS.contains(&local(name))
         {
             return None;
         }
@@ -138,6 +166,9 @@ impl<'p> Reader<'p> {
                 return None;
             }
             let value = resolved(value)?;
+            if local(name) == "numFmt" && key.trim_ascii() == "formatCode" && !is_plain_format(&value) {
+                return None;
+            }
             if !value.is_empty() {
                 self.values.push(value);
             }
@@ -147,6 +178,15 @@ impl<'p> Reader<'p> {
 
     /// An element begins whose name is not among the open ones yet.
     fn began(&mut self, name: &str) {
+        match local(name) {
+            "c" => self.formula = (false, false),
+            "f" => self.formula.0 = true,
+            "v" => self.formula.1 = true,
+            _ => {}
+        }
+        if self.unshown.is_none() && UNSHOWN.contains(&local(name)) {
+            self.unshown = Some(self.open.len());
+        }
         if ASIDE.contains(&local(name)) {
             self.streams.push((self.open.len(), String::new()));
         }
@@ -157,10 +197,14 @@ impl<'p> Reader<'p> {
         match local(name) {
             "noBreakHyphen" => self.put("-"),
             "tab" | "ptab" => self.put(" "),
-            own if LINES.contains(&own) => self.put("\n"),
+            own if LINES.contains(&own) => {
+                self.is_short |= own == "c" && self.formula == (true, false);
+                self.end_line(own);
+            }
             _ => {}
         }
         let depth = self.open.len();
+        self.unshown = self.unshown.filter(|own| *own != depth);
         if self.streams.len() > 1
             && self.streams.last().is_some_and(|(own, _)| *own == depth)
             && ASIDE.contains(&local(name))
@@ -173,6 +217,54 @@ impl<'p> Reader<'p> {
 /// A name without its prefix.
 fn local(name: &str) -> &str {
     name.rsplit_once(':').map_or(name, |(_, local)| local)
+}
+
+/// Whether there is `_x0041_`, which tables show as the character.
+fn has_escape(text: &str) -> bool {
+    text.match_indices("_x").any(|(at, _)| {
+        let digits = text.get(at.saturating_add(2)..).unwrap_or_default().as_bytes();
+        digits.get(..4).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            && digits.get(4) == Some(&b'_')
+    })
+}
+
+/// Whether a format of numbers adds no letters or digits of its own, and nothing between two digits.
+fn is_plain_format(format: &str) -> bool {
+    let mut digit = false;
+    let mut between = false;
+    let mut letters = format.chars();
+    while let Some(letter) = letters.next() {
+        let literal: String = match letter {
+            '"' => letters.by_ref().take_while(|c| *c != '"').collect(),
+            '\\' => letters.next().into_iter().collect(),
+            // As wide as a character, or filled with one.
+            '_' | '*' => {
+                letters.next();
+                continue;
+            }
+            // A colour, a condition, a currency with its language: `[$€-407]`.
+            '[' => letters.by_ref().take_while(|c| *c != ']').filter(|_| false).collect(),
+            '0' | '#' | '?' => {
+                if digit && between {
+                    return false;
+                }
+                (digit, between) = (true, false);
+                continue;
+            }
+            ';' => {
+                (digit, between) = (false, false);
+                continue;
+            }
+            '.' | ',' | ' ' | '/' | 'E' | 'e' | '+' => continue,
+            other => other.to_string(),
+        };
+        let own = matches!(letter, '"' | '\\') && literal.chars().any(char::is_alphanumeric);
+        if own {
+            return false;
+        }
+        between |= !literal.is_empty();
+    }
+    true
 }
 
 /// Characters in place of references.
@@ -214,7 +306,8 @@ const LINES: [&str; 11] = ["p", "br", "cr", "si", "c", "is", "row", "tc", "tr", 
 /// Elements in which white space alone is text.
 const SPACED: [&str; 4] = ["t", "delText", "instrText", "v"];
 /// Elements whose text does not belong between what stands before and behind them.
-const ASIDE: [&str; 10] = [
+const ASIDE: [&str; 11] = [
+    "rt",
     "delText",
     "instrText",
     "AlternateContent",
@@ -226,5 +319,9 @@ const ASIDE: [&str; 10] = [
     "rPh",
     "txbxContent",
 ];
+/// Elements whose text is not shown, or beside the line.
+const UNSHOWN: [&str; 5] = ["delText", "instrText", "Fallback", "rPh", "rt"];
+/// Elements that stand for text of another form, or for characters of a font, or hide what others show.
+const OTHERS: [&str; 4] = ["sym", "altChunk", "binaryData", "vanish"];
 /// Most elements within one another.
 const MAX_DEPTH: usize = 256;
