@@ -312,7 +312,8 @@ impl Found {
         read: Option<&Read>,
         text: Option<Text>,
     ) -> Vec<KeywordFact> {
-        let layer = self.layer_of_all(name, complete, read, text.is_some());
+        let extracted = text.as_ref().is_some_and(|text| !text.is_reversed);
+        let layer = self.layer_of_all(name, complete, read, extracted);
         let searched = self.searched;
         let mut loose: Vec<Self> = read.map(|read| read.loose.clone()).into_iter().collect();
         let mut extracted = None;

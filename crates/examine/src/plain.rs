@@ -17,6 +17,7 @@ pub(crate) struct Plain {
     /// Whether an escape of JSON counts.
     is_json: bool,
     coded: bool,
+    reversed: bool,
     page: bool,
     /// Whether the first tag is that of a page.
     root: Option<bool>,
@@ -59,7 +60,12 @@ impl Plain {
 
     /// Whether it holds text in a form of another kind: mail, Base64, another set of characters.
     pub(crate) fn is_coded(&self) -> bool {
-        self.coded || self.signs.found()
+        self.coded || self.reversed || self.signs.found()
+    }
+
+    /// Whether letters are shown in another order than they are written in.
+    pub(crate) fn is_reversed(&self) -> bool {
+        self.reversed
     }
 
     /// Whether it may be read as a page in HTML.
@@ -83,7 +89,7 @@ impl Plain {
         // Escape is left to colours, `ESC [`: with anything else it begins another set of characters.
         self.coded |= control || (self.last == 0x1b && byte != b'[') || (self.last == b'~' && byte == b'{');
         // What is written from right to left against its nature.
-        self.coded |= matches!(letter, '\u{202d}' | '\u{202e}');
+        self.reversed |= matches!(letter, '\u{202d}' | '\u{202e}');
         self.json(byte);
         self.window.rotate_left(1);
         if let Some(slot) = self.window.last_mut() {

@@ -196,7 +196,7 @@ mod tests {
             "name;amount\nMüller;3,50 €\n",
             "\u{1b}[31mred\u{1b}[0m and plain\n",
             "https://x.org/?a=1&b=2&copy=3\n",
-            "begin 12 and end\nFrom now on: all.\nTo: everybody\n",
+            "begin 12 and end\nFrom now on: all.\n\nTo: everybody\n",
             key,
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n\
              e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n",

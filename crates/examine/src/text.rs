@@ -23,6 +23,8 @@ pub(crate) struct Text {
     pub(crate) found: Found,
     /// What was found in it loosely, and in the text without its lines.
     pub(crate) loose: [Found; 2],
+    /// Whether letters of it are shown in another order.
+    pub(crate) is_reversed: bool,
 }
 
 /// The text of a document that is read as `form`; `None` where not all of it can be told.
@@ -102,10 +104,12 @@ impl<'s> Taken<'s> {
 
     fn whole(self) -> Option<Text> {
         let joined = self.joined.filter(|_| self.last == Some(WHOLE))?;
+        let loose = self.loose.finish();
         Some(Text {
             sha256: Digest(self.hash.finalize().into()),
             found: self.search.finish(),
-            loose: [self.loose.finish().loose, joined.finish().loose],
+            is_reversed: loose.plain.is_reversed(),
+            loose: [loose.loose, joined.finish().loose],
         })
     }
 }

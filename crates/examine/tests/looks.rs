@@ -326,3 +326,34 @@ fn a_list_that_changes_ends_the_examination() {
     assert!(matches!(error, ExamineError::List(_)), "{error}");
     assert_eq!(error.to_string(), "the list known.txt: it is no longer the file that was read");
 }
+
+#[test]
+fn that_a_keyword_is_not_there_is_said_only_where_no_reader_sees_it() {
+    let policy = policy("keywords = { list = \"marks\" }");
+    for (content, layer, outcome) in [
+        (&b"nothing of that kind"[..], Layer::Full, "left"),
+        (b"<p>nee<b>dle</b>", Layer::Full, "captured"),
+        (b"<p>a <b>b</b> &amp; c", Layer::Full, "left"),
+        (b"<p>nee<div>dle</div>", Layer::Unread, "undetermined"),
+        (b"<!-- x --><html><p>nee&#100;le", Layer::Full, "captured"),
+        (b"<html>nee&shy;dle", Layer::Unread, "undetermined"),
+        (b"<html>&#8238;eldeen", Layer::Unread, "undetermined"),
+        (b"nee\xc2\xaddle", Layer::Unread, "undetermined"),
+        (b"<p>x &unknown; y", Layer::Unread, "undetermined"),
+        (b"<?xml version='1.0'?><html><p>nee<b>dle", Layer::Full, "captured"),
+        (b"<?xml version='1.0'?><html><p>x", Layer::Full, "left"),
+        (b"<?xml version='1.0'?><w><t>nee</t><t>dle</t></w>", Layer::Unread, "undetermined"),
+        (b"<html><?php echo 1 ?>nee<b>dle", Layer::Unread, "undetermined"),
+        (b"Reply-To: a@x.org\nFrom: b@x.org\n\nbmVlZGxl", Layer::Unread, "undetermined"),
+        (b"\x1b$B0!\x1b(B", Layer::Unread, "undetermined"),
+    ] {
+        let length = u64::try_from(content.len()).unwrap();
+        let found = look_at(&policy, Kind::File, content, length, End::Clean, Options::default()).0;
+        let decided = match found.decision.tier.word() {
+            "undetermined" => "undetermined".to_owned(),
+            _ => found.decision.outcome.to_string(),
+        };
+        let case = content.escape_ascii();
+        assert_eq!((found.facts.keywords[0].layer, decided.as_str()), (layer, outcome), "{case}");
+    }
+}

@@ -269,6 +269,7 @@ fn combination(page: &mut Page, policy: &Policy) {
     }
     if asks(|condition| matches!(condition, Condition::Keywords { .. })) {
         page.provision(&Sentence::KeywordsCompare, Mark::Tool);
+        page.provision(&Sentence::KeywordsRead, Mark::Tool);
     }
 }
 

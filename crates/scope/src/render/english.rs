@@ -102,6 +102,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::PathsOfVolumes => "A path begins at the root of the volume on which the item lies, not where that volume would be mounted: where the home folders are a volume of their own, what would be /home/anna is /anna there. The program says which paths of a policy fit no item of a medium.".into(),
         Sentence::Extensions => "An extension is what follows the last dot of a name. Capital and small letters are always the same in it.".into(),
         Sentence::KeywordsCompare => "A keyword is found without regard to capital and small letters, inside of words too, and with its spaces and signs exactly as the list has them; accents count.".into(),
+        Sentence::KeywordsRead => "Searched are texts, pages in HTML and newer documents of Office (docx, xlsx, pptx) as they are stored: numbers without the format in which a table shows them, pages without what a script or a style sheet makes of them. Where the text of a file cannot be told beyond doubt (mail, PDF, archives, other documents, other sets of characters, encoded parts), or a keyword is in it for a reader and not as it is written (across a soft hyphen, with another kind of space), whether the keyword is in it is unknown.".into(),
 
         Sentence::Unknown(outcome) => {
             let outcome = match outcome {

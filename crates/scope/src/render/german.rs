@@ -103,6 +103,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::PathsOfVolumes => "Ein Pfad beginnt an der Wurzel des Dateisystems, in dem das Objekt liegt, nicht dort, wo es eingehängt wäre: Bilden die Benutzerordner ein eigenes Dateisystem, so heißt dort /anna, was sonst /home/anna wäre. Das Programm nennt die Pfade, zu denen ein Datenträger kein Objekt hat.".into(),
         Sentence::Extensions => "Die Dateiendung ist, was auf den letzten Punkt eines Namens folgt. Groß- und Kleinschreibung wird in ihr nie unterschieden.".into(),
         Sentence::KeywordsCompare => "Ein Suchbegriff wird ohne Rücksicht auf Groß- und Kleinschreibung gefunden, auch innerhalb von Wörtern, und mit seinen Leer- und Satzzeichen genau so, wie die Liste ihn enthält; Akzente und Umlaute zählen.".into(),
+        Sentence::KeywordsRead => "Durchsucht werden Texte, HTML-Seiten und neuere Office-Dokumente (docx, xlsx, pptx), so wie sie gespeichert sind: Zahlen ohne das Format, in dem eine Tabelle sie anzeigt, Seiten ohne das, was ein Skript oder eine Formatvorlage aus ihnen macht. Steht der Text einer Datei nicht zweifelsfrei fest (E-Mail, PDF, Archive, andere Dokumente, andere Zeichensätze, kodierte Teile) oder steht ein Suchbegriff für den Leser darin, aber anders geschrieben (über einen weichen Trennstrich hinweg, mit einem anderen Leerzeichen), so ist ungeklärt, ob er darin steht.".into(),
 
         Sentence::Unknown(outcome) => {
             let outcome = match outcome {

@@ -183,6 +183,7 @@ pub(super) enum Sentence<'p> {
     PathsOfVolumes,
     Extensions,
     KeywordsCompare,
+    KeywordsRead,
     // What cannot be determined.
     Unknown(Undetermined<'p>),
     UnknownDespiteHold(Undetermined<'p>),
