@@ -30,6 +30,7 @@ mod lznt1;
 mod mft;
 mod name;
 mod nodes;
+mod owned;
 mod record;
 mod remnants;
 mod reparse;

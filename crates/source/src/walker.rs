@@ -12,6 +12,7 @@
 //! ```
 
 mod descent;
+pub(crate) mod owned;
 mod remnants;
 
 use std::collections::{BTreeMap, HashSet};

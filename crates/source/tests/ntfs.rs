@@ -88,6 +88,7 @@ fn check(cluster: u64, sectors: &str, size: u64) {
     let walked = walk(source.as_ref());
     assert_eq!(walked.issues, vec![], "{cluster}");
     assert!(walked.report.complete);
+    assert_eq!(walked.report.limits, Vec::<String>::new());
     // Records in use, by the bitmap and by themselves; and those that extend others.
     assert_eq!(walked.report.coverage.len(), 3);
     for (what, walked, expected) in &walked.report.coverage {

@@ -192,6 +192,42 @@ fn what_stands_behind_a_valid_length_or_in_a_reserved_record_is_told() {
 }
 
 #[test]
+fn clusters_in_use_that_are_nobodys_are_a_limit_with_their_bytes() {
+    if !is_ready() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = small(folder.path());
+    let limits = |bytes: &[u8]| walk(opened(bytes).as_ref()).report.limits.join("\n");
+    assert_eq!(limits(&bytes), "");
+    // The $Bitmap of clusters is in one piece here; 64 bits of free clusters are set.
+    let data = attribute_place(&bytes, 6, 0x80, false);
+    let runs = data + usize::from(u16::from_le_bytes(bytes[data + 0x20..data + 0x22].try_into().unwrap()));
+    let [lengths, steps] = [bytes[runs] & 0xF, bytes[runs] >> 4].map(usize::from);
+    let step = &bytes[runs + 1 + lengths..][..steps];
+    let start = step.iter().rev().fold(0, |sum, byte| sum << 8 | usize::from(*byte)) * 4096;
+    let free = (16..248).find(|at| bytes[start + at..][..8] == [0; 8]).unwrap();
+    bytes[start + free..][..8].fill(0xFF);
+    let said = limits(&bytes);
+    let place = free * 8 * 4096;
+    assert!(
+        said.starts_with("262144 bytes of clusters, in 1 runs, are marked as used and belong to no item"),
+        "{said}"
+    );
+    assert!(said.ends_with(&format!(": {place}+262144")), "{said}");
+    // What an item had becomes nobody's where its record is no more in use.
+    let plain = record(find(&walk(opened(&bytes).as_ref()), "/plain"));
+    let flags = place_of_flags(&bytes, plain);
+    bytes[flags] &= !1;
+    let said = limits(&bytes);
+    assert!(said.starts_with(&format!("{} bytes of clusters", 262_144 + 5 * 4096 + 3 * 4096)), "{said}");
+}
+
+fn place_of_flags(bytes: &[u8], number: usize) -> usize {
+    place(bytes, number) + 0x16
+}
+
+#[test]
 fn what_is_not_content_is_told_and_not_read() {
     if !is_ready() {
         return;

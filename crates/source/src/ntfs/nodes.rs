@@ -19,7 +19,7 @@ use crate::ntfs::record::{Attribute, Header, Record, Reference, kind};
 use crate::ntfs::remnants::Clusters;
 use crate::ntfs::volume::{RESERVED, Volume};
 use crate::walk::{Entry, NodeId, SourceError};
-use crate::walker::{self, Listing, NamedStream, Node, Remnants, Seen};
+use crate::walker::{self, Asked, Listing, NamedStream, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
 pub(crate) struct Nodes {
@@ -175,6 +175,10 @@ impl walker::Volume for Nodes {
             coverage.push(("MFT records that extend others".into(), length(claimed), length(all)));
         }
         coverage
+    }
+
+    fn account(&self, _seen: &Seen, _asked: Asked) -> Vec<String> {
+        self.clusters_unowned()
     }
 
     fn deleted(&self, each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {

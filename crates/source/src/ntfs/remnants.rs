@@ -131,7 +131,7 @@ impl Remnants for Nodes {
 }
 
 impl Nodes {
-    fn span(&self, start: u64, clusters: u64) -> Span {
+    pub(super) fn span(&self, start: u64, clusters: u64) -> Span {
         let cluster = self.volume.disk.boot.cluster;
         Span { start: start.saturating_mul(cluster), length: clusters.saturating_mul(cluster) }
     }
@@ -141,7 +141,7 @@ impl Nodes {
         self.volume.disk.bytes.len().checked_div(self.volume.disk.boot.cluster).unwrap_or(0)
     }
 
-    fn clusters(&self) -> Result<&Bits, String> {
+    pub(super) fn clusters(&self) -> Result<&Bits, String> {
         let read = || {
             let volume = &self.volume;
             let bitmap = volume.file(BITMAP)?.value(&volume.disk, kind::DATA, b"")?;
