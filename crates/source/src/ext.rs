@@ -23,6 +23,7 @@ mod owned;
 mod remnants;
 mod superblock;
 mod tree;
+mod unwritten;
 mod volume;
 mod xattr;
 

@@ -279,3 +279,60 @@ fn nothing_is_said_of_file_systems_as_their_makers_leave_them() {
     check("16M", &["-t", "ext2", "-b", "2048", "-r", "0"]);
     check("16M", &["-t", "ext3", "-b", "1024"]);
 }
+
+#[test]
+fn blocks_that_were_never_written_are_a_fact_and_slack() {
+    // One leaf in the inode; and a tree, whose extents end where another begins.
+    for (size, pieces) in [(LENGTH, 1), (200_000, 12)] {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir(&tree).unwrap();
+        let file = fs::File::create(tree.join("file")).unwrap();
+        for piece in 0..pieces {
+            let part = size / pieces / 1024 * 1024;
+            let bytes = noise(part.min(9000), piece as u64 + 1);
+            std::os::unix::fs::FileExt::write_all_at(&file, &bytes, (piece * part * 2) as u64).unwrap();
+        }
+        drop(file);
+        let image = image(folder.path(), &tree, "8M", &["-t", "ext4", "-b", "1024"]);
+        let path = image.to_str().unwrap();
+        let plain = walked(&image, &WalkOptions::default()).0;
+        assert!(plain.entries.iter().all(|entry| entry.facts.attributes.is_empty()));
+        // The blocks from the fifth to the eighth are marked, as a program's reservation leaves them; the map has a checksum, or stands in the inode.
+        debugfs(&image, "punch /file 4 7\nfallocate /file 4 7");
+        let blocks = String::from_utf8(run("debugfs", &["-R", "bmap /file 5", path])).unwrap();
+        let place: usize = blocks.split_whitespace().next().unwrap().parse().unwrap();
+        let mut bytes = fs::read(&image).unwrap();
+        bytes[place * 1024..][..1024].fill(b'H');
+        fs::write(&image, bytes).unwrap();
+        let opened = open(&image, &OpenOptions::default()).unwrap();
+        let source = opened.sources[0].as_ref();
+        let found = common::walk(source);
+        let entry = found.entries.iter().find(|entry| entry.facts.kind == Kind::File).unwrap();
+        let fact = entry.facts.attributes.iter().find(|one| one.name == RawName::from("ext.unwritten"));
+        assert_eq!(fact.unwrap().value.bytes(), b"4096");
+        let content = common::content(source, entry);
+        assert!(content[4 * 1024..8 * 1024].iter().all(|byte| *byte == 0), "it reads as zeros");
+        let mut slack = Vec::new();
+        source
+            .open(&source::slack_of(entry, &entry.facts).unwrap())
+            .unwrap()
+            .read_to_end(&mut slack)
+            .unwrap();
+        assert!(slack.windows(1024).any(|window| window.iter().all(|byte| *byte == b'H')), "{}", slack.len());
+        assert!(slack.len() >= 4096);
+    }
+}
+
+#[test]
+fn what_stands_in_a_journal_is_a_limit_with_its_bytes() {
+    let (_folder, image) = small(&["-t", "ext4", "-b", "1024"]);
+    let path = image.to_str().unwrap();
+    let blocks = String::from_utf8(run("debugfs", &["-R", "bmap <8> 300", path])).unwrap();
+    let place: usize = blocks.split_whitespace().next().unwrap().parse().unwrap();
+    let mut bytes = fs::read(&image).unwrap();
+    bytes[place * 1024 + 77] = b'H';
+    fs::write(&image, bytes).unwrap();
+    let said = limits(&walked(&image, &WalkOptions::default()).0);
+    assert!(said.starts_with("the journal, inode 8, has 1024 bytes of blocks"), "{said}");
+}

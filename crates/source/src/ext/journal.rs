@@ -4,8 +4,11 @@
 //! in the journal. Nothing is written, and the record says that it was done.
 
 use std::collections::HashMap;
+use std::io::Read as _;
+use std::sync::Arc;
 
 use crate::crc32c::crc32c;
+use crate::ext::content::InodeReader;
 use crate::ext::map::run;
 use crate::ext::volume::Volume;
 use crate::field::{be16, be32, wide};
@@ -287,6 +290,36 @@ impl<'a> Journal<'a> {
     }
 }
 
+/// What stands in the journal behind its superblock, as a limit: old blocks of files and folders, which are neither items nor free
+/// space.
+pub(crate) fn kept(volume: &Arc<Volume>) -> Option<String> {
+    let number = volume.sb.journal_inode?;
+    let inode = volume.inode(number).ok()?;
+    let size = inode.sound_size(&volume.sb)?;
+    let block = u64::from(volume.sb.block_size);
+    let mut reader = InodeReader::new(Arc::clone(volume), inode).ok()?;
+    let mut buf = vec![0; usize::try_from(block).ok()?];
+    let (mut at, mut full, mut unread) = (0_u64, 0_u64, 0_u64);
+    while at < size.min(MAX_LOOKED_AT) {
+        let is_read = reader.read_exact(&mut buf).is_ok();
+        if !is_read {
+            unread = size.saturating_sub(at);
+            break;
+        }
+        if at > 0 && buf.iter().any(|byte| *byte != 0) {
+            full = full.saturating_add(block);
+        }
+        at = at.saturating_add(block);
+    }
+    let unread = unread.max(size.saturating_sub(at));
+    (full > 0 || unread > 0).then(|| {
+        let beyond = if unread > 0 { format!(", and {unread} bytes were not looked at") } else { String::new() };
+        format!(
+            "the journal, inode {number}, has {full} bytes of blocks behind its first one that are not blank{beyond}: old blocks of files and folders may stand there; they are no items, and not among free space"
+        )
+    })
+}
+
 #[derive(Default)]
 struct Transaction {
     changed: Vec<(u64, Place)>,
@@ -297,6 +330,8 @@ fn bad(what: &str) -> SourceError {
     SourceError::Corrupt(format!("the journal: {what}"))
 }
 
+/// Most bytes of a journal that are looked at: 1 GiB, the largest that mke2fs makes unasked.
+const MAX_LOOKED_AT: u64 = 1 << 30;
 const DESCRIPTOR: u32 = 1;
 const COMMIT: u32 = 2;
 const REVOKE: u32 = 5;

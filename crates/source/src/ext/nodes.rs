@@ -14,7 +14,7 @@ use crate::ext::inode::Inode;
 use crate::ext::remnants::LastGroup;
 use crate::ext::superblock::{LENGTH, OFFSET};
 use crate::ext::volume::Volume;
-use crate::ext::xattr;
+use crate::ext::{journal, unwritten, xattr};
 use crate::walk::{Entry, Issue, NodeId, SourceError, Unused, stated};
 use crate::walker::{self, Asked, Listing, Node, Remnants, Seen};
 
@@ -121,12 +121,22 @@ impl walker::Volume for Nodes {
         facts.gid = Some(inode.gid.into());
         facts.mode = Some((inode.mode & 0o7777).into());
         let mut uses = Vec::new();
+        let unwritten = unwritten::within(&self.volume, &inode, facts.size);
         match xattr::read(&self.volume, &inode) {
             Ok(found) => {
                 facts.attributes = found.list;
                 uses.extend(found.value_inodes.into_iter().map(|inode| NodeId::new(inode.into())));
             }
             Err(error) => issues.push(format!("extended attributes could not be read: {error}")),
+        }
+        match unwritten {
+            Some(0) => {}
+            Some(bytes) => {
+                facts.attributes.push(unwritten::fact(bytes));
+                facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
+            }
+            None => issues
+                .push("its map has too many blocks to tell how much of the file was never written".into()),
         }
         if kind == Kind::Symlink {
             match self.target(&inode) {
@@ -173,6 +183,7 @@ impl walker::Volume for Nodes {
     fn account(&self, seen: &Seen, asked: Asked) -> Vec<String> {
         let mut limits = self.inodes_unmet(seen, asked);
         limits.extend(self.blocks_unowned(seen));
+        limits.extend(journal::kept(&self.volume));
         limits
     }
 

@@ -12,9 +12,10 @@ use crate::bytes::ByteSource;
 use crate::exact::Exact;
 use crate::ext::content::{InodeReader, inline};
 use crate::ext::inode::Inode;
-use crate::ext::map::{FILE_END, run, run_by};
+use crate::ext::map::{FILE_END, run_by};
 use crate::ext::nodes::Nodes;
 use crate::ext::superblock::corrupt;
+use crate::ext::tree::{self, Mapped};
 use crate::ext::volume::Volume;
 use crate::walk::{Entry, SourceError};
 use crate::walker::{Lost, Pieces, Remnants, Span, cut};
@@ -74,30 +75,35 @@ impl Remnants for Nodes {
         if inode.is_inline() {
             return Ok(Vec::new());
         }
-        let size = u64::from(self.volume.sb.block_size);
-        let tail = inode.size.checked_rem(size).unwrap_or(0);
-        let mut logical = inode.size.checked_div(size).unwrap_or(0);
+        let block = u64::from(self.volume.sb.block_size);
         // Block numbers name no block behind the last one of a file.
-        let end = match inode.has_extents() {
-            true => FILE_END,
-            false => logical.saturating_add(u64::from(tail > 0)),
-        };
-        let mut spans = Vec::new();
-        let (mut skip, mut pieces) = (tail, 0_usize);
-        while logical < end {
-            pieces = pieces.saturating_add(1);
-            if pieces > MAX_PIECES {
-                return Err(SourceError::NoContent(format!("slack in more than {MAX_PIECES} pieces")));
+        let end = if inode.has_extents() { FILE_END } else { inode.size.div_ceil(block) };
+        let room = self.volume.bytes.len().div_ceil(block);
+        let (mut spans, mut wrong, mut maps) = (Vec::new(), None, 0_u64);
+        let damage = tree::each(&self.volume, &inode, end, &mut |mapped| {
+            match mapped {
+                Mapped::Map(_) => maps = maps.saturating_add(1),
+                Mapped::Run { logical, start, blocks, written } => {
+                    // Zeros are the content of what was never written, and what stands there is none of it.
+                    let begin = logical.saturating_mul(block);
+                    let skip = if written { inode.size.saturating_sub(begin) } else { 0 };
+                    if skip < blocks.saturating_mul(block) {
+                        match self.span(start, blocks, skip) {
+                            Ok(span) => spans.push(span),
+                            Err(error) => wrong = Some(error),
+                        }
+                    }
+                }
             }
-            let run = run(&self.volume, &inode, logical)?;
-            let blocks = run.blocks.min(end.saturating_sub(logical));
-            if let Some(start) = run.start {
-                spans.push(self.span(start, blocks, skip)?);
+            if spans.len() > MAX_PIECES {
+                wrong = Some(SourceError::NoContent(format!("slack in more than {MAX_PIECES} pieces")));
             }
-            skip = 0;
-            logical = logical.saturating_add(blocks);
-        }
-        Ok(spans)
+            if maps > room {
+                wrong = Some(corrupt("a map of more blocks than the volume has"));
+            }
+            if wrong.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        wrong.or(damage).map_or(Ok(spans), Err)
     }
 
     fn recover(&self, deleted: &Entry) -> Result<Option<(Pieces, &'static str)>, Lost> {
