@@ -364,6 +364,47 @@ fn the_medium_is_the_same_before_and_after() {
     assert!(info["sha256"] != format!("sha256:{}", before.hex()));
 }
 
+/// A copy of the demonstration's image which states another MD5, with the checksums of those who can write such a thing.
+fn with_another_md5(desk: &Desk) {
+    let mut bytes = fs::read(desk.demo.path("KC07.E01")).unwrap();
+    let mut patched = 0;
+    for (name, covered) in [(&b"hash\0\0\0\0\0\0\0\0\0\0\0\0"[..], 32), (b"digest\0\0\0\0\0\0\0\0\0\0", 76)] {
+        let Some(at) = bytes.windows(16).rposition(|window| window == name) else { continue };
+        let data = at + 76;
+        bytes[data] ^= 1;
+        let adler = bytes[data..data + covered].iter().fold((1_u32, 0_u32), |(low, high), byte| {
+            let low = (low + u32::from(*byte)) % 65_521;
+            (low, (high + low) % 65_521)
+        });
+        bytes[data + covered..data + covered + 4].copy_from_slice(&(adler.1 << 16 | adler.0).to_le_bytes());
+        patched += 1;
+    }
+    assert!(patched > 0, "the image states no MD5");
+    fs::write(desk.path("other.E01"), bytes).unwrap();
+}
+
+#[test]
+fn an_image_that_is_not_as_it_was_made_is_a_departure_where_that_was_computed() {
+    let desk = Desk::with_case();
+    with_another_md5(&desk);
+    let capture =
+        "ambit capture --policy {policy} --medium {dir}/other.E01 --case {case} --trust {trust} {both}";
+    // A claim that nobody checked is a limit.
+    desk.run(&format!("{capture} --out {{dir}}/claimed.ambit")).exits(0);
+    assert!(acquisition(&desk.path("claimed.ambit")).departures.is_empty());
+    // Checked, and another: it departs, for whoever reads the record, too.
+    desk.run(&format!("{capture} --digest-medium --out {{dir}}/other.ambit"))
+        .exits(3)
+        .says("it is not as it was made");
+    let stated = acquisition(&desk.path("other.ambit")).departures;
+    assert!(
+        stated.iter().any(|one| one.what.starts_with("other digest: the image states the md5 ")),
+        "{stated:?}"
+    );
+    let ran = desk.run("ambit-verify {dir}/other.ambit --trust {trust}").exits(3);
+    ran.prints("other digest: the image states the md5").prints("it is not as it was made");
+}
+
 #[test]
 fn keys_that_other_programs_made_sign_and_open() {
     let desk = Desk::new();

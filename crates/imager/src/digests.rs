@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use evidence::acquisition::MediumId;
+use evidence::acquisition::{Departure, MediumId};
 use folder::DRIVE_SHA256;
 use source::{ByteSource, Form, MediumDigests, OpenOptions, Opened, Reader, StoredDigest};
 
@@ -11,13 +11,22 @@ use crate::cli::SourceArgs;
 use crate::console::{Console, Context as _, Failure};
 use crate::progress::ByteProgress;
 
-/// The digests before the first item, as identities of the medium; what an image states of itself is compared, and a
-/// difference becomes a limit. A drive that does not give every byte has none, and that is a limit, too.
+/// What was computed of a medium before the first item.
+#[derive(Default)]
+pub(crate) struct Before {
+    /// The digests, as identities of the medium.
+    pub(crate) ids: Vec<MediumId>,
+    /// Digests that an image states and its bytes do not have, each as a departure.
+    pub(crate) differing: Vec<Departure>,
+}
+
+/// The digests before the first item; what an image states of itself is compared, and a
+/// difference becomes a limit and a departure. A drive that does not give every byte has none, and that is a limit, too.
 pub(crate) fn before(
     opened: &mut Opened,
     args: &SourceArgs,
     console: &mut Console<'_>,
-) -> Result<Vec<MediumId>, Failure> {
+) -> Result<Before, Failure> {
     let found = all(opened, &args.medium, args.image_form, console.reader())?;
     if found.is_empty() {
         opened
@@ -25,7 +34,7 @@ pub(crate) fn before(
             .limits
             .push("a mounted folder has no digest of the whole medium; none was computed".to_owned());
     }
-    let mut ids = Vec::new();
+    let mut before = Before::default();
     let drives = found.len();
     for (number, found) in (1_usize..).zip(&found) {
         let (of, kind) = match drives {
@@ -35,22 +44,24 @@ pub(crate) fn before(
         opened.medium.limits.extend(partial(found, &of));
         let Some(digest) = found.of_all() else { continue };
         for (stated, computed) in &found.stated {
-            let computed = computed.as_deref().unwrap_or("not of a kind that is computed");
-            match computed == stated.hex {
-                true => {
+            let claim = format!("the image states the {} {}", stated.algorithm, stated.hex);
+            match computed {
+                Some(computed) if *computed == stated.hex => {
                     console.say(format_args!("the image's stored {} is that of its bytes", stated.algorithm));
                 }
-                false => opened.medium.limits.push(format!(
-                    "the image states the {} {}, and its bytes have {computed}: it is not as it was made",
-                    stated.algorithm, stated.hex
-                )),
+                Some(computed) => {
+                    let reason = format!("its bytes have {computed}: it is not as it was made");
+                    opened.medium.limits.push(format!("{claim}, and {reason}"));
+                    before.differing.push(Departure { what: format!("{OTHER_DIGEST}{claim}"), reason });
+                }
+                None => opened.medium.limits.push(format!("{claim}, of a kind that is not computed")),
             }
         }
         let of = if found.held.is_some() { format!("all that the image holds of {of}") } else { of };
         console.say(format_args!("SHA-256 of {of}: {}", digest.hex()));
-        ids.push(MediumId { kind: kind.to_owned(), value: digest.hex() });
+        before.ids.push(MediumId { kind: kind.to_owned(), value: digest.hex() });
     }
-    Ok(ids)
+    Ok(before)
 }
 
 /// The digests of a medium: one of an image or a device, one of each drive of a set, none of a mounted folder.
@@ -123,3 +134,6 @@ pub(crate) fn partial(found: &MediumDigests, of: &str) -> Option<String> {
         )
     })
 }
+
+/// What a departure begins with where an image states a digest that its bytes do not have.
+const OTHER_DIGEST: &str = "other digest: ";

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, SecretKey, Signer};
-use evidence::acquisition::{LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
+use evidence::acquisition::{Departure, LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
 use evidence::approval::{Approval, NAMESPACE};
 use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Moment, Override, Tool};
@@ -130,6 +130,8 @@ pub(crate) struct Ready {
     pub(crate) writable_source: Option<String>,
     /// What else departs from the order, to be put on the log before anything is read.
     pub(crate) overrides: Vec<Override>,
+    /// Digests that the image states of itself and does not have.
+    pub(crate) differing: Vec<Departure>,
     /// Whether approval or identity rests on what people attest, where a key or the medium itself should speak.
     pub(crate) rests_on_people: bool,
 }
@@ -140,6 +142,7 @@ impl Ready {
         self.without_approval.is_some()
             || self.writable_source.is_some()
             || !self.overrides.is_empty()
+            || !self.differing.is_empty()
             || self.rests_on_people
     }
 }
@@ -194,10 +197,10 @@ pub(crate) fn ready(
     })?;
     let digests = match args.digest_medium {
         true => digests::before(&mut opened, args, console)?,
-        false => Vec::new(),
+        false => digests::Before::default(),
     };
     told_if_claimed(&mut opened, args.digest_medium);
-    let medium = statement_of(&opened, label, args, digests);
+    let medium = statement_of(&opened, label, args, digests.ids);
     let mut on_a_tag = false;
     let target = loaded.policy.target();
     let is_it = is_target(loaded, label, &medium)
@@ -247,6 +250,7 @@ pub(crate) fn ready(
         without_approval,
         writable_source,
         overrides,
+        differing: digests.differing,
         rests_on_people: on_a_tag || on_paper,
     })
 }

@@ -566,7 +566,8 @@ fn departures(ready: &Ready) -> Vec<Departure> {
     ];
     let stated = stated.into_iter().filter_map(|(what, reason)| Some((what.to_owned(), reason.clone()?)));
     let overrides = ready.overrides.iter().map(|o| (o.what.clone(), o.reason.clone()));
-    stated.chain(overrides).map(|(what, reason)| Departure { what, reason }).collect()
+    let stated = stated.chain(overrides).map(|(what, reason)| Departure { what, reason });
+    stated.chain(ready.differing.iter().cloned()).collect()
 }
 
 /// What goes into `meta/policy`: what was approved, or, where nothing was, the bundle that was followed.
