@@ -3,6 +3,7 @@
 //! The forger has the keys of the case and of the log, so that the entry, its chain and its head are in order.
 
 #![allow(
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
     reason = "all of this is test code: what fails here fails a test"
@@ -91,6 +92,44 @@ fn a_result_is_about_this_package_and_these_bytes() {
     check(&unsealed, &[], "log", "the attestation is about run");
     let case = saying(|attestation| attestation.origin = "example.org/cases/other".to_owned());
     check(&case, &[], "log", "it is about example.org/cases/other, the trust file about");
+}
+
+#[test]
+fn what_the_package_says_otherwise_fails() {
+    let check = |edit: fn(&mut evidence::attestation::Attestation), what: &str| {
+        check(&saying(edit), &[], "log", what);
+    };
+    check(
+        |attestation| attestation.medium = "KC99".to_owned(),
+        "medium: the statement says KC99, the package",
+    );
+    check(|attestation| attestation.policy = digest(b"another"), "policy: the statement says sha256:");
+    check(|attestation| attestation.inventory.size = 1, "inventory, lines: the statement says 1");
+    check(
+        |attestation| attestation.inventory.root = digest(b"another"),
+        "inventory, root: the statement says",
+    );
+    check(|attestation| attestation.log.root = digest(b"another"), "log, root: the statement says");
+    check(
+        |attestation| attestation.log.size = 1,
+        "the 1 entries that are said to have been seen lack the seal",
+    );
+    check(
+        |attestation| attestation.log.size = 99,
+        "log: 99 entries are said to have been seen, where there were",
+    );
+    check(|attestation| replay(&mut attestation.statement).records = 1, "records: 1, of an inventory of");
+    check(|attestation| replay(&mut attestation.statement).parts.clear(), "parts: the statement says 0");
+    check(
+        |attestation| {
+            replay(&mut attestation.statement).parts[0].file = "data/captured-0001.zip.age".to_owned();
+        },
+        "part: the statement says data/captured-0001.zip.age",
+    );
+    check(
+        |attestation| replay(&mut attestation.statement).parts[0].sha256 = digest(b"another"),
+        "part data/ledger-0001.jsonl.gz.age: the statement says",
+    );
 }
 
 #[test]

@@ -162,17 +162,30 @@ fn a_statement_about_one_path_counts_by_all_names_and_stays_off_the_log() {
     let text = fs::read_to_string(desk.path("result.txt")).unwrap();
     println!("{text}");
     assert!(text.contains("\nprefix /home/bakery\ncaptured 0\nheld 0\nlisted 0\nleft "), "{text}");
-    assert!(text.contains("says Nothing of yours under this path was taken.\n"), "{text}");
+    assert!(text.contains("\nvolume gpt:1/ext"), "{text}");
+    assert!(text.contains("on record was taken into this package.\n"), "{text}");
+    assert!(text.contains("says A path begins at the root of its volume,"), "{text}");
     assert!(text.contains("no proof.\n"), "{text}");
-    desk.run(&format!("{attest} --prefix /home/bak --write-result {{dir}}/none.txt")).exits(0);
-    assert!(
-        fs::read_to_string(desk.path("none.txt"))
-            .unwrap()
-            .contains("says Of 0 items on record that have a name under /home/bak,")
-    );
+    // Of a path that is no name's, or that nothing on record has, nothing is written for anybody to sign.
+    for (path, why) in [
+        ("//home/bakery", "an empty part, `.` or `..`"),
+        ("/home/./bakery", "an empty part, `.` or `..`"),
+        ("/home/../home/bakery", "an empty part, `.` or `..`"),
+        ("/home/bak", "no item on record in this package has a name under /home/bak,"),
+        ("/home/bakery/*", "no item on record in this package has a name under"),
+        ("/HOME/bakery", "items have one that differs in capital and small letters alone"),
+        ("/mnt/sda1/home/bakery", "items have one under /home/bakery: ask for that"),
+    ] {
+        desk.run(&format!("{attest} --prefix {path} --write-result {{dir}}/none.txt")).exits(1).says(why);
+        assert!(!desk.path("none.txt").exists(), "{path}");
+    }
     desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as auditor={keys}/auditor")
         .exits(0);
     desk.run(APPEND).exits(2).says("the custody log is public");
+    let check = "ambit-verify attestation {dir}/result.txt --sig {dir}/result.txt.auditor.sig --trust {trust} --package {dir}/KC07.ambit";
+    desk.run(check).exits(0).prints("ABOUT this package");
+    fs::write(desk.path("result.txt"), text.replace("gpt:2/", "gpt:9/")).unwrap();
+    desk.run(check).exits(2).prints("volume: these are not the volumes that were walked");
 }
 
 const SAMPLE: &str = "ambit-verify sample {package} --trust {trust} --identity {keys}/auditor.age --nonce";
@@ -310,6 +323,14 @@ fn a_holder_signs_a_verdict_for_each_number_and_every_report_says_who_looked() {
         .exits(2);
     desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as case-team={keys}/case-team")
         .exits(0);
+    // A verdict on what the package does not have is put on no log, although it is signed.
+    fs::write(desk.path("result.txt"), text.replace("KC07-C-", "KC06-C-")).unwrap();
+    fs::rename(desk.path("result.txt.case-team.sig"), desk.path("kept.sig")).unwrap();
+    desk.run("ambit attestation sign {dir}/result.txt --trust {trust} --sign-as case-team={keys}/case-team")
+        .exits(0);
+    desk.run(APPEND).exits(2).says("KC06-C-0000001: not a control number of the set captured");
+    fs::write(desk.path("result.txt"), &text).unwrap();
+    fs::rename(desk.path("kept.sig"), desk.path("result.txt.case-team.sig")).unwrap();
     desk.run(APPEND).exits(0).prints("holder.verdict, signed by case-team, is on the log");
     desk.run(verify)
         .exits(0)

@@ -19,8 +19,10 @@
 //! The lines `says` are made from the lines before them: whoever signs reads sentences, and whoever checks compares
 //! them. An attestation is the word of the person who signs it, and no proof.
 
+mod about;
 mod accept;
 mod held;
+mod prefix;
 mod read;
 mod says;
 #[cfg(test)]
@@ -29,17 +31,19 @@ mod under;
 
 use std::fmt;
 
-use scope::{Digest, RawName};
+use scope::Digest;
 
 use crate::acquisition::RunNumber;
 use crate::event::{Moment, Tool, TreeHead};
 
 /// The first line, and the namespace in which the text is signed.
 pub use crate::sshsig::ATTESTATION as NAMESPACE;
+pub use about::{About, other_runs};
 pub use accept::Refused;
 pub use held::{ItemVerdict, Run, SetVerdict, runs};
+pub use prefix::{Counts, Ending, NotAPath, Portion, Prefix, Unread, Volume};
 pub use read::AttestationError;
-pub use under::{NotAPath, Under};
+pub use under::Under;
 
 /// Longest attestation read, also from a custody log: a thousand parts, or ten thousand runs of control numbers.
 pub const MAX_ATTESTATION: u64 = 1 << 20;
@@ -103,43 +107,25 @@ pub struct Replay {
     pub departures: u64,
 }
 
-/// `statement auditor.prefix`.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Prefix {
-    /// The ledger's parts, in order.
-    pub parts: Vec<Part>,
-    /// How many records were read, on the whole medium.
-    pub records: u64,
-    /// The path.
-    pub path: RawName,
-    /// What lies under it.
-    pub under: Counts,
-    /// Items of the whole medium that were captured or held and have a name that is not on record, or none.
-    pub unnamed_kept: u64,
-    /// Items of the whole medium that were left and of which the order lets nobody keep a record.
-    pub unrecorded: u64,
-}
-
-/// Items by what became of them.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Counts {
-    /// Captured.
-    pub captured: u64,
-    /// Held, for any compartment.
-    pub held: u64,
-    /// Listed, to anybody.
-    pub listed: u64,
-    /// Left.
-    pub left: u64,
-}
-
-impl Counts {
-    /// All of them.
-    #[must_use]
-    pub fn all(&self) -> u64 {
-        [self.captured, self.held, self.listed, self.left].into_iter().fold(0, u64::saturating_add)
+impl Replay {
+    /// Whether the answers contradict each other.
+    fn problem(&self) -> Option<&'static str> {
+        let answers = [self.followed, self.matched];
+        let of_a_replay = |(kind, _): &(String, u64)| REPLAY_ALONE.contains(&kind.as_str());
+        if self.followed == Verdict::Yes && self.intact != Verdict::Yes {
+            Some("`followed yes` of a package that is not intact: it is not replayed")
+        } else if !self.findings.is_empty() && !answers.contains(&Verdict::No) {
+            Some("findings, and neither `followed` nor `matched` is `no`")
+        } else if self.followed != Verdict::No && self.findings.iter().any(of_a_replay) {
+            Some("a finding that only a replay makes, and `followed` is not `no`")
+        } else {
+            None
+        }
     }
 }
+
+/// Kinds of findings that no comparison with an original or a listing makes.
+const REPLAY_ALONE: [&str; 6] = ["duplicate", "look", "outcome", "policy", "recipients", "trits"];
 
 /// A sealed file that was opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -219,13 +205,7 @@ impl Attestation {
             Statement::Prefix(prefix) => {
                 text.parts(&prefix.parts);
                 text.line("records", prefix.records);
-                text.line("prefix", &prefix.path);
-                text.line("captured", prefix.under.captured);
-                text.line("held", prefix.under.held);
-                text.line("listed", prefix.under.listed);
-                text.line("left", prefix.under.left);
-                text.line("unnamed-kept", prefix.unnamed_kept);
-                text.line("unrecorded", prefix.unrecorded);
+                prefix.lines(&mut text);
             }
             Statement::Holder(held) => {
                 text.line("set", &held.set);

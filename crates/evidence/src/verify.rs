@@ -36,7 +36,8 @@ use chrono::{DateTime, FixedOffset};
 pub use audit::{audit, audit_with};
 pub use sampled::{DrawnLines, draw_lines};
 
-use crate::acquisition::{Acquisition, SetName};
+use crate::acquisition::{Acquisition, RunNumber, SetName};
+use crate::attestation::other_runs;
 use crate::event::{AcquisitionEnd, TreeHead};
 use crate::files::Files;
 use crate::helpers::{Helpers, Scratch, Workers};
@@ -98,6 +99,8 @@ pub struct Verified {
     pub tagmanifest: Option<scope::Digest>,
     /// The custody log, as far as it is there; none where there is no entry that can be read.
     pub log: Option<TreeHead>,
+    /// The other runs that the custody log shows, in its order.
+    pub other_runs: Vec<RunNumber>,
 }
 
 /// As [`verify`], and hands over what was judged.
@@ -185,10 +188,12 @@ impl Verification {
     /// What was judged, for those who go on with it.
     pub(crate) fn hand_over(self) -> Verified {
         let Self { report, package, .. } = self;
+        let other_runs = package.run().map(|run| other_runs(&package.log, run, u64::MAX)).unwrap_or_default();
         Verified {
             report,
             tagmanifest: package.digests.get(package::TAG_MANIFEST).map(|(digest, _)| *digest),
             log: package.log.head().and_then(|head| head.tree()),
+            other_runs,
             acquisition: package.acquisition.ok(),
             policy: package.policy.ok(),
         }

@@ -138,7 +138,7 @@ pub struct AttestArgs {
     /// What every check needs.
     #[command(flatten)]
     pub check: CheckArgs,
-    /// The path, from the root of its volume, such as /home/anna. It stands in the text.
+    /// The path, from the root of its volume and as the record has it, such as /home/anna. It stands in the text.
     #[arg(long, value_name = "PATH")]
     pub prefix: PathBuf,
     /// The new file for the statement.
@@ -154,6 +154,9 @@ pub struct AttestationArgs {
     /// A signature over it; may be given several times.
     #[arg(long = "sig", value_name = "FILE", required = true)]
     pub signatures: Vec<PathBuf>,
+    /// The package that it is about: what can be compared without a key is.
+    #[arg(long, value_name = "PKG")]
+    pub package: Option<PathBuf>,
     /// The trust file.
     #[arg(long, value_name = "FILE")]
     pub trust: PathBuf,

@@ -70,6 +70,30 @@ impl ItemVerdict {
     }
 }
 
+impl SetVerdict {
+    /// How many control numbers have one of these verdicts.
+    #[must_use]
+    pub fn numbers(&self, of: &[ItemVerdict]) -> u64 {
+        let runs = self.verdicts.iter().filter(|run| of.contains(&run.verdict));
+        runs.fold(0, |sum, run| {
+            let length = run.last.number().saturating_sub(run.first.number()).saturating_add(1);
+            sum.saturating_add(length)
+        })
+    }
+
+    /// Whether the numbers contradict each other: an object for each verdict on one, and none where the check fails.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        let with_content = self.numbers(&[ItemVerdict::Ok, ItemVerdict::Partial]);
+        match self.problem.is_some() {
+            true if self.objects > 0 || self.bytes > 0 || !self.verdicts.is_empty() => {
+                Some("verdicts on a set whose check fails")
+            }
+            false if with_content != self.objects => Some("`objects` is not the number of those verdicts"),
+            _ => None,
+        }
+    }
+}
+
 /// Verdicts by control number as runs, sorted.
 #[must_use]
 pub fn runs(mut verdicts: Vec<(Control, ItemVerdict)>) -> Vec<Run> {

@@ -6,8 +6,8 @@ use std::str::{FromStr, Split};
 use scope::Digest;
 
 use super::{
-    Attestation, COMPARED, Counts, ItemVerdict, MAX_ATTESTATION, NAMESPACE, NOT_COMPARED, Part, Prefix,
-    Replay, Run, SetVerdict, Statement, Verdict,
+    Attestation, COMPARED, Counts, Ending, ItemVerdict, MAX_ATTESTATION, NAMESPACE, NOT_COMPARED, Part,
+    Portion, Prefix, Replay, Run, SetVerdict, Statement, Unread, Verdict, Volume,
 };
 use crate::event::{Tool, TreeHead};
 use crate::item::Control;
@@ -200,15 +200,9 @@ impl<'a> Lines<'a> {
             }
             findings.push((kind, count));
         }
-        Ok(Replay {
-            parts,
-            records,
-            intact,
-            followed,
-            matched,
-            findings,
-            departures: self.value("departures")?,
-        })
+        let departures = self.value("departures")?;
+        let replay = Replay { parts, records, intact, followed, matched, findings, departures };
+        replay.problem().map_or(Ok(replay), |problem| Err(self.fail(problem)))
     }
 
     fn holder(&mut self) -> Result<SetVerdict, AttestationError> {
@@ -232,11 +226,12 @@ impl<'a> Lines<'a> {
             }
             verdicts.push(Run { verdict, first, last });
         }
-        Ok(SetVerdict { set, parts, problem, objects, bytes, verdicts })
+        let held = SetVerdict { set, parts, problem, objects, bytes, verdicts };
+        held.contradiction().map_or(Ok(held), |problem| Err(self.fail(problem)))
     }
 
     fn prefix(&mut self) -> Result<Prefix, AttestationError> {
-        Ok(Prefix {
+        let prefix = Prefix {
             parts: self.parts()?,
             records: self.value("records")?,
             path: self.value("prefix")?,
@@ -246,9 +241,47 @@ impl<'a> Lines<'a> {
                 listed: self.value("listed")?,
                 left: self.value("left")?,
             },
+            volumes: self.each("volume", |(locator, under, not_walked)| Volume {
+                locator,
+                under,
+                not_walked,
+            })?,
+            endings: self
+                .each("ending", |(all, kept, path)| Ending { path, items: Portion { all, kept } })?,
+            other_case: {
+                let (all, kept) = self.two("other-case")?;
+                Portion { all, kept }
+            },
+            unread: self.each("unread", |(place, length, what)| Unread { place, length, what })?,
+            other_runs: std::iter::from_fn(|| self.may("other-run"))
+                .map(str::parse)
+                .collect::<Result<_, _>>()
+                .map_err(|_| self.fail("not a run number"))?,
             unnamed_kept: self.value("unnamed-kept")?,
             unrecorded: self.value("unrecorded")?,
-        })
+        };
+        prefix.problem().map_or(Ok(prefix), |problem| Err(self.fail(problem)))
+    }
+
+    /// Every line of this name that comes next: three values, of which the last may have spaces in it.
+    fn each<A: FromStr, B: FromStr, C: FromStr, T>(
+        &mut self,
+        name: &str,
+        made: impl Fn((A, B, C)) -> T,
+    ) -> Result<Vec<T>, AttestationError> {
+        let mut all = Vec::new();
+        while let Some(text) = self.may(name) {
+            let mut words = text.splitn(3, ' ');
+            let values = (|| {
+                let (a, b, c) = (words.next()?, words.next()?, words.next()?);
+                let plain =
+                    !a.is_empty() && a.bytes().chain(c.bytes()).all(|byte| matches!(byte, b' '..=b'~'));
+                let c = Some(c).filter(|c| plain && !c.is_empty() && c.trim() == *c)?;
+                Some((a.parse().ok()?, b.parse().ok()?, c.parse().ok()?))
+            })();
+            all.push(made(values.ok_or_else(|| self.fail("expected three values"))?));
+        }
+        Ok(all)
     }
 }
 

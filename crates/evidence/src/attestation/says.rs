@@ -1,6 +1,6 @@
 //! The sentences of an attestation: what its fields mean, in words that a person signs.
 
-use super::{Attestation, Counts, Prefix, Replay, SetVerdict, Statement, Verdict};
+use super::{Attestation, Counts, Ending, Portion, Prefix, Replay, SetVerdict, Statement, Unread, Verdict};
 
 /// Who speaks, and what that is worth.
 const LABEL: &str = "This is an attestation: the word of whoever signs it, and no proof.";
@@ -76,20 +76,49 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
             prefix.records
         ),
         format!(
-            "Of {} items on record that have a name under {}, captured {captured}, held {held}, listed {listed}, left {left}.",
+            "In this package, of {} items on record that have a name under {}, captured {captured}, held {held}, listed \
+             {listed}, left {left}.",
             prefix.under.all(),
             prefix.path
         ),
     ];
     said.push(match (captured, held) {
-        (0, 0) => "Nothing of yours under this path was taken.".to_owned(),
+        (0, 0) => "Nothing that has a name under this path on record was taken into this package.".to_owned(),
         (0, _) => {
-            "Nothing under this path went to the case team; what was held lies with a holder.".to_owned()
+            "Nothing that has a name under this path on record went to the case team with this package; what was held lies \
+             with a holder."
+                .to_owned()
         }
         _ => "Something under this path was taken.".to_owned(),
     });
     if listed > 0 {
         said.push("Of the listed items the names were handed over, and no content.".to_owned());
+    }
+    said.extend(of_volumes(prefix));
+    let Portion { all, kept } = prefix.other_case;
+    if all > 0 {
+        said.push(format!(
+            "{all} items more have a name under it only if capital and small letters are not told apart, as their volume \
+             tells them; {kept} of these were taken."
+        ));
+    }
+    if !prefix.unread.is_empty() {
+        let places = prefix
+            .unread
+            .iter()
+            .map(|Unread { place, length, what }| format!("{place} ({what}, {length} bytes)"));
+        said.push(format!(
+            "No file was read of {}: what lies there, and whether anything of it is under this path, is not said here.",
+            places.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if !prefix.other_runs.is_empty() {
+        let runs = prefix.other_runs.iter().map(ToString::to_string);
+        said.push(format!(
+            "This is about one package. The custody log shows other runs of the same case, of whose packages nothing is said \
+             here: {}.",
+            runs.collect::<Vec<_>>().join(", ")
+        ));
     }
     if prefix.unnamed_kept > 0 {
         said.push(format!(
@@ -104,6 +133,27 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
              the numbers above.",
             prefix.unrecorded
         ));
+    }
+    said
+}
+
+/// Where paths begin, and what would be meant if a volume was in use at a folder of another.
+fn of_volumes(prefix: &Prefix) -> Vec<String> {
+    let each = prefix.volumes.iter().map(|volume| format!("{} on {}", volume.under, volume.locator));
+    let mut said = vec![format!(
+        "A path begins at the root of its volume, also where the volume was in use at a folder of another: under this path \
+         are {}.",
+        each.collect::<Vec<_>>().join(", ")
+    )];
+    for Ending { path, items: Portion { all, kept } } in &prefix.endings {
+        said.push(format!(
+            "{all} items more have a name under {path}, with which this path ends; {kept} of these were taken. If their \
+             volume was in use at the folder before it, they are meant, too."
+        ));
+    }
+    let not_walked = prefix.volumes.iter().fold(0_u64, |sum, volume| sum.saturating_add(volume.not_walked));
+    if not_walked > 0 {
+        said.push(format!("{not_walked} places of these volumes could not be walked."));
     }
     said
 }

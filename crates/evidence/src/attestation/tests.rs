@@ -1,5 +1,7 @@
 //! One spelling per statement, and who may sign it.
 
+use scope::RawName;
+
 use super::*;
 use crate::trust::Trust;
 use crate::verify::testing;
@@ -40,6 +42,18 @@ fn prefix() -> Attestation {
         records: 3,
         path: RawName(b"/home/\xffanna".to_vec()),
         under: Counts { captured: 0, held: 0, listed: 1, left: 2 },
+        volumes: vec![
+            Volume { locator: "gpt:1/ext4:9f0c".to_owned(), under: 3, not_walked: 0 },
+            Volume { locator: "gpt:2/ext4:77aa".to_owned(), under: 0, not_walked: 2 },
+        ],
+        endings: vec![Ending { path: RawName(b"/\xffanna".to_vec()), items: Portion { all: 12, kept: 11 } }],
+        other_case: Portion { all: 2, kept: 1 },
+        unread: vec![Unread {
+            place: "gpt:3".to_owned(),
+            length: 8_388_608,
+            what: "LUKS, encrypted".to_owned(),
+        }],
+        other_runs: vec![RunNumber([9; 16])],
         unnamed_kept: 1,
         unrecorded: 0,
     }))
@@ -49,8 +63,17 @@ fn prefix() -> Attestation {
 fn what_is_written_is_read_and_reads_as_sentences() {
     for (attestation, words) in [
         (replay(), "says Findings: 2 of the kind fact, 1 of the kind trits.\n"),
-        (prefix(), "says Nothing of yours under this path was taken.\n"),
-        (prefix(), "under /home/%FFanna, captured 0, held 0, listed 1, left 2.\n"),
+        (prefix(), "says Nothing that has a name under this path on record was taken into this package.\n"),
+        (prefix(), "In this package, of 3 items on record that have a name under /home/%FFanna, captured 0,"),
+        (prefix(), "under this path are 3 on gpt:1/ext4:9f0c, 0 on gpt:2/ext4:77aa.\n"),
+        (
+            prefix(),
+            "says 12 items more have a name under /%FFanna, with which this path ends; 11 of these were taken.",
+        ),
+        (prefix(), "says 2 places of these volumes could not be walked.\n"),
+        (prefix(), "says 2 items more have a name under it only if capital and small letters"),
+        (prefix(), "says No file was read of gpt:3 (LUKS, encrypted, 8388608 bytes): what lies there"),
+        (prefix(), "of whose packages nothing is said here: 09090909090909090909090909090909.\n"),
         (prefix(), "says This is an attestation: the word of whoever signs it, and no proof.\n"),
     ] {
         let bytes = attestation.to_bytes();
@@ -84,6 +107,74 @@ fn any_other_spelling_is_refused_with_its_line() {
     check("and no proof.\n", "and no proof.", 1, "does not end");
     let long = vec![b'x'; usize::try_from(MAX_ATTESTATION).unwrap() + 1];
     assert_eq!(Attestation::parse(&long).unwrap_err().line, 1);
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let check = |attestation: Attestation, what: &str| {
+        let error = Attestation::parse(&attestation.to_bytes()).unwrap_err();
+        assert!(error.what.contains(what), "{error}");
+    };
+    let path = |edit: fn(&mut Prefix)| {
+        let mut attestation = prefix();
+        if let Statement::Prefix(prefix) = &mut attestation.statement {
+            edit(prefix);
+        }
+        attestation
+    };
+    for name in ["/home//anna", "/home/./anna", "/home/../anna", "/home/anna/", "home/anna"] {
+        let mut attestation = prefix();
+        if let Statement::Prefix(prefix) = &mut attestation.statement {
+            prefix.path = RawName(name.as_bytes().to_vec());
+        }
+        check(attestation, "not a path that a name can have");
+    }
+    let nothing = |prefix: &mut Prefix| {
+        prefix.under = Counts::default();
+        prefix.volumes.iter_mut().for_each(|volume| volume.under = 0);
+    };
+    check(path(nothing), "nothing can be said of a path that no item");
+    check(path(|prefix| prefix.volumes.clear()), "the items of the volumes are not");
+    check(path(|prefix| prefix.other_case.kept = 3), "that cannot be");
+    check(path(|prefix| prefix.endings[0].items = Portion::default()), "that cannot be");
+    check(path(|prefix| prefix.endings[0].path = RawName(b"/bob".to_vec())), "that cannot be");
+
+    let audit = |edit: fn(&mut Replay)| {
+        let mut attestation = replay();
+        if let Statement::Replay(replay) = &mut attestation.statement {
+            edit(replay);
+        }
+        attestation
+    };
+    check(audit(|replay| replay.followed = Verdict::Yes), "neither `followed` nor `matched` is `no`");
+    check(
+        audit(|replay| (replay.followed, replay.matched) = (Verdict::Yes, Verdict::No)),
+        "that only a replay makes",
+    );
+    check(
+        audit(|replay| {
+            replay.findings.clear();
+            (replay.intact, replay.followed) = (Verdict::NotChecked, Verdict::Yes);
+        }),
+        "not intact",
+    );
+    let control = |number| crate::item::Control::new("KC07", crate::item::Series::Held(1), number);
+    let verdict = |objects, problem: Option<&str>| {
+        let verdicts = vec![Run { verdict: ItemVerdict::Ok, first: control(1), last: control(12) }];
+        let set = "held:neutral".parse().unwrap();
+        let problem = problem.map(str::to_owned);
+        attestation(Statement::Holder(SetVerdict {
+            set,
+            parts: vec![],
+            problem,
+            objects,
+            bytes: 0,
+            verdicts,
+        }))
+    };
+    assert!(Attestation::parse(&verdict(12, None).to_bytes()).is_ok());
+    check(verdict(1, None), "`objects` is not the number");
+    check(verdict(12, Some("the seal is broken")), "a set whose check fails");
 }
 
 #[test]

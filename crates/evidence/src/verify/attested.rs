@@ -1,13 +1,17 @@
 //! What auditors and holders have signed of this package, as the custody log has it.
 
+use scope::Policy;
+
 use crate::acquisition::{Acquisition, SetName};
-use crate::attestation::{Attestation, Statement, Verdict};
+use crate::attestation::{About, Attestation, Statement, Verdict};
 use crate::custody_log::{Log, folder};
 use crate::trust::{Principal, Trust};
 
 /// What a log whose attestations hold says of one package.
 #[derive(Debug, Default)]
 pub(crate) struct Attested {
+    /// What attestations say of this package that it says otherwise itself.
+    pub(crate) problems: Vec<String>,
     /// One sentence for each attestation.
     pub(crate) told: Vec<String>,
     /// One for each that says no: whoever relies on the package has to know.
@@ -17,7 +21,12 @@ pub(crate) struct Attested {
 }
 
 /// Goes through a log that was replayed and has no problem.
-pub(crate) fn of(log: &Log, trust: &Trust, acquisition: Option<&Acquisition>) -> Attested {
+pub(crate) fn of(
+    log: &Log,
+    trust: &Trust,
+    acquisition: Option<&Acquisition>,
+    policy: Option<&Policy>,
+) -> Attested {
     let run = acquisition.map(|acquisition| acquisition.package);
     let mut found = Attested::default();
     for logged in &log.entries {
@@ -27,6 +36,15 @@ pub(crate) fn of(log: &Log, trust: &Trust, acquisition: Option<&Acquisition>) ->
             continue;
         }
         let at = folder(logged.event.index);
+        if let Some(acquisition) = acquisition {
+            let wrong = attestation.contradictions(About { acquisition, policy, log }, logged.event.index);
+            if !wrong.is_empty() {
+                found
+                    .problems
+                    .extend(wrong.into_iter().map(|wrong| format!("{at}: attestation.txt: {wrong}")));
+                continue;
+            }
+        }
         let signers = files.signatures.iter().filter_map(|(name, _)| trust.principal(name));
         let signers: Vec<&Principal> = signers.collect();
         let holds_key = |set: &SetName| {

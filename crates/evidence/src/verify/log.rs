@@ -13,11 +13,14 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
         return Err(Stop::Unfinished(stop.clone()));
     }
     let replayed = log.replay(trust);
-    let problems: Vec<String> = log.problems.iter().cloned().chain(replayed.problems).collect();
+    let mut problems: Vec<String> = log.problems.iter().cloned().chain(replayed.problems).collect();
     let entries = log.entries.len();
     let history = history::of(log, context.package.run(), context.package.policy_id());
     if problems.is_empty() {
-        let attested = attested::of(log, trust, context.package.acquisition.as_ref().ok());
+        let package = &context.package;
+        let attested =
+            attested::of(log, trust, package.acquisition.as_ref().ok(), package.policy.as_ref().ok());
+        problems = attested.problems;
         context.departures.extend(attested.refuted);
         context.attested.extend(attested.told);
         context.holders.extend(attested.holders);

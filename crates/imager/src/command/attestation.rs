@@ -9,7 +9,8 @@ use chrono::Local;
 use custody::attest::{Signed, put_on_log, sign_attestation};
 use custody::seal::Keeper;
 use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
-use evidence::attestation::{Attestation, MAX_ATTESTATION, Statement};
+use evidence::attestation::{About, Attestation, MAX_ATTESTATION, Statement};
+use evidence::custody_log::Log;
 use evidence::event::{Action, Note};
 use evidence::report::Status;
 use evidence::trust::{Step, Trust};
@@ -64,7 +65,7 @@ pub(super) fn append(args: &AttestationAppendArgs, console: &mut Console<'_>) ->
     let files = Folder::open(&args.package).context(args.package.display())?;
     let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
     let verified = verify_with(&files, &trust_bytes, &options);
-    is_about(&attestation, &verified, &args.package)?;
+    is_about(&attestation, &verified, &files, &args.package)?;
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     if signers.is_empty() {
         return Err(
@@ -137,7 +138,12 @@ fn signatures(
 }
 
 /// The attestation is about this very package, whose log is whole and whose seal is on it.
-fn is_about(attestation: &Attestation, verified: &Verified, package: &Path) -> Result<(), Failure> {
+fn is_about(
+    attestation: &Attestation,
+    verified: &Verified,
+    files: &Folder,
+    package: &Path,
+) -> Result<(), Failure> {
     for id in ["trust", "directory", "log", "checkpoint"] {
         match verified.report.check(id) {
             Some(check) if check.status == Status::Pass => {}
@@ -152,8 +158,22 @@ fn is_about(attestation: &Attestation, verified: &Verified, package: &Path) -> R
         }
     }
     let run = verified.acquisition.as_ref().map(|acquisition| acquisition.package);
-    if run == Some(attestation.package) && verified.tagmanifest == Some(attestation.tagmanifest) {
-        return Ok(());
+    if let Some(acquisition) = verified.acquisition.as_ref()
+        && run == Some(attestation.package)
+        && verified.tagmanifest == Some(attestation.tagmanifest)
+    {
+        let log = Log::read(files);
+        let about = About { acquisition, policy: verified.policy.as_ref(), log: &log };
+        let wrong = attestation.contradictions(about, log.entries.len() as u64);
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        return Err(Failure::no(format!(
+            "{}: the package says otherwise than the attestation: {}",
+            package.display(),
+            wrong.join("; ")
+        ))
+        .hint("have the check made again with `ambit-verify --write-result`, and its text signed as it is"));
     }
     Err(Failure::no(format!("{}: the attestation is about another package", package.display())).hint(
         format!("it is about run {} with the sealed bytes {}", attestation.package, attestation.tagmanifest),
