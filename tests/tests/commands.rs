@@ -281,6 +281,11 @@ fn an_order_on_paper_is_attested_by_its_digest() {
         desk.run(&format!("{approve} {words}")).exits(1).says(says);
     }
     desk.run("ambit policy approve {policy} --case {case} {both} --attested-by examiner").exits(1);
+    desk.run(
+        "ambit policy approve {policy} --case {case} {both} --attested-by examiner --instrument /dev/null",
+    )
+    .exits(2)
+    .says("the order on paper is a file of 0 bytes");
     assert_eq!(events(&desk.path("case")), ["case.open"]);
     let ran = desk.run(&format!("{approve} --attested-by examiner {{both}}")).exits(3);
     ran.prints("order on paper attested by examiner");
@@ -293,6 +298,33 @@ fn an_order_on_paper_is_attested_by_its_digest() {
     let ran = desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}").exits(3);
     ran.prints("attested by Ada Berg");
     desk.run("ambit-verify audit {dir}/KC07.ambit --trust {trust} --identity {keys}/court.age").exits(3);
+}
+
+#[test]
+fn a_case_folders_copy_that_is_not_the_approved_one_begins_nothing() {
+    let desk = Desk::with_case();
+    let capture = "ambit capture {what} {both} --out {dir}/KC07.ambit";
+    for (file, what) in [
+        ("rendering.md", "rendering.md is sha256:"),
+        ("policy.toml", "the policy is sha256:"),
+        ("approval.txt", "is not approved"),
+    ] {
+        let path = desk.path("case/policy").join(file);
+        let good = fs::read_to_string(&path).unwrap();
+        let changed = match file {
+            "approval.txt" => good.replacen("renderer ambit-render", "renderer bmbit-render", 1),
+            _ => format!("{good}# one line more\n"),
+        };
+        assert_ne!(changed, good, "{file}");
+        fs::write(&path, changed).unwrap();
+        let before = events(&desk.path("case"));
+        desk.run(capture).exits(2).says(what).says("othing was read");
+        assert_eq!(events(&desk.path("case")), before, "{file}");
+        assert!(!desk.path("KC07.ambit").exists() && !desk.path("KC07.ambit.partial").exists());
+        fs::write(&path, good).unwrap();
+    }
+    fs::remove_file(desk.path("case/policy/rendering.md")).unwrap();
+    desk.run(capture).exits(2).says("rendering.md is missing");
 }
 
 #[test]

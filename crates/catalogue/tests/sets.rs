@@ -64,6 +64,11 @@ fn what_is_no_set_is_refused_by_name() {
         assert!(error.contains(expected), "{name}: {error}");
     };
     check("none.db", "db.execute('CREATE TABLE x (a)')", "no table FILE");
+    let version = "db.execute('CREATE TABLE VERSION (version VARCHAR, build_set VARCHAR, build_date TIMESTAMP, release_date TIMESTAMP, description VARCHAR)')\ndb.execute('INSERT INTO VERSION VALUES (?,?,?,?,?)', ('2026.03.1', 'SET', 'x', 'x', 'RDS 2026.03.1 - modern'))\n";
+    let whole = format!("{version}{FILE}");
+    assert_eq!(taken(SetForm::Nsrl, &database(folder.path(), "whole.db", &whole)).unwrap().len(), 0);
+    let delta = whole.replace("'SET'", "'modern_minimal_Delta'");
+    check("delta.db", &delta, "`modern_minimal_Delta`: a delta has what changed");
     check("column.db", "db.execute('CREATE TABLE FILE (sha1 TEXT)')", "no column sha256");
     check(
         "index.db",

@@ -25,4 +25,5 @@ mod text;
 
 pub use every_item::{Event, EveryItemError, every_entry, every_item, remnant_limits};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};
+pub use mail::may_hold_mail;
 pub use slack::{Slacks, slack_wanted};

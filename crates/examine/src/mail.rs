@@ -40,6 +40,12 @@ fn way(name: &str) -> Way {
     }
 }
 
+/// Whether a file of the type `name` of magic/1 may hold messages that are not read, whatever is in it.
+#[must_use]
+pub fn may_hold_mail(name: &str) -> bool {
+    way(name) == Way::Unread || name == scope::magic::UNKNOWN
+}
+
 /// The facts for each condition, and why not all could be read, if so.
 pub(crate) fn look_at_mail(
     tests: &[(&str, &MailTest)],

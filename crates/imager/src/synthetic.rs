@@ -76,6 +76,7 @@ mod tests {
         assert_eq!(with("path = \"/var/log/{n}/{f}\"\nn = 3\nfiles = [0, 9]"), Ok(()));
         refuses("path = \"var\"", "begins with `/`");
         refuses("path = \"/var//x\"", "begins with `/`");
+        refuses("path = \"/var/../x\"", "no name is `.` or `..`");
         refuses("path = \"/var\"\nn = 2", "must have `{n}`");
         refuses("path = \"/var\"\nfiles = [1, 2]", "must have");
         refuses("path = \"/var/{f}\"\nfiles = [3, 2]", "the first is the lower");

@@ -10,8 +10,8 @@ use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Moment, Override, Tool};
 use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
-use scope::Digest;
 use scope::policy::{Hours, MediumIdKind};
+use scope::{Bundle, BundleFile, Digest};
 use source::{ImageError, OpenError, OpenOptions, Opened};
 
 use crate::cli::{CaseArg, SourceArgs};
@@ -169,6 +169,9 @@ pub(crate) fn ready(
                 .hint("have the authority run `ambit policy approve`; nothing was read"));
         }
     };
+    if without_approval.is_none() {
+        copies_are_those_approved(case)?;
+    }
     for (what, remedy) in out_of_time(loaded, now().at()) {
         let Some(reason) = &args.without_approval else {
             return Err(Failure::no(what).hint(format!(
@@ -280,6 +283,36 @@ fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<R
         Some(_) => attests(trust, signed.iter().map(|(name, _)| *name)),
     };
     Ok(met.map_err(|error| error.to_string()))
+}
+
+/// What the case folder keeps of the approval goes into the package as it lies there: it is what was approved, or nothing is
+/// begun. A package with another copy is refused by every verifier, when the medium may be gone.
+fn copies_are_those_approved(case: &CaseFolder) -> Result<(), Failure> {
+    let Some(bytes) = case.policy_file("approval.txt").context("case")? else { return Ok(()) };
+    let approval = Approval::parse(&bytes).context("case")?;
+    let (mut bundle, mut rendering) = (Bundle::new(), None);
+    for (name, file) in case.policy_files().context("case")? {
+        match (name.as_str(), &file) {
+            ("rendering.md", file) => rendering = Some(file.digest()),
+            (name, _) if name.starts_with("approval.txt") => {}
+            (_, BundleFile::Memory(bytes)) => bundle.insert(name, bytes.to_vec()).context("case")?,
+            (_, BundleFile::Outside(list)) => bundle.insert_outside(name, list.clone()).context("case")?,
+        }
+    }
+    let folder = case.root().join("policy");
+    for (what, found, approved) in
+        [("the policy", Some(bundle.id()), approval.policy), ("rendering.md", rendering, approval.rendering)]
+    {
+        if found != Some(approved) {
+            let found = found.map_or_else(|| "is missing".to_owned(), |digest| format!("is {digest}"));
+            return Err(Failure::no(format!(
+                "{}: {what} {found}, what was approved is {approved}: somebody has changed the case folder's copy",
+                folder.display()
+            ))
+            .hint("put the copy back that was approved; a package with another one would be refused by every verifier. Nothing was read"));
+        }
+    }
+    Ok(())
 }
 
 /// Whether the approval on record is of an order on paper.

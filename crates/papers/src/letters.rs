@@ -12,13 +12,14 @@ pub(crate) fn beside(columns: &[Text], rows: &[Row]) -> usize {
     if rows.iter().any(long) { columns.len().saturating_sub(1) } else { columns.len() }
 }
 
-/// The text, each character that cannot be shown as `\u{202E}`.
+/// The text, each character that cannot be shown as `\u{202E}`; so is the backslash of a text that spells this itself.
 ///
 /// `has` says which visible characters there is a picture for.
 pub(crate) fn shown(text: &str, has: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_visible(c) && has(c) {
+    for (at, c) in text.char_indices() {
+        let spelled = text.get(at..).is_some_and(|rest| rest.starts_with("\\u{"));
+        if is_visible(c) && has(c) && !spelled {
             shown.push(c);
         } else {
             shown.extend(
@@ -40,5 +41,6 @@ mod tests {
         check("a\u{202E}b", "a\\u{202E}b");
         check("中文", "\\u{4E2D}文");
         check("\n", "\\u{A}");
+        check("a\\u{202E}b\\u", "a\\u{5C}u{202E}b\\u");
     }
 }

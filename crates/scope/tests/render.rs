@@ -143,7 +143,7 @@ fn texts_cannot_pass_for_something_else() {
     let text = text
         .replace(
             "Event logs, execution",
-            "](x) <b> `Y` *Enforced by the tool.* | # \\\\ Event logs, execution",
+            "](x) <b> `Y` *Enforced by the tool.* | # \\\\ Event logs, \\\\u{202E} execution",
         )
         .replace("/Users/*/NTUSER.DAT", "/Users/*/a`b``c\u{202E}");
     let mut bundle = Bundle::new();
@@ -153,7 +153,40 @@ fn texts_cannot_pass_for_something_else() {
         rendering.contains("> \\](x) \\<b\\> \\`Y\\` \\*Enforced by the tool.\\* \\| \\# \\\\ Event logs"),
         "{rendering}"
     );
+    // What somebody spells is no character that is not seen.
+    assert!(rendering.contains("Event logs, \\\\u\\{5C\\}u{202E} execution"), "{rendering}");
     assert!(rendering.contains("```/Users/*/a`b``c\\u{202E}```"), "{rendering}");
+}
+
+#[test]
+fn nobody_alone_has_a_key_that_stands_twice() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/1-rustock-cnc/policy.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let parse = |text: &str| {
+        let mut bundle = Bundle::new();
+        bundle.insert("policy.toml", text).unwrap();
+        Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"))
+    };
+    let policy = parse(&text);
+    let own = &policy.compartments().first().unwrap().recipients[0];
+    let case = &policy.recipients().case[0];
+    let auditor = &policy.recipients().auditor[0];
+    let alone = ["It alone can open", "Nur der Inhaber dieses Schlüssels"];
+    let said = ["The same key stands elsewhere", "Derselbe Schlüssel steht in diesem Teil"];
+    let hidden = ["the case team cannot.", "die Ermittlungsgruppe nicht."];
+    let open = ["one of their keys is the same", "Einer ihrer Schlüssel ist derselbe"];
+    let check = |changed: &str, absent: [&str; 2], there: [&str; 2]| {
+        let policy = parse(changed);
+        for (at, language) in Language::ALL.into_iter().enumerate() {
+            let rendering = scope::render_in(&policy, language);
+            assert!(!rendering.contains(absent[at]) && rendering.contains(there[at]), "{rendering}");
+        }
+    };
+    check(&text, said, alone);
+    check(&text, open, hidden);
+    check(&text.replace(own, case), alone, said);
+    check(&text.replace(own, auditor), alone, said);
+    check(&text.replace(auditor, case), hidden, open);
 }
 
 /// The example at Kansas City with everything that a policy can say.

@@ -9,6 +9,12 @@ use super::{SetError, digest};
 
 const TABLE: &str = "FILE";
 const COLUMN: &str = "sha256";
+const VERSION: &str = "VERSION";
+/// version, build_set, build_date, release_date, description.
+const VERSION_COLUMNS: usize = 5;
+const DELTA: &[u8] = b"delta";
+/// Longest text shown of it, in characters.
+const MAX_SHOWN: usize = 100;
 
 pub(super) fn digests(
     bytes: &dyn ListBytes,
@@ -16,6 +22,13 @@ pub(super) fn digests(
 ) -> Result<u64, SetError> {
     let database = Database::open(bytes)?;
     let unsupported = |what: String| SqliteError::Unsupported(what);
+    if let Some(version) = delta(&database)? {
+        return Err(unsupported(format!(
+            "its table {VERSION} says `{version}`: a delta has what changed since another set, and is not the set; take the \
+             full one"
+        ))
+        .into());
+    }
     let (root, sql) = database
         .table(TABLE)?
         .ok_or_else(|| unsupported(format!("it has no table {TABLE}: it is no RDS of version 3")))?;
@@ -43,6 +56,25 @@ pub(super) fn digests(
     }
     found?;
     Ok(row)
+}
+
+/// What the table VERSION says, where it says that this is a delta. A database without the table says nothing of itself.
+fn delta(database: &Database<'_>) -> Result<Option<String>, SqliteError> {
+    let Some((root, _)) = database.table(VERSION)? else { return Ok(None) };
+    let mut found = None;
+    database.rows(root, VERSION_COLUMNS, &mut |values| {
+        for value in values {
+            if let Value::Text(text) = value
+                && text.to_ascii_lowercase().windows(DELTA.len()).any(|word| word == DELTA)
+            {
+                let shown: String =
+                    String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).collect();
+                found.get_or_insert(shown.chars().take(MAX_SHOWN).collect());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Which column of a CREATE statement it is, from 0.

@@ -67,7 +67,7 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         ApprovedBy::Instrument => attested(args, &trust, &signers)?,
     }
     let instrument = match &args.instrument {
-        Some(path) => Some(Digest::of(&load::read(path, MAX_INSTRUMENT)?)),
+        Some(path) => Some(instrument(path)?),
         None => None,
     };
     let policy = &loaded.policy;
@@ -161,6 +161,16 @@ fn attested(args: &ApproveArgs, trust: &Trust, signers: &[Signer]) -> Result<(),
         Failure::new(error.to_string())
             .hint("an order on paper is attested by the examiner and a witness: give --sign-as for both")
     })
+}
+
+/// The digest of the order on paper, which has a text.
+fn instrument(path: &Path) -> Result<Digest, Failure> {
+    let bytes = load::read(path, MAX_INSTRUMENT)?;
+    if bytes.is_empty() {
+        return Err(Failure::no(format!("{}: the order on paper is a file of 0 bytes", path.display()))
+            .hint("give the scan of the order with --instrument; nothing was approved"));
+    }
+    Ok(Digest::of(&bytes))
 }
 
 /// Longest scan of an order that is read: hundreds of pages.

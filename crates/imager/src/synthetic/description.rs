@@ -142,6 +142,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Description, String> {
         if !items.path.starts_with('/') || items.path.ends_with('/') || items.path.contains("//") || !plain {
             return wrong("a path begins with `/`, and has a name behind each".to_owned());
         }
+        if items.path.split('/').any(|name| matches!(name, "." | "..")) {
+            return wrong("no name is `.` or `..`".to_owned());
+        }
         if items.path.len() > MAX_PATH {
             return wrong(format!("a path has at most {MAX_PATH} bytes"));
         }

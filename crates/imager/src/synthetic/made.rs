@@ -6,7 +6,7 @@ use examine::Examined;
 use scope::facts::{
     Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
 };
-use scope::mail::MailFact;
+use scope::mail::{MailFact, MailTally};
 use scope::policy::ListItems;
 use scope::{Digest, Policy, RawName, decide_from_metadata};
 
@@ -122,9 +122,13 @@ fn file(
         }
     }
     let is_mail = matches!(items.r#type.as_str(), "eml" | "mbox");
-    let mail = policy.mail_tests().into_iter().map(|(id, _)| {
+    let may_hold_mail = examine::may_hold_mail(&items.r#type);
+    let mail = policy.mail_tests().into_iter().map(|(id, test)| {
         let share = items.mail.get(id);
         let fits = share.is_some_and(|share| numbers.one_of(*share)) && is_mail;
+        if may_hold_mail {
+            return MailTally::new(id, test).fact(Layer::Unread);
+        }
         MailFact {
             selector: id.to_owned(),
             layer: if is_mail { Layer::Full } else { Layer::None },

@@ -45,7 +45,9 @@ pub(super) fn lines(faces: &Faces, text: &Text, setting: Setting, width: f32) ->
             // Its letters are larger than those of the serif.
             Run::Code(_) => (Style::Mono, setting.size * 0.8),
         };
-        for (at, part) in faces.shown(style, run.letters()).split(' ').enumerate() {
+        let shown = faces.shown(style, run.letters());
+        let shown = if matches!(run, Run::Code(_)) { bounded(shown) } else { shown };
+        for (at, part) in shown.split(' ').enumerate() {
             if at > 0 {
                 setter.word(std::mem::take(&mut word), Some((style, size)));
             }
@@ -65,6 +67,21 @@ pub(super) fn lines(faces: &Faces, text: &Text, setting: Setting, width: f32) ->
     setter.end_line();
     setter.lines
 }
+
+/// Code as it is set: there is no ground to it on paper, so that one with spaces or signs between which a list is read
+/// stands in marks, which it has none of itself.
+fn bounded(shown: String) -> String {
+    let apart = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '„' | '“' | OPEN | CLOSE);
+    if !shown.is_empty() && !shown.ends_with('.') && !shown.contains(apart) {
+        return shown;
+    }
+    let inner = shown.replace(OPEN, "\\u{2039}").replace(CLOSE, "\\u{203A}");
+    format!("{OPEN}{inner}{CLOSE}")
+}
+
+/// Marks around code.
+const OPEN: char = '‹';
+const CLOSE: char = '›';
 
 struct Setter<'f> {
     faces: &'f Faces,
@@ -131,5 +148,22 @@ impl Setter<'_> {
         if !self.line.is_empty() {
             self.lines.push(std::mem::take(&mut self.line));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bounded;
+
+    #[test]
+    fn a_list_of_paths_has_one_reading() {
+        let check = |code: &str, set: &str| assert_eq!(bounded(code.to_owned()), set);
+        check("/home/a/**", "/home/a/**");
+        check("sha256:00aa", "sha256:00aa");
+        check("/home/a, /home/b", "‹/home/a, /home/b›");
+        check("/srv or /etc", "‹/srv or /etc›");
+        check("", "‹›");
+        check("/a.", "‹/a.›");
+        check("/a› or ‹/b", "‹/a\\u{203A} or \\u{2039}/b›");
     }
 }

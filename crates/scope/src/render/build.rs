@@ -147,7 +147,13 @@ fn target(page: &mut Page, policy: &Policy) {
     };
     page.provision(&not_read, Mark::Tool);
     page.provision(&Sentence::Streams(target.streams), Mark::Tool);
-    page.provision(&Sentence::ContainersNotOpened, Mark::Tool);
+    let content = target.inspect.contains(&Look::Content);
+    let searches = policy.lists().iter().any(|list| matches!(list.items, ListItems::Keywords(_)));
+    let taken_apart = Sentence::ContainersNotOpened {
+        documents: content && searches,
+        mail: content && !policy.mail_tests().is_empty(),
+    };
+    page.provision(&taken_apart, Mark::Tool);
     let unread = match target.unread_volumes {
         UnreadVolumes::Name => Sentence::UnreadNamed,
         UnreadVolumes::Preserve => Sentence::UnreadPreserved,
@@ -337,12 +343,14 @@ fn artifacts(page: &mut Page, policy: &Policy) {
     page.part(Part::Artifacts);
     let rows = policy.artifacts().iter().map(|own| {
         let below = page.say(&Sentence::ArtifactPaths(&own.path));
-        let origin = page.say(&Sentence::ArtifactOrigin(own));
-        (vec![code(&own.id).into(), given(&own.label).into(), origin], Some(below))
+        (vec![code(&own.id).into(), given(&own.label).into()], Some(below))
     });
     let rows = rows.collect();
-    page.table(&[Column::Id, Column::Label, Column::Origin], rows, Mark::Tool);
+    page.table(&[Column::Id, Column::Label], rows, Mark::Tool);
     page.provision(&Sentence::ArtifactsDecide, Mark::Tool);
+    for own in policy.artifacts() {
+        page.provision(&Sentence::ArtifactOrigin(own), Mark::Unchecked);
+    }
 }
 
 fn recipients(page: &mut Page, policy: &Policy) {
@@ -363,11 +371,23 @@ fn recipients(page: &mut Page, policy: &Policy) {
     }
     page.table(&[Column::Holder, Column::Opens, Column::Key], rows, Mark::Tool);
     for (at, own) in policy.compartments().iter().enumerate() {
-        compartment(page, at.saturating_add(1), own);
+        compartment(page, policy, at.saturating_add(1), own);
     }
 }
 
-fn compartment(page: &mut Page, at: usize, own: &Compartment) {
+/// Whether a key of a compartment opens something else as well, by the same policy.
+fn is_elsewhere(policy: &Policy, own: &Compartment, key: &String) -> bool {
+    let recipients = policy.recipients();
+    let others =
+        policy.compartments().iter().filter(|other| other.id != own.id && other.id != UNREAD_VOLUMES);
+    // Volumes that are not read are for the court, whose keys these are.
+    let court = (own.id != UNREAD_VOLUMES).then_some(&recipients.court);
+    let lists = [&recipients.case, &recipients.captured_also, &recipients.auditor];
+    let mut lists = lists.into_iter().chain(court).chain(others.map(|other| &other.recipients));
+    lists.any(|list| list.contains(key))
+}
+
+fn compartment(page: &mut Page, policy: &Policy, at: usize, own: &Compartment) {
     // INVARIANT: no compartment of a file has that id; its label and release are words of the program.
     let unread = own.id == UNREAD_VOLUMES;
     page.heading(&Sentence::CompartmentHeading { at, id: &own.id });
@@ -377,17 +397,20 @@ fn compartment(page: &mut Page, at: usize, own: &Compartment) {
     };
     page.provision(&holder, Mark::Unchecked);
     for key in &own.recipients {
-        page.provision(&Sentence::CompartmentKey(key), Mark::Tool);
+        let alone = !is_elsewhere(policy, own, key);
+        page.provision(&Sentence::CompartmentKey { key, alone }, Mark::Tool);
     }
     page.provision(&release, Mark::Duty);
     page.provision(&Sentence::HeldRow, Mark::Tool);
 }
 
 fn record(page: &mut Page, policy: &Policy) {
-    let record = policy.record();
+    let (record, keys) = (policy.record(), policy.recipients());
+    let mut captured = keys.case.iter().chain(&keys.captured_also);
+    let case = captured.any(|key| keys.auditor.contains(key) || keys.court.contains(key));
     page.part(Part::Record);
     let kept = match record.left {
-        LeftRecord::Facts => [Sentence::LeftFacts, Sentence::Replayable],
+        LeftRecord::Facts => [Sentence::LeftFacts { case }, Sentence::Replayable],
         LeftRecord::Counts => [Sentence::LeftCounts, Sentence::NotReplayable],
     };
     for sentence in &kept {

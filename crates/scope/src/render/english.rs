@@ -55,11 +55,20 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         Sentence::Streams(true) => "Named streams of files are items like files.".into(),
         Sentence::Streams(false) => "Named streams of files are not read.".into(),
-        Sentence::ContainersNotOpened => "Archives, mailboxes and disk images inside files are not opened; they are taken or left whole.".into(),
+        Sentence::ContainersNotOpened { documents, mail } => {
+            let mut said = Text::from("Archives, mailboxes and disk images inside files are taken or left whole; what they hold is no item of its own.");
+            if *documents {
+                said.add(" To search for keywords, pages in HTML and documents of Word, Excel and PowerPoint (OOXML) are taken apart for their text, and nothing else is unpacked.");
+            }
+            if *mail {
+                said.add(" Of messages, and of mailboxes in the form mbox, the headers are read, as is said below.");
+            }
+            said
+        }
         Sentence::UnreadNamed => "A volume that cannot be read is named in the record, and nothing of it is taken.".into(),
         Sentence::UnreadPreserved => "A volume of which no file can be read (encrypted, damaged, of an unknown kind) is named in the record, and may be preserved whole, whatever is on it, encrypted to the court alone: the last compartment below.".into(),
         Sentence::Closed(glob) => text!["The program does not enter folders like ", code(glob), ". What lies in them is not recorded at all; the auditor's replay checks that nothing recorded lies there."],
-        Sentence::MostItems(items) => text!["The program stops the capture after ", number(items), " items, and the record says so; the auditor's replay counts again."],
+        Sentence::MostItems(items) => text!["The program stops the capture after ", number(items), " items of the medium, whatever becomes of them (folders and what is left count, too), and the record says so; the auditor's replay counts again."],
         Sentence::MostBytes(bytes) => text!["The program stops the capture before an item that would bring what is kept beyond ", number(bytes), " bytes, and the record says so; the auditor's replay counts again."],
 
         Sentence::LooksFollow => "The program looks at an item (a file, a folder, a link, a stream) no deeper than the decision about it needs. It may take these looks:".into(),
@@ -150,10 +159,11 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         Sentence::ListTerms(terms) => Text::joined(terms.iter().map(code), "and"),
         Sentence::ArtifactOrigin(own) => text![
-            code(&own.definition), " of ", code(&own.catalogue), ", file ", code(&own.file), " with the digest ", code(own.sha256)
+            code(&own.id), " was taken from ", code(&own.definition), " of ", code(&own.catalogue), ", file ", code(&own.file), " with the digest ", code(own.sha256),
+            "; the program compares this digest with no file."
         ],
         Sentence::ArtifactPaths(globs) => Text::joined(globs.iter().map(|glob| code(glob.text())), "or"),
-        Sentence::ArtifactsDecide => "The paths written here decide, whatever the catalogue says; the digest is that of the file they were taken from.".into(),
+        Sentence::ArtifactsDecide => "The paths written here decide, whatever the catalogue says.".into(),
 
         Sentence::RecipientsFollow => "Everything taken is encrypted to these public keys. Whose keys they are is the authority's finding.".into(),
         Sentence::Holder(holder) => match holder {
@@ -168,12 +178,14 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::CompartmentHeading { at, id } => text!["Compartment ", at.to_string(), ": ", code(id)],
         Sentence::CompartmentHolder(label) => text!["Who and what it is for: ", given(label), "."],
         Sentence::CompartmentOfUnread => "Who and what it is for: volumes of which no file can be read, preserved whole for the court.".into(),
-        Sentence::CompartmentKey(key) => text!["It alone can open what is held for it, with the key ", code(key), "."],
+        Sentence::CompartmentKey { key, alone: false } => text!["What is held for it can be opened with the key ", code(key), ". The same key stands elsewhere in this part: whoever has it opens that, too."],
+        Sentence::CompartmentKey { key, alone: true } => text!["It alone can open what is held for it, with the key ", code(key), "."],
         Sentence::Release(release) => text!["Released only on: ", given(release), "."],
         Sentence::ReleaseOfUnread => "Released only on: a further order of the court.".into(),
         Sentence::HeldRow => "The row of a held item shows the case team its control number, the rules that decided, and a size class; nothing else.".into(),
 
-        Sentence::LeftFacts => "An encrypted list of every file name on the medium, with sizes, times and owners, including other people's, is made and kept. The auditor and the court can open it; the case team cannot.".into(),
+        Sentence::LeftFacts { case: true } => "An encrypted list of every file name on the medium, with sizes, times and owners, including other people's, is made and kept. The auditor and the court can open it, and so can the case team or a further holder: one of their keys is the same.".into(),
+        Sentence::LeftFacts { case: false } => "An encrypted list of every file name on the medium, with sizes, times and owners, including other people's, is made and kept. The auditor and the court can open it; the case team cannot.".into(),
         Sentence::LeftCounts => "Of items that are left nothing is kept but their number and a line that tells nothing.".into(),
         Sentence::KeptBy(holder) => text!["It is kept by: ", given(holder), "."],
         Sentence::KeptOn(basis) => text!["On this basis: ", given(basis), "."],
@@ -218,7 +230,6 @@ fn column(column: Column) -> &'static str {
         Column::Accounts => "accounts",
         Column::Size => "size",
         Column::Digest => "digest",
-        Column::Origin => "taken from",
         Column::Holder => "Who",
         Column::Opens => "can open",
         Column::Key => "public key",
@@ -237,7 +248,10 @@ fn look(look: Look) -> Text {
             "hash",
             ": a file is read whole to compute its digest, which is compared with lists; nobody sees it",
         ),
-        Look::Content => ("content", ": the text of a file is searched for the keywords of the lists below"),
+        Look::Content => (
+            "content",
+            ": the text of a file is searched for the keywords of the lists below, and the headers of messages are compared with their addresses and with periods, where a rule asks for it",
+        ),
     };
     text![strong(name), words]
 }

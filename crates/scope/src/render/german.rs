@@ -56,11 +56,20 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         Sentence::Streams(true) => "Benannte Datenströme von Dateien werden wie Dateien behandelt.".into(),
         Sentence::Streams(false) => "Benannte Datenströme von Dateien werden nicht gelesen.".into(),
-        Sentence::ContainersNotOpened => "Archive, Postfachdateien und in Dateien enthaltene Datenträgerabbilder werden nicht geöffnet; sie werden nur als Ganzes gesichert oder belassen.".into(),
+        Sentence::ContainersNotOpened { documents, mail } => {
+            let mut said = Text::from("Archive, Postfachdateien und in Dateien enthaltene Datenträgerabbilder werden nur als Ganzes gesichert oder belassen; was sie enthalten, ist kein eigenes Objekt.");
+            if *documents {
+                said.add(" Um nach Suchbegriffen zu suchen, werden HTML-Seiten sowie Dokumente von Word, Excel und PowerPoint (OOXML) in ihren Text zerlegt; sonst wird nichts entpackt.");
+            }
+            if *mail {
+                said.add(" Von Nachrichten und von Postfächern im Format mbox wird der Kopf gelesen, wie unten beschrieben.");
+            }
+            said
+        }
         Sentence::UnreadNamed => "Ein Datenbereich (Volume), der nicht gelesen werden kann, wird im Protokoll benannt; aus ihm wird nichts gesichert.".into(),
         Sentence::UnreadPreserved => "Ein Datenbereich (Volume), aus dem keine Datei gelesen werden kann (verschlüsselt, beschädigt oder unbekannter Art), wird im Protokoll benannt und darf ohne Rücksicht auf seinen Inhalt als Ganzes gesichert werden, verschlüsselt allein für das Gericht; siehe den letzten Sonderbestand unten.".into(),
         Sentence::Closed(glob) => text!["Ordner nach dem Muster ", code(glob), " werden nicht betreten. Was sich darin befindet, wird überhaupt nicht erfasst; bei der Nachprüfung wird kontrolliert, dass kein erfasstes Objekt dort liegt."],
-        Sentence::MostItems(items) => text!["Die Sicherung endet nach ", number(items), " Objekten; das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
+        Sentence::MostItems(items) => text!["Die Sicherung endet nach ", number(items), " Objekten des Datenträgers, gleich was mit ihnen geschieht (auch Ordner und Belassenes zählen); das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
         Sentence::MostBytes(bytes) => text!["Die Sicherung endet vor dem Objekt, mit dem die gesicherte Menge ", number(bytes), " Bytes überstiege; das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
 
         Sentence::LooksFollow => "Ein Objekt (Datei, Ordner, Verknüpfung oder Datenstrom) wird nur so tief durchgesehen, wie es die Entscheidung darüber erfordert. Zulässig sind diese Stufen der Durchsicht:".into(),
@@ -90,7 +99,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Withheld { holds: true } => text!["Was zurückzustellen ist (", code("withhold"), "), wird nicht gesichert, aber im Verzeichnis der zurückgestellten Objekte benannt; wäre es zugleich gesondert zu verwahren (", code("hold"), "), wird es allein gegenüber dem Inhaber dieses Sonderbestands benannt."],
         Sentence::RestIsCaptured => "Was danach verbleibt, wird für die Ermittlungsgruppe gesichert.".into(),
         Sentence::HardLinks => "Eine Datei mit mehreren Namen (Hardlinks) wird unter jedem ihrer Namen beurteilt: Jeder Name kann sie einbeziehen, jeder kann sie ausschließen. Wer Einsicht nimmt, sieht nur diejenigen Namen, die selbst in den Umfang der Sicherung fallen.".into(),
-        Sentence::MailIsRead => "Von Nachrichten (Dateien mit einer einzelnen Nachricht sowie Postfächer im Format mbox) wird der Kopf gelesen, und zwar als Teil der Ansicht „content“. Adressen werden ohne Rücksicht auf Groß- und Kleinschreibung verglichen; ein Eintrag, der mit @ beginnt, steht für alle Adressen dieser Domain und keiner Domain darunter. Lässt sich der Kopf einer Nachricht insoweit nicht oder auf zwei Arten lesen, bleibt die Voraussetzung ungeklärt, ebenso bei Dateien, die nicht wie eine Nachricht beginnen, aber Felder eines Nachrichtenkopfs enthalten, und bei Postfachdateien, die nicht gelesen werden (etwa PST und OST). Angehängte Nachrichten werden nicht gelesen; Bilder, Programme und Dokumente werden nur in ihrem ersten Mebibyte auf Felder eines Nachrichtenkopfs durchgesehen.".into(),
+        Sentence::MailIsRead => "Von Nachrichten (Dateien mit einer einzelnen Nachricht sowie Postfächer im Format mbox) wird der Kopf gelesen, und zwar als Teil der Stufe „Inhalt“. Adressen werden ohne Rücksicht auf Groß- und Kleinschreibung verglichen; ein Eintrag, der mit @ beginnt, steht für alle Adressen dieser Domain und keiner Domain darunter. Lässt sich der Kopf einer Nachricht insoweit nicht oder auf zwei Arten lesen, bleibt die Voraussetzung ungeklärt, ebenso bei Dateien, die nicht wie eine Nachricht beginnen, aber Felder eines Nachrichtenkopfs enthalten, und bei Postfachdateien, die nicht gelesen werden (etwa PST und OST). Angehängte Nachrichten werden nicht gelesen; Bilder, Programme und Dokumente werden nur in ihrem ersten Mebibyte auf Felder eines Nachrichtenkopfs durchgesehen.".into(),
         Sentence::MailIsDecidedWhole => "Ein Postfach ist eine Datei und wird als Ganzes beurteilt. Wo eine zutreffende Nachricht genügt, gehen die übrigen Nachrichten mit ihr; wo jede Nachricht zutreffen muss, genügt eine nicht zutreffende, damit die Voraussetzung nicht vorliegt.".into(),
         Sentence::LinksNotFollowed => "Verknüpfungen werden erfasst, ihnen wird aber nie gefolgt.".into(),
         Sentence::PathCase(case) => match case {
@@ -151,15 +160,16 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         Sentence::ListTerms(terms) => Text::joined(terms.iter().map(code), "und"),
         Sentence::ArtifactOrigin(own) => text![
-            code(&own.definition), " aus ", code(&own.catalogue), ", Datei ", code(&own.file), " mit der Prüfsumme ", code(own.sha256)
+            code(&own.id), " stammt aus ", code(&own.definition), " im Katalog ", code(&own.catalogue), ", Datei ", code(&own.file), " mit der Prüfsumme ", code(own.sha256),
+            "; das Programm gleicht diese Prüfsumme mit keiner Datei ab."
         ],
         Sentence::ArtifactPaths(globs) => Text::joined(globs.iter().map(|glob| code(glob.text())), "oder"),
-        Sentence::ArtifactsDecide => "Maßgeblich sind die hier ausgeschriebenen Pfade, gleich was der Katalog sagt; die Prüfsumme ist die der Datei, aus der sie stammen.".into(),
+        Sentence::ArtifactsDecide => "Maßgeblich sind die hier ausgeschriebenen Pfade, gleich was der Katalog sagt.".into(),
 
         Sentence::RecipientsFollow => "Alles Gesicherte wird für die Inhaber dieser öffentlichen Schlüssel verschlüsselt. Wem die Schlüssel gehören, hat die anordnende Stelle festgestellt.".into(),
         Sentence::Holder(holder) => match holder {
             Holder::Case => "Ermittlungsgruppe",
-            Holder::Further => "Weitere Inhaber (etwa die Verteidigung)",
+            Holder::Further => "Weitere Inhaber",
             Holder::Auditor => "Prüfer",
             Holder::Court => "Gericht",
         }
@@ -169,12 +179,14 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::CompartmentHeading { at, id } => text!["Sonderbestand ", at.to_string(), ": ", code(id)],
         Sentence::CompartmentHolder(label) => text!["Inhaber und Zweck: ", given(label), "."],
         Sentence::CompartmentOfUnread => "Inhaber und Zweck: Datenbereiche (Volumes), aus denen keine Datei gelesen werden kann, als Ganzes für das Gericht gesichert.".into(),
-        Sentence::CompartmentKey(key) => text!["Nur der Inhaber dieses Schlüssels kann öffnen, was hier verwahrt wird: ", code(key), "."],
+        Sentence::CompartmentKey { key, alone: false } => text!["Was hier verwahrt wird, kann mit diesem Schlüssel geöffnet werden: ", code(key), ". Derselbe Schlüssel steht in diesem Teil auch an anderer Stelle; sein Inhaber kann auch das dort Genannte öffnen."],
+        Sentence::CompartmentKey { key, alone: true } => text!["Nur der Inhaber dieses Schlüssels kann öffnen, was hier verwahrt wird: ", code(key), "."],
         Sentence::Release(release) => text!["Freigabe nur aufgrund von: ", given(release), "."],
         Sentence::ReleaseOfUnread => "Freigabe nur aufgrund von: weiterer Beschluss des Gerichts.".into(),
         Sentence::HeldRow => "Von einem gesondert verwahrten Objekt erfährt die Ermittlungsgruppe die laufende Nummer, die maßgeblichen Regeln und eine Größenklasse, sonst nichts.".into(),
 
-        Sentence::LeftFacts => "Es wird ein verschlüsseltes Verzeichnis sämtlicher Dateinamen des Datenträgers mit Größen, Zeitangaben und Eigentümern angelegt und aufbewahrt, auch soweit sie Dritte betreffen. Prüfer und Gericht können es öffnen, die Ermittlungsgruppe nicht.".into(),
+        Sentence::LeftFacts { case: true } => "Es wird ein verschlüsseltes Verzeichnis sämtlicher Dateinamen des Datenträgers mit Größen, Zeitangaben und Eigentümern angelegt und aufbewahrt, auch soweit sie Dritte betreffen. Prüfer und Gericht können es öffnen, ebenso die Ermittlungsgruppe oder ein weiterer Inhaber: Einer ihrer Schlüssel ist derselbe.".into(),
+        Sentence::LeftFacts { case: false } => "Es wird ein verschlüsseltes Verzeichnis sämtlicher Dateinamen des Datenträgers mit Größen, Zeitangaben und Eigentümern angelegt und aufbewahrt, auch soweit sie Dritte betreffen. Prüfer und Gericht können es öffnen, die Ermittlungsgruppe nicht.".into(),
         Sentence::LeftCounts => "Von belassenen Objekten wird nichts aufbewahrt als ihre Zahl und je eine Zeile, die nichts über sie verrät.".into(),
         Sentence::KeptBy(holder) => text!["Aufbewahrt durch: ", given(holder), "."],
         Sentence::KeptOn(basis) => text!["Grundlage: ", given(basis), "."],
@@ -219,7 +231,6 @@ fn column(column: Column) -> &'static str {
         Column::Accounts => "Konten",
         Column::Size => "Umfang",
         Column::Digest => "Prüfsumme",
-        Column::Origin => "Herkunft",
         Column::Holder => "Wer",
         Column::Opens => "kann öffnen",
         Column::Key => "öffentlicher Schlüssel",
@@ -242,7 +253,7 @@ fn look(look: Look) -> Text {
         ),
         Look::Content => (
             "Inhalt",
-            ": der Text einer Datei wird nach den Suchbegriffen der unten aufgeführten Listen durchsucht",
+            ": der Text einer Datei wird nach den Suchbegriffen der unten aufgeführten Listen durchsucht; der Kopf von Nachrichten wird mit deren Adressen und mit Zeiträumen abgeglichen, soweit eine Regel es verlangt",
         ),
     };
     text![strong(name), words]

@@ -5,6 +5,12 @@ use crate::read::{KINDS, TIMES};
 
 pub use crate::read::is_visible;
 
+/// Whether a backslash is written as its number: else what somebody spelled would look like a character that is not seen.
+#[must_use]
+pub fn begins_escape(rest: &str) -> bool {
+    rest.starts_with("\\u{")
+}
+
 /// A text of the policy, so that Markdown shows exactly it. What begins a line must not pass for a list or a heading.
 pub(crate) fn plain(text: &str, begins_line: bool) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -13,6 +19,7 @@ pub(crate) fn plain(text: &str, begins_line: bool) -> String {
         let item = begins_line
             && (at == 0 && matches!(c, '-' | '+' | '=') || at == digits && matches!(c, '.' | ')'));
         match c {
+            '\\' if text.get(at..).is_some_and(begins_escape) => safe.push_str("\\\\u\\{5C\\}"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '#' | '|' | '&' | '~' | '!' => {
                 safe.extend(['\\', c])
             }
@@ -33,11 +40,13 @@ pub(crate) fn code(text: &str) -> String {
     format!("{fence}{pad}{shown}{pad}{fence}")
 }
 
-/// A text whose invisible characters are written out, `\u{202E}`.
+/// A text whose invisible characters are written out, `\u{202E}`, and so is the backslash of one that spells this.
 fn shown(text: &str) -> String {
-    text.chars()
-        .map(|c| if is_visible(c) { c.to_string() } else { format!("\\u{{{:X}}}", u32::from(c)) })
-        .collect()
+    let one = |(at, c): (usize, char)| match is_visible(c) && !text.get(at..).is_some_and(begins_escape) {
+        true => c.to_string(),
+        false => format!("\\u{{{:X}}}", u32::from(c)),
+    };
+    text.char_indices().map(one).collect()
 }
 
 pub(crate) fn kind(kind: Kind) -> &'static str {
