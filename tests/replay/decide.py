@@ -11,7 +11,7 @@ import collections
 
 import magic
 from names import folded, symbols
-from policy import FIELDS, UNREAD_VOLUMES
+from policy import FIELDS, LOOKS, UNREAD_VOLUMES
 
 F, U, T = 0, 1, 2
 LETTERS = "FUT"
@@ -50,7 +50,64 @@ def decide(policy, facts, available):
             withheld = tiers.values["withhold"] == T
             found = ("left" if policy.unknown is None or withheld else f"held:{policy.unknown}"), "undetermined"
         outcome, tier = of_remnant(policy, facts.kind, *found)
+        opened = None if tiers.barred() else opening(policy, facts, looks, tier)
+        if opened in looks_in_order(("type", "content")):
+            if opened not in available:
+                raise NeedsLook(opened)
+            looks[:] = looks_in_order([*looks, opened])
+            table.take(opened)
+            continue
+        if opened in ("unknown", "open"):
+            withheld = tiers.values["withhold"] == T
+            outcome = "left" if policy.unknown is None or withheld else f"held:{policy.unknown}"
+            tier = "undetermined"
+        elif opened == "singly":
+            outcome, tier = "left", "out-of-scope"
         return Decision(outcome, tier, tiers.determining(tier, outcome.partition(":")[2]), looks, table.trits())
+
+
+def looks_in_order(looks):
+    return [look for look in LOOKS if look in looks]
+
+
+def opening(policy, facts, looks, tier):
+    """What opening a container has to say: a look that is needed, `open`, `unknown`, `singly`, or None."""
+    kind = facts.slack["of"] if facts.kind == "slack" and facts.slack is not None else facts.kind
+    if not policy.containers or kind not in ("file", "stream", "member") or tier not in ("included", "undetermined"):
+        return None
+    if "type" not in looks:
+        return "type"
+    if facts.type is None or facts.failed("type"):
+        return "unknown"
+    if facts.type["name"] not in policy.containers:
+        return None
+    if facts.member is not None and facts.member["depth"] >= policy.max_depth:
+        return "unknown"
+    if "content" not in looks:
+        return "content"
+    held = facts.container
+    if held is None:
+        return "unknown" if facts.failed("content") else "open"
+    if held["trouble"] is not None:
+        return "unknown"
+    return None if held["captured"] == held["members"] and tier == "included" else "singly"
+
+
+def opens(policy, facts):
+    """Whether the fact `container` is to be there: by all other facts, the item is a container that is opened."""
+    if not policy.containers or by_target(policy, facts.kind) is not None:
+        return False
+    table = Table(policy, facts)
+    for look in facts.looks[1:]:
+        table.take(look)
+    tiers = Tiers(policy, table)
+    if tiers.barred():
+        return False
+    found = tiers.outcome() or ("left", "undetermined")
+    held, facts.container = facts.container, None
+    opened = opening(policy, facts, facts.looks, found[1])
+    facts.container = held
+    return opened == "open"
 
 
 def by_target(policy, kind):
@@ -188,7 +245,9 @@ NAMED = {"path": path_value, "artifact": path_value, "name": name_value, "ext": 
 
 
 def kind_value(wanted, facts, policy):
-    return truth((facts.slack["of"] if facts.kind == "slack" else facts.kind) in wanted)
+    kind = facts.slack["of"] if facts.kind == "slack" else facts.kind
+    # A member is a file, too.
+    return truth(kind in wanted or kind == "member" and "file" in wanted)
 
 
 def type_value(wanted, facts, policy):
@@ -310,6 +369,11 @@ class Tiers:
             if held == U:
                 return None
         return ("listed", "withheld") if withheld == T else ("captured", "included")
+
+    def barred(self):
+        """Whether a rule excludes, withholds or holds the item, whatever else is unknown."""
+        holds = [("hold", compartment) for compartment in self.policy.compartments]
+        return T in [self.values[tier] for tier in ["exclude", "withhold", *holds]]
 
     def next_look(self, taken):
         """The first look that is allowed, not taken, and for which a live atom waits."""

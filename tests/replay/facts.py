@@ -12,9 +12,9 @@ import names
 from policy import LOOKS, STAMPS
 
 KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "volume",
-         "unallocated", "slack", "recovered", "other")
+         "unallocated", "slack", "recovered", "member", "other")
 # The kinds that have content.
-CONTENT = ("file", "stream", "volume", "unallocated", "slack", "recovered")
+CONTENT = ("file", "stream", "volume", "unallocated", "slack", "recovered", "member")
 LARGEST = 2**53 - 1
 CAUSES = ("address", "begin", "date", "header", "no-date", "no-from", "no-zone", "not-read", "too-long", "twice")
 SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
@@ -29,8 +29,8 @@ class FactError(ValueError):
 class Facts:
     """Fields of one value hold None where the fact is absent; the others are lists."""
 
-    __slots__ = ("volume", "case_rule", "node", "kind", "names", "links", "size", "allocated", "slack", "time", "uid", "gid",
-                 "sid", "mode", "link_target", "attribute", "type", "hash", "keywords", "mail", "failure", "looks")
+    __slots__ = ("volume", "case_rule", "node", "kind", "names", "links", "size", "allocated", "slack", "member", "time", "uid", "gid",
+                 "sid", "mode", "link_target", "attribute", "type", "hash", "keywords", "mail", "container", "failure", "looks")
 
     def has_content(self):
         return self.kind in CONTENT
@@ -47,8 +47,8 @@ def read_facts(lines):
     """The facts of a record; FactError where one is not as specified, is missing, doubled or out of order."""
     facts = Facts()
     facts.names, facts.time, facts.attribute, facts.keywords, facts.mail, facts.failure = [], [], [], [], [], []
-    for field in ("volume", "case_rule", "node", "kind", "links", "size", "allocated", "slack", "uid", "gid", "sid", "mode", "link_target",
-                  "type", "hash", "looks"):
+    for field in ("volume", "case_rule", "node", "kind", "links", "size", "allocated", "slack", "member", "uid", "gid", "sid", "mode", "link_target",
+                  "type", "hash", "container", "looks"):
         setattr(facts, field, None)
     last = -1
     for line in lines:
@@ -235,6 +235,23 @@ def slack_fact(value):
     return value
 
 
+def member_fact(value):
+    fields(value, "of", "number", "depth", "name")
+    text(value["of"])
+    number(value["number"])
+    number(value["depth"])
+    return {**value, "name": raw(value["name"])}
+
+
+def container_fact(value):
+    fields(value, "form", "members", "captured", "others", "trouble")
+    text(value["form"])
+    for name in ("members", "captured", "others"):
+        number(value[name])
+    need(value["trouble"] is None or REASON.fullmatch(text(value["trouble"])))
+    return value
+
+
 def failure(value):
     fields(value, "look", "reason")
     need(value["look"] in LOOKS and REASON.fullmatch(text(value["reason"])))
@@ -251,7 +268,7 @@ def looks(value):
 ORDER = {name: (place, many, check) for place, (name, many, check) in enumerate([
     ("volume", False, text), ("case-rule", False, one_of("sensitive", "insensitive")), ("node", False, text),
     ("kind", False, one_of(*KINDS)), ("name", True, path), ("links", False, number), ("size", False, number),
-    ("allocated", False, number), ("slack", False, slack_fact), ("time", True, stamp), ("uid", False, number), ("gid", False, number), ("sid", False, text),
+    ("allocated", False, number), ("slack", False, slack_fact), ("member", False, member_fact), ("time", True, stamp), ("uid", False, number), ("gid", False, number), ("sid", False, text),
     ("mode", False, number), ("link-target", False, raw), ("attribute", True, attribute), ("type", False, type_fact),
-    ("hash", False, hash_fact), ("keywords", True, keywords), ("mail", True, mail), ("failure", True, failure), ("looks", False, looks),
+    ("hash", False, hash_fact), ("keywords", True, keywords), ("mail", True, mail), ("container", False, container_fact), ("failure", True, failure), ("looks", False, looks),
 ])}

@@ -79,6 +79,7 @@ class Replay:
         self.records = self.decided = self.bytes = 0
         self.walks = tuple(walk["volume"] + "/" for walk in acquisition["walk"])
         self.ranges = collections.defaultdict(list)
+        self.containers, self.members = {}, collections.defaultdict(list)
         self.tiers, self.rules, self.looks = (collections.Counter() for _ in range(3))
         self.files = {part["file"].removeprefix("data/").split(".")[0]: entry["set"]
                       for entry in acquisition["sets"] for part in entry["parts"]}
@@ -147,6 +148,7 @@ class Replay:
             return
         self.agrees(item, facts, decision, row["object"])
         self.walked(item, facts, decision["outcome"])
+        self.contained(item, row["locator"], facts, decision["outcome"])
         self.placed(item, row["locator"], facts)
         self.decided_again(item, facts, decision, row["trits"])
 
@@ -216,7 +218,7 @@ class Replay:
 
     def looked(self, item, facts):
         """Every look left its facts or a failure, and no facts are of a look that was not taken."""
-        given = {"type": facts.type is not None, "hash": facts.hash is not None, "content": bool(facts.keywords or facts.mail)}
+        given = {"type": facts.type is not None, "hash": facts.hash is not None, "content": bool(facts.keywords or facts.mail) or facts.container is not None}
         for look in LOOKS:
             if look not in facts.looks and (given.get(look) or facts.failed(look)):
                 self.found.add("look", item, f"facts of the look {look}, which is not recorded as taken")
@@ -255,6 +257,12 @@ class Replay:
             self.found.add("look", item, f"slack that is {outcome}; target.slack")
         if (facts.kind == "volume") != (self.acquisition["extent"] == "volumes"):
             self.found.add("look", item, f"a kind {facts.kind}, in a record of {self.acquisition['extent']}; target.unread_volumes")
+        if (facts.kind == "member") != (facts.member is not None):
+            self.found.add("fact", item, f"a fact member, or none, of a kind {facts.kind}")
+        if decide.opens(policy, facts) != (facts.container is not None):
+            self.found.add("look", item, "a container that was opened and was not to be, or the reverse; target.containers")
+        if facts.member is not None and not 1 <= facts.member["depth"] <= policy.max_depth:
+            self.found.add("look", item, "a member deeper in containers than target.containers has them opened")
         if policy.closed:
             fold = decide.folds(policy, facts)
             for raw in facts.names:
@@ -262,6 +270,31 @@ class Replay:
                 if any(glob.matches(folder, fold) for folder in folders(path) for glob in policy.closed):
                     self.found.add("look", item, "below a folder that target.closed closes")
                     break
+
+    def contained(self, item, locator, facts, outcome):
+        """A member is where it says; what a container says of its members is what they say."""
+        if facts.kind == "slack":
+            return
+        if facts.container is not None:
+            self.containers[locator] = facts.container
+        if facts.member is not None:
+            member = facts.member
+            if locator != f"{member['of']}/member:{member['number']}" or member["depth"] != locator.count("/member:"):
+                self.found.add("fact", item, "the locator is not that of its container, number and depth")
+            if not all(name.endswith(b"!/" + member["name"]) for name in facts.names):
+                self.found.add("fact", item, "a name that does not end with the member's")
+            self.members[member["of"]].append(outcome == "captured")
+
+    def all_contained(self):
+        every = self.policy.record_left == "facts"
+        for locator in sorted(set(self.containers) | set(self.members)):
+            held, there = self.containers.get(locator), self.members.get(locator, [])
+            if held is None:
+                amiss = every
+            else:
+                amiss = held["captured"] != sum(there) or held["members"] < len(there) or every and held["members"] != len(there)
+            if amiss:
+                self.found.add("missing", locator, "a container whose members are others than it says; target.containers")
 
     def placed(self, item, locator, facts):
         """The locator is of a volume that was walked; a range of a volume is as long as it says."""
@@ -403,6 +436,7 @@ class Replay:
         self.shared()
         if not self.interrupted:
             self.whole()
+        self.all_contained()
         for line in unrecorded:
             found.add("missing", line, "the ledger has no record of this line")
         inventory = acquisition["inventory"]

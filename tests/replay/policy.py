@@ -32,7 +32,8 @@ OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d) [+-]\d\d:\d\d")
 LOOKS = ("metadata", "type", "hash", "content")
 KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "recovered",
-         "other")
+         "member", "other")
+FORMS = ("zip", "gzip", "tar")
 STAMPS = ("modified", "accessed", "changed", "created")
 # The fields of a selector in schema order, and the look that each waits for.
 FIELDS = {
@@ -82,6 +83,8 @@ class Policy:
         limits = top.table("limits", required=False)
         self.limits = {name: limits.number(name, 1, required=False) for name in ("items", "bytes")}
         limits.done()
+        if self.containers and any(value is not None for value in self.limits.values()):
+            raise PolicyError("limits beside target.containers")
         self.windows = top.tables("window", window)
         self.custodians = top.tables("custodian", custodian)
         self.read_files = {"policy.toml"}
@@ -132,7 +135,19 @@ class Policy:
         self.unread_volumes = table.one_of("unread_volumes", ("name", "preserve"), "name")
         self.closed = [Glob(text, "path") for text in table.texts("closed", required=False)]
         table.one_of("snapshots", ("never",), "never")
+        self.containers, self.max_depth = self.read_containers(table)
         table.done()
+
+    def read_containers(self, target):
+        """The forms that are opened, none where nothing is, and how many may lie in each other."""
+        if "containers" not in target.left:
+            return (), 0
+        table = target.table("containers")
+        forms, depth = table.texts("open", choices=FORMS), table.number("max_depth", 1)
+        if depth > 8 or not {"type", "content"} <= self.inspect:
+            raise PolicyError("target.containers")
+        table.done()
+        return tuple(forms), depth
 
     def granted(self, table, name, words):
         """One of these words, the first by default, or `hold:` and a compartment: that word, and the compartment or None."""

@@ -108,6 +108,8 @@ fn ask_about(seed: u64, number: u64, ask: &mut dyn FnMut(&Value, Asked), seen: &
         let facts = random::item(&mut dice);
         let decision = staged(&policy, &facts);
         seen.lock().unwrap().count(&policy, &decision);
+        let opened = scope::opens(&policy, &facts.up_to(&decision.looks));
+        seen.lock().unwrap().opened += u64::from(opened);
         let lines: Vec<String> =
             facts.to_list().iter().map(|fact| serde_json::to_string(fact).unwrap()).collect();
         let expected = json!({
@@ -140,6 +142,8 @@ struct Seen {
     decisions: u64,
     tiers: BTreeMap<&'static str, u64>,
     looks: BTreeMap<usize, u64>,
+    /// Containers that were to be opened.
+    opened: u64,
     /// Field and letter.
     atoms: BTreeMap<String, u64>,
 }
@@ -168,6 +172,7 @@ impl Seen {
             "{:?}",
             self.atoms
         );
+        assert!(enough(&self.opened), "{} containers", self.opened);
         assert!(self.tiers.values().all(enough) && self.looks.values().all(enough), "{}", self.told());
         assert!(self.atoms.values().all(enough), "{:?}", self.atoms);
     }

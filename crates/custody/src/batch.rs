@@ -34,6 +34,8 @@ pub(crate) struct Counters {
     parts: Mutex<BTreeMap<SetName, u64>>,
     written: AtomicU64,
     rows: AtomicUsize,
+    /// Items that were recorded: with slack and members, more than were walked.
+    items: AtomicU64,
 }
 
 impl Counters {
@@ -73,6 +75,15 @@ impl Counters {
         self.rows.load(Ordering::Relaxed)
     }
 
+    /// Items of the open batch.
+    pub(crate) fn items(&self) -> u64 {
+        self.items.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_item(&self) {
+        self.items.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn add_written(&self, bytes: u64) {
         self.written.fetch_add(bytes, Ordering::Relaxed);
     }
@@ -84,6 +95,7 @@ impl Counters {
     fn batch_ends(&self) {
         self.written.store(0, Ordering::Relaxed);
         self.rows.store(0, Ordering::Relaxed);
+        self.items.store(0, Ordering::Relaxed);
     }
 }
 

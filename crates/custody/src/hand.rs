@@ -177,6 +177,7 @@ impl Hand {
 
     fn end_item(&mut self, writer: &PackageWriter, item: &Item<'_>) -> Result<(), PackageError> {
         self.gathered.totals.count(item.decision);
+        writer.counters.add_item();
         self.gathered.told |= item.decision.outcome != Outcome::Left;
         if self.gathered.rows.len() >= MAX_GATHERED { self.hand_over(writer) } else { Ok(()) }
     }

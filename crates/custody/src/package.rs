@@ -389,7 +389,7 @@ impl PackageWriter {
     /// Whether the open batch takes `items` more. Otherwise all hands are to close their parts, and one commits.
     #[must_use]
     pub fn has_room(&self, items: u64) -> bool {
-        let taken = lock(&self.walk).of_batch();
+        let taken = lock(&self.walk).of_batch().max(self.counters.items());
         taken == 0
             || taken.saturating_add(items) <= self.options.items
                 && self.counters.written() < self.options.part_size

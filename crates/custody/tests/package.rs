@@ -164,6 +164,7 @@ fn facts(node: usize, kind: Kind, names: &[String], size: Option<u64>) -> Facts 
         size,
         allocated: None,
         slack: None,
+        member: None,
         times: Vec::new(),
         uid: None,
         gid: None,
@@ -175,6 +176,7 @@ fn facts(node: usize, kind: Kind, names: &[String], size: Option<u64>) -> Facts 
         hash: None,
         keywords: Vec::new(),
         mail: Vec::new(),
+        container: None,
         failures: Vec::new(),
         looks: vec![Look::Metadata],
     }

@@ -21,6 +21,7 @@ mod examined;
 mod finding;
 mod judge;
 mod limits;
+mod members;
 mod reexamine;
 #[cfg(test)]
 mod remnant_tests;
@@ -76,6 +77,7 @@ struct Books<'a> {
     tally: Tally,
     ranges: Ranges,
     kept: u64,
+    containers: members::Containers,
     findings: Vec<Found>,
 }
 
@@ -142,6 +144,7 @@ impl<'a> Replay<'a> {
                 tally: Tally::default(),
                 ranges: Ranges::default(),
                 kept: 0,
+                containers: members::Containers::default(),
                 findings,
             },
             blind: None,
@@ -191,7 +194,7 @@ impl<'a> Replay<'a> {
         if self.failed || self.parts != stated {
             return Err(ReplayError::Parts { replayed: self.parts, stated });
         }
-        let Books { unlike, tally, ranges, kept, mut findings } = books;
+        let Books { unlike, tally, ranges, kept, containers, mut findings } = books;
         let counts_alone =
             |outcome: &Outcome| *outcome == Outcome::Left && acquisition.record_left == RecordLeft::Counts;
         let unrecorded =
@@ -201,6 +204,7 @@ impl<'a> Replay<'a> {
             let by_file_system = walked::by_file_system(policy, acquisition).is_some();
             last.extend(ranges.finish(acquisition, by_file_system));
         }
+        last.extend(containers.finish(acquisition.record_left));
         last.extend(limits::exceeded(policy, inventory.len(), kept));
         let last = last.into_iter();
         findings.extend(last.map(|finding| Found { record: u64::MAX, stage: Stage::Rest, finding }));
@@ -267,7 +271,7 @@ impl<'a> Replay<'a> {
 
 impl Books<'_> {
     fn take(&mut self, judged: Judged, each: &mut impl FnMut(&Record)) -> Result<(), ReplayError> {
-        let Judged { items, records, tally, kept, ranges, findings, error, .. } = judged;
+        let Judged { items, records, tally, kept, ranges, containers, findings, error, .. } = judged;
         records.iter().for_each(each);
         for item in &items {
             self.unlike.take(item, &mut self.findings).map_err(CompareError::from)?;
@@ -275,6 +279,7 @@ impl Books<'_> {
         self.tally.join(tally);
         self.kept = self.kept.saturating_add(kept);
         ranges.into_iter().for_each(|range| self.ranges.add(range));
+        containers.into_iter().for_each(|told| self.containers.add(told));
         self.findings.extend(findings);
         error.map_or(Ok(()), |error| Err(error.into()))
     }

@@ -10,11 +10,10 @@ use crate::slack::{self, Slacks};
 use crate::{ExamineError, Examined, Examiner};
 
 /// What a walk gives: an item with its decision, or something that could not be read.
-#[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "nearly every event is an item, and it is used at once")]
 pub enum Event<'e> {
-    /// An item, examined.
-    Item(&'e Entry, Examined),
+    /// An item, examined, and where its content can be read.
+    Item(&'e dyn Source, &'e Entry, Examined),
     /// A place that could not be walked.
     Issue(Issue),
 }
@@ -51,12 +50,14 @@ pub fn every_item(
 ) -> Result<WalkReport, EveryItemError> {
     let mut failed = None;
     let mut slacks = Slacks::default();
+    let mut members = Met::default();
     let mut report = every_entry(examiner.policy(), source, &mut |event| match event {
         WalkEvent::Issue(issue) => visit(Event::Issue(issue)),
-        WalkEvent::Item(entry) => match examiner.examine(&entry, source) {
+        WalkEvent::Item(entry) => match members.each(examiner, &entry, source, visit) {
+            Ok(_) if members.stopped => ControlFlow::Break(()),
             Ok(examined) => {
                 let slack = slack::slack_wanted(examiner, &entry, &examined);
-                visit(Event::Item(&entry, examined))?;
+                visit(Event::Item(source, &entry, examined))?;
                 match slack {
                     Some(slack) => slacks.take(examiner, source, slack, visit),
                     None => ControlFlow::Continue(()),
@@ -68,9 +69,34 @@ pub fn every_item(
             }
         },
     })?;
-    report.items = report.items.saturating_add(slacks.items);
+    report.items = report.items.saturating_add(slacks.items).saturating_add(members.items);
     report.limits.extend(remnant_limits(examiner.policy(), source, &report, slacks.unread));
+    report.limits.extend(examiner.unconfined());
     failed.map_or(Ok(report), Err)
+}
+
+/// Members of containers, as they come before their container.
+#[derive(Default)]
+struct Met {
+    items: u64,
+    stopped: bool,
+}
+
+impl Met {
+    fn each(
+        &mut self,
+        examiner: &Examiner<'_>,
+        entry: &Entry,
+        source: &dyn Source,
+        visit: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
+    ) -> Result<Examined, ExamineError> {
+        examiner.examine_each(entry, source, &mut |source, member, examined| {
+            self.items = self.items.saturating_add(1);
+            let flow = visit(Event::Item(source, member, examined));
+            self.stopped |= flow.is_break();
+            flow
+        })
+    }
 }
 
 /// Walks `source` as `policy` has it walked, and examines nothing: for a program that examines items elsewhere.

@@ -8,18 +8,20 @@
 //! stay unknown: one bad file never ends a capture. Reasons name nothing of the item.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use md5::Md5;
-use scope::facts::{Facts, Failure, HashFact, Layer, Look};
+use scope::facts::{Facts, Failure, HashFact, Kind, Layer, Look};
 use scope::mail::MailTally;
 use scope::{Decision, Digest, Policy, Step, decide};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use source::extract::Form;
-use source::{Entry, EvidenceStream, Source, SourceError, StreamFault};
+use source::{Entry, EvidenceStream, Reader, Source, SourceError, StreamFault, Unpacker};
 use zeroize::Zeroizing;
 
+use crate::container::{self, Budget, EachMember};
 use crate::keywords::{SearcherError, Searchers};
 use crate::magic;
 use crate::mail::look_at_mail;
@@ -77,6 +79,8 @@ pub struct Examiner<'a> {
     options: Options,
     /// Built when the first item needs it: most policies never look at content.
     searchers: OnceLock<Result<Searchers, SearcherError>>,
+    /// What opens containers.
+    unpacker: Unpacker,
 }
 
 /// Examines one item. For many, build an [`Examiner`] once.
@@ -97,7 +101,24 @@ impl<'a> Examiner<'a> {
     /// Prepares to examine items under `policy`.
     #[must_use]
     pub fn new(policy: &'a Policy, options: Options) -> Self {
-        Self { policy, options, searchers: OnceLock::new() }
+        Self { policy, options, searchers: OnceLock::new(), unpacker: Unpacker::default() }
+    }
+
+    /// Containers are opened where `reader` says, as media are; otherwise in this process.
+    #[must_use]
+    pub fn reading(self, reader: &Reader) -> Self {
+        Self { unpacker: Unpacker::new(reader), ..self }
+    }
+
+    /// In which way what opened containers was not confined.
+    #[must_use]
+    pub fn unconfined(&self) -> Option<String> {
+        let how = self.unpacker.unconfined()?;
+        Some(format!("the process that opens archives is not confined: {how}"))
+    }
+
+    pub(crate) fn unpacker(&self) -> &Unpacker {
+        &self.unpacker
     }
 
     /// The policy.
@@ -117,6 +138,32 @@ impl<'a> Examiner<'a> {
     ///
     /// [`ExamineError`] where the policy itself stands in the way; never for what the item holds.
     pub fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<Examined, ExamineError> {
+        self.examine_each(entry, source, &mut |_, _, _| ControlFlow::Continue(()))
+    }
+
+    /// Examines one item. Where that is a container which the policy opens, `each` sees every member of it first, and their
+    /// members before them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Examiner::examine`].
+    pub fn examine_each(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        each: &mut EachMember<'_>,
+    ) -> Result<Examined, ExamineError> {
+        self.examine_within(entry, source, &Budget::default(), each)
+    }
+
+    /// As [`Examiner::examine_each`], for what may still be opened in the item's outermost container.
+    pub(crate) fn examine_within(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        budget: &Budget,
+        each: &mut EachMember<'_>,
+    ) -> Result<Examined, ExamineError> {
         let mut facts = entry.facts.clone();
         let mut content = None;
         loop {
@@ -134,7 +181,15 @@ impl<'a> Examiner<'a> {
             if facts.kind.has_content() {
                 self.take(look, entry, source, &mut facts, &mut content)?;
             }
-            facts.looks.push(look);
+            // A container's type may be asked for after its digest: the looks stand in their order all the same.
+            let at = facts.looks.partition_point(|taken| *taken < look);
+            facts.looks.insert(at, look);
+            if facts.container.is_none() && scope::opens(self.policy, &facts) {
+                match container::open(self, entry, &facts, source, budget, each)? {
+                    Ok(held) => facts.container = Some(held),
+                    Err(reason) => facts.failures.push(Failure::new(Look::Content, &reason)),
+                }
+            }
         }
     }
 
@@ -148,7 +203,7 @@ impl<'a> Examiner<'a> {
     ) -> Result<(), ExamineError> {
         let outcome = match look {
             Look::Metadata => Ok(()), // the walker took it
-            Look::Type => look_at_type(entry, source, facts),
+            Look::Type => self.look_at_type(entry, source, facts, content),
             Look::Hash => self.look_at_hash(entry, source, facts, content),
             Look::Content => self.look_at_content(entry, source, facts, content)?,
         };
@@ -166,6 +221,10 @@ impl<'a> Examiner<'a> {
         facts: &mut Facts,
         content: &mut Option<Zeroizing<Vec<u8>>>,
     ) -> Result<(), String> {
+        if let Some(kept) = content.as_deref() {
+            facts.hash = Some(self.digests(kept));
+            return Ok(());
+        }
         let mut sha256 = Sha256::new();
         let mut md5 = self.options.md5.then(Md5::new);
         let mut sha1 = self.options.sha1.then(Sha1::new);
@@ -186,6 +245,35 @@ impl<'a> Examiner<'a> {
         Ok(())
     }
 
+    fn digests(&self, content: &[u8]) -> HashFact {
+        HashFact {
+            sha256: Digest(Sha256::digest(content).into()),
+            md5: self.options.md5.then(|| scope::digest::hex(&Md5::digest(content))),
+            sha1: self.options.sha1.then(|| scope::digest::hex(&Sha1::digest(content))),
+        }
+    }
+
+    /// Reads the first bytes and no more. A member has to be unpacked from its beginning each time, so one that fits the
+    /// buffer is read once.
+    fn look_at_type(
+        &self,
+        entry: &Entry,
+        source: &dyn Source,
+        facts: &mut Facts,
+        content: &mut Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), String> {
+        let fits = |size| usize::try_from(size).is_ok_and(|size| size <= self.options.buffer);
+        if facts.kind == Kind::Member && facts.size.is_some_and(fits) {
+            // Where its end cannot be read, its first bytes may be.
+            *content = self.read_all(entry, source, facts.size, &mut |_| {}).unwrap_or_default();
+        }
+        facts.type_fact = match content.as_deref() {
+            Some(kept) => Some(magic::detect(kept.get(..magic::HEAD).unwrap_or(kept))),
+            None => Some(magic::detect(&head(entry, source)?)),
+        };
+        Ok(())
+    }
+
     /// Searches the content for the policy's keywords, and compares the messages in it with what the policy asks of mail.
     fn look_at_content(
         &self,
@@ -195,6 +283,10 @@ impl<'a> Examiner<'a> {
         content: &mut Option<Zeroizing<Vec<u8>>>,
     ) -> Result<Result<(), String>, ExamineError> {
         let tests = self.policy.mail_tests();
+        if tests.is_empty() && self.policy.keyword_lists().is_empty() {
+            // A container is opened, and nothing is searched for.
+            return Ok(Ok(()));
+        }
         let searched = if tests.is_empty() || !self.policy.keyword_lists().is_empty() {
             self.search(entry, source, facts, content)?
         } else {
@@ -304,12 +396,6 @@ impl<'a> Examiner<'a> {
         }
         Ok(kept)
     }
-}
-
-/// Tells the type by the first bytes.
-fn look_at_type(entry: &Entry, source: &dyn Source, facts: &mut Facts) -> Result<(), String> {
-    facts.type_fact = Some(magic::detect(&head(entry, source)?));
-    Ok(())
 }
 
 /// Reads the first bytes and no more.

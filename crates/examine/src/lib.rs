@@ -12,6 +12,7 @@
 //!            headers of messages        mail/1              docs/spec/mail.md
 //! ```
 
+mod container;
 pub mod every_item;
 pub mod examine;
 pub mod keywords;
@@ -20,9 +21,11 @@ pub mod magic;
 mod mail;
 mod plain;
 mod reading;
+mod reopened;
 mod slack;
 mod text;
 
+pub use container::{EachMember, MAX_MEMBERS};
 pub use every_item::{Event, EveryItemError, every_entry, every_item, remnant_limits};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};
 pub use mail::may_hold_mail;

@@ -8,7 +8,7 @@
 use std::io::Read as _;
 use std::ops::ControlFlow;
 
-use scope::facts::Slack;
+use scope::facts::{Kind, Slack};
 use scope::{Step, decide};
 use source::{Entry, Issue, Source, SourceError, slack_of};
 use zeroize::Zeroizing;
@@ -28,7 +28,9 @@ pub struct Slacks {
 /// The slack of an item, if the policy has it read and the item is kept.
 #[must_use]
 pub fn slack_wanted(examiner: &Examiner<'_>, entry: &Entry, examined: &Examined) -> Option<Entry> {
-    let granted = examiner.policy().target().slack.is_some() && examined.decision.outcome.is_kept();
+    let granted = examiner.policy().target().slack.is_some()
+        && entry.facts.kind != Kind::Member
+        && examined.decision.outcome.is_kept();
     if granted { slack_of(entry, &examined.facts) } else { None }
 }
 
@@ -74,6 +76,6 @@ impl Slacks {
         };
         self.items = self.items.saturating_add(1);
         let facts = slack.facts.clone();
-        visit(Event::Item(&slack, Examined { facts, decision, content }))
+        visit(Event::Item(source, &slack, Examined { facts, decision, content }))
     }
 }

@@ -95,7 +95,7 @@ pub fn audit_against_with(
     }
     let extras =
         Options { md5: reexamination.has_md5(), sha1: reexamination.has_sha1(), ..Options::default() };
-    let examiner = Examiner::new(&policy, extras);
+    let examiner = Examiner::new(&policy, extras).reading(&open.reader);
     let counts_alone = policy.record().left == LeftRecord::Counts;
     let mut whole = true;
     reexamination.layers(&stated.layers, &found);
@@ -106,10 +106,10 @@ pub fn audit_against_with(
     };
     for source in sources {
         let walk = every_item(&examiner, source.as_ref(), &mut |event| {
-            if let Event::Item(entry, examined) = event {
+            if let Event::Item(source, entry, examined) = event {
                 compare_facts(&mut reexamination, counts_alone, &entry.locator, &examined);
                 counts.add(Counted::Items, 1);
-                compare_object(&mut reexamination, source.as_ref(), entry, &examined, counts);
+                compare_object(&mut reexamination, source, entry, &examined, counts);
             }
             ControlFlow::Continue(())
         })
@@ -293,13 +293,13 @@ pub(crate) fn compare_object(
     reexamination.object(&entry.locator, &examined.facts, || match &examined.content {
         Some(content) => {
             let inner = io::Cursor::new(content.as_slice());
-            Ok(Box::new(Counting { inner, counts: counts.clone(), what }) as Box<dyn Original>)
+            Ok(Box::new(Counting { inner, counts: counts.clone(), what }) as Box<dyn Original + '_>)
         }
         // As it was read when it was kept: past what the medium does not give.
         None => match source.open_to_keep(entry) {
             Ok(stream) => {
                 let inner = Past(PastGaps::new(stream));
-                Ok(Box::new(Counting { inner, counts: counts.clone(), what }) as Box<dyn Original>)
+                Ok(Box::new(Counting { inner, counts: counts.clone(), what }) as Box<dyn Original + '_>)
             }
             Err(error) => Err(io::Error::other(error)),
         },
@@ -307,9 +307,9 @@ pub(crate) fn compare_object(
 }
 
 /// Content that goes past what the medium does not give.
-struct Past(PastGaps<Box<dyn EvidenceStream>>);
+struct Past<'s>(PastGaps<Box<dyn EvidenceStream + 's>>);
 
-impl Read for Past {
+impl Read for Past<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         self.0.read(buf)
     }
@@ -321,7 +321,7 @@ impl<R: Original> Original for Counting<R> {
     }
 }
 
-impl Original for Past {
+impl Original for Past<'_> {
     fn missing(&self) -> &[(u64, u64)] {
         self.0.missing()
     }

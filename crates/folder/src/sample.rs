@@ -69,7 +69,7 @@ pub fn sample_medium(
     }
     let extras =
         Options { md5: reexamination.has_md5(), sha1: reexamination.has_sha1(), ..Options::default() };
-    let examiner = Examiner::new(policy, extras);
+    let examiner = Examiner::new(policy, extras).reading(&open.reader);
     let volumes = opened.unread_sources();
     let sources = match acquisition.extent {
         Extent::Files => &opened.sources,
@@ -91,9 +91,11 @@ pub fn sample_medium(
         limits.extend(shortcomings(&walk));
     }
     let lines_seen = chosen.len() as u64;
-    // Slack comes of its file's examination, not of a walk.
-    let (slack, gone): (Vec<&String>, Vec<&String>) =
-        lines.iter().filter(|locator| !chosen.contains_key(*locator)).partition(|l| l.ends_with("/slack"));
+    // Slack and members come of their file's examination, not of a walk.
+    let (slack, gone): (Vec<&String>, Vec<&String>) = lines
+        .iter()
+        .filter(|locator| !chosen.contains_key(*locator))
+        .partition(|l| l.ends_with("/slack") || l.contains("/member:"));
     let mut findings: Vec<Finding> = gone
         .into_iter()
         .map(|locator| Finding {

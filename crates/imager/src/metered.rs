@@ -22,7 +22,7 @@ impl<'a> Metered<'a> {
     }
 
     /// The content of an item, counted as it is read. The stream may not outlive the meter.
-    fn stream(&self, inner: Box<dyn EvidenceStream>) -> Box<dyn EvidenceStream> {
+    fn stream<'s>(&self, inner: Box<dyn EvidenceStream + 's>) -> Box<dyn EvidenceStream + 's> {
         Box::new(Stream { inner, meter: self.meter.clone(), interrupt: self.interrupt.clone() })
     }
 }
@@ -40,7 +40,7 @@ impl Source for Metered<'_> {
         self.source.walk_with(options, visit)
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
         Ok(self.stream(self.source.open(entry)?))
     }
 
@@ -53,18 +53,18 @@ impl Source for Metered<'_> {
         })
     }
 
-    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
         Ok(self.stream(self.source.open_to_keep(entry)?))
     }
 }
 
-struct Stream {
-    inner: Box<dyn EvidenceStream>,
+struct Stream<'s> {
+    inner: Box<dyn EvidenceStream + 's>,
     meter: Meter,
     interrupt: Interrupt,
 }
 
-impl Read for Stream {
+impl Read for Stream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.interrupt.is_asked() {
             return Err(io::Error::other("stopped, as asked"));
@@ -75,7 +75,7 @@ impl Read for Stream {
     }
 }
 
-impl EvidenceStream for Stream {
+impl EvidenceStream for Stream<'_> {
     fn declared_len(&self) -> u64 {
         self.inner.declared_len()
     }

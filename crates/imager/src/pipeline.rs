@@ -16,7 +16,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use examine::{Event, Examined, Examiner, Slacks, every_entry, slack_wanted};
+use examine::{Event, Examined, Examiner, MAX_MEMBERS, Slacks, every_entry, slack_wanted};
 use scope::Policy;
 use source::{Entry, Source, WalkEvent, WalkReport};
 
@@ -88,6 +88,7 @@ pub(crate) struct Done {
 pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
     let queue = Queue::new(run.jobs);
     let turns = run.policy.limits().bytes.map(|_| Turns::after(run.before.kept));
+    let opens = run.policy.target().containers.is_some();
     let counted = Mutex::new(run.before.clone());
     let (walked, tallies) = thread::scope(|scope| {
         let workers: Vec<_> = (0..run.jobs)
@@ -112,7 +113,7 @@ pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
             })
             .collect();
         let guard = StopOnPanic(&queue);
-        let walked = walk(run, &queue, crew, turns.is_some());
+        let walked = walk(run, &queue, crew, turns.is_some() || opens);
         match &walked {
             Ok(_) => queue.end(),
             Err(_) => queue.stop(None),
@@ -274,9 +275,11 @@ impl<C: Crew> Worker<'_, C> {
     fn work(&mut self) -> Result<(), Ended> {
         // Where items have turns, those that others hold and that have not had theirs are not counted yet.
         let others = if self.turns.is_some() { self.run.jobs as u64 } else { 0 };
+        // All members of a container are of its batch, and in the part of one worker.
+        let members = if self.run.policy.target().containers.is_some() { MAX_MEMBERS } else { 0 };
         loop {
             let step = self.queue.take(
-                |items| self.crew.has_room(items.saturating_add(others)),
+                |items| self.crew.has_room(items.saturating_add(others).saturating_add(members)),
                 |chunk| {
                     if self.turns.is_none() {
                         chunk.entries.iter().for_each(|entry| self.crew.walked(entry));
@@ -298,7 +301,7 @@ impl<C: Crew> Worker<'_, C> {
         let Some(source) = self.run.sources.get(chunk.source).copied() else { return Ok(()) };
         for entry in &chunk.entries {
             let examined = match self.turns {
-                None => Some(self.examine(entry, source)?),
+                None => Some(self.examine_each(chunk.source, entry, source)?),
                 Some(turns) => self.in_turn(turns, chunk.number, entry, source)?,
             };
             let Some(examined) = examined else { continue };
@@ -326,7 +329,7 @@ impl<C: Crew> Worker<'_, C> {
         let _ = slacks.take(run.examiner, source, slack, &mut |event| {
             match event {
                 Event::Issue(_) => *tally.slack_issues.entry(at).or_default() += 1,
-                Event::Item(entry, examined) => {
+                Event::Item(_, entry, examined) => {
                     tally.count(&examined, at);
                     match crew.item(hand, source, entry, examined) {
                         Ok(kept) => run.meter.decided(kept),
@@ -341,6 +344,30 @@ impl<C: Crew> Worker<'_, C> {
             return Err(asked_to_stop().into());
         }
         failed.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// Examines an item; where it is a container that is opened, its members are kept or left first.
+    fn examine_each(&mut self, at: usize, entry: &Entry, source: &dyn Source) -> Result<Examined, Ended> {
+        let (run, crew, hand, tally) = (self.run, self.crew, &mut self.hand, &mut self.tally);
+        let mut failed = None;
+        let examined = run.examiner.examine_each(entry, source, &mut |source, member, examined| {
+            tally.count(&examined, at);
+            run.policy.meet_paths(&examined.facts, &mut tally.paths);
+            // Like slack, they are items that no walk yields.
+            let more = tally.slacks.entry(at).or_default();
+            more.items = more.items.saturating_add(1);
+            match crew.item(hand, source, member, examined) {
+                Ok(kept) => run.meter.decided(kept),
+                Err(failure) => failed = Some(failure),
+            }
+            go_on(failed.is_none() && !run.interrupt.is_asked())
+        });
+        let examined = examined.context(format_args!("item {}", entry.locator))?;
+        match failed {
+            Some(failure) => Err(failure.into()),
+            None if run.interrupt.is_asked() => Err(asked_to_stop().into()),
+            None => Ok(examined),
+        }
     }
 
     fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<Examined, Failure> {

@@ -8,7 +8,7 @@ use examine::{Examined, Examiner, Options, Slacks, remnant_limits};
 use scope::facts::Look;
 use scope::{Outcome, PathsMet, Policy};
 use serde::{Deserialize, Serialize};
-use source::{Source, SourceInfo};
+use source::{Reader, Source, SourceInfo};
 
 use crate::cli::PaceArgs;
 use crate::console::Failure;
@@ -202,6 +202,8 @@ pub(crate) struct How<'a> {
     pub(crate) interrupt: &'a Interrupt,
     /// What was counted before a break.
     pub(crate) before: Counted,
+    /// Where containers are opened.
+    pub(crate) reader: &'a Reader,
 }
 
 /// Walks every source, decides each item, and hands it to the crew.
@@ -219,7 +221,8 @@ pub(crate) fn survey<C: Crew>(
     let jobs = how.pace.jobs();
     // Many workers hold many items: each holds less, and reads the larger ones twice.
     let most = (HELD / jobs).clamp(LEAST_BUFFER, how.looks.buffer.max(LEAST_BUFFER));
-    let examiner = Examiner::new(policy, Options { buffer: how.looks.buffer.min(most), ..how.looks });
+    let examiner = Examiner::new(policy, Options { buffer: how.looks.buffer.min(most), ..how.looks })
+        .reading(how.reader);
     let about: Option<u64> = sources.iter().map(|source| source.info().about_items).sum();
     let meter = Meter::new(how.pace.throttle.map(|rate| rate.get()));
     let metered: Vec<Metered<'_>> =
@@ -267,6 +270,7 @@ pub(crate) fn survey<C: Crew>(
                 .collect(),
         });
     }
+    tally.limits.extend(examiner.unconfined());
     Ok(tally)
 }
 

@@ -115,6 +115,7 @@ fn item(n: u64, path: &str, case_rule: CaseRule) -> Facts {
         size: Some(n % 65_536),
         allocated: Some(n % 65_536),
         slack: None,
+        member: None,
         times: [TimeKind::Modified, TimeKind::Accessed, TimeKind::Changed].map(stamp).to_vec(),
         uid: Some(10_000 + n % 300),
         gid: Some(10_000),
@@ -132,6 +133,7 @@ fn item(n: u64, path: &str, case_rule: CaseRule) -> Facts {
             layer: Layer::Full,
         }],
         mail: Vec::new(),
+        container: None,
         failures: Vec::new(),
         looks: Look::ALL.to_vec(),
     }

@@ -63,7 +63,7 @@ pub(crate) fn value(
             of_name(name, |name| globs.iter().any(|g| g.matches_name(name.last(), name.folded)))
         }
         Test::Ext(exts) => of_name(name, |name| has_extension(name, exts)),
-        Test::Kind(kinds) => Trit::known(kinds.contains(&facts.kind_for_rules())),
+        Test::Kind(kinds) => Trit::known(facts.kind_for_rules().is_among(kinds)),
         Test::Size(min, max) => match facts.size {
             _ if !facts.kind.has_size() => Trit::F,
             Some(size) => Trit::known((*min..=*max).contains(&size)),

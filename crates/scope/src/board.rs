@@ -143,6 +143,13 @@ impl<'a> Board<'a> {
         Some(if withheld { (Outcome::Listed, Tier::Withheld) } else { (Outcome::Captured, Tier::Included) })
     }
 
+    /// Whether a rule excludes, holds or withholds the item, so that it is not captured, whatever else is unknown.
+    pub(crate) fn is_barred(&self) -> bool {
+        let holds = (0..self.compiled.compartments).map(RuleTier::Hold);
+        let mut tiers = [RuleTier::Exclude, RuleTier::Withhold].into_iter().chain(holds);
+        tiers.any(|tier| self.tier(tier) == Trit::T)
+    }
+
     /// The tiers that are still unknown and that the decision can come to.
     pub(crate) fn pending(&self) -> impl Iterator<Item = RuleTier> {
         let holds = (0..self.compiled.compartments).map(RuleTier::Hold);

@@ -13,6 +13,7 @@ use crate::board::Board;
 use crate::compile::RuleTier;
 use crate::facts::{Facts, Kind, Look};
 use crate::looks::Looks;
+use crate::members::{self, Opening};
 use crate::outcome::{Decision, Outcome, Step, Tier};
 use crate::policy::{Atom, Deleted, Policy, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes};
 use crate::trit::Trit;
@@ -43,20 +44,54 @@ fn next(policy: &Policy, board: &Board<'_>) -> Step {
     }
     if let Some((outcome, tier)) = board.outcome(policy) {
         let (outcome, tier) = of_remnant(policy, facts.kind, outcome, tier);
-        return Step::Decided(board.decision(policy, outcome, tier));
+        return by_members(policy, board, outcome, tier);
     }
     let open = policy.target().inspect.iter().filter(|look| !board.taken.has(**look));
     if let Some(look) = open.copied().find(|look| board.waits_for(*look)) {
         return Step::Look(look);
     }
-    let outcome = match &policy.defaults().unknown {
+    by_members(policy, board, undetermined(policy, board), Tier::Undetermined)
+}
+
+/// Where an item goes of which a needed fact cannot be had.
+fn undetermined(policy: &Policy, board: &Board<'_>) -> Outcome {
+    match &policy.defaults().unknown {
         // What is withheld is not taken, whatever else is unknown.
         UnknownDefault::Hold(compartment) if board.tier(RuleTier::Withhold) != Trit::T => {
             Outcome::Held(compartment.clone())
         }
         _ => Outcome::Left,
+    }
+}
+
+/// What the rules come to, unless the item is a container that the policy opens: then its members have a say.
+fn by_members(policy: &Policy, board: &Board<'_>, outcome: Outcome, tier: Tier) -> Step {
+    let (outcome, tier) = match members::step(policy, board.facts, board.taken, tier, board.is_barred()) {
+        Opening::Look(look) => return Step::Look(look),
+        Opening::AsRules => (outcome, tier),
+        Opening::Unknown | Opening::Open => (undetermined(policy, board), Tier::Undetermined),
+        Opening::Singly => (Outcome::Left, Tier::OutOfScope),
     };
-    Step::Decided(board.decision(policy, outcome, Tier::Undetermined))
+    Step::Decided(board.decision(policy, outcome, tier))
+}
+
+/// Whether the next thing to do with an item is to open it: it is a container that the policy opens, its looks were taken, and
+/// what it holds is not among its facts.
+///
+/// A record has the fact `container` exactly where this was true of its other facts.
+#[must_use]
+pub fn opens(policy: &Policy, facts: &Facts) -> bool {
+    if policy.target().containers.is_none() || !facts.looks.contains(&Look::Metadata) {
+        return false;
+    }
+    let board = Board::of(&policy.compiled, facts);
+    let tier = match board.outcome(policy) {
+        _ if by_target(policy, facts.kind).is_some() => return false,
+        Some((_, tier)) => tier,
+        None => Tier::Undetermined,
+    };
+    let closed = Facts { container: None, ..facts.clone() };
+    members::step(policy, &closed, Looks::of(&facts.looks), tier, board.is_barred()) == Opening::Open
 }
 
 /// The outcome of kinds about which no rule can be: `[target]` says of all of them what may be done.

@@ -13,6 +13,8 @@
 //! Integers, booleans, enumerations and byte strings alone: no floating point,
 //! so that a decision comes out the same everywhere.
 
+mod contained;
+mod decimal;
 mod keywords;
 
 use serde::de::Error as _;
@@ -22,6 +24,7 @@ use crate::digest::Digest;
 use crate::mail::MailFact;
 use crate::name::RawName;
 
+pub use contained::{ContainerFact, Member, Slack};
 pub use keywords::{Hit, KeywordFact, Layer, TextFact};
 
 /// How deep into an item the examination goes, in rising intrusion.
@@ -84,6 +87,8 @@ pub enum Kind {
     Slack,
     /// What stands where a deleted entry had its content, in space that is free now.
     Recovered,
+    /// A file inside a container. It is a file to every rule; its facts say of what it is a member.
+    Member,
     /// An object of a kind that this version does not know.
     Other,
 }
@@ -95,12 +100,24 @@ impl Kind {
         self.has_content() || self == Self::Deleted
     }
 
+    /// Whether a rule about `kinds` is about this one. A member is a file, too: what is said of files must not pass it by.
+    #[must_use]
+    pub fn is_among(self, kinds: &[Self]) -> bool {
+        kinds.contains(&self) || self == Self::Member && kinds.contains(&Self::File)
+    }
+
     /// Whether items of this kind have bytes that can be read.
     #[must_use]
     pub fn has_content(self) -> bool {
         matches!(
             self,
-            Self::File | Self::Stream | Self::Volume | Self::Unallocated | Self::Slack | Self::Recovered
+            Self::File
+                | Self::Stream
+                | Self::Volume
+                | Self::Unallocated
+                | Self::Slack
+                | Self::Recovered
+                | Self::Member
         )
     }
 }
@@ -174,16 +191,6 @@ impl Attribute {
     pub const MAX_VALUE: usize = 4096;
 }
 
-/// Of a slack: whose it is, and how long.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slack {
-    /// The kind of the item whose slack it is: `file` or `stream`.
-    pub of: Kind,
-    /// Length of the slack in bytes. The fact `size` is that of the item itself.
-    pub size: u64,
-}
-
 /// What the look *type* found.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -228,8 +235,14 @@ impl Failure {
     /// A failure whose reason is cut to what may be recorded; other characters become `?`.
     #[must_use]
     pub fn new(look: Look, reason: &str) -> Self {
+        Self { look, reason: Self::plain(reason) }
+    }
+
+    /// A reason as it may be recorded.
+    #[must_use]
+    pub fn plain(reason: &str) -> String {
         let plain = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
-        Self { look, reason: reason.chars().take(Self::MAX_REASON).map(plain).collect() }
+        reason.chars().take(Self::MAX_REASON).map(plain).collect()
     }
 }
 
@@ -255,6 +268,8 @@ pub enum Fact {
     Allocated(u64),
     /// Of a slack: whose it is, and how long.
     Slack(Slack),
+    /// Of a member: of which container.
+    Member(Member),
     /// A time stamp.
     Time(Stamp),
     /// Owner's user id.
@@ -277,6 +292,8 @@ pub enum Fact {
     Keywords(KeywordFact),
     /// The look *content*, for one condition on mail.
     Mail(MailFact),
+    /// The look *content*: what the container holds.
+    Container(ContainerFact),
     /// A look that could not be taken to its end.
     Failure(Failure),
     /// The looks taken, in order. Always the last fact.
@@ -290,7 +307,7 @@ impl Fact {
         match self {
             Self::Type(_) => Look::Type,
             Self::Hash(_) => Look::Hash,
-            Self::Keywords(_) | Self::Mail(_) => Look::Content,
+            Self::Keywords(_) | Self::Mail(_) | Self::Container(_) => Look::Content,
             Self::Failure(failure) => failure.look,
             _ => Look::Metadata,
         }
@@ -318,6 +335,8 @@ pub struct Facts {
     pub allocated: Option<u64>,
     /// Of a slack: whose it is, and how long. All other facts are of the item whose slack it is.
     pub slack: Option<Slack>,
+    /// Of a member: of which container.
+    pub member: Option<Member>,
     /// Time stamps.
     pub times: Vec<Stamp>,
     /// Owner's user id.
@@ -340,6 +359,8 @@ pub struct Facts {
     pub keywords: Vec<KeywordFact>,
     /// What the look *content* found, one per condition on mail, in the order of the atoms.
     pub mail: Vec<MailFact>,
+    /// What the container holds, where it was opened.
+    pub container: Option<ContainerFact>,
     /// Looks that could not be taken to their end.
     pub failures: Vec<Failure>,
     /// The looks taken so far, in order.
@@ -397,6 +418,7 @@ impl Facts {
         list.extend(self.size.map(Fact::Size));
         list.extend(self.allocated.map(Fact::Allocated));
         list.extend(self.slack.map(Fact::Slack));
+        list.extend(self.member.clone().map(Fact::Member));
         list.extend(self.times.iter().cloned().map(Fact::Time));
         list.extend(self.uid.map(Fact::Uid));
         list.extend(self.gid.map(Fact::Gid));
@@ -408,6 +430,7 @@ impl Facts {
         list.extend(self.hash.clone().map(Fact::Hash));
         list.extend(self.keywords.iter().cloned().map(Fact::Keywords));
         list.extend(self.mail.iter().cloned().map(Fact::Mail));
+        list.extend(self.container.clone().map(Fact::Container));
         list.extend(self.failures.iter().cloned().map(Fact::Failure));
         list.push(Fact::Looks(self.looks.clone()));
         list
@@ -436,6 +459,7 @@ impl Facts {
                 Fact::Size(value) => facts.size = Some(value),
                 Fact::Allocated(value) => facts.allocated = Some(value),
                 Fact::Slack(value) => facts.slack = Some(value),
+                Fact::Member(value) => facts.member = Some(value),
                 Fact::Time(value) => facts.times.push(value),
                 Fact::Uid(value) => facts.uid = Some(value),
                 Fact::Gid(value) => facts.gid = Some(value),
@@ -447,6 +471,7 @@ impl Facts {
                 Fact::Hash(value) => facts.hash = Some(value),
                 Fact::Keywords(value) => facts.keywords.push(value),
                 Fact::Mail(value) => facts.mail.push(value),
+                Fact::Container(value) => facts.container = Some(value),
                 Fact::Failure(value) => facts.failures.push(value),
                 Fact::Looks(value) => looks = Some(value),
             }
@@ -482,6 +507,7 @@ impl Facts {
         if !took(Look::Content) {
             facts.keywords.clear();
             facts.mail.clear();
+            facts.container = None;
         }
         facts.failures.retain(|failure| took(failure.look));
         facts.looks.retain(|look| took(*look));
@@ -499,6 +525,7 @@ impl Facts {
             size: None,
             allocated: None,
             slack: None,
+            member: None,
             times: Vec::new(),
             uid: None,
             gid: None,
@@ -510,6 +537,7 @@ impl Facts {
             hash: None,
             keywords: Vec::new(),
             mail: Vec::new(),
+            container: None,
             failures: Vec::new(),
             looks: Vec::new(),
         }
@@ -525,34 +553,18 @@ fn hex_of<'de, const DIGITS: usize, D: Deserializer<'de>>(
     if sound { Ok(Some(text)) } else { Err(D::Error::custom(format!("not {DIGITS} lower-case hex digits"))) }
 }
 
+fn is_reason(text: &str) -> bool {
+    text.len() <= Failure::MAX_REASON && text.bytes().all(|c| matches!(c, b' '..=b'~'))
+}
+
 /// Reads a [`Failure::reason`].
 fn reason<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let text = String::deserialize(deserializer)?;
-    let sound = text.len() <= Failure::MAX_REASON && text.bytes().all(|c| matches!(c, b' '..=b'~'));
+    let sound = is_reason(&text);
     let limit = Failure::MAX_REASON;
     if sound {
         Ok(text)
     } else {
         Err(D::Error::custom(format!("not at most {limit} printable ASCII characters")))
-    }
-}
-
-mod decimal {
-    //! An `i128` as a decimal string: JSON numbers are exact only within 2^53.
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(value: &i128, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i128, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let value: i128 = text.parse().map_err(serde::de::Error::custom)?;
-        if value.to_string() == text {
-            Ok(value)
-        } else {
-            Err(serde::de::Error::custom("a decimal number has one spelling: no sign `+`, no leading zero"))
-        }
     }
 }

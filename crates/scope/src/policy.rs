@@ -296,6 +296,24 @@ pub struct Target {
     pub unread_volumes: UnreadVolumes,
     /// Folders into which the walk does not go.
     pub closed: Vec<Glob>,
+    /// Which containers are opened; `None` where none is.
+    pub containers: Option<Containers>,
+}
+
+/// Which containers are opened, and how deep.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Containers {
+    /// Their forms, in the order of [`Containers::FORMS`].
+    pub open: Vec<&'static str>,
+    /// How many containers may lie in each other.
+    pub max_depth: u64,
+}
+
+impl Containers {
+    /// The forms that can be opened, as `magic/1` calls them.
+    pub const FORMS: [&'static str; 3] = ["zip", "gzip", "tar"];
+    /// The deepest that a policy can ask for. Each level costs a process while it is open.
+    pub const MAX_DEPTH: u64 = 8;
 }
 
 /// `target.deleted`.

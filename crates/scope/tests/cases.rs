@@ -88,6 +88,8 @@ fn facts(policy: &Policy, folder: &str, path: &str, fields: &[&str]) -> (Facts, 
         size: content.then(|| get("size").map_or(100, |text| text.parse().unwrap())),
         allocated: None,
         slack: None,
+        member: None,
+        container: None,
         times: vec![
             stamp(TimeKind::Modified, get("modified").unwrap_or(modified), zone),
             stamp(TimeKind::Created, get("created").unwrap_or(modified), zone),

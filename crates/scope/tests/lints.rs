@@ -113,6 +113,9 @@ fn holds(first: &str, second: &str) -> String {
 const CASE: &str = "age1qvnt2e72rcsjlae78pxwx26ztj8vyjdsjsz8743a4yfxknfc4y6qwvfvxr";
 const COURT: &str = "age1lm86n7udclr6a3e7ksf5my73tng954u72cwqvdn0c23zppfgsdfq3xqf5r";
 
+/// The change that has archives opened.
+const CONTAINERS: &str = "[defaults]=>[target.containers]\nopen = [\"zip\"]\nmax_depth = 1\n[defaults]";
+
 /// The change that gives an office another key.
 fn key(office: &str, key: &str) -> String {
     let own = HEAD.lines().find(|line| line.starts_with(office) && line.contains("age1")).unwrap();
@@ -272,6 +275,11 @@ fn cases() -> Vec<(&'static str, String, String)> {
             "unrecorded-time",
             window("time = { of = [\"changed\"], within = \"w\", mode = \"all\" }"),
             window(modified),
+        ),
+        (
+            "unopened",
+            CONTAINERS.to_owned() + "|" + &left + &path("/a/x"),
+            CONTAINERS.to_owned() + "||" + &path("/a/x"),
         ),
         ("mailbox-whole", mail("include", "any"), mail("include", "all")),
         ("mailbox-whole", mail("include", "any"), mail("exclude", "any")),

@@ -48,6 +48,7 @@ fn file(names: &[&[u8]]) -> Facts {
         size: Some(1),
         allocated: None,
         slack: None,
+        member: None,
         times: Vec::new(),
         uid: None,
         gid: None,
@@ -59,6 +60,7 @@ fn file(names: &[&[u8]]) -> Facts {
         hash: None,
         keywords: Vec::new(),
         mail: Vec::new(),
+        container: None,
         failures: Vec::new(),
         looks: Look::ALL.to_vec(),
     }

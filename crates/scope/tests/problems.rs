@@ -148,8 +148,17 @@ fn each_fault_has_its_message() {
         // not in this version
         (
             "streams    = true",
-            "containers = { open = [\"zip\"] }",
-            &["`containers` of [target] is not supported in this version"],
+            "containers = { open = [\"zip\", \"rar\"], family = \"whole\" }",
+            &[
+                "[target.containers] has no `max_depth`",
+                "`rar` is not a container that is opened",
+                "`family` of [target.containers] is not supported in this version",
+            ],
+        ),
+        (
+            "streams    = true",
+            "containers = { open = [\"zip\"], max_depth = 9 }",
+            &["`max_depth` is not between 1 and 8"],
         ),
         ("streams    = true", "deleted = \"hold:filter\"", &["unknown compartment `filter`"]),
         (
@@ -162,13 +171,8 @@ fn each_fault_has_its_message() {
         ("streams    = true", "unread_volumes = \"keep\"", &["`keep` is not a value of `unread_volumes`"]),
         (
             "kind  = [\"file\", \"stream\"]",
-            "kind  = [\"file\", \"member\"]",
-            &["the kind `member` is not supported"],
-        ),
-        (
-            "kind  = [\"file\", \"stream\"]",
             "kind  = [\"message\", \"member\"]",
-            &["kind `message`", "kind `member`"],
+            &["the kind `message` is not supported"],
         ),
         (
             "kind  = [\"file\", \"stream\"]",

@@ -3,7 +3,7 @@
 //! Implements `docs/spec/containers.md`, "Reading an archive".
 //!
 //! ```text
-//! let archive = archive::zip::read(&bytes, &Limits::default())?;
+//! let archive = archive::read(Form::Zip, bytes.clone(), &Limits::default())?;
 //! for (number, member) in archive.members.iter().enumerate() {
 //!     let stream = archive.open(number, bytes.clone())?;       // as long as member.size, or an error
 //! }
@@ -14,14 +14,63 @@
 //! never paths of this machine: they are bytes.
 
 mod content;
+mod gzip;
+mod tar;
 pub mod zip;
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::bytes::{ByteSource, ReadFault};
 use crate::exact::EvidenceStream;
 
 pub use content::Place;
+
+/// The forms of archives that are read.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Many members, packed one by one.
+    Zip,
+    /// One member, packed. Its name may be empty: the archive need not have one.
+    Gzip,
+    /// Many members, not packed.
+    Tar,
+}
+
+impl Form {
+    /// The form that `magic/1` calls `name`; `None` for all others.
+    #[must_use]
+    pub fn of_type(name: &str) -> Option<Self> {
+        match name {
+            "zip" => Some(Self::Zip),
+            "gzip" => Some(Self::Gzip),
+            "tar" => Some(Self::Tar),
+            _ => None,
+        }
+    }
+}
+
+/// Reads what an archive holds. Of a gzip all is unpacked, since nothing else tells how long its member is.
+///
+/// # Errors
+///
+/// [`ArchiveError`].
+pub fn read(form: Form, bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<Archive, ArchiveError> {
+    let archive = match form {
+        Form::Zip => zip::read(bytes.as_ref(), limits),
+        Form::Gzip => gzip::read(bytes, limits),
+        Form::Tar => tar::read(bytes.as_ref(), limits),
+    }?;
+    limits.check_names(&archive.members)?;
+    Ok(archive)
+}
+
+/// Longest name of a member: that of a path in the systems that archives are made on.
+const MAX_NAME: u64 = 4096;
+/// Most folders in a name: each is compared with the policy's closed ones.
+const MAX_FOLDERS: u64 = 255;
 
 /// What an archive holds.
 #[derive(Debug)]
@@ -41,11 +90,11 @@ impl Archive {
     /// # Errors
     ///
     /// [`ArchiveError::Unreadable`] for an encrypted member, and one packed in a way that is not read.
-    pub fn open(
+    pub fn open<'b>(
         &self,
         number: usize,
-        bytes: Arc<dyn ByteSource>,
-    ) -> Result<Box<dyn EvidenceStream>, ArchiveError> {
+        bytes: Arc<dyn ByteSource + 'b>,
+    ) -> Result<Box<dyn EvidenceStream + 'b>, ArchiveError> {
         let member = self.members.get(number).ok_or(ArchiveError::Unreadable("there is no such member"))?;
         content::open(member, bytes)
     }
@@ -84,17 +133,39 @@ pub struct Limits {
     pub ratio: u64,
     /// Bytes of all members together that are not measured by the ratio.
     pub free: u64,
+    /// Bytes of all names together.
+    pub names: u64,
 }
 
 impl Default for Limits {
-    /// 100,000 entries are some 20 MiB of memory. 64 GiB take some minutes to unpack. Text in need of packing has a ratio of
+    /// 50,000 members are of one batch, which has room for 65,536. 64 GiB take some minutes to unpack. Text in need of packing has a ratio of
     /// 10 to 30, and rarely 200; deflate can reach 1,032.
     fn default() -> Self {
-        Self { entries: 100_000, total: 64 << 30, ratio: 250, free: 256 << 20 }
+        Self { entries: 50_000, total: 64 << 30, ratio: 250, free: 256 << 20, names: 64 << 20 }
     }
 }
 
 impl Limits {
+    /// Checks the names of members.
+    pub(crate) fn check_names(&self, members: &[Member]) -> Result<(), ArchiveError> {
+        let mut total = 0_u64;
+        for member in members {
+            let folders = member.name.iter().filter(|byte| **byte == b'/').count();
+            let own = crate::bytes::length(member.name.len());
+            total = total.saturating_add(own);
+            for (found, limit, what) in [
+                (own, MAX_NAME, "bytes in a member's name"),
+                (crate::bytes::length(folders), MAX_FOLDERS, "folders in a member's name"),
+                (total, self.names, "bytes of names"),
+            ] {
+                if found > limit {
+                    return Err(ArchiveError::TooMuch { limit, what });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Checks the bytes of all members, as the archive of `length` bytes claims them.
     pub(crate) fn check(&self, total: u64, length: u64) -> Result<(), ArchiveError> {
         if total > self.total {

@@ -29,6 +29,7 @@ mod pool;
 mod process;
 mod progress;
 mod remote;
+mod unpack;
 mod walked;
 mod words;
 
@@ -46,6 +47,7 @@ pub use calls::{Calls, limit_calls};
 pub use child::serve;
 pub use confine::confine_to;
 pub(crate) use progress::reading;
+pub use unpack::{Unpacked, Unpacker};
 
 use pool::Pool;
 use remote::{RemoteBytes, RemoteSource};

@@ -59,7 +59,7 @@ pub use bytes::{ByteSource, ReadFault};
 pub use digests::{MediumDigests, digests};
 pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
-pub use guard::Reader;
+pub use guard::{Reader, Unpacked, Unpacker};
 pub use image::{Form, ImageError, StoredDigest};
 pub use medium::{Drives, Layer, LayerState, Medium, Opened, UnreadVolume};
 pub use open::{OpenError, OpenOptions, open, open_set};

@@ -70,7 +70,7 @@ pub trait Source: Send + Sync {
     ///
     /// [`SourceError`] where the item has no content, cannot be reached, or is
     /// no longer the item that the walk saw.
-    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError>;
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError>;
 
     /// Reads the content of one item as `form`, and gives what is in it, piece by piece: not what was opened and read by the
     /// program, but what the process made of it that reads the medium, where there is one.
@@ -89,7 +89,7 @@ pub trait Source: Send + Sync {
     /// # Errors
     ///
     /// As [`Source::open`].
-    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+    fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
         self.open(entry)
     }
 }
@@ -318,6 +318,7 @@ pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: 
         size: None,
         allocated: None,
         slack: None,
+        member: None,
         times: Vec::new(),
         uid: None,
         gid: None,
@@ -329,6 +330,7 @@ pub(crate) fn bare_facts(volume: &str, case_rule: CaseRule, node: String, kind: 
         hash: None,
         keywords: Vec::new(),
         mail: Vec::new(),
+        container: None,
         failures: Vec::new(),
         looks: vec![Look::Metadata],
     }

@@ -3,8 +3,8 @@
 use scope::Digest;
 use scope::RawName;
 use scope::facts::{
-    CaseRule, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Slack, Stamp, TextFact,
-    TimeKind, TypeFact, Zone,
+    CaseRule, ContainerFact, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Member, Slack,
+    Stamp, TextFact, TimeKind, TypeFact, Zone,
 };
 use scope::mail::{MailCause, MailFact};
 
@@ -21,7 +21,7 @@ pub fn item(dice: &mut Dice) -> Facts {
         3 => Some(dice.number() % 4),
         _ => Some(found),
     };
-    let content = matches!(kind, Kind::File | Kind::Stream | Kind::Slack | Kind::Recovered);
+    let content = matches!(kind, Kind::File | Kind::Stream | Kind::Slack | Kind::Recovered | Kind::Member);
     let case_rule = if dice.percent(50) { CaseRule::Sensitive } else { CaseRule::Insensitive };
     let mostly = |dice: &mut Dice, of_this_kind: bool| dice.percent(if of_this_kind { 85 } else { 10 });
     Facts {
@@ -52,8 +52,15 @@ pub fn item(dice: &mut Dice) -> Facts {
         }),
         slack: (kind == Kind::Slack)
             .then(|| Slack { of: dice.pick(&[Kind::File, Kind::Stream]), size: 1 + dice.number() % 4096 }),
+        member: (kind == Kind::Member).then(|| Member {
+            of: "ext4:u/inode:12:0".to_owned(),
+            number: dice.number() % 3,
+            depth: 1 + dice.number() % 3,
+            name: RawName(b"a\xff!/../b".to_vec()),
+        }),
         keywords: keywords(dice),
         mail: mail(dice),
+        container: dice.percent(60).then(|| container(dice)),
         failures: failures(dice),
         looks: Look::ALL.to_vec(),
     }
@@ -80,6 +87,9 @@ fn kind(dice: &mut Dice) -> Kind {
         Kind::Recovered,
         Kind::Recovered,
         Kind::Recovered,
+        Kind::Member,
+        Kind::Member,
+        Kind::Member,
         Kind::Other,
     ];
     if dice.percent(60) { Kind::File } else { dice.pick(&others) }
@@ -165,6 +175,18 @@ fn mail(dice: &mut Dice) -> Vec<MailFact> {
         });
     }
     facts
+}
+
+/// What a container may be found to hold; of most items, nobody asks for it.
+fn container(dice: &mut Dice) -> ContainerFact {
+    let members = dice.number() % 3;
+    ContainerFact {
+        form: "zip".to_owned(),
+        members,
+        captured: members.saturating_sub(dice.number() % 2),
+        others: dice.number() % 2,
+        trouble: dice.percent(20).then(|| "2 bytes of it belong to no member".to_owned()),
+    }
 }
 
 fn failures(dice: &mut Dice) -> Vec<Failure> {

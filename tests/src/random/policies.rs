@@ -19,7 +19,8 @@ const COMPARTMENTS: [&str; 3] = ["neutral", "a-privilege", "victim_data"];
 const EXTENSIONS: [&str; 14] = [
     "txt", "TXT", "gz", "jpg", "exe", "php", "sh", "\u{17f}h", "\u{e9}", "e\u{301}", "csv", "doc", "t t", "K",
 ];
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 12] = [
+    "member",
     "recovered",
     "file",
     "directory",
@@ -122,7 +123,14 @@ fn head(dice: &mut Dice, text: &mut String, compartments: &[&str]) {
         let closed = quoted(&globs_of(dice, "path"));
         put(text, &format!("closed = {closed}"));
     }
-    if dice.percent(30) {
+    // Opening needs the looks type and content, and has no limits beside it.
+    let opens = looks.contains(&"type") && looks.contains(&"content") && dice.percent(50);
+    if opens {
+        let forms = quoted(&dice.some(&["zip", "gzip", "tar"]));
+        let depth = 1 + dice.below(3);
+        put(text, &format!("[target.containers]\nopen = {forms}\nmax_depth = {depth}"));
+    }
+    if !opens && dice.percent(30) {
         put(text, "[limits]\nitems = 1000\nbytes = 9007199254740991");
     }
     let unknown = if compartments.is_empty() || dice.percent(40) {

@@ -254,6 +254,7 @@ impl<'a> Comparison<'a> {
                 Kind::Deleted | Kind::Recovered | Kind::Unallocated | Kind::Slack | Kind::Volume => {
                     self.explain("in the ledger alone: deleted entries, space and slack");
                 }
+                Kind::Member => self.explain("in the ledger alone: files in archives"),
                 Kind::Stream if !self.lists_streams => {
                     self.explain("in the ledger alone: named streams, of which the other tool lists none");
                 }

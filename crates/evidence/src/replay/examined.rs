@@ -11,7 +11,9 @@ pub(super) fn undeclared(facts: &Facts) -> Option<Look> {
                 Look::Metadata => false, // every record has these
                 Look::Type => facts.type_fact.is_some(),
                 Look::Hash => facts.hash.is_some(),
-                Look::Content => !facts.keywords.is_empty() || !facts.mail.is_empty(),
+                Look::Content => {
+                    !facts.keywords.is_empty() || !facts.mail.is_empty() || facts.container.is_some()
+                }
             }
     };
     Look::ALL.into_iter().find(|look| has(*look) && !facts.looks.contains(look))
@@ -26,7 +28,8 @@ pub(super) fn unsound(facts: &Facts, keyword_lists: &[String], mail_selectors: &
             || facts.hash.is_some()
             || !facts.keywords.is_empty()
             || !facts.mail.is_empty()
-            || facts.slack.is_some();
+            || facts.slack.is_some()
+            || facts.container.is_some();
         return match of_content {
             true => vec!["there are facts about the content of a kind that has none".to_owned()],
             false => Vec::new(),

@@ -8,7 +8,7 @@ use scope::{Outcome, Policy, decide_from_metadata};
 use super::finding::{Finding, FindingKind, called, shown};
 use super::stated::{self, Tally};
 use super::walked::{Range, Walked};
-use super::{examined, limits, short_digest};
+use super::{examined, limits, members, short_digest};
 use crate::acquisition::{Acquisition, RecordLeft};
 use crate::commit::{BatchKey, Commitments};
 use crate::inventory::Line;
@@ -35,6 +35,7 @@ pub(super) struct Judged {
     /// Bytes of preserved content.
     pub(super) kept: u64,
     pub(super) ranges: Vec<Range>,
+    pub(super) containers: Vec<members::Told>,
     pub(super) findings: Vec<Found>,
     /// Why the records end before the rows do.
     pub(super) error: Option<LedgerError>,
@@ -135,6 +136,11 @@ impl<'a> Judge<'a> {
                     Ok(range) => to.ranges.extend(range),
                     Err(finding) => to.found(Stage::Place, finding),
                 }
+                for (kind, detail) in members::unsound(self.policy, &record.locator, &parts.facts) {
+                    to.raise(kind, &item, &[], detail.to_owned());
+                }
+                let told = members::told(&record.locator, &parts.facts, &parts.decision.outcome);
+                to.containers.extend(told);
                 self.parts_of(&item, parts, to);
             }
         }

@@ -2,7 +2,7 @@
 
 use scope::facts::{Facts, Kind};
 use scope::policy::Deleted;
-use scope::{Outcome, Policy, RawName};
+use scope::{Outcome, Policy};
 
 use crate::acquisition::Extent;
 
@@ -25,7 +25,7 @@ pub(super) fn beyond_target(
         detail: detail.to_owned(),
     };
     let mut findings = Vec::new();
-    if facts.names.iter().any(|name| is_below_closed(policy, name, facts)) {
+    if facts.names.iter().any(|name| policy.is_below_closed(name, facts.case_rule)) {
         findings.push(about("target.closed", "an item below a folder that the policy closes"));
     }
     if (facts.kind == Kind::Volume) != (extent == Extent::Volumes) {
@@ -66,17 +66,4 @@ pub(super) fn exceeded(policy: &Policy, items: u64, bytes: u64) -> Vec<Finding> 
         Some(Finding { kind: FindingKind::Count, item: String::new(), rule: "limits".to_owned(), detail })
     });
     exceeded.collect()
-}
-
-/// Whether a folder above this path, not the path itself, is closed.
-fn is_below_closed(policy: &Policy, name: &RawName, facts: &Facts) -> bool {
-    if policy.target().closed.is_empty() {
-        return false;
-    }
-    let path = name.bytes();
-    // A walk always enters the root, whose slash is the first.
-    let slashes = path.iter().enumerate().skip(1).filter(|(_, byte)| **byte == b'/');
-    let folders = slashes.filter_map(|(at, _)| path.get(..at));
-    let mut folders = folders.map(|folder| RawName(folder.to_vec()));
-    folders.any(|folder| policy.is_closed(&folder, facts.case_rule))
 }

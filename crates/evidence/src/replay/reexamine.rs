@@ -511,6 +511,7 @@ fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
         Fact::Hash(hash) => return Some(("hash", hash.sha256.0.to_vec())),
         Fact::Keywords(_) => "keywords",
         Fact::Mail(_) => "mail",
+        Fact::Container(_) => "container",
         Fact::Failure(failure) => return Some((failure_label(failure.look), Vec::new())),
         Fact::Looks(_) => return None,
     };

@@ -378,6 +378,7 @@ impl Case {
             size: None,
             allocated: Some(4096),
             slack: None,
+            member: None,
             times: vec![stamp(TimeKind::Modified, 1_300_000_000_000_000_000), stamp(TimeKind::Accessed, 5)],
             uid: Some(33),
             gid: Some(33),
@@ -389,6 +390,7 @@ impl Case {
             hash: None,
             keywords: Vec::new(),
             mail: Vec::new(),
+            container: None,
             failures: Vec::new(),
             looks: vec![Look::Metadata],
         }

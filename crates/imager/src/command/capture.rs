@@ -226,6 +226,7 @@ fn acquire(
         expected,
         interrupt: console.interrupt(),
         before: counted,
+        reader: console.reader(),
     };
     let walked = survey::survey(&how, policy, sources, &keeping);
     let changed = keeping.changed();

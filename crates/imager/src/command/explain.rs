@@ -16,7 +16,7 @@ use std::ops::ControlFlow;
 use custody::Signer;
 use evidence::event::{Action, Examine};
 use evidence::trust::Step;
-use examine::{Examiner, Options, every_entry};
+use examine::{Examined, Examiner, Options, every_entry};
 use scope::explain::Explanation;
 use scope::facts::Facts;
 use scope::{Outcome, Policy, RawName, explain as explain_all, explain_visible, visible_names};
@@ -59,13 +59,13 @@ pub(super) fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<E
     let reason = ready.without_approval.clone().unwrap_or_default();
     let event =
         case.append(workplace::statement(action, &reason, &tool), &signed_by).context("custody log")?;
-    let examiner = Examiner::new(&loaded.policy, Options::default());
+    let examiner = Examiner::new(&loaded.policy, Options::default()).reading(console.reader());
     let mut found = Vec::new();
     for source in &ready.opened.sources {
         let mut wanted: Vec<Entry> = Vec::new();
         every_entry(&loaded.policy, source.as_ref(), &mut |event| {
             match event {
-                WalkEvent::Item(entry) if is_meant(args.item(), &entry) => wanted.push(entry),
+                WalkEvent::Item(entry) if leads_to(args.item(), &entry) => wanted.push(entry),
                 WalkEvent::Item(_) | WalkEvent::Issue(_) => {}
             }
             if console.interrupt().is_asked() || wanted.len() > MOST {
@@ -78,15 +78,17 @@ pub(super) fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<E
             return Err(crate::pipeline::asked_to_stop());
         }
         for entry in wanted {
-            let examined =
-                examiner.examine(&entry, source.as_ref()).context(format_args!("item {}", entry.locator))?;
-            found.extend(Explained::of(
-                &loaded.policy,
-                &keys,
-                &entry.locator,
-                &examined.facts,
-                &examined.decision,
-            ));
+            let mut explain = |entry: &Entry, examined: &Examined| {
+                if is_meant(args.item(), entry) {
+                    let (facts, decision) = (&examined.facts, &examined.decision);
+                    found.extend(Explained::of(&loaded.policy, &keys, &entry.locator, facts, decision));
+                }
+            };
+            let examined = examiner.examine_each(&entry, source.as_ref(), &mut |_, member, examined| {
+                explain(member, &examined);
+                ControlFlow::Continue(())
+            });
+            explain(&entry, &examined.context(format_args!("item {}", entry.locator))?);
         }
     }
     if found.is_empty() {
@@ -158,6 +160,14 @@ fn is_anybodys(policy: &Policy, keys: &[String]) -> bool {
 fn is_meant(item: &str, entry: &Entry) -> bool {
     entry.locator == item
         || entry.facts.names.iter().any(|name| name.to_string() == item || name.bytes() == item.as_bytes())
+}
+
+/// Whether this is the item, or a container in which it may be.
+fn leads_to(item: &str, entry: &Entry) -> bool {
+    let within = |end: &str, outer: &str| item.strip_prefix(outer).is_some_and(|rest| rest.starts_with(end));
+    is_meant(item, entry)
+        || within("/member:", &entry.locator)
+        || entry.facts.names.iter().any(|name| within("!/", &name.to_string()))
 }
 
 /// Most items of a volume that have one path, deleted entries among them, and are explained.

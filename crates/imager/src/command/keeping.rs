@@ -140,9 +140,9 @@ impl Crew for Keeping<'_> {
 }
 
 /// A stream that is asked, once it has been read, what it did not give.
-struct Shared<'a>(&'a RefCell<PastGaps<Box<dyn EvidenceStream>>>);
+struct Shared<'a, 's>(&'a RefCell<PastGaps<Box<dyn EvidenceStream + 's>>>);
 
-impl Read for Shared<'_> {
+impl Read for Shared<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         self.0.borrow_mut().read(buf)
     }

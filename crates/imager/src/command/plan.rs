@@ -54,6 +54,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         expected: estimate::last(&case, loaded.policy.id(), &ready.medium.label),
         interrupt: console.interrupt(),
         before: Counted::default(),
+        reader: console.reader(),
     };
     let counting = Counting { policy: &loaded.policy, study: Shared::default() };
     let began = Instant::now();

@@ -59,8 +59,10 @@ fn entry(number: u64, size: u64) -> Entry {
         type_fact: None,
         hash: None,
         slack: None,
+        member: None,
         keywords: Vec::new(),
         mail: Vec::new(),
+        container: None,
         failures: Vec::new(),
         looks: vec![Look::Metadata],
     };

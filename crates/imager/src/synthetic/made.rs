@@ -60,6 +60,7 @@ fn common(description: &Description, items: &Items, n: u64, path: &str, kind: Ki
         size: None,
         allocated: None,
         slack: None,
+        member: None,
         times: [TimeKind::Modified, TimeKind::Accessed, TimeKind::Changed, TimeKind::Created]
             .map(stamp)
             .to_vec(),
@@ -73,6 +74,7 @@ fn common(description: &Description, items: &Items, n: u64, path: &str, kind: Ki
         hash: None,
         keywords: Vec::new(),
         mail: Vec::new(),
+        container: None,
         failures: Vec::new(),
         looks: Look::ALL.to_vec(),
     }

@@ -50,7 +50,7 @@ pub(super) fn kinds(atoms: &[UsedAtom<'_>]) -> Vec<KindCell> {
             has_size: kind.has_size(),
             is_directory: *kind == Kind::Directory,
             values: of(atoms, |test| match test {
-                Test::Kind(kinds) => Some(Trit::known(kinds.contains(kind))),
+                Test::Kind(kinds) => Some(Trit::known(kind.is_among(kinds))),
                 _ => None,
             }),
         })

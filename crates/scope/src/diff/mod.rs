@@ -141,6 +141,11 @@ pub fn diff(before: &Policy, after: &Policy) -> Difference {
                 for own in &moves {
                     of_move(before, after, own, &mut findings);
                 }
+                let opens = |policy: &Policy| policy.target().containers.is_some();
+                if opens(before) || opens(after) {
+                    let what = "where containers are opened, what the rules make of one decides whether its members are reached, and they whether it is captured whole";
+                    add(&mut findings, Way::Unsaid, Audience::CaseTeam, what.to_owned());
+                }
                 if !moves.is_empty() && (before.limits().bytes.is_some() || after.limits().bytes.is_some()) {
                     let what = "with a limit of bytes, what is kept of earlier items decides which later ones are reached";
                     add(&mut findings, Way::Unsaid, Audience::CaseTeam, what.to_owned());

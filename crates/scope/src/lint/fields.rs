@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Remarks;
 use crate::placeholder::{RECIPIENTS, is_to_fill_in};
-use crate::policy::LeftRecord;
+use crate::policy::{LeftRecord, UnknownDefault};
 
 pub(super) fn keys(remarks: &mut Remarks<'_>) {
     let policy = remarks.policy;
@@ -81,6 +81,11 @@ pub(super) fn fields(remarks: &mut Remarks<'_>) {
     if authority.execute_by > authority.review_by {
         let message = "`execute_by` is later than `review_by`: the review ends before the copying";
         remarks.add("execute-after-review", "authority".to_owned(), "authority.review_by", message);
+    }
+    if policy.target().containers.is_some() && policy.defaults().unknown == UnknownDefault::Left {
+        let message =
+            "an archive that is to be captured and cannot be opened is left, since what is unknown is left";
+        remarks.add("unopened", "target".to_owned(), "target.containers", message);
     }
     let until = policy.record().until.to_lowercase();
     let endless =

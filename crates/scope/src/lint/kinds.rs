@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 31] = [
+pub const KINDS: [LintKind; 32] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -147,6 +147,11 @@ pub const KINDS: [LintKind; 31] = [
         "unnamed-version",
         "a version after the first does not say which policy it takes the place of",
         "give `supersedes` the policy id of the version before",
+    ),
+    kind(
+        "unopened",
+        "containers are opened, and what is unknown is left: so is a container that cannot be opened, also where a rule includes it",
+        "hold what is unknown, or leave `target.containers` out",
     ),
     kind(
         "unrecorded-time",

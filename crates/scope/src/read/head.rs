@@ -8,14 +8,14 @@ use bech32::primitives::decode::CheckedHrpstring;
 use toml::de::DeValue;
 
 use super::doc::Doc;
-use super::fields::{Section, minute_of_day, number, offset, one_of, shown, text};
+use super::fields::{Section, Value, minute_of_day, number, offset, one_of, shown, text};
 use super::{Ids, check_reference};
 use crate::digest::{Digest, unhex};
 use crate::facts::Look;
 use crate::glob::Glob;
 use crate::policy::{
-    Authority, Defaults, Deleted, Hours, LeftRecord, Limits, MediaSpec, MediumIdKind, NotSearchable,
-    PathCase, Recipients, Record, Target, UnknownDefault, UnreadVolumes,
+    Authority, Containers, Defaults, Deleted, Hours, LeftRecord, Limits, MediaSpec, MediumIdKind,
+    NotSearchable, PathCase, Recipients, Record, Target, UnknownDefault, UnreadVolumes,
 };
 
 pub(super) fn version(doc: &mut Doc<'_>, root: &Section<'_>) -> u64 {
@@ -183,21 +183,61 @@ pub(super) fn target(doc: &mut Doc<'_>, root: &Section<'_>, ids: &Ids<'_>) -> Ta
         "streams",
         "unread_volumes",
         "closed",
+        "containers",
     ];
-    let containers = "containers are captured or left whole; leave the field out";
-    let table = required(doc, root, "target", KNOWN, &[("containers", containers)]);
+    let table = required(doc, root, "target", KNOWN, &[]);
     only(doc, &table, "snapshots", "never", &["catalogue", "hold"]);
+    let looks = inspect(doc, &table);
     Target {
         media: media(doc, &table),
         live: table.maybe_flag(doc, "live").unwrap_or(false),
-        inspect: inspect(doc, &table),
+        inspect: looks.clone(),
         streams: table.maybe_flag(doc, "streams").unwrap_or(true),
         deleted: deleted(doc, &table, ids),
         unallocated: held(doc, &table, "unallocated", ids),
         slack: held(doc, &table, "slack", ids),
         unread_volumes: unread_volumes(doc, &table),
         closed: globs(doc, &table, "closed", Glob::path),
+        containers: table.get("containers").map(|value| containers(doc, value, &looks)),
     }
+}
+
+/// `[target.containers]`. Opening one is a look at its content, once its type is known: both must be allowed.
+fn containers<'d>(doc: &mut Doc<'_>, value: &'d Value<'d>, looks: &[Look]) -> Containers {
+    let family = "members are decided one by one; include what belongs together by the path of its container";
+    let table =
+        Section::open(doc, "[target.containers]", value, &["open", "max_depth"], &[("family", family)]);
+    table.need(
+        doc,
+        "open",
+        "write open = [\"zip\", \"gzip\", \"tar\"], or those of them that are to be opened",
+    );
+    let mut asked = Vec::new();
+    for (span, word) in table.texts(doc, "open") {
+        if Containers::FORMS.contains(&word) {
+            asked.push(word);
+        } else {
+            let hint = format!("expected some of {}", Containers::FORMS.join(", "));
+            doc.report(span, format!("`{}` is not a container that is opened", shown(word)), Some(hint));
+        }
+    }
+    table.need(doc, "max_depth", "say how many containers may lie in each other, as in max_depth = 2");
+    let max_depth = table.maybe_number(doc, "max_depth").unwrap_or(1);
+    if !(1..=Containers::MAX_DEPTH).contains(&max_depth) {
+        let message = format!("`max_depth` is not between 1 and {}", Containers::MAX_DEPTH);
+        doc.report(table.span_of("max_depth"), message, None);
+    }
+    for look in [Look::Type, Look::Content] {
+        if !looks.contains(&look) {
+            let look = look.word();
+            let hint = format!("add \"{look}\" to `inspect`, or leave `containers` out");
+            let message =
+                format!("[target.containers] needs the look `{look}`, which `inspect` does not allow");
+            doc.report(value.span(), message, Some(hint));
+        }
+    }
+    let open = Containers::FORMS.into_iter().filter(|form| asked.contains(form)).collect();
+    Containers { open, max_depth }
 }
 
 fn deleted(doc: &mut Doc<'_>, table: &Section<'_>, ids: &Ids<'_>) -> Deleted {
@@ -342,6 +382,13 @@ pub(super) fn globs(
 
 pub(super) fn limits(doc: &mut Doc<'_>, root: &Section<'_>) -> Limits {
     let Some(value) = root.get("limits") else { return Limits::default() };
+    if let Some(DeValue::Table(target)) = root.get("target").map(|target| target.get_ref())
+        && target.iter().any(|(key, _)| key.get_ref() == "containers")
+    {
+        let hint = "a limit could end the capture within a container; leave one of the two out".to_owned();
+        let message = "[limits] beside [target.containers] is not supported in this version";
+        doc.report(value.span(), message, Some(hint));
+    }
     let table = Section::open(doc, "[limits]", value, &["items", "bytes"], &[]);
     let mut limit = |key: &str| {
         let limit = table.maybe_number(doc, key);

@@ -13,7 +13,7 @@ use crate::mail::Role;
 use crate::policy::{Condition, Field, ListItems, MailCondition, Selector, TimeCondition, TimeMode, Tree};
 
 /// Kinds and their words, as in facts.
-pub(crate) const KINDS: [(&str, Kind); 11] = [
+pub(crate) const KINDS: [(&str, Kind); 12] = [
     ("file", Kind::File),
     ("directory", Kind::Directory),
     ("symlink", Kind::Symlink),
@@ -24,6 +24,7 @@ pub(crate) const KINDS: [(&str, Kind); 11] = [
     ("stream", Kind::Stream),
     ("deleted", Kind::Deleted),
     ("recovered", Kind::Recovered),
+    ("member", Kind::Member),
     ("other", Kind::Other),
 ];
 
@@ -100,9 +101,9 @@ fn extensions(doc: &mut Doc<'_>, table: &Section<'_>) -> Vec<String> {
 fn kinds(doc: &mut Doc<'_>, table: &Section<'_>) -> Vec<Kind> {
     let mut kinds = Vec::new();
     for (span, word) in table.texts(doc, "kind") {
-        if ["member", "message"].contains(&word) {
+        if word == "message" {
             let message = format!("the kind `{word}` is not supported in this version");
-            let hint = "containers and mailboxes are not opened; leave it out".to_owned();
+            let hint = "mailboxes are not opened; leave it out".to_owned();
             doc.report(span, message, Some(hint));
         } else if let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == word) {
             kinds.push(*kind);

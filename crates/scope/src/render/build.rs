@@ -153,7 +153,17 @@ fn target(page: &mut Page, policy: &Policy) {
         documents: content && searches,
         mail: content && !policy.mail_tests().is_empty(),
     };
-    page.provision(&taken_apart, Mark::Tool);
+    match &target.containers {
+        None => page.provision(&taken_apart, Mark::Tool),
+        Some(own) => {
+            page.provision(
+                &Sentence::ContainersOpened { forms: &own.open, depth: own.max_depth },
+                Mark::Tool,
+            );
+            page.provision(&Sentence::ContainersWhole, Mark::Tool);
+            page.provision(&Sentence::ContainersUnknown, Mark::Tool);
+        }
+    }
     let unread = match target.unread_volumes {
         UnreadVolumes::Name => Sentence::UnreadNamed,
         UnreadVolumes::Preserve => Sentence::UnreadPreserved,

@@ -66,6 +66,11 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             }
             said
         }
+        Sentence::ContainersOpened { forms, depth } => text![
+            "Ein Archiv einer dieser Formen, das zu sichern ist oder sein kann, wird geöffnet: ", forms.join(", "), "; bis zu ", number(*depth),
+            " davon ineinander. Was ausgeschlossen ist, nicht zum Umfang gehört, verwahrt oder zurückbehalten wird, bleibt geschlossen. Jede Datei in einem Archiv ist ein eigenes Objekt; ihr Pfad ist der des Archivs, \"!/\" und ihr Name darin. Eine Datei in einem .tar.gz liegt in zwei Archiven."],
+        Sentence::ContainersWhole => "Ein geöffnetes Archiv wird nur dann als Ganzes gesichert, wenn jede Datei darin gesichert wird; sonst werden diese Dateien einzeln gesichert, und das Archiv wird belassen.".into(),
+        Sentence::ContainersUnknown => "Ein Archiv, das nicht bis zum Ende geöffnet werden kann (verschlüsselt, beschädigt, zu groß, zu tief geschachtelt oder mit Bytes, die zu keiner Datei gehören), ist ungeklärt: Es geht dorthin, wohin Ungeklärtes geht. Postfachdateien, Datenträgerabbilder und Archive anderer Formen werden nicht geöffnet.".into(),
         Sentence::UnreadNamed => "Ein Datenbereich (Volume), der nicht gelesen werden kann, wird im Protokoll benannt; aus ihm wird nichts gesichert.".into(),
         Sentence::UnreadPreserved => "Ein Datenbereich (Volume), aus dem keine Datei gelesen werden kann (verschlüsselt, beschädigt oder unbekannter Art), wird im Protokoll benannt und darf ohne Rücksicht auf seinen Inhalt als Ganzes gesichert werden, verschlüsselt allein für das Gericht; siehe den letzten Sonderbestand unten.".into(),
         Sentence::Closed(glob) => text!["Ordner nach dem Muster ", code(glob), " werden nicht betreten. Was sich darin befindet, wird überhaupt nicht erfasst; bei der Nachprüfung wird kontrolliert, dass kein erfasstes Objekt dort liegt."],
@@ -386,6 +391,7 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Slack => "der Schlupfspeicher (Slack) einer Datei",
         Kind::Recovered => "was an der Stelle einer gelöschten Datei steht",
         Kind::Volume => "ein Datenbereich (Volume)",
+        Kind::Member => "eine Datei in einem Archiv",
         Kind::Other => "ein Objekt anderer Art",
     }
 }
@@ -431,6 +437,7 @@ fn remark(lint: &Lint) -> Text {
     // "3 of its terms have fewer than ..."
     let count = || lint.message.split(' ').next().unwrap_or_default().to_owned();
     let message = match lint.id {
+        "unopened" => "Ein Archiv, das gesichert werden soll und nicht geöffnet werden kann, wird belassen, denn Ungeklärtes wird belassen.".into(),
         "unused" => "Keine Regel und keine Auswahl nimmt darauf Bezug.".into(),
         "nothing-included" => "Keine Regel bezieht etwas ein; jedes Objekt wird belassen.".into(),
         "unlimited" => "Die Regel kann ein Objekt einbeziehen, ohne nach Ort, Zeitraum, Eigentümer oder Prüfsumme zu begrenzen.".into(),

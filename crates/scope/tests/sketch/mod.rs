@@ -237,6 +237,8 @@ pub fn complete() -> impl Strategy<Value = Facts> {
                 size: content.then_some(size),
                 allocated: None,
                 slack: None,
+                member: None,
+                container: None,
                 times: vec![stamp(TimeKind::Modified, modified), stamp(TimeKind::Created, created)],
                 uid: Some(uid),
                 gid: None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use flate2::bufread::DeflateDecoder;
 
+use super::gzip::Unpacked;
 use super::{ArchiveError, Member};
 use crate::bytes::{ByteSource, length};
 use crate::exact::{Content, EvidenceStream, Exact, Gap};
@@ -29,6 +30,11 @@ pub enum Place {
         /// The CRC-32 of the content.
         crc: u32,
     },
+    /// All of a gzip of this length.
+    Gzip {
+        /// Bytes of the gzip.
+        length: u64,
+    },
     /// It cannot be read, and why.
     Unreadable(&'static str),
 }
@@ -38,40 +44,43 @@ pub enum Place {
 /// # Errors
 ///
 /// [`ArchiveError::Unreadable`].
-pub(super) fn open(
+pub(super) fn open<'b>(
     member: &Member,
-    bytes: Arc<dyn ByteSource>,
-) -> Result<Box<dyn EvidenceStream>, ArchiveError> {
+    bytes: Arc<dyn ByteSource + 'b>,
+) -> Result<Box<dyn EvidenceStream + 'b>, ArchiveError> {
     let (unpack, crc) = match member.place {
         Place::Stored { at, crc } => (Unpack::Stored(Range::new(bytes, at, member.size)), crc),
         Place::Deflated { at, packed, crc } => {
             (Unpack::Deflated(DeflateDecoder::new(Range::new(bytes, at, packed))), Some(crc))
         }
+        Place::Gzip { length } => (Unpack::Gzip(Unpacked::new(Range::new(bytes, 0, length))), None),
         Place::Unreadable(why) => return Err(ArchiveError::Unreadable(why)),
     };
     let content = Checked { unpack, crc, sum: flate2::Crc::new(), left: member.size, failed: false };
     Ok(Box::new(Exact::new(content, member.size)))
 }
 
-enum Unpack {
-    Stored(Range),
-    Deflated(DeflateDecoder<Range>),
+enum Unpack<'b> {
+    Stored(Range<'b>),
+    Deflated(DeflateDecoder<Range<'b>>),
+    Gzip(Unpacked<'b>),
 }
 
 /// Content on its way, and its check sum so far.
-struct Checked {
-    unpack: Unpack,
+struct Checked<'b> {
+    unpack: Unpack<'b>,
     crc: Option<u32>,
     sum: flate2::Crc,
     left: u64,
     failed: bool,
 }
 
-impl Read for Checked {
+impl Read for Checked<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = match &mut self.unpack {
             Unpack::Stored(range) => range.read(buf),
             Unpack::Deflated(decoder) => decoder.read(buf),
+            Unpack::Gzip(unpacked) => unpacked.read(buf),
         };
         let count = read.inspect_err(|_| self.failed = true)?;
         self.sum.update(buf.get(..count).unwrap_or_default());
@@ -80,7 +89,7 @@ impl Read for Checked {
     }
 }
 
-impl Content for Checked {
+impl Content for Checked<'_> {
     fn finish(&mut self) -> io::Result<()> {
         if let Unpack::Deflated(decoder) = &mut self.unpack
             && !decoder.get_mut().fill_buf()?.is_empty()
@@ -105,17 +114,22 @@ impl Content for Checked {
 }
 
 /// Bytes of an archive, one after the other.
-pub(super) struct Range {
-    bytes: Arc<dyn ByteSource>,
+pub(super) struct Range<'b> {
+    bytes: Arc<dyn ByteSource + 'b>,
     at: u64,
     left: u64,
     held: Vec<u8>,
     used: usize,
 }
 
-impl Range {
-    pub(super) fn new(bytes: Arc<dyn ByteSource>, at: u64, left: u64) -> Self {
+impl<'b> Range<'b> {
+    pub(super) fn new(bytes: Arc<dyn ByteSource + 'b>, at: u64, left: u64) -> Self {
         Self { bytes, at, left, held: Vec::new(), used: 0 }
+    }
+
+    /// How many bytes were not taken.
+    pub(super) fn left(&self) -> u64 {
+        self.left.saturating_add(length(self.held.len().saturating_sub(self.used)))
     }
 
     fn empty() -> Self {
@@ -123,7 +137,7 @@ impl Range {
     }
 }
 
-impl BufRead for Range {
+impl BufRead for Range<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         if self.used >= self.held.len() && self.left > 0 {
             let want = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
@@ -142,7 +156,7 @@ impl BufRead for Range {
     }
 }
 
-impl Read for Range {
+impl Read for Range<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut held = self.fill_buf()?;
         let count = held.read(buf)?;

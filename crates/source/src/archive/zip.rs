@@ -380,7 +380,7 @@ const STORED: u16 = 0;
 const DEFLATE: u16 = 8;
 /// How many bytes one byte of deflate can give, at most.
 const MOST_DEFLATED: u64 = 1032;
-/// Longest directory that is read. 100,000 entries with long names are half of it.
+/// Longest directory that is read. 50,000 entries with long names are half of it.
 const MAX_DIRECTORY: u64 = 64 << 20;
 
 #[cfg(test)]

@@ -51,4 +51,5 @@ const PICTURES: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", 
 /// What the names of their parts end with.
 const NAMED: [&[u8]; 5] = [b".png", b".jpeg", b".jpg", b".jpe", b".gif"];
 /// A document has some dozens of parts; XML packs well, to a hundredth in a table of one value.
-const LIMITS: Limits = Limits { entries: 10_000, total: 256 << 20, ratio: 250, free: 32 << 20 };
+const LIMITS: Limits =
+    Limits { entries: 10_000, total: 256 << 20, ratio: 250, free: 32 << 20, names: 16 << 20 };

@@ -65,6 +65,11 @@ fn serve_until_end() -> io::Result<()> {
     let mut unconfined: Vec<String> = confine::confine_to(&paths, begin.memory)?.into_iter().collect();
     start_watching()?;
     unconfined.extend(limit_calls(Calls::Opening));
+    if paths.is_empty() {
+        // Archives: their bytes come by the same way as the questions, and nothing is opened.
+        unconfined.extend(limit_calls(Calls::Reading));
+        return super::unpack::serve(talk.input, &told(unconfined).unwrap_or_default());
+    }
     BUSY.store(true, Ordering::Relaxed);
     let options = OpenOptions {
         writable_source: begin.writable_source,
@@ -78,10 +83,7 @@ fn serve_until_end() -> io::Result<()> {
         Err(error) => return send_json(tell::REFUSED, &Refusal::of(&error, &paths)),
     };
     unconfined.extend(limit_calls(Calls::Reading));
-    // Where there is no seccomp, both say so.
-    unconfined.dedup();
-    let unconfined = Some(unconfined.join("; ")).filter(|said| !said.is_empty());
-    send_json(tell::SURVEY, &survey(&opened, unconfined))?;
+    send_json(tell::SURVEY, &survey(&opened, told(unconfined)))?;
     loop {
         BUSY.store(false, Ordering::Relaxed);
         let (kind, holds) = match frame::read(&mut talk.input) {
@@ -99,6 +101,13 @@ fn serve_until_end() -> io::Result<()> {
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }
     }
+}
+
+/// In which ways this process is not confined.
+fn told(mut unconfined: Vec<String>) -> Option<String> {
+    // Where there is no seccomp, both lists of calls say so.
+    unconfined.dedup();
+    Some(unconfined.join("; ")).filter(|said| !said.is_empty())
 }
 
 fn parse<'a, T: serde::Deserialize<'a>>(expected: bool, holds: &'a [u8]) -> io::Result<T> {
@@ -161,7 +170,7 @@ fn bytes(opened: &Opened, asked: &BytesAsk) -> io::Result<()> {
 }
 
 /// Tells what was not read; `true` where the stream goes on behind it.
-fn passed(stream: &mut dyn EvidenceStream, error: &io::Error) -> io::Result<bool> {
+pub(super) fn passed(stream: &mut dyn EvidenceStream, error: &io::Error) -> io::Result<bool> {
     let fault = serde_json::to_vec(&Fault::from(error))?;
     match stream.pass() {
         Some(count) => send_parts(tell::GAP, &[&count.to_le_bytes(), &fault]).map(|()| true),
@@ -372,18 +381,18 @@ impl Batch {
     }
 }
 
-fn send_json(kind: u8, value: &impl Serialize) -> io::Result<()> {
+pub(super) fn send_json(kind: u8, value: &impl Serialize) -> io::Result<()> {
     send(kind, &serde_json::to_vec(value)?)
 }
 
-fn send(kind: u8, holds: &[u8]) -> io::Result<()> {
+pub(super) fn send(kind: u8, holds: &[u8]) -> io::Result<()> {
     if holds.len() < SMALL {
         return write(&[&frame(kind, holds).ok_or(io::ErrorKind::InvalidData)?]);
     }
     write(&[&head(kind, holds.len()).ok_or(io::ErrorKind::InvalidData)?, holds])
 }
 
-fn send_parts(kind: u8, parts: &[&[u8]]) -> io::Result<()> {
+pub(super) fn send_parts(kind: u8, parts: &[&[u8]]) -> io::Result<()> {
     send(kind, &parts.concat())
 }
 
@@ -410,6 +419,11 @@ fn start_watching() -> io::Result<()> {
         }
     })?;
     running.recv().map_err(io::Error::other)
+}
+
+/// Whether something is asked and not answered yet.
+pub(super) fn busy(is: bool) {
+    BUSY.store(is, Ordering::Relaxed);
 }
 
 /// Ends the process when the program is gone, and tells of progress where something is read.

@@ -29,6 +29,19 @@ pub(super) mod ask {
     pub(crate) const BYTES: u8 = b'R';
     /// Tell which ranges of the medium could not be read so far.
     pub(crate) const BAD: u8 = b'D';
+    /// List the members of an archive.
+    pub(crate) const ARCHIVE: u8 = b'V';
+    /// Open a member: its number, as 64 bits little-endian.
+    pub(crate) const MEMBER: u8 = b'M';
+    /// Read a member's content as something: [`super::super::unpack::ReadAsk`]. Answered by [`super::tell::DATA`], more of it for each
+    /// [`MORE`], and then [`super::tell::END`].
+    pub(crate) const READ: u8 = b'T';
+    /// Tell more: members, or content.
+    pub(crate) const MORE: u8 = b'+';
+    /// Bytes of the archive that were wanted.
+    pub(crate) const GIVEN: u8 = b'G';
+    /// They cannot be read: [`super::super::words::Fault`].
+    pub(crate) const NOT_GIVEN: u8 = b'N';
     /// Stop what is being sent. Answered by [`super::tell::CANCELLED`], whatever else was sent before.
     pub(crate) const CANCEL: u8 = b'C';
 }
@@ -59,6 +72,14 @@ pub(super) mod tell {
     pub(crate) const END: u8 = b'e';
     /// The medium is being read, and nothing can be told yet.
     pub(crate) const PROGRESS: u8 = b'p';
+    /// Archives can be opened.
+    pub(crate) const READY: u8 = b'y';
+    /// Bytes of the archive are wanted.
+    pub(crate) const WANT: u8 = b'w';
+    /// Some members of the archive.
+    pub(crate) const MEMBERS: u8 = b'm';
+    /// These were all members.
+    pub(crate) const LISTED: u8 = b'l';
     /// What was to be stopped has stopped.
     pub(crate) const CANCELLED: u8 = b'x';
 }

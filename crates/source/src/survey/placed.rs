@@ -59,7 +59,7 @@ impl Source for Placed {
         })
     }
 
-    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream>, SourceError> {
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
         if self.prefix.is_empty() {
             return self.inner.open(entry);
         }

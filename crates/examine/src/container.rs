@@ -1,0 +1,235 @@
+//! Containers: a file that is opened, each member of it an item that is examined like any other.
+//!
+//! Implements `docs/spec/containers.md`, "Members are items".
+//!
+//! ```text
+//! .../inode:13:0             the container: {"container":{"form":"zip","members":2,...}}
+//! .../inode:13:0/member:0    {"kind":"member"} {"name":"/box.zip!/letter.txt"} {"member":{"of":".../inode:13:0",...}}
+//! ```
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use scope::RawName;
+use scope::facts::{ContainerFact, Facts, Failure, Kind, Look, Member, Stamp, TimeKind, Zone};
+use source::archive::{self, Form, Place};
+use source::extract::{self, Take};
+use source::{
+    ByteSource, Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, Unpacked, WalkEvent,
+    WalkOptions, WalkReport,
+};
+
+use crate::examine::cannot_open;
+use crate::reopened::Reopened;
+use crate::{ExamineError, Examined, Examiner};
+
+/// Sees each member that was examined, with the source from which its content can be read.
+pub type EachMember<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> ControlFlow<()> + 'e;
+
+/// The members of one container, as a source.
+pub(crate) struct Members<'s> {
+    info: &'s SourceInfo,
+    of: String,
+    unpacked: Unpacked<'s>,
+}
+
+impl Source for Members<'_> {
+    fn info(&self) -> &SourceInfo {
+        self.info
+    }
+
+    /// Members are examined as their container is; nobody walks them.
+    fn walk_with(
+        &self,
+        _: &WalkOptions<'_>,
+        _: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
+        Ok(WalkReport::default())
+    }
+
+    fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+        self.unpacked.content(self.number(entry)?)
+    }
+
+    fn extract(&self, entry: &Entry, form: extract::Form, take: Take<'_>) -> Result<(), SourceError> {
+        self.unpacked.extract(self.number(entry)?, form, take)
+    }
+}
+
+impl Members<'_> {
+    fn number(&self, entry: &Entry) -> Result<usize, SourceError> {
+        match &entry.facts.member {
+            Some(member) if member.of == self.of && entry.facts.kind == Kind::Member => {
+                Ok(usize::try_from(member.number).unwrap_or(usize::MAX))
+            }
+            _ => Err(SourceError::NoContent("not a member of this container".into())),
+        }
+    }
+}
+
+/// What may still be opened in one item of a walk, with all containers in each other.
+pub(crate) struct Budget {
+    members: Cell<u64>,
+    bytes: Cell<u64>,
+    names: Cell<u64>,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { members: Cell::new(MAX_MEMBERS), bytes: Cell::new(MAX_BYTES), names: Cell::new(MAX_NAMES) }
+    }
+}
+
+impl Budget {
+    /// Takes a member, which is named once for each name of its container.
+    fn take(&self, member: &archive::Member, container: &Facts) -> Result<(), String> {
+        let members = self.members.get().checked_sub(1);
+        let members = members.ok_or_else(|| format!("more than {MAX_MEMBERS} members in each other"))?;
+        let bytes = self.bytes.get().checked_sub(member.size);
+        let bytes = bytes.ok_or_else(|| format!("members of more than {MAX_BYTES} bytes in each other"))?;
+        let own = member.name.len().saturating_add(64);
+        let length = |name: &RawName| name.bytes().len().saturating_add(own);
+        let names = container.names.iter().map(length).fold(own, usize::saturating_add);
+        let names = u64::try_from(names).ok().and_then(|names| self.names.get().checked_sub(names));
+        let names = names.ok_or_else(|| format!("members with names of more than {MAX_NAMES} bytes"))?;
+        self.names.set(names);
+        self.members.set(members);
+        self.bytes.set(bytes);
+        Ok(())
+    }
+}
+
+/// Opens the container `entry`, has every member examined, and says what it holds; or why it could not be read, which is not
+/// to say that anything is wrong with it.
+///
+/// # Errors
+///
+/// [`ExamineError`] where the policy itself stands in the way; never for what the container holds.
+pub(crate) fn open(
+    examiner: &Examiner<'_>,
+    entry: &Entry,
+    facts: &Facts,
+    source: &dyn Source,
+    budget: &Budget,
+    each: &mut EachMember<'_>,
+) -> Result<Result<ContainerFact, String>, ExamineError> {
+    let form = facts.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
+    let mut fact = ContainerFact { form, members: 0, captured: 0, others: 0, trouble: None };
+    let Some(known) = Form::of_type(&fact.form) else { return Ok(Ok(fact)) };
+    let bytes: Result<Arc<dyn ByteSource + '_>, _> =
+        Reopened::new(source, entry, examiner.options().buffer).map(|bytes| Arc::new(bytes) as _);
+    let unpacked = bytes.and_then(|bytes| examiner.unpacker().open(known, bytes));
+    let unpacked = match unpacked {
+        Ok(unpacked) => unpacked,
+        Err(SourceError::Corrupt(what) | SourceError::NoContent(what)) => {
+            fact.trouble = Some(Failure::plain(&format!("not opened: {what}")));
+            return Ok(Ok(fact));
+        }
+        Err(error) => return Ok(Err(format!("not opened: {}", cannot_open(&error)))),
+    };
+    let archive = &unpacked.archive;
+    fact.others = archive.others;
+    let unreadable =
+        archive.members.iter().filter(|member| matches!(member.place, Place::Unreadable(_))).count();
+    if archive.loose > 0 {
+        fact.trouble = Some(format!("{} bytes of it belong to no member", archive.loose));
+    }
+    if unreadable > 0 {
+        fact.trouble = Some(format!("{unreadable} members are encrypted, or of a form that is not read"));
+    }
+    let policy = examiner.policy();
+    let members = Members { info: source.info(), of: entry.locator.clone(), unpacked };
+    for (number, own) in members.unpacked.archive.members.iter().enumerate() {
+        if let Err(trouble) = budget.take(own, facts) {
+            fact.trouble = Some(trouble);
+            break;
+        }
+        let own = member(entry, facts, number, own);
+        if own.facts.names.iter().any(|name| policy.is_below_closed(name, own.facts.case_rule)) {
+            // As on the volume: nobody enters it, and nobody knows what the archive holds there.
+            fact.trouble = Some("members of it are below a folder that target.closed closes".to_owned());
+            continue;
+        }
+        if own.locator.len() > MAX_LOCATOR {
+            fact.trouble = Some("its members lie too deep for a locator".to_owned());
+            break;
+        }
+        let examined = examiner.examine_within(&own, &members, budget, each)?;
+        fact.members = fact.members.saturating_add(1);
+        let captured = examined.decision.outcome == scope::Outcome::Captured;
+        fact.captured = fact.captured.saturating_add(u64::from(captured));
+        if each(&members, &own, examined).is_break() {
+            // Whoever wants no more has no use for the container either.
+            fact.trouble = Some("stopped".to_owned());
+            break;
+        }
+    }
+    Ok(Ok(fact))
+}
+
+/// A member as an item. It is on the volume of its container, and its owner's.
+fn member(of: &Entry, container: &Facts, number: usize, own: &archive::Member) -> Entry {
+    let number = u64::try_from(number).unwrap_or(u64::MAX);
+    let name = if own.name.is_empty() { unpacked_name(container) } else { own.name.clone() };
+    let mut names: Vec<RawName> =
+        container.names.iter().map(|path| RawName([path.bytes(), b"!/", &name].concat())).collect();
+    names.sort();
+    names.dedup();
+    let form = container.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
+    let stamp = |time: archive::Modified| Stamp {
+        of: TimeKind::Modified,
+        from: form,
+        ns: time.ns,
+        zone: if time.local { Zone::None } else { Zone::Recorded },
+    };
+    let depth = container.member.as_ref().map_or(0, |member| member.depth).saturating_add(1);
+    let facts = Facts {
+        node: format!("member:{number}"),
+        kind: Kind::Member,
+        names,
+        // Where a name of the container was not found, so was one of the member.
+        links: container.links,
+        size: Some(own.size),
+        allocated: None,
+        slack: None,
+        member: Some(Member { of: of.locator.clone(), number, depth, name: RawName(name) }),
+        times: own.modified.map(stamp).into_iter().collect(),
+        mode: None,
+        link_target: None,
+        attributes: Vec::new(),
+        type_fact: None,
+        hash: None,
+        keywords: Vec::new(),
+        mail: Vec::new(),
+        container: None,
+        failures: Vec::new(),
+        looks: vec![Look::Metadata],
+        volume: container.volume.clone(),
+        case_rule: container.case_rule,
+        uid: container.uid,
+        gid: container.gid,
+        sid: container.sid.clone(),
+    };
+    let locator = format!("{}/member:{number}", of.locator);
+    Entry { locator, facts, node: NodeId::with_part(of.node.number(), number) }
+}
+
+/// The name of a gzip's member where the gzip has none: its own, without the ending.
+fn unpacked_name(container: &Facts) -> Vec<u8> {
+    let path = container.names.first().map(RawName::bytes).unwrap_or_default();
+    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let cut = |ending: &[u8], instead: &[u8]| Some([last.strip_suffix(ending)?, instead].concat());
+    let name = cut(b".tgz", b".tar").or_else(|| cut(b".gz", b"")).unwrap_or_default();
+    if name.is_empty() { b"content".to_vec() } else { name }
+}
+
+/// Most members of one item of a walk, with those in containers in each other: all are of one batch, which a part's reader
+/// takes up to 65,536 items of.
+pub const MAX_MEMBERS: u64 = 50_000;
+/// Most bytes of all these members, unpacked: what one archive may have.
+const MAX_BYTES: u64 = 64 << 30;
+/// Most bytes of the names of all these members, each with 64 bytes more: a name stands in the record of each member below it.
+const MAX_NAMES: u64 = 64 << 20;
+/// Longest locator of a record.
+const MAX_LOCATOR: usize = 512;

@@ -1,0 +1,277 @@
+//! Archives made to mislead: what cannot be read is unknown, and what one costs has a bound.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where what it builds is not as it should be"
+)]
+
+use std::io;
+use std::ops::{ControlFlow, Range};
+
+use examine::{Examined, Examiner, Options};
+use scope::facts::{CaseRule, Fact, Facts, Kind, Look};
+use scope::{Bundle, Outcome, Policy, RawName, Tier};
+use source::exact::{Content, Exact};
+use source::{
+    Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport,
+};
+
+/// A source of one file, of which some bytes cannot be read.
+struct One {
+    info: SourceInfo,
+    content: Vec<u8>,
+    bad: Range<usize>,
+}
+
+struct Stream<'o>(&'o One, usize);
+
+impl io::Read for Stream<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Self(one, at) = self;
+        if one.bad.contains(at) {
+            return Err(io::Error::other("a bad sector"));
+        }
+        let end = if *at < one.bad.start { one.bad.start } else { one.content.len() };
+        let piece = &one.content[*at..end.min(one.content.len())];
+        let count = piece.len().min(buf.len());
+        buf[..count].copy_from_slice(&piece[..count]);
+        *at += count;
+        Ok(count)
+    }
+}
+
+impl Content for Stream<'_> {}
+
+impl Source for One {
+    fn info(&self) -> &SourceInfo {
+        &self.info
+    }
+
+    fn walk_with(
+        &self,
+        _: &WalkOptions<'_>,
+        _: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
+    ) -> Result<WalkReport, SourceError> {
+        Ok(WalkReport::default())
+    }
+
+    fn open(&self, _: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+        Ok(Box::new(Exact::new(Stream(self, 0), self.content.len() as u64)))
+    }
+}
+
+fn policy(target: &str, conditions: &str) -> Policy {
+    let key = "age1400m9ftvlh27j2e2yde5c6n2xmvn504e70f5xvlcsz4xpxpkk3pslcejxt";
+    let text = format!(
+        r#"
+        schema = "scope-policy/1"
+        id = "containers"
+        version = 1
+        title = "Containers"
+        authority = {{ court = "c", docket = "d", instrument = "i", legal_basis = ["l"], hours = "any",
+            issued = "2011-03-09T00:00:00Z", execute_by = "2011-03-23T00:00:00Z", review_by = "2011-09-30T00:00:00Z",
+            particulars = ["p"], conditions = ["c"] }}
+        recipients = {{ case = ["{key}"], auditor = ["{key}"], court = ["{key}"] }}
+        record = {{ left = "facts", holder = "h", basis = "b", until = "u" }}
+        target = {{ media = [{{ label = "M", serial = "1" }}], inspect = ["metadata", "type", "hash", "content"],
+            containers = {{ open = ["zip", "gzip", "tar"], max_depth = 3 }}{target} }}
+        defaults = {{ unknown = "left", path_case = "as-volume" }}
+        {marks}
+        list.known = {{ kind = "sha256", label = "l", items = ["{zeros}"] }}
+        list.people = {{ kind = "addresses", label = "l", items = ["ann@x.org"] }}
+        selector.wanted = {{ label = "l", {conditions} }}
+        [[rule]]
+        id = "I-1"
+        effect = "include"
+        basis = "b"
+        text = "t"
+        any = ["wanted"]
+        "#,
+        zeros = "0".repeat(64),
+        // Where there is a list, whatever is opened is searched.
+        marks = if conditions.contains("marks") { MARKS } else { "" },
+    );
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", text).unwrap();
+    Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const MARKS: &str = "list.marks = { kind = \"keywords\", label = \"l\", items = [\"needle\"] }";
+const ALL: &str = "path = [\"/in/**\"]";
+const NEEDLE: &str = "path = [\"/in/**\"], keywords = { list = \"marks\", at_least = 1 }";
+
+/// `hay`, as gzip 1.12 packs it with `-n`.
+const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xac\x04\0\xf4\xd0\xba\xec\x03\0\0\0";
+
+/// An entry of a tar.
+fn entry(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut block = vec![0; 512];
+    block[..name.len()].copy_from_slice(name.as_bytes());
+    block[124..135].copy_from_slice(format!("{:011o}", content.len()).as_bytes());
+    block[148..156].fill(b' ');
+    block[156] = b'0';
+    block[257..263].copy_from_slice(b"ustar\0");
+    let sum: u64 = block.iter().map(|byte| u64::from(*byte)).sum();
+    block[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    block.extend(content);
+    block.resize(block.len().next_multiple_of(512), 0);
+    block
+}
+
+fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let entries: Vec<Vec<u8>> = entries.iter().map(|(name, content)| entry(name, content)).collect();
+    [entries.concat(), vec![0; 1024]].concat()
+}
+
+/// What an archive comes to, and its members by locator.
+type Found = (Examined, Vec<(String, Examined)>);
+
+fn examined(policy: &Policy, content: Vec<u8>, bad: Range<usize>, names: Vec<RawName>) -> Found {
+    // A small buffer: longer archives are read again from their beginning, as large ones are.
+    examined_with(policy, content, bad, names, 4096)
+}
+
+fn examined_with(
+    policy: &Policy,
+    content: Vec<u8>,
+    bad: Range<usize>,
+    names: Vec<RawName>,
+    buffer: usize,
+) -> Found {
+    let list = [
+        Fact::Volume("v".into()),
+        Fact::CaseRule(CaseRule::Sensitive),
+        Fact::Node("inode:1".into()),
+        Fact::Kind(Kind::File),
+        Fact::Size(content.len() as u64),
+        Fact::Looks(vec![Look::Metadata]),
+    ];
+    let facts = Facts { names, ..Facts::from_list(&list).unwrap() };
+    let entry = Entry { locator: "v/inode:1".into(), facts, node: NodeId::new(1) };
+    let source = One { info: SourceInfo::default(), content, bad };
+    let mut members = Vec::new();
+    let examiner = Examiner::new(policy, Options { buffer, ..Options::default() });
+    let whole = examiner
+        .examine_each(&entry, &source, &mut |_, member, examined| {
+            members.push((member.locator.clone(), examined));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    (whole, members)
+}
+
+fn one_name() -> Vec<RawName> {
+    vec![RawName(b"/in/a.tar".to_vec())]
+}
+
+fn trouble(found: &Found) -> &str {
+    found.0.facts.container.as_ref().unwrap().trouble.as_deref().unwrap_or_default()
+}
+
+fn outcomes(found: &Found) -> Vec<(&str, &Outcome, Tier)> {
+    found
+        .1
+        .iter()
+        .map(|(locator, examined)| (&locator[9..], &examined.decision.outcome, examined.decision.tier))
+        .collect()
+}
+
+#[test]
+fn an_archive_whose_directory_cannot_be_read_is_unknown_and_not_empty() {
+    let bytes = tar(&[("one", b"needle"), ("two", b"hay")]);
+    for bad in [0..1, 600..601, 1024..1025, 2100..2101] {
+        for conditions in [ALL, NEEDLE] {
+            let found = examined(&policy("", conditions), bytes.clone(), bad.clone(), one_name());
+            let decision = &found.0.decision;
+            // Of its first bytes, its type is told; where they cannot be read, nothing is.
+            assert!(!found.0.facts.failures.is_empty(), "{bad:?}: {:?}", found.0.facts);
+            assert_eq!((&decision.outcome, decision.tier), (&Outcome::Left, Tier::Undetermined), "{bad:?}");
+            assert!(found.0.facts.container.is_none() && found.1.is_empty(), "{bad:?}");
+            assert_eq!(
+                scope::decide_from_metadata(&policy("", conditions), &found.0.facts).unwrap(),
+                *decision
+            );
+        }
+    }
+}
+
+#[test]
+fn a_damaged_member_has_no_hits_that_count_as_none() {
+    // The sum of the gzip's content is wrong: it is told when the archive is opened, before a term is not found.
+    let mut gzip = GZIP.to_vec();
+    let sum = gzip.len() - 8;
+    gzip[sum] ^= 1;
+    for (bytes, tier) in [(GZIP.to_vec(), Tier::OutOfScope), (gzip, Tier::Undetermined)] {
+        let inner = tar(&[("a.gz", &bytes)]);
+        let found = examined(&policy("", NEEDLE), inner, 0..0, one_name());
+        assert_eq!(found.1.last().unwrap().1.decision.tier, tier);
+    }
+}
+
+#[test]
+fn what_the_policy_closes_is_closed_in_an_archive_too() {
+    let bytes = tar(&[("a/open", b"1"), ("a/private/letter", b"2"), ("private", b"3")]);
+    let found = examined(&policy(", closed = [\"/**/private\"]", ALL), bytes, 0..0, one_name());
+    assert_eq!(
+        outcomes(&found),
+        [
+            ("/member:0", &Outcome::Captured, Tier::Included),
+            ("/member:2", &Outcome::Captured, Tier::Included)
+        ]
+    );
+    assert!(trouble(&found).contains("target.closed"), "{}", trouble(&found));
+    assert_eq!(found.0.decision.tier, Tier::Undetermined);
+}
+
+#[test]
+fn two_members_of_one_name_are_two_items() {
+    let bytes = tar(&[("same", b"a needle"), ("same", b"hay"), ("../../same", b"hay"), ("/same", b"needle")]);
+    let found = examined(&policy("", NEEDLE), bytes, 0..0, one_name());
+    assert_eq!(
+        outcomes(&found),
+        [
+            ("/member:0", &Outcome::Captured, Tier::Included),
+            ("/member:1", &Outcome::Left, Tier::OutOfScope),
+            ("/member:2", &Outcome::Left, Tier::OutOfScope),
+            ("/member:3", &Outcome::Captured, Tier::Included),
+        ]
+    );
+    let names: Vec<String> = found.1.iter().map(|(_, own)| own.facts.names[0].to_string()).collect();
+    assert_eq!(names, ["/in/a.tar!/same", "/in/a.tar!/same", "/in/a.tar!/../../same", "/in/a.tar!//same"]);
+    assert_eq!((&found.0.decision.outcome, found.0.decision.tier), (&Outcome::Left, Tier::OutOfScope));
+}
+
+#[test]
+fn names_of_an_archive_with_many_names_have_a_bound() {
+    let members: Vec<String> = (0..40).map(|at| format!("{at}{}", "n".repeat(90))).collect();
+    let members: Vec<(&str, &[u8])> = members.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    let names =
+        (0..1000).map(|at| RawName(format!("/in/{at:04}{}", "/long".repeat(800)).into_bytes())).collect();
+    let found = examined(&policy("", ALL), tar(&members), 0..0, names);
+    assert!(trouble(&found).contains("67108864 bytes"), "{}", trouble(&found));
+    assert!(!found.1.is_empty() && found.1.len() < 17, "{}", found.1.len());
+    assert_eq!(found.0.decision.tier, Tier::Undetermined);
+}
+
+#[test]
+fn pages_and_messages_in_an_archive_are_read_as_those_on_a_volume() {
+    let page = b"<!DOCTYPE html><html><body><p>a nee<b>dle</b></p></body></html>";
+    let mail =
+        b"From: ann@x.org\nTo: bob@y.org\nDate: Thu, 10 Mar 2011 10:00:00 +0000\nSubject: s\n\nhello\n";
+    let inner = tar(&[("page.html", page), ("letter.eml", mail)]);
+    let outer =
+        tar(&[("inner.tar", &inner), ("other.html", b"<!DOCTYPE html><html><body>hay</body></html>")]);
+    let party = "path = [\"/in/**\"], mail = { party = [\"people\"], role = [\"from\"], messages = \"any\" }";
+    for (conditions, wanted) in [(NEEDLE, "/member:0/member:0"), (party, "/member:0/member:1")] {
+        let found = examined_with(&policy("", conditions), outer.clone(), 0..0, one_name(), 64 << 10);
+        let captured: Vec<&str> = outcomes(&found)
+            .iter()
+            .filter(|(_, outcome, _)| **outcome == Outcome::Captured)
+            .map(|(locator, ..)| *locator)
+            .collect();
+        assert_eq!(captured, [wanted], "{conditions}");
+        assert_eq!((&found.0.decision.outcome, found.0.decision.tier), (&Outcome::Left, Tier::OutOfScope));
+    }
+}

@@ -1,0 +1,152 @@
+//! Containers: what is opened, and what its members make of it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+
+use scope::facts::{CaseRule, ContainerFact, Fact, Failure, Kind, Look, Member, TypeFact};
+use scope::{Bundle, Facts, Policy, RawName, Step};
+
+const HEAD: &str = include_str!("../../../policies/1-rustock-cnc/policy.toml");
+
+fn policy(target: &str, unknown: &str, rules: &str) -> Policy {
+    let head = HEAD.split("[defaults]").next().unwrap();
+    let compartment = HEAD.split("[[compartment]]").nth(1).unwrap();
+    let mut text =
+        format!("{head}\n{target}\n[defaults]\nunknown = \"{unknown}\"\npath_case = \"as-volume\"\n");
+    text += &format!("[[compartment]]{compartment}");
+    text += "[selector.in]\nlabel = \"l\"\npath = [\"/in/**\"]\nkind = [\"file\"]\n";
+    text += "[selector.out]\nlabel = \"l\"\nname = [\"*secret*\"]\n";
+    text += "[selector.hashed]\nlabel = \"l\"\npath = [\"/hashed/**\"]\nhash_in = [\"h\"]\n";
+    text += &format!("[list.h]\nkind = \"sha256\"\nlabel = \"h\"\nitems = [\"{}\"]\n", "1".repeat(64));
+    for rule in rules.split(' ') {
+        let (effect, selector) = rule.split_once('=').unwrap();
+        let to = if effect == "hold" { "to = \"neutral\"\n" } else { "" };
+        text += &format!(
+            "[[rule]]\nid = \"{effect}-{selector}\"\neffect = \"{effect}\"\n{to}text = \"t\"\nbasis = \"b\"\nany = [\"{selector}\"]\n"
+        );
+    }
+    let mut bundle = Bundle::new();
+    bundle.insert("policy.toml", text).unwrap();
+    Policy::parse(&bundle).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+const OPEN: &str = "[target.containers]\nopen = [\"zip\"]\nmax_depth = 2";
+
+fn held(members: u64, captured: u64, trouble: Option<&str>) -> Option<ContainerFact> {
+    Some(ContainerFact {
+        form: "zip".into(),
+        members,
+        captured,
+        others: 0,
+        trouble: trouble.map(str::to_owned),
+    })
+}
+
+fn item(name: &str, type_name: &str, container: Option<ContainerFact>) -> Facts {
+    let facts = [
+        Fact::Volume("v".into()),
+        Fact::CaseRule(CaseRule::Sensitive),
+        Fact::Node("n".into()),
+        Fact::Kind(Kind::File),
+        Fact::Name(RawName(name.into())),
+        Fact::Size(9),
+        Fact::Type(TypeFact { name: type_name.into(), encrypted: None, examined: 9 }),
+        Fact::Looks(Look::ALL.to_vec()),
+    ];
+    Facts { container, ..Facts::from_list(&facts).unwrap() }
+}
+
+#[track_caller]
+fn check(policy: &Policy, facts: &Facts, expected: &str) {
+    let decision = scope::decide_from_metadata(policy, facts).unwrap();
+    let looks: Vec<&str> = decision.looks.iter().map(|look| look.word()).collect();
+    assert_eq!(format!("{} {} {}", decision.outcome, decision.tier.word(), looks.join(",")), expected);
+}
+
+#[test]
+fn a_container_is_captured_whole_only_if_every_member_is() {
+    let policy = policy(OPEN, "hold:neutral", "include=in");
+    let all = "metadata,type,content";
+    check(&policy, &item("/in/a.zip", "zip", held(2, 2, None)), &format!("captured included {all}"));
+    check(&policy, &item("/in/a.zip", "zip", held(0, 0, None)), &format!("captured included {all}"));
+    check(&policy, &item("/in/a.zip", "zip", held(2, 1, None)), &format!("left out-of-scope {all}"));
+    let unknown = format!("held:neutral undetermined {all}");
+    check(&policy, &item("/in/a.zip", "zip", held(2, 2, Some("encrypted"))), &unknown);
+    check(&policy, &item("/in/a.zip", "zip", None), &unknown);
+    // What is no container, or of a form that is not opened, is as the rules have it; its type has to be known.
+    check(&policy, &item("/in/a.txt", "text", None), "captured included metadata,type");
+    check(&policy, &item("/in/a.tar", "tar", None), "captured included metadata,type");
+    check(
+        &policy,
+        &Facts { type_fact: None, ..item("/in/a", "", None) },
+        "held:neutral undetermined metadata,type",
+    );
+}
+
+#[test]
+fn what_is_not_to_be_captured_stays_closed() {
+    let rules = "include=in exclude=out";
+    check(&policy(OPEN, "left", rules), &item("/in/secret.zip", "zip", None), "left excluded metadata");
+    check(&policy(OPEN, "left", rules), &item("/elsewhere/a.zip", "zip", None), "left out-of-scope metadata");
+    let held = policy(OPEN, "left", "include=in hold=out");
+    check(&held, &item("/in/secret.zip", "zip", None), "held:neutral held metadata");
+    let withheld = policy(OPEN, "left", "include=in withhold=out");
+    check(&withheld, &item("/in/secret.zip", "zip", None), "listed withheld metadata");
+    // Without the field nothing is opened.
+    check(&policy("", "left", "include=in"), &item("/in/a.zip", "zip", None), "captured included metadata");
+}
+
+#[test]
+fn what_a_rule_bars_stays_closed_whatever_else_is_unknown() {
+    let looks = "undetermined metadata,hash";
+    for (rules, outcome) in [("hold=out", "held:neutral"), ("withhold=out", "left")] {
+        let policy = policy(OPEN, "hold:neutral", &format!("include=out exclude=hashed {rules}"));
+        let facts = item("/hashed/secret.zip", "zip", None);
+        check(&policy, &facts, &format!("{outcome} {looks}"));
+        assert!(!scope::opens(&policy, &facts), "{rules}");
+    }
+    // Where nothing bars it, it is opened: its members may be told apart where it cannot.
+    let policy = policy(OPEN, "hold:neutral", "include=out exclude=hashed");
+    assert!(scope::opens(&policy, &item("/hashed/secret.zip", "zip", None)));
+}
+
+#[test]
+fn of_what_is_undetermined_the_members_decide() {
+    let policy = policy(OPEN, "hold:neutral", "include=hashed");
+    let all = "metadata,type,hash,content";
+    check(&policy, &item("/hashed/a.zip", "zip", held(3, 1, None)), &format!("left out-of-scope {all}"));
+    check(&policy, &item("/hashed/a.zip", "zip", held(3, 3, None)), &format!("left out-of-scope {all}"));
+    check(
+        &policy,
+        &item("/hashed/a.zip", "zip", held(3, 3, Some("cut"))),
+        &format!("held:neutral undetermined {all}"),
+    );
+    check(&policy, &item("/hashed/a.txt", "text", None), "held:neutral undetermined metadata,type,hash");
+}
+
+#[test]
+fn a_member_is_a_file_and_no_deeper_than_the_policy_says() {
+    let policy = policy(OPEN, "hold:neutral", "include=in");
+    let member = |depth, container| Facts {
+        kind: Kind::Member,
+        member: Some(Member { of: "v/n".into(), number: 0, depth, name: RawName(b"b.zip".to_vec()) }),
+        ..item("/in/a.zip!/b.zip", "zip", container)
+    };
+    check(&policy, &member(1, held(1, 1, None)), "captured included metadata,type,content");
+    check(&policy, &member(2, None), "held:neutral undetermined metadata,type");
+    let text = Facts { type_fact: item("", "text", None).type_fact, ..member(2, None) };
+    check(&policy, &text, "captured included metadata,type");
+}
+
+#[test]
+fn a_container_is_opened_where_its_looks_were_taken_and_nowhere_else() {
+    let policy = policy(OPEN, "left", "include=in exclude=out");
+    let facts = item("/in/a.zip", "zip", None);
+    assert!(scope::opens(&policy, &facts));
+    assert!(scope::opens(&policy, &item("/in/a.zip", "zip", held(1, 1, None))));
+    assert!(!scope::opens(&policy, &facts.up_to(&[Look::Metadata, Look::Type])));
+    assert!(!scope::opens(&policy, &item("/in/a.txt", "text", None)));
+    assert!(!scope::opens(&policy, &item("/in/secret.zip", "zip", None)));
+    let failed = Facts { failures: vec![Failure::new(Look::Content, "read error")], ..facts.clone() };
+    assert!(!scope::opens(&policy, &failed));
+    assert!(matches!(scope::decide(&policy, &facts.up_to(&[Look::Metadata])), Step::Look(Look::Type)));
+}
