@@ -102,6 +102,8 @@ const MARKS: &str = "list.marks = { kind = \"keywords\", label = \"l\", items = 
 const ALL: &str = "path = [\"/in/**\"]";
 const NEEDLE: &str = "path = [\"/in/**\"], keywords = { list = \"marks\", at_least = 1 }";
 
+const HASHED: &str = "path = [\"/in/**\"], hash_in = [\"known\"]";
+
 /// `hay`, as gzip 1.12 packs it with `-n`.
 const GZIP: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xac\x04\0\xf4\xd0\xba\xec\x03\0\0\0";
 
@@ -194,6 +196,23 @@ fn an_archive_whose_directory_cannot_be_read_is_unknown_and_not_empty() {
                 *decision
             );
         }
+    }
+}
+
+#[test]
+fn an_archive_of_which_a_place_cannot_be_read_is_unknown() {
+    let bytes = tar(&[("one", &[b'x'; 100_000]), ("two", b"a needle")]);
+    let bad = || 90_000..90_001;
+    // The archive itself cannot be searched: it is not known to have no term.
+    let found = examined(&policy("", NEEDLE), bytes.clone(), bad(), one_name());
+    assert_eq!((found.0.decision.tier, found.1.len()), (Tier::Undetermined, 0));
+    let found = examined(&policy("", HASHED), bytes.clone(), bad(), one_name());
+    assert_eq!(found.0.decision.tier, Tier::Undetermined);
+    // Nor is it opened where nobody asks for a term: what follows the place cannot be told, whatever fits the buffer.
+    for buffer in [100, 256 << 10] {
+        let found = examined_with(&policy("", ALL), bytes.clone(), bad(), one_name(), buffer);
+        assert_eq!((found.0.decision.tier, found.1.len()), (Tier::Undetermined, 0));
+        assert!(found.0.facts.failures[0].reason.starts_with("not opened"), "{:?}", found.0.facts);
     }
 }
 

@@ -12,6 +12,7 @@
 //! - what the original does not give today and gave then: that item is told as not compared.
 
 mod content;
+mod unopened;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
@@ -24,6 +25,7 @@ use crate::acquisition::{LayerStatement, MediumStatement};
 use crate::item::{ObjectValue, Record, RecordError};
 pub use content::Original;
 use content::Preserved;
+use unopened::Unopened;
 
 /// The kind of identity that any changed byte changes.
 const IMAGE_SHA256: &str = "image_sha256";
@@ -43,6 +45,8 @@ pub struct Reexamination {
     objects: Objects,
     unread: Unread,
     left: u64,
+    /// Containers that were opened then and cannot be today.
+    unopened: Unopened,
     findings: Vec<Finding>,
 }
 
@@ -100,6 +104,7 @@ type Short = [u8; 16];
 type Label = &'static str;
 
 /// Digests that are made where somebody asks for them: compared where both sides have them.
+const CONTAINER: Label = "container";
 const MD5: Label = "md5";
 const SHA1: Label = "sha1";
 
@@ -326,6 +331,7 @@ impl Reexamination {
         self.unread.undecided = self.unread.undecided.saturating_add(1);
         let what = "it has no record, and what decides whether it needs one cannot be read today";
         self.unread.add(format!("{}: {what}", shown(locator)));
+        self.unopened.insert(locator);
     }
 
     /// Compares an item of the medium, looked into as deep as the examiner of today wants.
@@ -365,6 +371,9 @@ impl Reexamination {
             let words: Vec<&str> = failed.iter().map(|look| look_word(*look)).collect();
             let what = format!("{}: it cannot be read today for its {}", shown(locator), words.join(", "));
             self.unread.add(what);
+            if failed.contains(&Look::Content) && was.contains_key(CONTAINER) {
+                self.unopened.insert(locator);
+            }
         }
     }
 
@@ -377,6 +386,10 @@ impl Reexamination {
             self.item(locator, facts);
         } else {
             self.left = self.left.saturating_add(1);
+            let without = facts.failures.iter().any(|failure| failure.look == Look::Content);
+            if without && self.unopened.without_record(locator, self.recorded.keys().map(|own| &**own)) {
+                self.unread.add(format!("{}: it cannot be opened today", shown(locator)));
+            }
         }
         recorded
     }
@@ -385,6 +398,8 @@ impl Reexamination {
     /// that outcome.
     pub fn left_lines(&mut self, lines: u64) {
         let most = self.left.saturating_add(self.unread.undecided);
+        // How many members were left of a container that cannot be opened today is not known.
+        let most = if self.unopened.is_empty() { most } else { u64::MAX };
         if !(self.left..=most).contains(&lines) {
             let detail = format!("outcome left: {lines} lines, {} items on the medium", self.left);
             self.raise(FindingKind::Count, String::new(), detail);
@@ -399,6 +414,7 @@ impl Reexamination {
             .iter()
             .filter(|(_, recorded)| !recorded.met)
             .map(|(locator, _)| &**locator)
+            .filter(|locator| !self.unopened.holds(locator))
             .collect();
         unmet.sort_unstable();
         for locator in unmet {
@@ -499,6 +515,7 @@ fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
         Fact::Allocated(_) if tree => return None,
         Fact::Allocated(_) => "allocated",
         Fact::Slack(_) => "slack",
+        Fact::Member(_) => "member",
         Fact::Time(Stamp { of: TimeKind::Accessed, .. }) if tree => return None,
         Fact::Time(stamp) => time_label(stamp.of),
         Fact::Uid(_) => "uid",
@@ -511,7 +528,7 @@ fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
         Fact::Hash(hash) => return Some(("hash", hash.sha256.0.to_vec())),
         Fact::Keywords(_) => "keywords",
         Fact::Mail(_) => "mail",
-        Fact::Container(_) => "container",
+        Fact::Container(_) => CONTAINER,
         Fact::Failure(failure) => return Some((failure_label(failure.look), Vec::new())),
         Fact::Looks(_) => return None,
     };

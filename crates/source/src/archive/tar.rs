@@ -369,6 +369,42 @@ mod tests {
     }
 
     #[test]
+    fn members_with_holes_have_a_name_and_no_content() {
+        let pax = |record: &[u8]| entry(b'x', b"pax", record);
+        for entries in [
+            vec![entry(b'S', b"a", b"map")],
+            vec![pax(b"22 GNU.sparse.major=1\n"), entry(b'0', b"a", b"map")],
+        ] {
+            let bytes: Arc<dyn ByteSource> = Arc::new(tar(&entries));
+            let archive = super::super::read(Form::Tar, Arc::clone(&bytes), &Limits::default()).unwrap();
+            assert_eq!(archive.members[0].name, b"a");
+            let error = archive.open(0, bytes).err().unwrap().to_string();
+            assert!(error.contains("holes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn too_many_entries_and_names_without_end_are_refused() {
+        let limits = Limits { entries: 3, names: 10, ..Limits::default() };
+        let refused = |entries: &[Vec<u8>], because: &str| {
+            let bytes: Arc<dyn ByteSource> = Arc::new(tar(entries));
+            let error = super::super::read(Form::Tar, bytes, &limits).unwrap_err().to_string();
+            assert!(error.contains(because), "{error}");
+        };
+        let named = |name: &[u8]| [entry(b'L', b"", name), entry(b'0', b"a", b"")].concat();
+        refused(&vec![entry(b'5', b"a/", b""); 4], "more than 3 entries");
+        refused(&[entry(b'0', b"abcdef", b""), entry(b'0', b"abcdef", b"")], "more than 10 bytes of names");
+        let limits = Limits::default();
+        let read = |name: &[u8]| {
+            let bytes: Arc<dyn ByteSource> = Arc::new(tar(&[named(name)]));
+            super::super::read(Form::Tar, bytes, &limits).map_err(|error| error.to_string())
+        };
+        assert!(read(&[b'a'; 4096]).is_ok() && read(&b"a/".repeat(255)).is_ok());
+        assert!(read(&[b'a'; 4097]).unwrap_err().contains("4096 bytes in a member's name"));
+        assert!(read(&b"a/".repeat(256)).unwrap_err().contains("255 folders"));
+    }
+
+    #[test]
     fn times_have_fractions() {
         for (text, ns) in [("12.5", 12_500_000_000), ("-1", -1_000_000_000), ("3.1234567891", 3_123_456_789)]
         {

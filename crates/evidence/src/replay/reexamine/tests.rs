@@ -1,6 +1,6 @@
 //! The ledger against the medium.
 
-use scope::facts::{Failure, HashFact};
+use scope::facts::{ContainerFact, Failure, HashFact};
 use scope::{Digest, RawName};
 
 use super::*;
@@ -377,4 +377,37 @@ fn md5_and_sha1_are_compared_where_both_sides_have_them() {
     check("0", None, &[]);
     check("0", Some("0"), &[]);
     check("0", Some("1"), &["fact /srv/pool/named.bin: the medium differs from the ledger in: md5"]);
+}
+
+#[test]
+fn a_container_that_cannot_be_opened_today_says_nothing_of_its_members() {
+    let mut case = Case::new();
+    let held = ContainerFact { form: "zip".into(), members: 1, captured: 1, others: 0, trouble: None };
+    case.change_facts("/srv/mail/1.eml", |facts| facts.container = Some(held.clone()));
+    let (container, member) = (case.at("/srv/mail/1.eml"), case.at("/etc/passwd"));
+    let locator = case.items[container].record.locator.clone();
+    case.items[member].record.locator = format!("{locator}/member:0");
+    for fails in [true, false] {
+        let mut reexamination = Reexamination::new();
+        for item in &case.items {
+            reexamination.record(&item.record).unwrap();
+        }
+        for (at, item) in case.items.iter().enumerate().filter(|(at, _)| *at != member) {
+            let mut facts = item.facts.clone();
+            if at == container && !fails {
+                facts.container = Some(held.clone());
+            }
+            if at == container && fails {
+                facts.failures.push(Failure::new(Look::Content, "not opened: the medium could not be read"));
+            }
+            reexamination.item(&item.record.locator, &facts);
+        }
+        let unread = reexamination.unread().items;
+        let found: Vec<String> = reexamination.finish().iter().map(told).collect();
+        let missing = format!("extra {locator}/member:0: in the ledger, not on the medium");
+        match fails {
+            true => assert_eq!((unread, found), (1, Vec::new())),
+            false => assert_eq!((unread, found), (0, vec![missing])),
+        }
+    }
 }
