@@ -149,12 +149,9 @@ fn target(page: &mut Page, policy: &Policy) {
     page.provision(&Sentence::Streams(target.streams), Mark::Tool);
     let content = target.inspect.contains(&Look::Content);
     let searches = policy.lists().iter().any(|list| matches!(list.items, ListItems::Keywords(_)));
-    let taken_apart = Sentence::ContainersNotOpened {
-        documents: content && searches,
-        mail: content && !policy.mail_tests().is_empty(),
-    };
+    let (documents, mail) = (content && searches, content && !policy.mail_tests().is_empty());
     match &target.containers {
-        None => page.provision(&taken_apart, Mark::Tool),
+        None => page.provision(&Sentence::ContainersNotOpened, Mark::Tool),
         Some(own) => {
             page.provision(
                 &Sentence::ContainersOpened { forms: &own.open, depth: own.max_depth },
@@ -163,6 +160,9 @@ fn target(page: &mut Page, policy: &Policy) {
             page.provision(&Sentence::ContainersWhole, Mark::Tool);
             page.provision(&Sentence::ContainersUnknown, Mark::Tool);
         }
+    }
+    if documents || mail {
+        page.provision(&Sentence::TakenApart { documents, mail }, Mark::Tool);
     }
     let unread = match target.unread_volumes {
         UnreadVolumes::Name => Sentence::UnreadNamed,

@@ -55,13 +55,17 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         Sentence::Streams(true) => "Named streams of files are items like files.".into(),
         Sentence::Streams(false) => "Named streams of files are not read.".into(),
-        Sentence::ContainersNotOpened { documents, mail } => {
-            let mut said = Text::from("Archives, mailboxes and disk images inside files are taken or left whole; what they hold is no item of its own.");
+        Sentence::ContainersNotOpened => "Archives, mailboxes and disk images inside files are taken or left whole; what they hold is no item of its own.".into(),
+        Sentence::TakenApart { documents, mail } => {
+            let mut said = Text::default();
             if *documents {
-                said.add(" To search for keywords, pages in HTML and documents of Word, Excel and PowerPoint (OOXML) are taken apart for their text, and nothing else is unpacked.");
+                said.add("To search for keywords, pages in HTML and documents of Word, Excel and PowerPoint (OOXML) are taken apart for their text, and nothing else is unpacked.");
+            }
+            if *documents && *mail {
+                said.add(" ");
             }
             if *mail {
-                said.add(" Of messages, and of mailboxes in the form mbox, the headers are read, as is said below.");
+                said.add("Of messages, and of mailboxes in the form mbox, the headers are read, as is said below.");
             }
             said
         }
@@ -69,7 +73,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             "An archive of one of these forms that is to be captured, or may be, is opened: ", forms.join(", "), "; up to ", number(*depth),
             " of them in each other. What is excluded, out of scope, held or withheld stays closed. Each file in an archive is an item of its own, under the path of the archive, \"!/\" and its name there. A file in a .tar.gz lies in two archives."],
         Sentence::ContainersWhole => "An archive that was opened is captured whole only if every file in it is captured; otherwise those files are taken singly, and the archive is left.".into(),
-        Sentence::ContainersUnknown => "An archive that cannot be opened to its end (encrypted, damaged, too large, too deep, or with bytes in it that belong to no file) is unknown: it goes where what is unknown goes. Mailboxes, disk images and archives of other forms are not opened.".into(),
+        Sentence::ContainersUnknown => "An archive that cannot be opened to its end (encrypted, damaged, too large, too deep, or with bytes in it that belong to no file) is unknown: it goes where what is unknown goes. What mailboxes, disk images and archives of other forms hold is no item of its own.".into(),
         Sentence::UnreadNamed => "A volume that cannot be read is named in the record, and nothing of it is taken.".into(),
         Sentence::UnreadPreserved => "A volume of which no file can be read (encrypted, damaged, of an unknown kind) is named in the record, and may be preserved whole, whatever is on it, encrypted to the court alone: the last compartment below.".into(),
         Sentence::Closed(glob) => text!["The program does not enter folders like ", code(glob), ". What lies in them is not recorded at all; the auditor's replay checks that nothing recorded lies there."],

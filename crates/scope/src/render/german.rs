@@ -56,13 +56,17 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         }
         Sentence::Streams(true) => "Benannte Datenströme von Dateien werden wie Dateien behandelt.".into(),
         Sentence::Streams(false) => "Benannte Datenströme von Dateien werden nicht gelesen.".into(),
-        Sentence::ContainersNotOpened { documents, mail } => {
-            let mut said = Text::from("Archive, Postfachdateien und in Dateien enthaltene Datenträgerabbilder werden nur als Ganzes gesichert oder belassen; was sie enthalten, ist kein eigenes Objekt.");
+        Sentence::ContainersNotOpened => "Archive, Postfachdateien und in Dateien enthaltene Datenträgerabbilder werden nur als Ganzes gesichert oder belassen; was sie enthalten, ist kein eigenes Objekt.".into(),
+        Sentence::TakenApart { documents, mail } => {
+            let mut said = Text::default();
             if *documents {
-                said.add(" Um nach Suchbegriffen zu suchen, werden HTML-Seiten sowie Dokumente von Word, Excel und PowerPoint (OOXML) in ihren Text zerlegt; sonst wird nichts entpackt.");
+                said.add("Um nach Suchbegriffen zu suchen, werden HTML-Seiten sowie Dokumente von Word, Excel und PowerPoint (OOXML) in ihren Text zerlegt; sonst wird nichts entpackt.");
+            }
+            if *documents && *mail {
+                said.add(" ");
             }
             if *mail {
-                said.add(" Von Nachrichten und von Postfächern im Format mbox wird der Kopf gelesen, wie unten beschrieben.");
+                said.add("Von Nachrichten und von Postfächern im Format mbox wird der Kopf gelesen, wie unten beschrieben.");
             }
             said
         }
@@ -70,7 +74,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
             "Ein Archiv einer dieser Formen, das zu sichern ist oder sein kann, wird geöffnet: ", forms.join(", "), "; bis zu ", number(*depth),
             " davon ineinander. Was ausgeschlossen ist, nicht zum Umfang gehört, verwahrt oder zurückbehalten wird, bleibt geschlossen. Jede Datei in einem Archiv ist ein eigenes Objekt; ihr Pfad ist der des Archivs, \"!/\" und ihr Name darin. Eine Datei in einem .tar.gz liegt in zwei Archiven."],
         Sentence::ContainersWhole => "Ein geöffnetes Archiv wird nur dann als Ganzes gesichert, wenn jede Datei darin gesichert wird; sonst werden diese Dateien einzeln gesichert, und das Archiv wird belassen.".into(),
-        Sentence::ContainersUnknown => "Ein Archiv, das nicht bis zum Ende geöffnet werden kann (verschlüsselt, beschädigt, zu groß, zu tief geschachtelt oder mit Bytes, die zu keiner Datei gehören), ist ungeklärt: Es geht dorthin, wohin Ungeklärtes geht. Postfachdateien, Datenträgerabbilder und Archive anderer Formen werden nicht geöffnet.".into(),
+        Sentence::ContainersUnknown => "Ein Archiv, das nicht bis zum Ende geöffnet werden kann (verschlüsselt, beschädigt, zu groß, zu tief geschachtelt oder mit Bytes, die zu keiner Datei gehören), ist ungeklärt: Es geht dorthin, wohin Ungeklärtes geht. Was Postfachdateien, Datenträgerabbilder und Archive anderer Formen enthalten, ist kein eigenes Objekt.".into(),
         Sentence::UnreadNamed => "Ein Datenbereich (Volume), der nicht gelesen werden kann, wird im Protokoll benannt; aus ihm wird nichts gesichert.".into(),
         Sentence::UnreadPreserved => "Ein Datenbereich (Volume), aus dem keine Datei gelesen werden kann (verschlüsselt, beschädigt oder unbekannter Art), wird im Protokoll benannt und darf ohne Rücksicht auf seinen Inhalt als Ganzes gesichert werden, verschlüsselt allein für das Gericht; siehe den letzten Sonderbestand unten.".into(),
         Sentence::Closed(glob) => text!["Ordner nach dem Muster ", code(glob), " werden nicht betreten. Was sich darin befindet, wird überhaupt nicht erfasst; bei der Nachprüfung wird kontrolliert, dass kein erfasstes Objekt dort liegt."],
