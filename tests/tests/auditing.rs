@@ -95,9 +95,9 @@ fn an_auditors_result_is_signed_checked_and_put_on_the_log() {
         .exits(0)
         .prints("Sam Okafor (Independent auditor) signed")
         .prints("followed yes, matched not-checked; 0 findings");
-    // Case and package hold one log, and it goes on.
+    // Case and package hold one log, and neither says the same twice.
     assert!(desk.path("case/custody/000006/attestation.txt.auditor.sig").is_file());
-    desk.run(APPEND).exits(0);
+    desk.run(APPEND).exits(1).says("event 6 has this attestation with the same signers already");
     desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}").exits(0);
 }
 
@@ -279,7 +279,17 @@ fn another_tools_listing_agrees_and_what_it_alone_saw_is_found() {
     let (ext, ntfs) =
         (format!("--listing-volume {}", volumes[0]), format!("--listing-volume {}", volumes[1]));
     let agreed = whole(&linux, &ext).exits(0);
-    assert!(agreed.out.contains(" entries agree with the ledger"), "{agreed}");
+    let json = agreed.json();
+    assert_eq!(
+        (&json["matched"], &json["listing"]["form"]),
+        (&"not-checked".into(), &"bodyfile".into()),
+        "{agreed}"
+    );
+    assert!(json["listing"]["agreed"].as_u64() > Some(50) && json["listing"]["differ"] == 0, "{agreed}");
+    let files: String =
+        linux.lines().filter(|line| !line.contains("|d/d")).map(|line| format!("{line}\n")).collect();
+    let files = whole(&files, &ext).exits(0).prints("folders, of which the other tool lists none");
+    assert!(kinds(&files).is_empty(), "{files}");
     whole(&windows, &ntfs).exits(0);
     whole(&linux, "--listing-volume gpt:9/ext4:none").exits(1).says("no volume gpt:9");
 
@@ -288,6 +298,8 @@ fn another_tools_listing_agrees_and_what_it_alone_saw_is_found() {
     let check = |text: String, kind: &str| {
         let ran = whole(&text, &ext).exits(2);
         assert_eq!(kinds(&ran), [kind], "{ran}");
+        assert_eq!(ran.json()["matched"], "not-checked", "nobody examined the original: {ran}");
+        ran
     };
     check(format!("{linux}{}\n", line.replace("diary", "hidden")), "missing");
     check(linux.replace(&format!("{line}\n"), ""), "extra");
@@ -297,7 +309,17 @@ fn another_tools_listing_agrees_and_what_it_alone_saw_is_found() {
             "/home/bakery/diary.txt|59|r/rrw-------|10051|10051|60|",
         ),
         "fact",
+    )
+    .prints("size 59 in the ledger, 60 in the listing");
+    let result = format!("{ext} --listing-tool fls --write-result {{dir}}/result.txt");
+    whole(&linux.replace(&format!("{line}\n"), ""), &result).exits(2);
+    let text = fs::read_to_string(desk.path("result.txt")).unwrap();
+    assert!(text.contains("\nmatched not-checked\nlisting bodyfile sha256:"), "{text}");
+    assert!(
+        text.contains("\nlisting-tool fls\nlisting-volume gpt:") && text.contains("\nlisting-differ 1\n"),
+        "{text}"
     );
+    assert!(!text.contains("examined again"), "{text}");
     // Nothing that a policy leaves unread, and nothing that is made up, is a difference.
     let made_up = "0|/$OrphanFiles/x|9|-/rrw-|0|0|1|1|1|1|1\n0|/gone (deleted)|9|r/rrw-|0|0|1|1|1|1|1\n";
     whole(&format!("{linux}{made_up}"), &ext).exits(0);

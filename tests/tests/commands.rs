@@ -211,11 +211,10 @@ fn an_error_in_a_policy_shows_its_place_and_what_to_do() {
 
 #[test]
 fn a_witness_who_signs_later_makes_the_package_whole() {
-    // The witness is there when the capture begins; the quorum of the seal asks for the court officer too, who comes later.
+    // The witness is there when the capture begins; the quorum of the seal asks for the court officer and the auditor too, who come later.
     let desk = Desk::new();
     let trust = fs::read_to_string(desk.demo.path("trust.toml")).unwrap();
-    let quorum =
-        "\n[[quorum]]\nstep = \"package.seal\"\nroles = [\"examiner\", \"witness\", \"authority\"]\n";
+    let quorum = "\n[[quorum]]\nstep = \"package.seal\"\nroles = [\"examiner\", \"witness\", \"authority\", \"auditor\"]\n";
     fs::write(desk.path("trust.toml"), trust + quorum).unwrap();
     let trusted = "--trust {dir}/trust.toml";
     desk.run(&format!(
@@ -225,7 +224,10 @@ fn a_witness_who_signs_later_makes_the_package_whole() {
     desk.run("ambit policy approve {policy} --case {case} {officer}").exits(0);
     let what = format!("--policy {{policy}} --medium {{medium}} --case {{case}} {trusted}");
     let ran = desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/KC07.ambit")).exits(3);
-    ran.prints("NOT sealed yet").prints("Next: ambit sign ").prints("--sign-as court-officer=KEY");
+    ran.prints("NOT sealed yet")
+        .prints("Next: ambit sign ")
+        .prints("--sign-as court-officer=KEY")
+        .prints("kept in the package: examiner and witness");
     assert!(!events(&desk.path("KC07.ambit")).contains(&"package.seal".to_owned()));
 
     let verify = format!("ambit-verify {{dir}}/KC07.ambit {trusted} --json");
@@ -240,7 +242,14 @@ fn a_witness_who_signs_later_makes_the_package_whole() {
     let sign = format!("ambit sign {{dir}}/KC07.ambit {trusted} --case {{case}}");
     desk.run(&sign).exits(1).says("nobody signs");
     desk.run(&format!("{sign} {{witness}}")).exits(1).says("`witness` has sealed this package already");
-    let signed = desk.run(&format!("{sign} {{officer}}")).exits(0).prints("package.seal is on the log");
+    desk.run(&format!("{sign} {{officer}}"))
+        .exits(3)
+        .prints("court-officer and examiner and witness, and kept; not sealed yet")
+        .prints("still to sign: auditor (auditor)");
+    let signed = desk
+        .run(&format!("{sign} --sign-as auditor={{keys}}/auditor"))
+        .exits(0)
+        .prints("package.seal is on the log");
     assert!(
         signed.err.contains("captured") && signed.err.contains("sealed bytes   sha256:"),
         "what is signed: {signed}"
@@ -268,33 +277,41 @@ fn nobody_is_led_to_sign_a_package_that_was_changed() {
 }
 
 #[test]
-fn an_order_on_paper_is_attested_by_its_digest() {
+fn an_order_without_a_signature_is_attested_by_its_digest() {
     let desk = Desk::with_open_case();
     fs::write(desk.path("order.pdf"), "%PDF-1.4 the judge's hand").unwrap();
-    let approve = "ambit policy approve {policy} --case {case} --instrument {dir}/order.pdf";
+    let approve =
+        "ambit policy approve {policy} --case {case} --instrument {dir}/order.pdf --instrument-kind paper";
     for (words, says) in [
         ("--attested-by witness {examiner}", "is to be attested by `witness`, who does not sign"),
         ("--attested-by examiner", "is to be attested by `examiner`, who does not sign"),
-        ("--attested-by examiner {examiner}", "an order on paper is attested by the examiner and a witness"),
-        ("", "an order on paper is attested by the examiner and a witness"),
+        ("--attested-by examiner {examiner}", "such an order is attested by the examiner and a witness"),
+        ("", "such an order is attested by the examiner and a witness"),
     ] {
         desk.run(&format!("{approve} {words}")).exits(1).says(says);
     }
     desk.run("ambit policy approve {policy} --case {case} {both} --attested-by examiner").exits(1);
     desk.run(
-        "ambit policy approve {policy} --case {case} {both} --attested-by examiner --instrument /dev/null",
+        "ambit policy approve {policy} --case {case} {both} --attested-by examiner --instrument /dev/null --instrument-kind paper",
     )
     .exits(2)
-    .says("the order on paper is a file of 0 bytes");
+    .says("the order is a file of 0 bytes");
+    let kindless = approve.replace(" --instrument-kind paper", "");
+    desk.run(&format!("{kindless} {{both}}")).exits(1).says("--instrument-kind");
     assert_eq!(events(&desk.path("case")), ["case.open"]);
     let ran = desk.run(&format!("{approve} --attested-by examiner {{both}}")).exits(3);
-    ran.prints("order on paper attested by examiner");
+    ran.prints("a paper order is attested by examiner");
     let approval = fs::read_to_string(desk.path("case/policy/approval.txt")).unwrap();
     let digest = scope::Digest::of(b"%PDF-1.4 the judge's hand").to_string();
-    assert_eq!(approval.lines().last().unwrap(), format!("instrument {digest}"));
+    assert_eq!(approval.lines().last().unwrap(), format!("instrument paper {digest}"));
     assert!(!desk.path("case/policy/order.pdf").exists(), "the scan is recorded by digest alone");
 
-    desk.run("ambit capture {what} {both} --out {dir}/KC07.ambit").exits(3);
+    let departs =
+        format!("departure: no signature by the authority: a paper order is attested by its digest {digest}");
+    desk.run("ambit plan --policy {policy} --medium {medium} --case {case} {examiner}")
+        .exits(3)
+        .says(&departs);
+    desk.run("ambit capture {what} {both} --out {dir}/KC07.ambit").exits(3).says(&departs);
     let ran = desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}").exits(3);
     ran.prints("attested by Ada Berg");
     desk.run("ambit-verify audit {dir}/KC07.ambit --trust {trust} --identity {keys}/court.age").exits(3);

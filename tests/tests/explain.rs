@@ -163,7 +163,7 @@ fn two_policies_are_compared_on_the_ledger_of_a_package() {
     let of_logs = moves.iter().find(|own| own["before"]["because"] == "I-2").unwrap();
     assert_eq!(
         (&of_logs["after"]["outcome"], &of_logs["after"]["because"]),
-        (&Value::Null, &json!("needs the look hash"))
+        (&Value::Null, &json!("needs the look hash, which was not taken"))
     );
     assert!(!told.to_string().contains("access.log"), "no name is shown: {told}");
     let named = diff("--identity {keys}/auditor.age --i-may-see-names").exits(2).json();
@@ -175,6 +175,29 @@ fn two_policies_are_compared_on_the_ledger_of_a_package() {
     assert_eq!((&same["ledger"]["moves"], &same["ledger"]["same"]), (&json!([]), &json!(expected().len())));
     let closed = diff("--identity {keys}/case-team.age").exits(1);
     assert!(closed.to_string().contains("cannot be relied on"), "{closed}");
+}
+
+/// A term more says nothing new of what hangs on something else, nor of where the old terms were enough.
+#[test]
+fn what_the_ledger_has_of_content_is_used() {
+    let desk = Desk::with_case();
+    let items = "items = [\"viagra\", \"vicodin\", \"valium\", \"microsoft lottery\", \"zeppelin manifest\"]";
+    desk.policy_with(&[("items = [\"viagra\"", items)]);
+    let diff = "ambit policy diff {policy} {dir}/policy --ledger {package} --trust {trust} --identity {keys}/auditor.age --json";
+    let told = desk.run(diff).exits(2).json();
+    let moves = told["ledger"]["moves"].as_array().unwrap();
+    let because = |own: &Value| own["after"]["because"].as_str().unwrap().to_owned();
+    assert!(
+        moves.iter().all(|own| own["after"]["outcome"].is_null() && because(own).contains("hangs on list spam-marks")),
+        "{told}"
+    );
+    let open: u64 = moves.iter().map(|own| own["items"].as_u64().unwrap()).sum();
+    let plan = desk
+        .run("ambit plan --policy {policy} --medium {medium} --case {case} {examiner} --json")
+        .exits(0)
+        .json();
+    let hits: Vec<u64> = serde_json::from_value(plan["keyword_hits"]["spam-marks"].clone()).unwrap();
+    assert!(0 < open && open <= hits[1] && hits[1] < hits.iter().sum(), "{open} of {hits:?}: {told}");
 }
 
 #[test]

@@ -57,11 +57,13 @@ pub fn put_on_log(
     statement.action = action(signed);
     match keeper {
         Keeper::Case(case) => {
+            is_new(case.log(), &statement.action)?;
             case.log().copy_to(&mut own)?;
             append(case.log_mut(), statement, signers, &files, log_key)?;
             case.log().copy_to(&mut own)?;
         }
         Keeper::Package => {
+            is_new(&own, &statement.action)?;
             statement.reason = format!("{}{AWAY}", statement.reason).trim_start().to_owned();
             append(&mut own, statement, signers, &files, log_key)?;
         }
@@ -78,6 +80,23 @@ fn append(
 ) -> Result<(), LogError> {
     log.append_with(statement, signers, files)?;
     log_key.map_or(Ok(()), |key| log.checkpoint(key))
+}
+
+/// Fails where the log has this very text already, with everybody who signs it now.
+fn is_new(log: &LogFolder, action: &Action) -> Result<(), LogError> {
+    let (Action::AuditorReplay(new) | Action::HolderVerdict(new)) = action else { return Ok(()) };
+    for event in log.events()? {
+        if let Action::AuditorReplay(old) | Action::HolderVerdict(old) = &event.action
+            && old.attestation == new.attestation
+            && new
+                .signatures
+                .iter()
+                .all(|sig| old.signatures.iter().any(|own| own.principal == sig.principal))
+        {
+            return Err(LogError::Attested { index: event.index });
+        }
+    }
+    Ok(())
 }
 
 /// The event's action: what it quotes.

@@ -42,6 +42,12 @@ pub enum LogError {
         /// What does not fit.
         what: &'static str,
     },
+    /// The attestation is there already.
+    #[error("event {index} has this attestation with the same signers already; nothing is appended")]
+    Attested {
+        /// The event's number.
+        index: u64,
+    },
     /// Nobody signs.
     #[error("an event needs at least one signer")]
     NoSigner,

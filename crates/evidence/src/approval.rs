@@ -13,6 +13,7 @@
 //! ```
 
 use scope::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::acquisition::MediumId;
 use crate::trust::is_origin;
@@ -32,8 +33,70 @@ pub struct Approval {
     pub rendering: Digest,
     /// What rendered it, which names the language: `ambit-render/2/en`.
     pub renderer: String,
-    /// SHA-256 of the order, where an officer attests one.
-    pub instrument: Option<Digest>,
+    /// The order, where people attest one.
+    pub instrument: Option<Instrument>,
+}
+
+/// An order that no key of the authority signs: people attest it by its digest.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Instrument {
+    /// How the order was given.
+    pub kind: InstrumentKind,
+    /// SHA-256 of what there is of it: the scan, the file, the note or the recording of the call.
+    pub sha256: Digest,
+}
+
+/// How an order was given.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InstrumentKind {
+    /// On paper, of which there is a scan.
+    Paper,
+    /// As a file, without a signature that this program checks.
+    Electronic,
+    /// By telephone, of which there is a note or a recording.
+    Telephone,
+}
+
+impl InstrumentKind {
+    const ALL: [Self; 3] = [Self::Paper, Self::Electronic, Self::Telephone];
+
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Paper => "paper",
+            Self::Electronic => "electronic",
+            Self::Telephone => "telephone",
+        }
+    }
+
+    /// In a sentence.
+    #[must_use]
+    pub fn told(self) -> &'static str {
+        match self {
+            Self::Paper => "a paper order",
+            Self::Electronic => "an electronic order",
+            Self::Telephone => "an order by telephone",
+        }
+    }
+
+    /// What somebody who doubts it can do.
+    #[must_use]
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Paper => "compare the paper",
+            Self::Electronic => "compare the court's own copy",
+            Self::Telephone => "ask the court for its own record of the call",
+        }
+    }
+}
+
+impl std::fmt::Display for Instrument {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.kind.word(), self.sha256)
+    }
 }
 
 /// Why a text is not an approval.
@@ -67,7 +130,7 @@ impl Approval {
         lines.push(format!("policy {}", self.policy));
         lines.push(format!("rendering {}", self.rendering));
         lines.push(format!("renderer {}", self.renderer));
-        lines.extend(self.instrument.map(|digest| format!("instrument {digest}")));
+        lines.extend(self.instrument.map(|instrument| format!("instrument {instrument}")));
         let mut text = lines.join("\n");
         text.push('\n');
         text.into_bytes()
@@ -128,7 +191,16 @@ impl Approval {
             return Err(fail(renderer_at, "not a renderer"));
         }
         let renderer = renderer.to_owned();
-        let instrument = field("instrument", true)?.map(digest).transpose()?;
+        let instrument = match field("instrument", true)? {
+            None => None,
+            Some((value, at)) => {
+                let (word, sha256) = value.split_once(' ').unwrap_or_default();
+                let kind = InstrumentKind::ALL.into_iter().find(|kind| kind.word() == word);
+                let kind = kind
+                    .ok_or_else(|| fail(at, "expected `paper`, `electronic` or `telephone`, and a digest"))?;
+                Some(Instrument { kind, sha256: digest((sha256, at))? })
+            }
+        };
         if let Some((_, at)) = lines.next() {
             return Err(fail(at, "nothing may stand here"));
         }
@@ -183,8 +255,14 @@ mod tests {
     #[test]
     fn one_spelling_per_approval() {
         check(EXAMPLE, "2 ids, instrument false");
-        let digest = "instrument sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752\n";
-        check(&format!("{EXAMPLE}{digest}"), "2 ids, instrument true");
+        let sha256 = "sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
+        for kind in ["paper", "electronic", "telephone"] {
+            check(&format!("{EXAMPLE}instrument {kind} {sha256}\n"), "2 ids, instrument true");
+        }
+        check(&format!("{EXAMPLE}instrument {sha256}\n"), "line 9: expected `paper`");
+        check(&format!("{EXAMPLE}instrument fax {sha256}\n"), "line 9: expected `paper`");
+        check(&format!("{EXAMPLE}instrument paper  {sha256}\n"), "line 9: not a digest");
+        let digest = &format!("instrument paper {sha256}\n");
         check(&format!("{EXAMPLE}{digest}{digest}"), "line 10: nothing may stand here");
         check(&format!("{EXAMPLE}\n"), "line 9: nothing may stand here");
         check(EXAMPLE.trim_end(), "the last line does not end");

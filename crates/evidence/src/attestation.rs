@@ -35,6 +35,7 @@ use scope::Digest;
 
 use crate::acquisition::RunNumber;
 use crate::event::{Moment, Tool, TreeHead};
+use crate::listing::Listed;
 
 /// The first line, and the namespace in which the text is signed.
 pub use crate::sshsig::ATTESTATION as NAMESPACE;
@@ -101,6 +102,8 @@ pub struct Replay {
     pub followed: Verdict,
     /// Does the record agree with the original?
     pub matched: Verdict,
+    /// Another tool's listing, where one was compared with the ledger.
+    pub listing: Option<Listed>,
     /// Kinds of findings, with how many there are of each; sorted, none twice, none 0.
     pub findings: Vec<(String, u64)>,
     /// How many departures from the order or the procedure the report names.
@@ -197,6 +200,9 @@ impl Attestation {
                 text.line("intact", replay.intact);
                 text.line("followed", replay.followed);
                 text.line("matched", replay.matched);
+                if let Some(listing) = &replay.listing {
+                    text.listing(listing);
+                }
                 for (kind, count) in &replay.findings {
                     text.line("finding", format_args!("{kind} {count}"));
                 }
@@ -243,6 +249,17 @@ struct Text(String);
 impl Text {
     fn line(&mut self, name: &str, value: impl fmt::Display) {
         self.0.push_str(&format!("{name} {value}\n"));
+    }
+
+    fn listing(&mut self, listing: &Listed) {
+        self.line("listing", format_args!("{} {}", listing.form.word(), listing.sha256));
+        for (name, value) in [("listing-tool", &listing.tool), ("listing-volume", &listing.volume)] {
+            if let Some(value) = value {
+                self.line(name, value);
+            }
+        }
+        self.line("listing-agreed", listing.agreed);
+        self.line("listing-differ", listing.differ);
     }
 
     fn parts(&mut self, parts: &[Part]) {

@@ -24,6 +24,7 @@ use scope::Digest;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::acquisition::{MediumStatement, RunNumber};
+use crate::approval::Instrument;
 use crate::strict::{self, StrictError};
 use crate::trust::{Role, is_origin, is_principal};
 
@@ -174,9 +175,9 @@ pub struct PolicyApprove {
     pub rendering: Digest,
     /// How it was approved.
     pub by: ApprovedBy,
-    /// SHA-256 of the paper or electronic order; null where the authority signs with a key.
+    /// The order that people attest, as `approval.txt` has it; null where the authority signs with a key.
     #[serde(deserialize_with = "present")]
-    pub instrument: Option<Digest>,
+    pub instrument: Option<Instrument>,
     /// What in this approval departs from the procedure, in words; null where nothing does.
     #[serde(deserialize_with = "present")]
     pub departure: Option<String>,
@@ -188,7 +189,7 @@ pub struct PolicyApprove {
 pub enum ApprovedBy {
     /// The authority signed `approval.txt`.
     Signature,
-    /// An examiner and a witness attest an order on paper by its digest.
+    /// An examiner and a witness attest an order by its digest.
     Instrument,
 }
 

@@ -19,6 +19,67 @@ mod tests;
 use std::io::{self, BufRead};
 
 pub use compare::{Compared, Comparison, NoVolume};
+use scope::Digest;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// A listing that was compared, and what came of it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub struct Listed {
+    /// Its form.
+    pub form: Form,
+    /// SHA-256 of the listing's bytes.
+    pub sha256: Digest,
+    /// The tool that made it, as whoever compared it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// The volume that it is of; none where each entry says so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<String>,
+    /// Entries that agree with the ledger.
+    pub agreed: u64,
+    /// Findings.
+    pub differ: u64,
+}
+
+impl Listed {
+    /// Which listing it is, in words.
+    pub(crate) fn told(&self) -> String {
+        let tool = self.tool.as_ref().map(|tool| format!("of {tool}, ")).unwrap_or_default();
+        let volume = match &self.volume {
+            Some(volume) => format!("volume {volume}"),
+            None => "volumes by their offsets".to_owned(),
+        };
+        format!("{tool}{} {}, {volume}", self.form.word(), self.sha256)
+    }
+}
+
+/// The form of a listing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A bodyfile.
+    Bodyfile,
+    /// DFXML.
+    Dfxml,
+    /// CSV.
+    Csv,
+}
+
+impl Form {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Bodyfile, Self::Dfxml, Self::Csv];
+
+    /// The word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bodyfile => "bodyfile",
+            Self::Dfxml => "dfxml",
+            Self::Csv => "csv",
+        }
+    }
+}
 
 /// One thing that another tool saw.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -79,21 +140,57 @@ pub enum ListingError {
     },
 }
 
-/// Reads a listing, of whichever of the three forms its first bytes show, and hands on what it lists.
+/// Reads a listing, of whichever of the three forms its first bytes show, and hands on what it lists. Gives its form, and the digest of all
+/// of its bytes: those that were read.
 ///
 /// # Errors
 ///
 /// [`ListingError`] at the first line that is not of the form.
-pub fn read(source: impl BufRead, each: &mut dyn FnMut(Seen)) -> Result<(), ListingError> {
-    let mut lines = Lines { source, line: 0 };
+pub fn read(source: impl BufRead, each: &mut dyn FnMut(Seen)) -> Result<(Form, Digest), ListingError> {
+    let mut lines = Lines { source: Hashed { source, hash: Sha256::new() }, line: 0 };
+    let form = read_lines(&mut lines, each)?;
+    let Lines { mut source, line } = lines;
+    io::copy(&mut source, &mut io::sink()).map_err(|source| ListingError::Read { line, source })?;
+    Ok((form, Digest(source.hash.finalize().into())))
+}
+
+fn read_lines<R: BufRead>(lines: &mut Lines<R>, each: &mut dyn FnMut(Seen)) -> Result<Form, ListingError> {
     let first = lines.next()?.ok_or(ListingError::Form { line: 1, what: "the file is empty" })?;
     if first.starts_with(b"<") || first.starts_with(b"\xef\xbb\xbf<") {
-        return dfxml::read(first, &mut lines, each);
+        return dfxml::read(first, lines, each).map(|()| Form::Dfxml);
     }
     if csv::is_header(&first) {
-        return csv::read(&first, &mut lines, each);
+        return csv::read(&first, lines, each).map(|()| Form::Csv);
     }
-    bodyfile::read(first, &mut lines, each)
+    bodyfile::read(first, lines, each).map(|()| Form::Bodyfile)
+}
+
+/// Hashes what is read: the digest is that of the bytes that were compared.
+struct Hashed<R> {
+    source: R,
+    hash: Sha256,
+}
+
+impl<R: BufRead> io::Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.hash.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Hashed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.source.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        // What is consumed stands in the buffer that was asked for before.
+        if let Ok(buffer) = self.source.fill_buf() {
+            self.hash.update(buffer.get(..amount).unwrap_or_default());
+        }
+        self.source.consume(amount);
+    }
 }
 
 /// Lines of bounded length.

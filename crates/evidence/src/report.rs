@@ -16,6 +16,8 @@
 
 use serde::Serialize;
 
+use crate::listing::Listed;
+
 mod text;
 
 /// What a verification or an audit found.
@@ -29,6 +31,8 @@ pub struct Report {
     pub followed: Answer,
     /// Does the record agree with the original?
     pub matched: Answer,
+    /// Another tool's listing that was compared with the ledger. It is no examination of the original.
+    pub listing: Option<Listed>,
     /// Departures from the order or the procedure.
     pub departures: Vec<String>,
     /// What the medium did not give, and what was not checked.
@@ -43,6 +47,8 @@ pub struct Report {
     pub asked_followed: bool,
     /// Whether the question of MATCHED was asked.
     pub asked_matched: bool,
+    /// Whether a listing was given: then none that was compared is no answer.
+    pub asked_listing: bool,
     /// Whether keys were given to look into parts: then `objects` not checked is no answer.
     pub asked_objects: bool,
 }
@@ -117,7 +123,7 @@ pub enum Approved {
     Nobody,
     /// The authority signed it.
     Signed,
-    /// Somebody attests an order on paper by its digest.
+    /// Somebody attests an order by its digest.
     Attested,
 }
 
@@ -165,11 +171,13 @@ impl Report {
     /// 0: all that was asked is confirmed. 1: could not finish. 2: the answer is no. 3: confirmed, with departures.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.intact == Intact::No || self.followed == Answer::No || self.matched == Answer::No {
+        let unlike = self.listing.as_ref().is_some_and(|listing| listing.differ > 0);
+        if self.intact == Intact::No || self.followed == Answer::No || self.matched == Answer::No || unlike {
             return 2;
         }
         let unanswered = (self.asked_followed && self.followed == Answer::NotChecked)
             || (self.asked_matched && self.matched == Answer::NotChecked)
+            || (self.asked_listing && self.listing.is_none())
             || (self.asked_objects
                 && self.check("objects").is_none_or(|check| check.status == Status::NotChecked));
         if self.intact == Intact::Unfinished || unanswered {
@@ -186,6 +194,8 @@ impl Report {
             intact: Intact,
             followed: Answer,
             matched: Answer,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            listing: Option<&'a Listed>,
             checks: &'a [Check],
             departures: &'a [String],
             limits: &'a [String],
@@ -198,6 +208,7 @@ impl Report {
             intact: self.intact,
             followed: self.followed,
             matched: self.matched,
+            listing: self.listing.as_ref(),
             checks: &self.checks,
             departures: &self.departures,
             limits: &self.limits,

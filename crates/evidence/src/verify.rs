@@ -308,6 +308,8 @@ impl Context<'_> {
             summary: self.summary,
             asked_followed: false,
             asked_matched: false,
+            listing: None,
+            asked_listing: false,
             asked_objects: !self.options.identities.is_empty(),
         };
         Verification { report, package: self.package, closed_sets: self.closed_sets }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use evidence::approval::InstrumentKind;
 
 pub use crate::progress::ProgressMode;
 pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSignArgs};
@@ -300,15 +301,40 @@ pub struct ApproveArgs {
     /// Who signs.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// The order is on paper: FILE is its scan, recorded by digest and attested by the signer.
-    #[arg(long, value_name = "FILE")]
+    /// The order was not signed with a key: FILE is its scan, the file itself, or the note or recording of the call. It is
+    /// recorded by digest and attested by those who sign.
+    #[arg(long, value_name = "FILE", requires = "instrument_kind")]
     pub instrument: Option<PathBuf>,
+    /// How the order was given.
+    #[arg(long, value_name = "KIND", value_enum, requires = "instrument")]
+    pub instrument_kind: Option<InstrumentArg>,
     /// The language in which the policy was read, and is signed.
     #[arg(long, value_name = "LANGUAGE", value_enum, default_value_t)]
     pub lang: Lang,
-    /// The principal who attests the paper order; must be among the signers.
+    /// The principal who attests the order; must be among the signers.
     #[arg(long, value_name = "NAME", requires = "instrument")]
     pub attested_by: Option<String>,
+}
+
+/// How an order was given.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum InstrumentArg {
+    /// On paper.
+    Paper,
+    /// As a file.
+    Electronic,
+    /// By telephone.
+    Telephone,
+}
+
+impl From<InstrumentArg> for InstrumentKind {
+    fn from(arg: InstrumentArg) -> Self {
+        match arg {
+            InstrumentArg::Paper => Self::Paper,
+            InstrumentArg::Electronic => Self::Electronic,
+            InstrumentArg::Telephone => Self::Telephone,
+        }
+    }
 }
 
 /// Which case.

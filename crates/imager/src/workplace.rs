@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, SecretKey, Signer};
 use evidence::acquisition::{Departure, LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
-use evidence::approval::{Approval, NAMESPACE};
+use evidence::approval::{Approval, Instrument, InstrumentKind, NAMESPACE};
 use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Moment, Override, Tool};
 use evidence::sshsig;
@@ -132,18 +132,36 @@ pub(crate) struct Ready {
     pub(crate) overrides: Vec<Override>,
     /// Digests that the image states of itself and does not have.
     pub(crate) differing: Vec<Departure>,
-    /// Whether approval or identity rests on what people attest, where a key or the medium itself should speak.
-    pub(crate) rests_on_people: bool,
+    /// Where approval or identity rests on what people attest, and a key or the medium itself should speak.
+    pub(crate) rests_on_people: Vec<String>,
 }
 
 impl Ready {
     /// Whether anything departs from the order or the procedure.
     pub(crate) fn departs(&self) -> bool {
-        self.without_approval.is_some()
-            || self.writable_source.is_some()
-            || !self.overrides.is_empty()
-            || !self.differing.is_empty()
-            || self.rests_on_people
+        !self.stated().is_empty() || !self.rests_on_people.is_empty()
+    }
+
+    /// What somebody gave a reason for.
+    pub(crate) fn stated(&self) -> Vec<Departure> {
+        let stated = [
+            ("no approval on record", &self.without_approval),
+            ("the source was writable", &self.writable_source),
+        ];
+        let stated = stated.into_iter().filter_map(|(what, reason)| Some((what.to_owned(), reason.clone()?)));
+        let overrides = self.overrides.iter().map(|o| (o.what.clone(), o.reason.clone()));
+        let stated = stated.chain(overrides).map(|(what, reason)| Departure { what, reason });
+        stated.chain(self.differing.iter().cloned()).collect()
+    }
+
+    /// Each departure on a line of its own: nobody should meet exit code 3 and not know why.
+    pub(crate) fn tell_departures(&self, console: &mut Console<'_>) {
+        for Departure { what, reason } in self.stated() {
+            console.say(format_args!("departure: {what}; reason given: {reason}"));
+        }
+        for what in &self.rests_on_people {
+            console.say(format_args!("departure: {what}"));
+        }
     }
 }
 
@@ -204,13 +222,16 @@ pub(crate) fn ready(
     };
     told_if_claimed(&mut opened, args.digest_medium);
     let medium = statement_of(&opened, label, args, digests.ids);
-    let mut on_a_tag = false;
+    let mut rests_on_people = Vec::new();
     let target = loaded.policy.target();
     let is_it = is_target(loaded, label, &medium)
         .and_then(|by_itself| folder::ambiguous_order(&opened, target, label).map_or(Ok(by_itself), Err));
     match (is_it, &args.other_medium) {
         (Ok(by_itself), _) => {
-            on_a_tag = !by_itself;
+            if !by_itself {
+                rests_on_people
+                    .push("that this is the policy's medium rests on the tag that a person read".to_owned());
+            }
             folder::limit_to_order(&mut opened, target, label);
         }
         (Err(why), Some(reason)) => {
@@ -231,10 +252,6 @@ pub(crate) fn ready(
             return Err(Failure::no(why).hint(hint));
         }
     }
-    if on_a_tag {
-        console
-            .say("note: that this is the policy's medium rests on the tag that a person read: a departure");
-    }
     let writable_source = args.writable_source.clone().filter(|_| opened.medium.writable);
     if live && opened.medium.writable && writable_source.is_none() {
         opened.medium.limits.push(
@@ -246,7 +263,10 @@ pub(crate) fn ready(
         let word = if opened.medium.cut_short().any(|cut| cut == limit) { "WARNING" } else { "note" };
         console.say(format_args!("{word}: {limit}"));
     }
-    let on_paper = case_rests_on_paper(case)?;
+    // Without an approval that holds, what is on record is of no use, and the departure is another.
+    if without_approval.is_none() {
+        rests_on_people.extend(attested_order(case)?);
+    }
     Ok(Ready {
         opened,
         medium,
@@ -254,11 +274,11 @@ pub(crate) fn ready(
         writable_source,
         overrides,
         differing: digests.differing,
-        rests_on_people: on_a_tag || on_paper,
+        rests_on_people,
     })
 }
 
-/// Whether the case holds an approval of this very policy, signed by the authority or resting on an order on paper.
+/// Whether the case holds an approval of this very policy, signed by the authority or resting on an order that people attest.
 fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<Result<(), String>, Failure> {
     let Some(bytes) = case.policy_file("approval.txt").context("case")? else {
         return Ok(Err("the case has no approval on record".to_owned()));
@@ -315,14 +335,20 @@ fn copies_are_those_approved(case: &CaseFolder) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the approval on record is of an order on paper.
-fn case_rests_on_paper(case: &CaseFolder) -> Result<bool, Failure> {
+/// What the approval on record departs in, where people attest the order.
+fn attested_order(case: &CaseFolder) -> Result<Option<String>, Failure> {
     let approval = case.policy_file("approval.txt").context("case")?;
     let approval = approval.map(|bytes| Approval::parse(&bytes)).transpose().context("case")?;
-    Ok(approval.is_some_and(|approval| approval.instrument.is_some()))
+    let instrument = approval.and_then(|approval| approval.instrument);
+    Ok(instrument.map(|Instrument { kind, sha256 }| attested(kind, sha256)))
 }
 
-/// Whether these principals can attest an order on paper: the examiner and a witness, or whom the trust file asks for.
+/// The departure of an approval by an order that people attest.
+pub(crate) fn attested(kind: InstrumentKind, sha256: Digest) -> String {
+    format!("no signature by the authority: {} is attested by its digest {sha256}", kind.told())
+}
+
+/// Whether these principals can attest an order: the examiner and a witness, or whom the trust file asks for.
 pub(crate) fn attests<'n>(trust: &Trust, signers: impl Iterator<Item = &'n str>) -> Result<(), QuorumError> {
     let signers: Vec<(&str, Option<Role>)> = signers.map(|name| (name, None)).collect();
     match trust.meets(Step::PolicyApprove, &signers) {

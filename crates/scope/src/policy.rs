@@ -192,6 +192,14 @@ impl Policy {
             .collect()
     }
 
+    /// How many different terms of a keyword list the policy asks for, once for each time it asks.
+    pub fn keyword_thresholds<'a>(&'a self, id: &'a str) -> impl Iterator<Item = u64> + 'a {
+        self.compiled.atoms.iter().filter_map(move |own| match &own.test {
+            Test::Keywords { list, at_least, .. } if list == id => Some(*at_least),
+            _ => None,
+        })
+    }
+
     /// The conditions on mail by their selectors' ids, in the order of the atoms: what the look *content* compares messages
     /// with.
     #[must_use]

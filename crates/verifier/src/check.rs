@@ -80,7 +80,8 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
             }
         })?;
     if let (Some(comparison), Some((path, judged))) = (comparison, &judged) {
-        listing::compare(comparison, path, judged, &mut verified)?;
+        let tool = args.listing_tool.clone();
+        listing::compare(comparison, (path, tool), judged, &mut verified)?;
     }
     if let Some(path) = &args.write_result {
         match &verified.acquisition {

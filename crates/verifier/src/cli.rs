@@ -100,6 +100,9 @@ pub struct AuditArgs {
     /// The volume that the listing is of, as the ledger names it; not needed where there is one, or for DFXML.
     #[arg(long, value_name = "VOLUME", requires = "against_listing")]
     pub listing_volume: Option<String>,
+    /// The tool that made the listing, for the result: such as `fls 4.12.1`.
+    #[arg(long, value_name = "TOOL", requires = "against_listing", value_parser = tool)]
+    pub listing_tool: Option<String>,
     /// Write the result to this new file, for the auditor to sign.
     #[arg(long, value_name = "FILE")]
     pub write_result: Option<PathBuf>,
@@ -200,4 +203,14 @@ pub struct HolderArgs {
     /// The new file for the verdicts.
     #[arg(long, value_name = "FILE")]
     pub write_result: PathBuf,
+}
+
+/// The name of a tool: it is put into a text that is signed.
+fn tool(text: &str) -> Result<String, String> {
+    let visible = text.bytes().all(|c| c == b' ' || c.is_ascii_graphic());
+    if visible && (1..=100).contains(&text.len()) && text.trim() == text {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 100 printable characters of ASCII, such as `fls 4.12.1`".to_owned())
+    }
 }

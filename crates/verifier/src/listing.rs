@@ -6,7 +6,7 @@ use std::path::Path;
 
 use evidence::acquisition::Acquisition;
 use evidence::files::{self, Files};
-use evidence::listing::{Compared, Comparison, read};
+use evidence::listing::{Compared, Comparison, Listed, read};
 use evidence::report::Answer;
 use evidence::verify::{Verified, policy_of};
 use scope::Policy;
@@ -37,27 +37,27 @@ pub(crate) fn begin<'a>(
 /// Compares, and puts what came of it into the report.
 pub(crate) fn compare(
     mut comparison: Comparison<'_>,
-    path: &Path,
+    (path, tool): (&Path, Option<String>),
     judged: &(Policy, Acquisition),
     verified: &mut Verified,
 ) -> Result<(), Failure> {
     let same = verified.acquisition.as_ref() == Some(&judged.1)
         && verified.policy.as_ref().is_some_and(|policy| policy.id() == judged.0.id());
     let report = &mut verified.report;
+    report.asked_listing = true;
     if report.followed == Answer::NotChecked || !same {
         report.limits.push("the listing was not compared: the ledger was not replayed".to_owned());
         return Ok(());
     }
-    read(open(path)?, &mut |seen| comparison.seen(&seen))
+    let volume = comparison.volume().map(str::to_owned);
+    let (form, sha256) = read(open(path)?, &mut |seen| comparison.seen(&seen))
         .map_err(|error| Failure::of(path.display())(&error).hint("nothing was compared"))?;
     let Compared { agreed, explained, findings } = comparison.finish();
-    report.limits.push(format!("another tool's listing: {agreed} entries agree with the ledger"));
     let explained =
         explained.into_iter().map(|(why, count)| format!("another tool's listing: {count} {why}"));
     report.limits.extend(explained);
-    if !findings.is_empty() {
-        report.matched = Answer::No;
-    }
+    let differ = findings.len() as u64;
+    report.listing = Some(Listed { form, sha256, tool, volume, agreed, differ });
     report.findings.extend(findings.into_iter().map(Into::into));
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::event::{Tool, TreeHead};
 use crate::item::Control;
+use crate::listing::{Form, Listed};
 use crate::trust::{is_invisible, is_origin};
 
 /// Why a text is not an attestation.
@@ -127,6 +128,14 @@ impl<'a> Lines<'a> {
 
     fn visible(&mut self, name: &str) -> Result<String, AttestationError> {
         let text = self.must(name)?;
+        self.is_visible(text)
+    }
+
+    fn may_visible(&mut self, name: &str) -> Result<Option<String>, AttestationError> {
+        self.may(name).map(|text| self.is_visible(text)).transpose()
+    }
+
+    fn is_visible(&self, text: &str) -> Result<String, AttestationError> {
         let holds = !text.is_empty()
             && text.trim() == text
             && text.chars().count() <= MAX_TEXT
@@ -188,6 +197,7 @@ impl<'a> Lines<'a> {
         let records = self.value("records")?;
         let (intact, followed, matched) =
             (self.verdict("intact")?, self.verdict("followed")?, self.verdict("matched")?);
+        let listing = self.listing()?;
         let mut findings: Vec<(String, u64)> = Vec::new();
         while let Some(text) = self.may("finding") {
             let (kind, count): (String, u64) = self.both(text)?;
@@ -201,8 +211,19 @@ impl<'a> Lines<'a> {
             findings.push((kind, count));
         }
         let departures = self.value("departures")?;
-        let replay = Replay { parts, records, intact, followed, matched, findings, departures };
+        let replay = Replay { parts, records, intact, followed, matched, listing, findings, departures };
         replay.problem().map_or(Ok(replay), |problem| Err(self.fail(problem)))
+    }
+
+    fn listing(&mut self) -> Result<Option<Listed>, AttestationError> {
+        let Some(text) = self.may("listing") else { return Ok(None) };
+        let (word, sha256): (String, Digest) = self.both(text)?;
+        let form = Form::ALL.into_iter().find(|form| form.word() == word);
+        let form = form.ok_or_else(|| self.fail("a form of listing that this version does not know"))?;
+        let tool = self.may_visible("listing-tool")?;
+        let volume = self.may_visible("listing-volume")?;
+        let (agreed, differ) = (self.value("listing-agreed")?, self.value("listing-differ")?);
+        Ok(Some(Listed { form, sha256, tool, volume, agreed, differ }))
     }
 
     fn holder(&mut self) -> Result<SetVerdict, AttestationError> {

@@ -1,5 +1,7 @@
 //! The sentences of an attestation: what its fields mean, in words that a person signs.
 
+use crate::listing::Listed;
+
 use super::{Attestation, Counts, Ending, Portion, Prefix, Replay, SetVerdict, Statement, Unread, Verdict};
 
 /// Who speaks, and what that is worth.
@@ -39,6 +41,9 @@ fn of_replay(replay: &Replay) -> Vec<String> {
         Verdict::No => "The original was examined again, and does not agree with the record.".to_owned(),
         Verdict::NotChecked => "Whether the record agrees with the original is not said here.".to_owned(),
     });
+    if let Some(listing) = &replay.listing {
+        said.push(of_listing(listing));
+    }
     let findings: Vec<String> =
         replay.findings.iter().map(|(kind, count)| format!("{count} of the kind {kind}")).collect();
     if !findings.is_empty() {
@@ -51,6 +56,18 @@ fn of_replay(replay: &Replay) -> Vec<String> {
         ));
     }
     said
+}
+
+fn of_listing(listing: &Listed) -> String {
+    let Listed { agreed, differ, .. } = listing;
+    format!(
+        "The listing that another tool made ({}) was compared with the ledger, and for this the original was not examined: {}.",
+        listing.told(),
+        match differ {
+            0 => format!("{agreed} entries agree, and none differs"),
+            _ => format!("{agreed} entries agree, and there are {differ} differences"),
+        }
+    )
 }
 
 fn of_holder(held: &SetVerdict) -> Vec<String> {

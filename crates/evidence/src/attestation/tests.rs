@@ -3,6 +3,7 @@
 use scope::RawName;
 
 use super::*;
+use crate::listing::{Form, Listed};
 use crate::trust::Trust;
 use crate::verify::testing;
 
@@ -13,6 +14,7 @@ pub(crate) fn replay() -> Attestation {
         intact: Verdict::Yes,
         followed: Verdict::No,
         matched: Verdict::NotChecked,
+        listing: None,
         findings: vec![("fact".to_owned(), 2), ("trits".to_owned(), 1)],
         departures: 0,
     });
@@ -81,6 +83,33 @@ fn what_is_written_is_read_and_reads_as_sentences() {
         let text = String::from_utf8(bytes).unwrap();
         assert!(text.contains(words), "{text}");
     }
+}
+
+/// Whoever compared a listing has not examined the original, and signs nothing of the kind.
+#[test]
+fn a_listing_has_a_sentence_of_its_own() {
+    let mut with = replay();
+    let Statement::Replay(found) = &mut with.statement else { unreachable!() };
+    found.listing = Some(Listed {
+        form: Form::Bodyfile,
+        sha256: Digest::of(b"listing"),
+        tool: Some("fls 4.12.1".to_owned()),
+        volume: Some("mbr:1/ext4:9f0c".to_owned()),
+        agreed: 12,
+        differ: 1,
+    });
+    let bytes = with.to_bytes();
+    assert_eq!(Attestation::parse(&bytes).unwrap(), with);
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(text.contains("\nmatched not-checked\nlisting bodyfile sha256:"), "{text}");
+    assert!(text.contains("says Whether the record agrees with the original is not said here.\n"), "{text}");
+    assert!(
+        text.contains("the original was not examined: 12 entries agree, and there are 1 difference"),
+        "{text}"
+    );
+    assert!(!text.contains("examined again"), "{text}");
+    let error = Attestation::parse(text.replace("listing bodyfile", "listing dream").as_bytes()).unwrap_err();
+    assert!(error.what.contains("form of listing"), "{error}");
 }
 
 #[test]

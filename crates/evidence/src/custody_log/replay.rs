@@ -122,7 +122,7 @@ fn person_problem(who: &Person, principal: &Principal) -> Option<String> {
     None
 }
 
-/// Who must stand for an order on paper: two persons, since the authority gives no signature of its own.
+/// Who must stand for an order without its own signature: two persons, since the authority gives no signature of its own.
 ///
 /// A quorum that the trust file itself sets for the step counts as well.
 pub(crate) fn attestation_quorum(trust: &Trust, signers: &[(&str, Option<Role>)]) -> Result<(), QuorumError> {

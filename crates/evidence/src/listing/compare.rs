@@ -1,6 +1,6 @@
 //! A listing against the ledger: what only one of them has, and where both differ.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use scope::facts::{Facts, Kind};
 use scope::{Digest, Outcome, Policy, RawName};
@@ -21,8 +21,8 @@ pub struct Comparison<'a> {
     volume: Option<String>,
     known: HashMap<Key, Known>,
     left_recorded: u64,
-    /// Whether the listing has any named stream at all: some tools list none.
-    lists_streams: bool,
+    /// The kinds of which the listing has anything: some tools list no named streams, or files alone.
+    lists: HashSet<Kind>,
     result: Compared,
 }
 
@@ -104,9 +104,15 @@ impl<'a> Comparison<'a> {
             volume,
             known: HashMap::new(),
             left_recorded: 0,
-            lists_streams: false,
+            lists: HashSet::new(),
             result,
         })
+    }
+
+    /// The one volume whose entries are compared; none where each entry says which volume it is of.
+    #[must_use]
+    pub fn volume(&self) -> Option<&str> {
+        self.volume.as_deref()
     }
 
     /// Takes in a record of the ledger. One that cannot be read is a finding of the replay.
@@ -168,14 +174,14 @@ impl<'a> Comparison<'a> {
             return self.only_seen(seen);
         };
         known.met = true;
-        self.lists_streams |= known.kind == Kind::Stream;
+        self.lists.insert(known.kind);
         let differ = known.differences(seen);
         if differ.is_empty() {
             self.result.agreed = self.result.agreed.saturating_add(1);
             return;
         }
         let item = known.locator.to_string();
-        let detail = format!("another tool's listing differs from the ledger in: {}", differ.join(", "));
+        let detail = format!("another tool's listing differs from the ledger: {}", differ.join("; "));
         self.raise(FindingKind::Fact, item, detail);
     }
 
@@ -254,11 +260,17 @@ impl<'a> Comparison<'a> {
                 Kind::Deleted | Kind::Recovered | Kind::Unallocated | Kind::Slack | Kind::Volume => {
                     self.explain("in the ledger alone: deleted entries, space and slack");
                 }
+                _ if known.root => self.explain("in the ledger alone: the root of the volume"),
                 Kind::Member => self.explain("in the ledger alone: files in archives"),
-                Kind::Stream if !self.lists_streams => {
+                Kind::Stream if !self.lists.contains(&Kind::Stream) => {
                     self.explain("in the ledger alone: named streams, of which the other tool lists none");
                 }
-                _ if known.root => self.explain("in the ledger alone: the root of the volume"),
+                Kind::Directory if !self.lists.contains(&Kind::Directory) => {
+                    self.explain("in the ledger alone: folders, of which the other tool lists none");
+                }
+                Kind::Symlink if !self.lists.contains(&Kind::Symlink) => {
+                    self.explain("in the ledger alone: symbolic links, of which the other tool lists none");
+                }
                 _ => {
                     let detail = "in the ledger, not in the other tool's listing".to_owned();
                     self.raise(FindingKind::Extra, known.locator.to_string(), detail);
@@ -299,19 +311,26 @@ impl Known {
         }
     }
 
-    fn differences(&self, seen: &Seen) -> Vec<&'static str> {
+    /// What differs, each with both values.
+    fn differences(&self, seen: &Seen) -> Vec<String> {
         if self.names > 1 {
             return Vec::new(); // names that are written alike: which of them is meant, nobody can say
         }
+        let size = |size: Option<u64>| size.map(|size| size.to_string());
         let sha256 = self.sha256.map(|digest| digest.hex());
-        let pair = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
-        let differ = [
-            ("size", matches!((self.size, seen.size), (Some(a), Some(b)) if a != b)),
-            ("md5", pair(&self.md5, &seen.md5)),
-            ("sha1", pair(&self.sha1, &seen.sha1)),
-            ("sha256", pair(&sha256, &seen.sha256)),
+        let both = [
+            ("size", &size(self.size), &size(seen.size)),
+            ("md5", &self.md5, &seen.md5),
+            ("sha1", &self.sha1, &seen.sha1),
+            ("sha256", &sha256, &seen.sha256),
         ];
-        differ.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
+        both.into_iter()
+            .filter_map(|(what, ledger, listing)| {
+                let (ledger, listing) = (ledger.as_ref()?, listing.as_ref()?);
+                (ledger != listing)
+                    .then(|| format!("{what} {ledger} in the ledger, {listing} in the listing"))
+            })
+            .collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 fn listed(text: &[u8]) -> Result<Vec<Seen>, String> {
     let mut seen = Vec::new();
-    read(text, &mut |entry| seen.push(entry)).map(|()| seen).map_err(|error| error.to_string())
+    read(text, &mut |entry| seen.push(entry)).map(|_| seen).map_err(|error| error.to_string())
 }
 
 fn one(text: &[u8]) -> Seen {
@@ -48,6 +48,22 @@ fn a_bodyfile_tells_files_from_what_the_tool_makes_of_them() {
     assert_eq!(listed(b"").unwrap_err(), "line 1: the file is empty");
     let long = vec![b'x'; 70_000];
     assert!(listed(&long).unwrap_err().contains("longer than any line"));
+}
+
+/// Whoever signs for a listing signs for these bytes, the last ones too.
+#[test]
+fn the_digest_is_that_of_every_byte() {
+    let xml = b"<dfxml><fileobject><filename>a</filename></fileobject></dfxml>\n\n ";
+    for (text, form) in [
+        (&b"0|/a|58|r/rrw-|0|0|158|1|2|3|4\n"[..], Form::Bodyfile),
+        (b"path,size\na,1\n\n", Form::Csv),
+        (xml, Form::Dfxml),
+    ] {
+        let whole = read(text, &mut |_| {}).unwrap();
+        assert_eq!(whole, (form, Digest::of(text)));
+        let small = io::BufReader::with_capacity(3, text);
+        assert_eq!(read(small, &mut |_| {}).unwrap(), whole);
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::listing::Listed;
+
 use super::{Answer, Approved, Intact, Report, Status, escape};
 
 /// Columns of the printed report: what an 80-column form's margin note and a terminal both hold.
@@ -66,6 +68,9 @@ impl Report {
                 "somebody has to examine the original again",
             ),
         );
+        if let Some(listing) = &self.listing {
+            wrap(&mut out, "", &escape(&listing_sentence(listing)));
+        }
         list(&mut out, "On the custody log, signed by those who could look inside", &self.attested);
         list(&mut out, "Departures from the order or the procedure", &self.departures);
         self.findings_list(&mut out);
@@ -152,6 +157,19 @@ fn answer_sentence(word: &str, answer: Answer, what: &str, needs: &str) -> Strin
         Answer::No => format!("NOT {word}: it is not so that {what}; see the findings."),
         Answer::NotChecked => format!("{word}: not checked; {needs}."),
     }
+}
+
+/// It stands beside MATCHED: who compares a listing has not examined the original.
+fn listing_sentence(listing: &Listed) -> String {
+    let Listed { agreed, differ, .. } = listing;
+    let (word, what) = match differ {
+        0 => ("LISTING", format!("{agreed} entries agree with the ledger, and none differs")),
+        _ => (
+            "LISTING DIFFERS",
+            format!("{agreed} entries agree with the ledger; {differ} differences, see the findings"),
+        ),
+    };
+    format!("{word}: another tool's listing ({}): {what}.", listing.told())
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {

@@ -5,7 +5,7 @@ use scope::{Digest, Language, Policy};
 
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::MediumId;
-use crate::approval::{Approval, NAMESPACE};
+use crate::approval::{Approval, Instrument, NAMESPACE};
 use crate::custody_log::{Logged, attestation_quorum, check_signature};
 use crate::event::{Action, ApprovedBy, Moment, PolicyApprove};
 use crate::report::Approved;
@@ -220,12 +220,15 @@ fn signers(
             Err(e) => problems.push(format!("{file}: {e}")),
         }
     }
-    let (met, words) = match event.by {
-        ApprovedBy::Signature => (trust.meets(Step::PolicyApprove, &valid), "by"),
-        ApprovedBy::Instrument => (
-            attestation_quorum(trust, &valid),
-            "not by a signature of the authority but by an order on paper that was attested by",
-        ),
+    let met = match event.by {
+        ApprovedBy::Signature => trust.meets(Step::PolicyApprove, &valid),
+        ApprovedBy::Instrument => attestation_quorum(trust, &valid),
+    };
+    let words = match event.instrument {
+        None => "by".to_owned(),
+        Some(Instrument { kind, .. }) => {
+            format!("not by a signature of the authority but by {} that was attested by", kind.told())
+        }
     };
     if let Err(e) = met {
         problems.push(format!("approval.txt: {e}"));
@@ -233,11 +236,13 @@ fn signers(
     let people = valid.iter().filter_map(|(name, _)| trust.principal(name));
     let people =
         people.map(|p| format!("{} ({})", p.person, p.organisation)).collect::<Vec<_>>().join(" and ");
-    if let Some(instrument) = event.instrument {
-        // Nothing in the package shows what the paper says, or that there is one.
+    if let Some(Instrument { kind, sha256 }) = event.instrument {
+        // Nothing in the package shows what the order says, or that there is one.
         let attest = if valid.len() == 1 { "attests" } else { "attest" };
         departures.push(format!(
-            "no signature by the authority: {people} {attest} an order on paper by its digest {instrument}; compare the paper"
+            "no signature by the authority: {people} {attest} {} by its digest {sha256}; {}",
+            kind.told(),
+            kind.remedy()
         ));
     }
     format!("{words} {people}")

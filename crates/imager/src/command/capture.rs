@@ -140,6 +140,7 @@ fn acquire(
         ready.overrides.extend(resume::older(found, args)?.into_iter().chain(retaken));
     }
     let volumes = ready.opened.unread_sources();
+    ready.tell_departures(console);
     let sources = match (made, extent) {
         (Some(made), _) => made,
         (None, Extent::Files) => ready.opened.sources.as_slice(),
@@ -160,7 +161,7 @@ fn acquire(
     let run_key = SecretKey::generate("run").context("run key")?;
     let public_key = run_key.public_line();
     let mut stated = unfinished.as_ref().map(|found| found.departures().to_vec()).unwrap_or_default();
-    let added: Vec<Departure> = departures(&ready).into_iter().filter(|new| !stated.contains(new)).collect();
+    let added: Vec<Departure> = ready.stated().into_iter().filter(|new| !stated.contains(new)).collect();
     stated.extend(added.iter().cloned());
     let setup = Setup {
         origin: at_work.trust.origin().to_owned(),
@@ -391,21 +392,26 @@ impl AtWork<'_> {
         } + &cut_short(last.cut_short.iter().map(String::as_str));
         // Whoever was asked has just seen the counts.
         let asked = !self.args.yes;
-        let agreed = !asked || {
-            let mut input = std::io::stdin().lock();
-            let names = self.signers.iter().map(|signer| signer.principal());
-            confirm::all_agree(names, &text, (tagmanifest, inventory.root), &mut input, console)
+        let signers = std::mem::take(&mut self.signers);
+        let names = || signers.iter().map(Signer::principal);
+        let agreed: Vec<&str> = match asked {
+            false => names().collect(),
+            true => {
+                let mut input = std::io::stdin().lock();
+                confirm::who_agrees(names(), &text, (tagmanifest, inventory.root), &mut input, console)
+            }
         };
-        let sealed = self.seal(unsealed, agreed, run, tagmanifest)?;
+        let by: Vec<&Signer> = signers.iter().filter(|own| agreed.contains(&own.principal())).collect();
+        let sealed = self.seal(unsealed, &by, run, tagmanifest)?;
         if asked && std::io::stdout().is_terminal() {
             text.clear();
         }
 
         let loss = disk.loss();
         if let Some(loss) = loss.as_ref().filter(|loss| !told.contains(&loss.to_string())) {
-            self.append(Action::Note(Note {
-                text: format!("of the two copies of the package of {run}: {loss}"),
-            }))?;
+            let text = format!("of the two copies of the package of {run}: {loss}");
+            let note = workplace::statement(Action::Note(Note { text }), "", &self.tool);
+            self.case.append(note, &signers.iter().collect::<Vec<_>>()).context("custody log")?;
         }
         tell_loss(loss.as_ref(), console);
         text += &format!(
@@ -421,14 +427,12 @@ impl AtWork<'_> {
                 "sealed; write the two digests into your notes, and have the witness do the same".to_owned()
             }
             false => format!(
-                "NOT sealed yet: the quorum of package.seal is not met. Next: {}",
-                confirm::sign_command(
-                    self.args,
-                    (self.places.first(), self.case.root()),
-                    &self.trust,
-                    &self.signers,
-                    agreed
-                )
+                "NOT sealed yet: the quorum of package.seal is not met; {}. Next: {}",
+                match agreed.as_slice() {
+                    [] => "nobody has signed".to_owned(),
+                    agreed => format!("signed, and kept in the package: {}", agreed.join(" and ")),
+                },
+                confirm::sign_command(self.args, (self.places.first(), self.case.root()), &self.trust, &by)
             ),
         };
         if let Some(after) = medium.sha256 {
@@ -480,24 +484,23 @@ impl AtWork<'_> {
         })
     }
 
-    /// Seals if those present agree and make up the quorum; otherwise leaves the package to `ambit sign`.
+    /// Seals if those who agree make up the quorum; otherwise leaves the package, with their signatures, to `ambit sign`.
     fn seal(
         &mut self,
         unsealed: Unsealed,
-        agreed: bool,
+        by: &[&Signer],
         run: RunNumber,
         tagmanifest: Digest,
     ) -> Result<bool, Failure> {
-        let signers = if agreed { self.signers.as_slice() } else { &[] };
-        let by: Vec<&Signer> = signers.iter().collect();
-        if workplace::need_quorum(&self.trust, Step::PackageSeal, signers).is_err() {
-            unsealed.leave_open(&self.case, &by, &self.log_key).context("seal")?;
+        let names: Vec<_> = by.iter().map(|own| (own.principal(), Some(own.person.role))).collect();
+        if self.trust.meets(Step::PackageSeal, &names).is_err() {
+            unsealed.leave_open(&self.case, by, &self.log_key).context("seal")?;
             return Ok(false);
         }
         // The signatures are filled in by the seal itself.
         let action = Action::PackageSeal(PackageSeal { package: run, tagmanifest, signatures: Vec::new() });
         let statement = workplace::statement(action, "", &self.tool);
-        unsealed.seal(&mut self.case, statement, &by, &self.log_key).context("seal")?;
+        unsealed.seal(&mut self.case, statement, by, &self.log_key).context("seal")?;
         Ok(true)
     }
 }
@@ -558,17 +561,6 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed
         limits.push(format!("stopped at {reason}; what lies beyond was not examined"));
     }
     limits
-}
-
-fn departures(ready: &Ready) -> Vec<Departure> {
-    let stated = [
-        ("no approval on record", &ready.without_approval),
-        ("the source was writable", &ready.writable_source),
-    ];
-    let stated = stated.into_iter().filter_map(|(what, reason)| Some((what.to_owned(), reason.clone()?)));
-    let overrides = ready.overrides.iter().map(|o| (o.what.clone(), o.reason.clone()));
-    let stated = stated.chain(overrides).map(|(what, reason)| Departure { what, reason });
-    stated.chain(ready.differing.iter().cloned()).collect()
 }
 
 /// What goes into `meta/policy`: what was approved, or, where nothing was, the bundle that was followed.

@@ -43,6 +43,7 @@ pub(super) fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<E
         .hint("give that of the auditor, the court or a compartment's holder; nothing was read"));
     }
     let ready = workplace::ready(&args.source, &loaded, &case, &trust, false, console)?;
+    ready.tell_departures(console);
     let tool = workplace::tool()?;
     let signed_by: Vec<&Signer> = signers.iter().collect();
     for departure in &ready.overrides {

@@ -12,6 +12,7 @@ mod keeping;
 mod key;
 mod medium;
 mod open;
+mod other_content;
 mod package;
 mod paper;
 mod plan;

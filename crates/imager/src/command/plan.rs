@@ -31,6 +31,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     workplace::need_quorum(&trust, Step::Examine, &signers)?;
     let ready = workplace::ready(&args.examine.source, &loaded, &case, &trust, true, console)?;
+    ready.tell_departures(console);
     let tool = workplace::tool()?;
     let signed_by: Vec<&Signer> = signers.iter().collect();
     for departure in &ready.overrides {

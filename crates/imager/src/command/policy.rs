@@ -4,7 +4,7 @@ use std::path::Path;
 
 use custody::{CaseFolder, Signer};
 use evidence::acquisition::MediumId;
-use evidence::approval::{Approval, NAMESPACE};
+use evidence::approval::{Approval, Instrument, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
 use evidence::trust::{Step, Trust};
 use scope::{BundleFile, Digest, Language, Lint, lint};
@@ -66,9 +66,9 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         ApprovedBy::Signature => workplace::need_quorum(&trust, Step::PolicyApprove, &signers)?,
         ApprovedBy::Instrument => attested(args, &trust, &signers)?,
     }
-    let instrument = match &args.instrument {
-        Some(path) => Some(instrument(path)?),
-        None => None,
+    let instrument = match (&args.instrument, args.instrument_kind) {
+        (Some(path), Some(kind)) => Some(Instrument { kind: kind.into(), sha256: instrument(path)? }),
+        _ => None,
     };
     let policy = &loaded.policy;
     let label = case.file().medium_label.clone();
@@ -111,9 +111,9 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
     let signed_by: Vec<&Signer> = signers.iter().collect();
     let event = case.append(statement, &signed_by).context("custody log")?;
     let names: Vec<_> = signers.iter().map(Signer::principal).collect();
-    let how = match by {
-        ApprovedBy::Signature => "approved by",
-        ApprovedBy::Instrument => "order on paper attested by",
+    let how = match instrument {
+        None => "approved by".to_owned(),
+        Some(Instrument { kind, .. }) => format!("{} is attested by", kind.told()),
     };
     let text = format!(
         "policy {}\n{how} {} for medium {label}: event {}, policy.approve\nread what was approved: {}",
@@ -127,8 +127,12 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         "approval": Digest::of(&bytes),
         "rendering": approval.rendering,
         "signed_by": names,
+        "instrument": instrument,
         "event": event.index,
     });
+    if let Some(Instrument { kind, sha256 }) = instrument {
+        console.say(format_args!("departure: {}", workplace::attested(kind, sha256)));
+    }
     console.result(&value, text)?;
     Ok(if by == ApprovedBy::Instrument { Exit::Departures } else { Exit::Done })
 }
@@ -147,31 +151,29 @@ fn has_none_yet(case: &CaseFolder, policy: Digest) -> Result<(), Failure> {
     })
 }
 
-/// An order on paper rests on people who attest it, and who sign: two, since no key of the authority stands for it.
+/// An order without a signature of the authority rests on people who attest it, and who sign: two, since no key of the authority stands for it.
 fn attested(args: &ApproveArgs, trust: &Trust, signers: &[Signer]) -> Result<(), Failure> {
     if let Some(name) = &args.attested_by
         && !signers.iter().any(|signer| signer.principal() == name)
     {
-        return Err(Failure::new(format!(
-            "the order on paper is to be attested by `{name}`, who does not sign"
-        ))
-        .hint(format!("add --sign-as {name}=KEY")));
+        return Err(Failure::new(format!("the order is to be attested by `{name}`, who does not sign"))
+            .hint(format!("add --sign-as {name}=KEY")));
     }
     workplace::attests(trust, signers.iter().map(Signer::principal)).map_err(|error| {
         Failure::new(error.to_string())
-            .hint("an order on paper is attested by the examiner and a witness: give --sign-as for both")
+            .hint("such an order is attested by the examiner and a witness: give --sign-as for both")
     })
 }
 
-/// The digest of the order on paper, which has a text.
+/// The digest of the order, which is of some bytes.
 fn instrument(path: &Path) -> Result<Digest, Failure> {
     let bytes = load::read(path, MAX_INSTRUMENT)?;
     if bytes.is_empty() {
-        return Err(Failure::no(format!("{}: the order on paper is a file of 0 bytes", path.display()))
-            .hint("give the scan of the order with --instrument; nothing was approved"));
+        return Err(Failure::no(format!("{}: the order is a file of 0 bytes", path.display()))
+            .hint("give the scan, the message or the recording of the order with --instrument; nothing was approved"));
     }
     Ok(Digest::of(&bytes))
 }
 
-/// Longest scan of an order that is read: hundreds of pages.
+/// Longest scan or recording of an order that is read: hundreds of pages.
 const MAX_INSTRUMENT: u64 = 1 << 30;

@@ -6,17 +6,18 @@
 //!
 //! Both decide on recorded facts. Where one needs a look that was not taken, it cannot be said what it would come to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::item::{Parts, Record};
 use evidence::report::Answer;
 use evidence::verify::{VerifyOptions, audit, policy_of};
 use folder::Folder;
-use scope::facts::{Facts, Look};
+use scope::facts::Facts;
 use scope::policy::LeftRecord;
 use scope::{Decision, MissingLook, Outcome, Policy, RawName, Tier, decide_from_metadata};
 use serde::Serialize;
 
+use super::other_content::OtherContent;
 use crate::cli::LedgerArgs;
 use crate::console::{Console, Context as _, Failure};
 use crate::load;
@@ -90,13 +91,13 @@ pub(super) fn moved(
         ..VerifyOptions::default()
     };
     let own = policy_of(&files).map_err(Failure::new)?;
-    let (searched_before, searched_after) = (same_content(&own, before), same_content(&own, after));
+    let (of_before, of_after) = (OtherContent::of(&own, before), OtherContent::of(&own, after));
     let mut moved = Moved { without_left: own.record().left == LeftRecord::Counts, ..Moved::default() };
     let mut moves: BTreeMap<(Side, Side), (Amount, Vec<Item>)> = BTreeMap::new();
     let report = audit(&files, &trust, &options, |record| {
         let Ok(parts) = record.parts() else { return };
         moved.records += 1;
-        let sides = (side(before, &parts.facts, searched_before), side(after, &parts.facts, searched_after));
+        let sides = (side(before, &parts.facts, &of_before), side(after, &parts.facts, &of_after));
         if sides.0.outcome == sides.1.outcome && sides.0.outcome.is_some() {
             moved.same += 1;
             return;
@@ -123,26 +124,29 @@ pub(super) fn moved(
     Ok(moved)
 }
 
-/// Whether what was recorded of content under `own` says what `other` asks: hits are of terms by their position, and
-/// messages were compared with the conditions of `own`.
-fn same_content(own: &Policy, other: &Policy) -> bool {
-    let mail = own.mail_tests();
-    let keywords = other.keyword_lists().iter().all(|list| {
-        own.keyword_lists().iter().any(|recorded| recorded.id == list.id && recorded.terms == list.terms)
-    });
-    keywords && other.mail_tests().iter().all(|wanted| mail.contains(wanted))
+/// What a policy makes of an item, whatever the answers are that the ledger does not have.
+fn side(policy: &Policy, facts: &Facts, content: &OtherContent) -> Side {
+    let Some(tried) = content.tried(facts) else {
+        return Side { outcome: None, because: "too many of its searches are not on record".to_owned() };
+    };
+    let all: BTreeSet<Side> = tried.each.iter().map(|facts| one_side(policy, facts)).collect();
+    let outcomes: BTreeSet<&Option<Outcome>> = all.iter().map(|side| &side.outcome).collect();
+    let because: BTreeSet<&str> = all.iter().map(|side| side.because.as_str()).collect();
+    let because = because.into_iter().collect::<Vec<_>>().join(" or ");
+    match outcomes.into_iter().collect::<Vec<_>>().as_slice() {
+        [outcome] => Side { outcome: (*outcome).clone(), because },
+        _ => Side {
+            outcome: None,
+            because: format!(
+                "hangs on {}, which its content was not, or not wholly, searched for",
+                tried.open.join(" and ")
+            ),
+        },
+    }
 }
 
-fn side(policy: &Policy, facts: &Facts, searched: bool) -> Side {
-    let decided = match searched {
-        true => decide_from_metadata(policy, facts),
-        false => {
-            let looks: Vec<Look> =
-                facts.looks.iter().copied().filter(|look| *look != Look::Content).collect();
-            decide_from_metadata(policy, &facts.up_to(&looks))
-        }
-    };
-    match decided {
+fn one_side(policy: &Policy, facts: &Facts) -> Side {
+    match decide_from_metadata(policy, facts) {
         Ok(Decision { outcome, tier, rules, .. }) => {
             let because = match tier {
                 Tier::OutOfScope | Tier::Undetermined => tier.word().to_owned(),
@@ -151,7 +155,9 @@ fn side(policy: &Policy, facts: &Facts, searched: bool) -> Side {
             };
             Side { outcome: Some(outcome), because }
         }
-        Err(MissingLook(look)) => Side { outcome: None, because: format!("needs the look {}", look.word()) },
+        Err(MissingLook(look)) => {
+            Side { outcome: None, because: format!("needs the look {}, which was not taken", look.word()) }
+        }
     }
 }
 

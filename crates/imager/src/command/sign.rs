@@ -8,7 +8,7 @@ use custody::seal::{Keeper, add_signature, conclude, signed_by};
 use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
 use evidence::event::{Action, PackageSeal};
 use evidence::report::Status;
-use evidence::trust::{Role, Step};
+use evidence::trust::{Role, Step, Trust};
 use evidence::verify::{VerifyOptions, verify};
 use folder::Folder;
 use scope::Digest;
@@ -61,7 +61,8 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
         signers.iter().map(|signer| signer.principal().to_owned()).chain(before).collect();
     all.sort();
     let names: Vec<(&str, Option<Role>)> = all.iter().map(|name| (name.as_str(), None)).collect();
-    let concluded = trust.meets(Step::PackageSeal, &names).is_ok();
+    let lacks = trust.meets(Step::PackageSeal, &names).err();
+    let concluded = lacks.is_none();
     // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
     let mut keeper = if concluded { Some(keeper(args, trust.origin(), console)?) } else { None };
     for signer in &signers {
@@ -70,13 +71,33 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     if let Some(keeper) = &mut keeper {
         finish(args, &signers, tagmanifest, &report.summary.package, keeper)?;
     }
-    let text = match concluded {
-        true => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
-        false => format!("signed by {}; the quorum of package.seal is not met yet", all.join(" and ")),
+    let present: Vec<&str> = all.iter().map(String::as_str).collect();
+    let missing = match concluded {
+        true => Vec::new(),
+        false => workplace::missing_signers(&trust, Step::PackageSeal, &present),
     };
-    let value = json!({ "tagmanifest": tagmanifest, "signed_by": all, "sealed": concluded });
+    let text = match &lacks {
+        None => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
+        Some(lacks) => format!(
+            "signed by {}, and kept; not sealed yet: {lacks}\nstill to sign: {}",
+            all.join(" and "),
+            not_yet(&trust, &missing)
+        ),
+    };
+    let value =
+        json!({ "tagmanifest": tagmanifest, "signed_by": all, "sealed": concluded, "missing": missing });
     console.result(&value, text)?;
-    Ok(Exit::Done)
+    Ok(if concluded { Exit::Done } else { Exit::Departures })
+}
+
+/// Who is missing, by name and role; or that nobody is left who could.
+fn not_yet(trust: &Trust, missing: &[String]) -> String {
+    let told = missing.iter().filter_map(|name| {
+        let roles: Vec<_> = trust.principal(name)?.roles.iter().map(|role| role.word()).collect();
+        Some(format!("{name} ({}), with `ambit sign`", roles.join(", ")))
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { "another person, whom the trust file names".to_owned() } else { told.join("; ") }
 }
 
 /// The case folder and its log key; neither where the folder is not at hand.

@@ -4,6 +4,7 @@ use std::io;
 
 use super::{check, plan};
 use crate::acquisition::{Acquisition, Departure, MediumId, OTHER_MEDIUM, Resumed, RunNumber};
+use crate::approval::{Instrument, InstrumentKind};
 use crate::event::{
     AcquisitionEnd, AcquisitionResume, AcquisitionStart, Action, Examine, Note, Override, PackageSeal,
     SealSignature,
@@ -74,8 +75,13 @@ fn each_resume_is_stated_with_its_key_and_its_batch() {
 
 /// An order on paper: these people sign both the approval and its event.
 fn on_paper(people: &'static [&'static str]) -> Plan {
+    attested(people, InstrumentKind::Paper)
+}
+
+fn attested(people: &'static [&'static str], kind: InstrumentKind) -> Plan {
     plan(|p| {
-        p.approval = Box::new(|a| a.instrument = Some(scope::Digest([1; 32])));
+        let sha256 = scope::Digest([1; 32]);
+        p.approval = Box::new(move |a| a.instrument = Some(Instrument { kind, sha256 }));
         p.approval_signers = people.iter().map(|name| (*name, sshsig::APPROVAL)).collect();
         let default = Plan::default().signers;
         p.signers = Box::new(move |action| match action {
@@ -90,11 +96,19 @@ fn an_order_on_paper_is_a_departure_and_needs_two_people() {
     let report = check(&on_paper(&["examiner", "witness"]), "", "that was attested, not signed by the");
     assert_eq!(report.exit_code(), 3);
     let expected = format!(
-        "no signature by the authority: A. Berg (Lab) and B. Tal (Lab) attest an order on paper by its digest {}; \
+        "no signature by the authority: A. Berg (Lab) and B. Tal (Lab) attest a paper order by its digest {}; \
          compare the paper",
         scope::Digest([1; 32])
     );
     assert!(report.departures.contains(&expected), "{:?}", report.departures);
+    for (kind, says) in [
+        (InstrumentKind::Electronic, ["attest an electronic order by", "compare the court's own copy"]),
+        (InstrumentKind::Telephone, ["attest an order by telephone by", "own record of the call"]),
+    ] {
+        let report = check(&attested(&["examiner", "witness"], kind), "", "not signed by the");
+        let told = |departure: &String| says.iter().all(|words| departure.contains(words));
+        assert!(report.departures.iter().any(told), "{:?}", report.departures);
+    }
     check(&on_paper(&["examiner"]), "log", "policy.approve needs examiner and witness");
     check(&on_paper(&["examiner"]), "approval", "policy.approve needs examiner and witness");
     check(&on_paper(&["examiner", "other"]), "log", "policy.approve needs examiner and witness");

@@ -11,25 +11,26 @@ use crate::cli::CaptureArgs;
 use crate::console::{Console, shell};
 use crate::workplace;
 
-/// Whether everybody who signs agrees, once they have seen counts and roots: each is asked by name, and asked again until
-/// the answer is yes or no. Where nobody answers any more, nobody agreed.
-pub(super) fn all_agree<'n>(
+/// Who of those who sign agrees, once they have seen counts and roots: each is asked by name, and asked again until
+/// the answer is yes or no. Each speaks for themselves alone; where nobody answers any more, nobody else agreed.
+pub(super) fn who_agrees<'n>(
     names: impl Iterator<Item = &'n str>,
     counts: &str,
     (sealed, root): (Digest, Digest),
     input: &mut dyn BufRead,
     console: &mut Console<'_>,
-) -> bool {
+) -> Vec<&'n str> {
     console.say(format_args!("{counts}\n\nsealed bytes   {sealed}\ninventory root {root}\n"));
+    let mut agreed = Vec::new();
     for name in names {
         console.say(format_args!(
             "{name}: shall this be sealed with your signature? yes or no (no leaves it unsealed, for `ambit sign`)"
         ));
-        if !agrees(input, console) {
-            return false;
+        if agrees(input, console) {
+            agreed.push(name);
         }
     }
-    true
+    agreed
 }
 
 /// One answer. The bytes of a line that is none are not repeated.
@@ -53,20 +54,18 @@ pub(super) fn sign_command(
     args: &CaptureArgs,
     (package, case): (&Path, &Path),
     trust: &Trust,
-    signers: &[Signer],
-    agreed: bool,
+    agreed: &[&Signer],
 ) -> String {
     let path = |path: &Path| path.to_string_lossy().into_owned();
     let mut words = vec!["ambit".to_owned(), "sign".to_owned(), path(package)];
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     add("--trust", path(&args.trust));
     add("--case", path(case));
-    if !agreed {
-        for own in &args.signing.sign_as {
-            add("--sign-as", format!("{}={}", own.principal, path(&own.key)));
-        }
+    let mut present: Vec<&str> = agreed.iter().map(|signer| signer.principal()).collect();
+    for own in args.signing.sign_as.iter().filter(|own| !present.contains(&own.principal.as_str())) {
+        add("--sign-as", format!("{}={}", own.principal, path(&own.key)));
     }
-    let present: Vec<&str> = signers.iter().map(Signer::principal).collect();
+    present.extend(args.signing.sign_as.iter().map(|own| own.principal.as_str()));
     for missing in workplace::missing_signers(trust, Step::PackageSeal, &present) {
         add("--sign-as", format!("{missing}=KEY"));
     }
@@ -86,23 +85,24 @@ mod tests {
 
     #[test]
     fn each_is_asked_until_the_answer_is_yes_or_no() {
-        let check = |answers: &str, expected: bool, left: &str| {
+        let check = |answers: &str, expected: &[&str], left: &str| {
             let (mut out, mut err) = (Vec::new(), Vec::new());
             let mut console =
                 Console::new(&mut out, &mut err, false, Reader::Here, Interrupt::default(), Disk::new());
             let mut input = answers.as_bytes();
             let digest = Digest([0; 32]);
             let names = ["examiner", "witness"].into_iter();
-            let agreed = all_agree(names, "counts", (digest, digest), &mut input, &mut console);
-            assert_eq!((agreed, input), (expected, left.as_bytes()), "{answers:?}");
+            let agreed = who_agrees(names, "counts", (digest, digest), &mut input, &mut console);
+            assert_eq!((agreed.as_slice(), input), (expected, left.as_bytes()), "{answers:?}");
         };
-        check("yes\ny\n", true, "");
-        check("Y\nYES\n", true, "");
-        check("ja\n\nyes\nyes\nmore\n", true, "more\n");
-        check("no\nyes\n", false, "yes\n");
-        check("yes\nn\n", false, "");
+        let both = ["examiner", "witness"];
+        check("yes\ny\n", &both, "");
+        check("Y\nYES\n", &both, "");
+        check("ja\n\nyes\nyes\nmore\n", &both, "more\n");
+        check("no\nyes\n", &["witness"], "");
+        check("yes\nn\n", &["examiner"], "");
         // Nobody is there any more.
-        check("yes\n", false, "");
-        check("", false, "");
+        check("yes\n", &["examiner"], "");
+        check("", &[], "");
     }
 }
