@@ -213,6 +213,8 @@ fn a_sample_is_drawn_again_by_hand_and_looked_at_with_other_tools() {
         "40 were looked at again, and none is wrong",
         "40 were looked for in the ledger, and none is missing or",
         "      name /",
+        "      on record: KC07-C-0",
+        " bytes, sha256:",
     ] {
         assert!(few.out.contains(words), "{words}: {few}");
     }

@@ -518,6 +518,11 @@ fn keys_made_with_a_passphrase_need_it() {
         .run("ambit key new examiner --dir {dir}/keys --passphrase-file {dir}/passphrase --json")
         .exits(0);
     assert_eq!(made.json()["protected"], json!(true));
+    // The line that a policy and a trust file need is not to be read in such a file.
+    desk.run("ambit key recipient {dir}/keys/examiner.age --passphrase-file {dir}/passphrase")
+        .exits(0)
+        .prints(made.json()["recipient"].as_str().unwrap());
+    desk.run("ambit key recipient {dir}/keys/examiner.age --passphrase-file {dir}/wrong").exits(1);
     let again =
         desk.run("ambit key new examiner --dir {dir}/keys --passphrase-file {dir}/passphrase").exits(1);
     again.says("exists already; nothing is overwritten");

@@ -175,6 +175,9 @@ fn two_policies_are_compared_on_the_ledger_of_a_package() {
     assert_eq!((&same["ledger"]["moves"], &same["ledger"]["same"]), (&json!([]), &json!(expected().len())));
     let closed = diff("--identity {keys}/case-team.age").exits(1);
     assert!(closed.to_string().contains("cannot be relied on"), "{closed}");
+    desk.run("ambit-verify audit {package} --trust {trust} --identity {keys}/case-team.age")
+        .exits(1)
+        .says("not replayed: no key that was given opens data/ledger-0001.jsonl.gz.age");
 }
 
 /// A term more says nothing new of what hangs on something else, nor of where the old terms were enough.

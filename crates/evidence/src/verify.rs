@@ -264,7 +264,12 @@ impl Context<'_> {
                 self.summary.words_confirmed = true;
                 Ok(format!("read; {people} principals; its words are those on paper"))
             }
-            Some(_) => Err(Stop::Fail("the words on paper are those of another trust file".to_owned())),
+            Some(words) => Err(Stop::Fail(match words::unknown(words) {
+                Some(word) => format!(
+                    "the words on paper are not those of this trust file: `{word}` is no word of the list that they are taken from; was it mistyped?"
+                ),
+                None => "the words on paper are those of another trust file".to_owned(),
+            })),
         }
     }
 

@@ -35,12 +35,26 @@ pub fn matches(digest: &Digest, typed: &str) -> bool {
     typed.map(str::to_lowercase).eq(words(digest))
 }
 
+/// The first of the words that somebody typed that stands in no list: a slip of the pen, most likely.
+#[must_use]
+pub fn unknown(typed: &str) -> Option<String> {
+    let list = English::words();
+    let typed = typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+    typed.map(str::to_lowercase).find(|word| !list.contains(&word.as_str()))
+}
+
 /// Bits a word: 2^11 is 2,048.
 const BITS: usize = 11;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slip_of_the_pen_is_named() {
+        assert_eq!(unknown("verb toddler, Rangee crane"), Some("rangee".to_owned()));
+        assert_eq!(unknown("verb toddler Range crane"), None);
+    }
 
     #[test]
     fn the_list_is_the_published_one() {

@@ -78,6 +78,18 @@ pub enum Command {
 pub enum KeyCommand {
     /// Make NAME and NAME.pub (OpenSSH ed25519, for signing) and NAME.age (age X25519, for opening).
     New(KeyNewArgs),
+    /// Show the line `age1...` of a NAME.age, also of one with a passphrase: what a policy names as a recipient.
+    Recipient(KeyRecipientArgs),
+}
+
+/// `ambit key recipient`.
+#[derive(Args, Debug)]
+pub struct KeyRecipientArgs {
+    /// NAME.age.
+    pub identity: PathBuf,
+    /// Read the passphrase from the first line of FILE instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// `ambit key new`.

@@ -88,5 +88,8 @@ mod tests {
         refuses("path = \"/var\"\nsize = [0, 18446744073709551615]", "at most");
         refuses("path = \"/var\"\nunreadable = 1001", "of a thousand");
         refuses("path = \"/var\"\ncolour = 1", "unknown field");
+        refuses("path = \"/var\"\ntype = \"message\"", "`message` is no type");
+        refuses("path = \"/var\"\nmail = { anna = 9 }", "give `type = \"eml\"`");
+        assert_eq!(with("path = \"/var\"\ntype = \"eml\"\nmail = { anna = 9 }"), Ok(()));
     }
 }

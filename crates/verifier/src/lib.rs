@@ -19,6 +19,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use evidence::report::{Report, Status, escape};
 use source::Reader;
 
 /// Runs one check: the whole of the program `ambit-verify`. The report is written to `out`, errors to `err`.
@@ -107,7 +108,12 @@ fn run_with(
         Ok(report) => {
             let text = if json { report.json() + "\n" } else { report.text() };
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-                Ok(()) => report.exit_code(),
+                Ok(()) => {
+                    if let Some(why) = unanswered(&report) {
+                        let _ = writeln!(err, "error: something that was asked is not answered: {why}");
+                    }
+                    report.exit_code()
+                }
                 Err(error) => {
                     let _ = writeln!(err, "error: standard output: {error}");
                     1
@@ -119,6 +125,18 @@ fn run_with(
             1
         }
     }
+}
+
+/// Of a report that could not say what was asked: why, in its own words.
+fn unanswered(report: &Report) -> Option<String> {
+    if report.exit_code() != 1 {
+        return None;
+    }
+    let limit = report.limits.iter().find(|limit| limit.starts_with("not replayed: "));
+    let open =
+        || report.checks.iter().find(|check| check.id == "objects" && check.status == Status::NotChecked);
+    let why = limit.cloned().or_else(|| open().map(|check| check.detail.clone()));
+    Some(escape(&why.unwrap_or_else(|| "see the report".to_owned())))
 }
 
 /// Why no report could be made, and what to do next.

@@ -105,7 +105,10 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
                 let _ =
                     writeln!(text, "    {outcome}: no record of it is kept, as the policy has it: {line}");
             }
-            Some(record) => item(&mut text, outcome, &record.locator, &names, &acquisition.layers, &image),
+            Some(record) => {
+                item(&mut text, outcome, &record.locator, &names, &acquisition.layers, &image);
+                let _ = writeln!(text, "      on record: {}", on_record(record));
+            }
         }
     }
     if let Some(sampled) = &sampled {
@@ -150,6 +153,16 @@ fn item(
     for command in elsewhere.commands(image) {
         let _ = writeln!(text, "      {command}");
     }
+}
+
+/// What the other tool's answer is compared with.
+fn on_record(record: &Record) -> String {
+    let Ok(parts) = record.parts() else { return "nothing that can be read".to_owned() };
+    let control = parts.decision.control.map(|control| control.to_string());
+    let size = parts.facts.size.map(|size| format!("{size} bytes"));
+    let sha256 = parts.facts.content_hash().map(|hash| hash.sha256.to_string());
+    let told: Vec<String> = [control, size, sha256].into_iter().flatten().collect();
+    if told.is_empty() { "neither a size nor a digest".to_owned() } else { told.join(", ") }
 }
 
 /// The names of a record, escaped.

@@ -1,4 +1,4 @@
-//! `ambit key new`: keys for a person, or for the custody log.
+//! `ambit key`: keys for a person, or for the custody log.
 
 use std::fs;
 
@@ -8,9 +8,9 @@ use custody::identities;
 use custody::keys::{SecretKey, public_path};
 use serde::Serialize;
 
-use crate::cli::{KeyNewArgs, KeyUse};
+use crate::cli::{KeyNewArgs, KeyRecipientArgs, KeyUse};
 use crate::console::{Console, Context as _, Exit, Failure};
-use crate::load::Passphrases;
+use crate::load::{self, Passphrases};
 
 #[derive(Serialize)]
 struct NewKeys {
@@ -67,5 +67,12 @@ pub(super) fn new(args: &KeyNewArgs, console: &mut Console<'_>) -> Result<Exit, 
         console.say("these keys have no passphrase: whoever can read the files can sign and open with them");
     }
     console.result(&new, text)?;
+    Ok(Exit::Done)
+}
+
+/// The public side of a key for opening. A file with a passphrase does not show it to a reader.
+pub(super) fn recipient(args: &KeyRecipientArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let keys = load::identity_keys(&args.identity, args.passphrase_file.as_deref(), console)?;
+    console.result(&serde_json::json!({ "recipients": keys.recipients }), keys.recipients.join("\n"))?;
     Ok(Exit::Done)
 }

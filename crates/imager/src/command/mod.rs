@@ -39,6 +39,7 @@ use crate::console::{Console, Exit, Failure};
 pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, Failure> {
     match command {
         Command::Key(KeyCommand::New(args)) => key::new(&args, console),
+        Command::Key(KeyCommand::Recipient(args)) => key::recipient(&args, console),
         Command::Trust(TrustCommand::Show { trust }) => trust::show(&trust, console),
         Command::Case(CaseCommand::New(args)) => case::new(&args, console),
         Command::Policy(PolicyCommand::Check { policy, deny_warnings }) => {

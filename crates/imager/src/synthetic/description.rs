@@ -160,6 +160,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Description, String> {
         {
             return wrong("of two bounds the first is the lower".to_owned());
         }
+        if !scope::magic::is_type(&items.r#type) {
+            return wrong(format!(
+                "`{}` is no type that magic/1 knows, such as `text` or `eml`",
+                items.r#type.escape_debug()
+            ));
+        }
+        if !items.mail.is_empty() && !matches!(items.r#type.as_str(), "eml" | "mbox") {
+            return wrong(format!(
+                "`mail` is of messages, and these are of the type `{}`: give `type = \"eml\"` or `\"mbox\"`",
+                items.r#type.escape_debug()
+            ));
+        }
         if items.size[1] > MAX_SIZE {
             return wrong(format!("a file has at most {MAX_SIZE} bytes"));
         }
@@ -212,7 +224,8 @@ pub(crate) fn check_lists(description: &Description, policy: &scope::Policy) -> 
 
 /// The name of the format.
 const SCHEMA: &str = "synthetic-medium/1";
-const HINT: &str = "`policies/1-rustock-cnc/synthetic.toml` is an example";
+const HINT: &str = "of each group: `keywords = { LIST = { per_mille = 20, terms = 2 } }`, `on_list = { LIST = 5 }`, \
+    `mail = { SELECTOR = 100 }`, all of a thousand; `policies/1-rustock-cnc/synthetic.toml` is an example";
 /// Longest description: hundreds of groups are some ten thousand bytes.
 const MAX_DESCRIPTION: u64 = 1 << 20;
 /// Most files that are made up: above it, a dry run takes minutes and shows nothing more.

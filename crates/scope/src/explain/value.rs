@@ -27,7 +27,8 @@ pub(super) fn used(
     };
     match condition {
         Condition::Path(_) | Condition::Artifact(_) => path(),
-        Condition::Name(_) | Condition::Ext(_) => last(),
+        Condition::Name(_) => last(),
+        Condition::Ext(_) => name.map_or_else(ToOwned::to_owned, extension),
         Condition::Kind(_) => kind(facts.kind_for_rules()).to_owned(),
         Condition::Size { .. } => facts.size.map_or_else(none, |size| format!("{size} bytes")),
         Condition::Volume(_) => facts.volume.clone(),
@@ -66,9 +67,18 @@ pub(super) fn used(
         Condition::Keywords { list, at_least } => {
             let Some(found) = facts.keywords.iter().find(|own| own.list == *list) else { return none() };
             let terms = found.terms().len();
-            format!("{terms} terms of {}, of which {at_least} are wanted", label(list))
+            let term = if terms == 1 { "term" } else { "terms" };
+            format!("{terms} {term} of {}; {at_least} wanted", label(list))
         }
     }
+}
+
+/// The part behind the last dot of a name's last part, as the condition takes it.
+fn extension(name: &RawName) -> String {
+    let last = name.bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let dot = last.iter().rposition(|byte| *byte == b'.').filter(|dot| *dot > 0);
+    let ext = dot.and_then(|dot| last.get(dot.saturating_add(1)..)).filter(|ext| !ext.is_empty());
+    ext.map_or_else(|| "none".to_owned(), |ext| RawName(ext.to_vec()).to_string())
 }
 
 fn stamp(stamp: &Stamp) -> String {

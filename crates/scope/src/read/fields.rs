@@ -182,7 +182,9 @@ impl<'d> Section<'d> {
             doc.report(value.span(), format!("`{key}` is empty"), Some(hint));
         } else if values.len() > MAX_VALUES {
             let message = format!("`{key}` has {} values; at most {MAX_VALUES} can stand here", values.len());
-            doc.report(value.span(), message, None);
+            let hint = (key == "items")
+                .then(|| "put them into a file of their own, and give `file` and `sha256`".to_owned());
+            doc.report(value.span(), message, hint);
         }
         values.get(..MAX_VALUES).unwrap_or(values)
     }
