@@ -53,7 +53,7 @@ pub(super) fn open<'b>(
         Place::Deflated { at, packed, crc } => {
             (Unpack::Deflated(DeflateDecoder::new(Range::new(bytes, at, packed))), Some(crc))
         }
-        Place::Gzip { length } => (Unpack::Gzip(Unpacked::new(Range::new(bytes, 0, length))), None),
+        Place::Gzip { length } => (Unpack::Gzip(Box::new(Unpacked::new(Range::new(bytes, 0, length)))), None),
         Place::Unreadable(why) => return Err(ArchiveError::Unreadable(why)),
     };
     let content = Checked { unpack, crc, sum: flate2::Crc::new(), left: member.size, failed: false };
@@ -63,7 +63,7 @@ pub(super) fn open<'b>(
 enum Unpack<'b> {
     Stored(Range<'b>),
     Deflated(DeflateDecoder<Range<'b>>),
-    Gzip(Unpacked<'b>),
+    Gzip(Box<Unpacked<'b>>),
 }
 
 /// Content on its way, and its check sum so far.

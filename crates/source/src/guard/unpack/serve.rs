@@ -181,7 +181,7 @@ impl<R: BufRead + Send> ByteSource for Asked<R> {
             let from = inside.unwrap_or_default();
             if from.is_empty() {
                 let more = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX);
-                let next = want.saturating_sub(done).max(SMALLEST).min(WINDOW).min(more);
+                let next = want.saturating_sub(done).clamp(SMALLEST, WINDOW).min(more);
                 let given = self.ask(at, next).map_err(|error| ReadFault {
                     offset: at,
                     length: length(next),
