@@ -176,7 +176,9 @@ fn outcomes(found: &Found) -> Vec<(&str, &Outcome, Tier)> {
     found
         .1
         .iter()
-        .map(|(locator, examined)| (&locator[9..], &examined.decision.outcome, examined.decision.tier))
+        .map(|(locator, examined)| {
+            (locator.get(9..).unwrap(), &examined.decision.outcome, examined.decision.tier)
+        })
         .collect()
 }
 

@@ -304,7 +304,10 @@ mod tests {
         [entries.concat(), vec![0; 2 * BLOCK]].concat()
     }
 
-    fn check(bytes: Vec<u8>, expect: Result<(&[(&[u8], &[u8])], u64, u64), &str>) {
+    /// Members by name and content, how many entries are none, and loose bytes; or what is wrong.
+    type Expected<'e> = Result<(&'e [(&'e [u8], &'e [u8])], u64, u64), &'e str>;
+
+    fn check(bytes: Vec<u8>, expect: Expected<'_>) {
         let bytes: Arc<dyn ByteSource> = Arc::new(bytes);
         let read = super::super::read(Form::Tar, Arc::clone(&bytes), &Limits::default());
         match (read, expect) {
