@@ -292,7 +292,7 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ("policy diff {policy} {policy}", "after before findings sentences verdict"),
         (
             "policy approve {policy} --case {dir}/second {officer}",
-            "approval event policy rendering signed_by",
+            "approval event instrument policy rendering signed_by",
         ),
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",

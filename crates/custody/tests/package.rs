@@ -31,7 +31,6 @@ use scope::{Decision, Digest, Outcome, RawName, Tier};
 
 /// Stands in every name and every content here, and must stand nowhere on the disk.
 const SECRET: &str = "rosebud";
-
 /// A package that one hand writes.
 struct Single {
     writer: PackageWriter,

@@ -568,7 +568,7 @@ fn look_of(label: Label) -> Look {
     match label {
         "type" | "failure of type" => Look::Type,
         "hash" | MD5 | SHA1 | "failure of hash" => Look::Hash,
-        "keywords" | "mail" | "failure of content" => Look::Content,
+        "keywords" | "mail" | CONTAINER | "failure of content" => Look::Content,
         _ => Look::Metadata,
     }
 }
