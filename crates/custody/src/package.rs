@@ -254,8 +254,8 @@ pub enum PackageError {
         /// In what they differ.
         what: &'static str,
     },
-    /// Somebody asked to stop in the middle of an object.
-    #[error("stopped, as asked, in the middle of an item")]
+    /// Somebody asked to stop, in the middle of an object or while files are read back.
+    #[error("stopped, as asked")]
     Stopped,
     /// An earlier error ended the writing.
     #[error("an earlier error ended this package: {0}")]
@@ -462,7 +462,8 @@ impl PackageWriter {
     ///
     /// # Errors
     ///
-    /// [`PackageError`]; [`PackageError::Altered`] where a file is not as it was written. The run has not ended then.
+    /// [`PackageError`]; [`PackageError::Altered`] where a file is not as it was written, [`PackageError::Stopped`] where
+    /// somebody asked to stop. The run has not ended then.
     pub fn close(self, ending: Ending, reading: Reading<'_>) -> Result<Closed, PackageError> {
         self.commit(&ending.crew)?;
         Closed::of(self, ending, reading)

@@ -27,6 +27,16 @@ pub struct Reading<'a> {
     pub jobs: usize,
     /// Hears how many bytes were read, and of how many, over all copies.
     pub told: &'a (dyn Fn(u64, u64) + Sync),
+    /// Whether somebody asked to stop: nothing was changed then, and it can be done again.
+    pub stop: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Reading<'static> {
+    /// Nobody hears of it, and nobody stops it.
+    #[must_use]
+    pub fn unheard(jobs: usize) -> Self {
+        Self { jobs, told: &|_, _| {}, stop: &|| false }
+    }
 }
 
 /// A file that a batch committed, as it was written.
@@ -65,13 +75,17 @@ pub(crate) struct Differs {
 
 /// Reads files in each of some folders, and says which are not as they were committed, by their order. `all`: what a folder
 /// has is read to the end although one file of it differs.
+///
+/// # Errors
+///
+/// [`PackageError::Stopped`].
 pub(crate) fn differing(
     disk: &Disk,
     roots: &[PathBuf],
     files: &[Committed],
     all: bool,
     reading: Reading<'_>,
-) -> Vec<Differs> {
+) -> Result<Vec<Differs>, PackageError> {
     let once = files.iter().filter_map(|file| file.bytes).fold(0_u64, u64::saturating_add);
     let total = once.saturating_mul(u64::try_from(roots.len()).unwrap_or(u64::MAX));
     let (done, found) = (AtomicU64::new(0), Mutex::new(Vec::new()));
@@ -90,11 +104,13 @@ pub(crate) fn differing(
                         let told = &mut |more| {
                             let before = done.fetch_add(more, Ordering::Relaxed);
                             (reading.told)(before.saturating_add(more).min(total), total);
+                            if (reading.stop)() { Err(PackageError::Stopped) } else { Ok(()) }
                         };
                         let path = folder.join(&file.file);
                         if let Err(error) = check_file(disk, &path, file.digest, file.bytes, told) {
+                            let stopped = matches!(error, PackageError::Stopped);
                             lock(found).push(Differs { index, root, error });
-                            over.fetch_or(!all, Ordering::Relaxed);
+                            over.fetch_or(!all || stopped, Ordering::Relaxed);
                         }
                     }
                 });
@@ -102,15 +118,18 @@ pub(crate) fn differing(
         }
     });
     let mut found = found.into_inner().unwrap_or_default();
+    if found.iter().any(|differs: &Differs| matches!(differs.error, PackageError::Stopped)) {
+        return Err(PackageError::Stopped);
+    }
     found.sort_by_key(|differs| (differs.index, differs.root));
-    found
+    Ok(found)
 }
 
 /// Reads every committed file in every copy. A copy in which one differs is lost where the other has them all.
 ///
 /// # Errors
 ///
-/// [`PackageError::Altered`].
+/// [`PackageError::Altered`], [`PackageError::Stopped`].
 pub(crate) fn all_read_back(
     disk: &Disk,
     partial: &Path,
@@ -119,7 +138,7 @@ pub(crate) fn all_read_back(
 ) -> Result<(), PackageError> {
     let copies = disk.copies_at(partial);
     let roots: Vec<PathBuf> = copies.iter().map(|(_, root)| root.clone()).collect();
-    let found = differing(&disk.alone(), &roots, files, roots.len() == 1, reading);
+    let found = differing(&disk.alone(), &roots, files, roots.len() == 1, reading)?;
     let others = found.len().saturating_sub(1);
     let all_differ = (0..roots.len()).all(|root| found.iter().any(|differs| differs.root == root));
     for differs in found {
@@ -133,13 +152,13 @@ pub(crate) fn all_read_back(
     Ok(())
 }
 
-/// Fails unless a file is what was committed. `told` hears how many more bytes were read.
+/// Fails unless a file is what was committed. `told` hears how many more bytes were read, and can end it.
 pub(crate) fn check_file(
     disk: &Disk,
     path: &Path,
     stated: Digest,
     bytes: Option<u64>,
-    told: &mut dyn FnMut(u64),
+    told: &mut dyn FnMut(u64) -> Result<(), PackageError>,
 ) -> Result<(), PackageError> {
     let (found, length) = digest_and_length(disk, path, told)?;
     if found == stated && bytes.is_none_or(|bytes| bytes == length) {
@@ -166,14 +185,14 @@ pub(crate) fn same_digest(disk: &Disk, path: &Path, written: Option<Digest>) -> 
 
 /// The digest of a file, from the disk as far as the system lets us choose.
 pub(crate) fn digest_of(disk: &Disk, path: &Path) -> Result<Digest, PackageError> {
-    Ok(digest_and_length(disk, path, &mut |_| {})?.0)
+    Ok(digest_and_length(disk, path, &mut |_| Ok(()))?.0)
 }
 
 /// As [`digest_of`], with the number of bytes that were read.
 fn digest_and_length(
     disk: &Disk,
     path: &Path,
-    told: &mut dyn FnMut(u64),
+    told: &mut dyn FnMut(u64) -> Result<(), PackageError>,
 ) -> Result<(Digest, u64), PackageError> {
     let mut file = disk.open_on_disk(path)?;
     let (mut hash, mut length) = (Sha256::new(), 0_u64);
@@ -187,7 +206,7 @@ fn digest_and_length(
                 hash.update(read);
                 let more = u64::try_from(read.len()).unwrap_or(u64::MAX);
                 length = length.saturating_add(more);
-                told(more);
+                told(more)?;
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error.into()),
@@ -218,3 +237,36 @@ const READ_BACK: usize = 1 << 20;
 
 /// Memory and file position of a read past the system's memory are multiples of this: no disk has larger blocks.
 pub(crate) const BLOCK: usize = 1 << 12;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use scope::Digest;
+
+    use super::{Committed, READ_BACK, Reading, all_read_back};
+    use crate::durable::Disk;
+    use crate::package::PackageError;
+
+    #[test]
+    fn whoever_asks_to_stop_need_not_wait_for_the_end_of_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let bytes = vec![7; 4 * READ_BACK];
+        std::fs::write(folder.path().join("part"), &bytes).unwrap();
+        let file = || Committed {
+            file: "part".to_owned(),
+            digest: Digest::of(&bytes),
+            bytes: Some(bytes.len() as u64),
+            batch: 1,
+        };
+        let (disk, files) = (Disk::default(), [file(), file()]);
+        all_read_back(&disk, folder.path(), &files, Reading::unheard(2)).unwrap();
+
+        let asked = AtomicBool::new(false);
+        let told = |_, _| assert!(!asked.swap(true, Ordering::Relaxed), "it read on");
+        let stop = || asked.load(Ordering::Relaxed);
+        let stopped =
+            all_read_back(&disk, folder.path(), &files, Reading { jobs: 1, told: &told, stop: &stop });
+        assert!(matches!(stopped, Err(PackageError::Stopped)), "{stopped:?}");
+    }
+}

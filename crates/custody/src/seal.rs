@@ -27,6 +27,8 @@ use crate::close::Unsealed;
 use crate::durable::{Disk, DurableError};
 use crate::keys::{SecretKey, Signer};
 use crate::log::{LogError, LogFolder};
+use crate::package::PackageError;
+use crate::read_back::same_digest;
 
 /// Why a package could not be sealed.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,9 @@ pub enum SealError {
     /// `meta/acquisition.json` cannot be read.
     #[error("meta/acquisition.json: {0}")]
     Acquisition(#[from] StrictError),
+    /// A signature or the copy of the log is not as it was written.
+    #[error(transparent)]
+    Package(#[from] Box<PackageError>),
     /// Nobody has signed.
     #[error("the package has no signature to conclude with")]
     NoSignature,
@@ -139,7 +144,23 @@ impl Unsealed {
     pub fn place(self, case: &CaseFolder) -> Result<(), SealError> {
         let mut copy = LogFolder::open(&self.site.disk, &self.site.partial(), case.log().origin())?;
         case.log().copy_to(&mut copy)?;
+        self.read_back()?;
         self.site.place()?;
+        Ok(())
+    }
+
+    /// Reads the signatures and the copy of the log from the disk: the same in every copy as was written.
+    fn read_back(&self) -> Result<(), SealError> {
+        let (disk, partial) = (&self.site.disk, self.site.partial());
+        let (seal, log) = (partial.join("seal"), partial.join("custody"));
+        let entries = disk.folder_names(&log)?.into_iter().map(|name| log.join(name));
+        for folder in entries.chain([seal]) {
+            for name in disk.file_names(&folder)? {
+                let file = folder.join(name);
+                let written = Digest::of(&disk.read(&file, MAX_TAGMANIFEST)?);
+                same_digest(disk, &file, Some(written)).map_err(Box::new)?;
+            }
+        }
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ impl Unfinished {
         let files: Vec<Committed> = self.journal.batches.iter().flat_map(Committed::of).collect();
         let second = self.second.as_ref().map(|copy| copy.partial.clone());
         let roots: Vec<PathBuf> = std::iter::once(self.first.partial.clone()).chain(second).collect();
-        let found = differing(&self.disk, &roots, &files, true, reading);
+        let found = differing(&self.disk, &roots, &files, true, reading)?;
         let nowhere =
             |index: usize| found.iter().filter(|differs| differs.index == index).count() == roots.len();
         let first = found.iter().map(|differs| differs.index).find(|index| nowhere(*index));

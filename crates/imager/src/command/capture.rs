@@ -33,8 +33,7 @@ use after::medium_after;
 pub(super) use after::{failed, ranges};
 use clock::Watch;
 use refused::{can_be_asked, may_preserve_volumes, nothing_to_take, refuse_what_this_version_lacks};
-use stopped::can_be_resumed;
-pub(super) use stopped::not_kept;
+pub(super) use stopped::{can_be_resumed, not_kept};
 
 use super::destination::{Need, Places, read_back, read_back_value, tell_loss};
 use super::keeping::Keeping;
@@ -286,10 +285,15 @@ fn acquire(
     };
     let progress = ByteProgress::start_in(args.pace.progress, "reading back", 0);
     let told = |read, all| progress.bytes_of(read, all);
-    let closed = writer.close(ending, Reading { jobs: args.pace.jobs(), told: &told });
+    let interrupt = console.interrupt();
+    let in_order = interrupt.ends_in_order();
+    let stop = || interrupt.is_asked();
+    let closed = writer.close(ending, Reading { jobs: args.pace.jobs(), told: &told, stop: &stop });
+    drop(in_order);
     progress.finish();
     let closed = closed.map_err(|error| match error {
         PackageError::Altered { .. } => not_kept(&error, places, console),
+        PackageError::Stopped => can_be_resumed(pipeline::asked_to_stop(), places, console),
         error => can_be_resumed(Failure::new(format!("package: {error}")), places, console),
     })?;
     at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, places, console))

@@ -9,10 +9,11 @@ use evidence::event::{AcquisitionStart, Action, Moment, Override, TreeHead};
 use evidence::trust::Trust;
 use scope::Digest;
 
-use super::capture::not_kept;
+use super::capture::{can_be_resumed, not_kept};
 use super::destination::Places;
 use crate::cli::CaptureArgs;
 use crate::console::{Console, Context as _, Failure};
+use crate::pipeline::asked_to_stop;
 use crate::progress::ByteProgress;
 use crate::survey::Counted;
 
@@ -66,9 +67,14 @@ pub(super) fn open(
         Found::Unfinished(mut unfinished) => {
             let progress = ByteProgress::start_in(args.pace.progress, "check", unfinished.bytes());
             let told = |read, all| progress.bytes_of(read, all);
-            let checked = unfinished.check(Reading { jobs: args.pace.jobs(), told: &told });
+            let interrupt = console.interrupt();
+            let in_order = interrupt.ends_in_order();
+            let stop = || interrupt.is_asked();
+            let checked = unfinished.check(Reading { jobs: args.pace.jobs(), told: &told, stop: &stop });
+            drop(in_order);
             progress.finish();
             match checked {
+                Err(PackageError::Stopped) => return Err(can_be_resumed(asked_to_stop(), places, console)),
                 Err(PackageError::Altered { batch, .. }) if args.retake.is_some() => {
                     unfinished.discard_from(batch);
                 }

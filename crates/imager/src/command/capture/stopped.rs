@@ -6,7 +6,11 @@ use super::super::destination::Places;
 use crate::console::{Console, Failure};
 
 /// Says how a run that failed goes on.
-pub(super) fn can_be_resumed(failure: Failure, places: Places<'_>, console: &Console<'_>) -> Failure {
+pub(in super::super) fn can_be_resumed(
+    failure: Failure,
+    places: Places<'_>,
+    console: &Console<'_>,
+) -> Failure {
     if failure.hint.is_some() {
         return failure;
     }
