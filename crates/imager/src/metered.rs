@@ -22,8 +22,8 @@ impl<'a> Metered<'a> {
     }
 
     /// The content of an item, counted as it is read. The stream may not outlive the meter.
-    fn stream<'s>(&self, inner: Box<dyn EvidenceStream + 's>) -> Box<dyn EvidenceStream + 's> {
-        Box::new(Stream { inner, meter: self.meter.clone(), interrupt: self.interrupt.clone() })
+    fn stream<'s>(&self, inner: Box<dyn EvidenceStream + 's>) -> Stream<'s> {
+        Stream { inner, meter: self.meter.clone(), interrupt: self.interrupt.clone(), kept: None }
     }
 }
 
@@ -41,7 +41,7 @@ impl Source for Metered<'_> {
     }
 
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
-        Ok(self.stream(self.source.open(entry)?))
+        Ok(Box::new(self.stream(self.source.open(entry)?)))
     }
 
     fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
@@ -54,7 +54,9 @@ impl Source for Metered<'_> {
     }
 
     fn open_to_keep(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
-        Ok(self.stream(self.source.open_to_keep(entry)?))
+        let mut stream = self.stream(self.source.open_to_keep(entry)?);
+        stream.kept = Some(0);
+        Ok(Box::new(stream))
     }
 }
 
@@ -62,6 +64,14 @@ struct Stream<'s> {
     inner: Box<dyn EvidenceStream + 's>,
     meter: Meter,
     interrupt: Interrupt,
+    /// How many bytes were read to be kept; `None` of what is only looked at.
+    kept: Option<u64>,
+}
+
+impl Drop for Stream<'_> {
+    fn drop(&mut self) {
+        self.meter.done(self.kept.unwrap_or(0));
+    }
 }
 
 impl Read for Stream<'_> {
@@ -70,6 +80,11 @@ impl Read for Stream<'_> {
             return Err(io::Error::other("stopped, as asked"));
         }
         let count = self.inner.read(buffer)?;
+        if let Some(kept) = &mut self.kept {
+            let more = u64::try_from(count).unwrap_or(0);
+            *kept = kept.saturating_add(more);
+            self.meter.under_way(more);
+        }
         self.meter.read(count, &self.interrupt);
         Ok(count)
     }

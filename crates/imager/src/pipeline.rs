@@ -32,6 +32,10 @@ pub(crate) trait Crew: Sync {
     type Hand: Send;
     /// A hand for one thread.
     fn hand(&self) -> Self::Hand;
+    /// Whether the content of items is kept.
+    fn keeps(&self) -> bool {
+        false
+    }
     /// Whether the open batch takes so many items more.
     fn has_room(&self, items: u64) -> bool;
     /// Sees every item in the order of the walk, before it is examined.

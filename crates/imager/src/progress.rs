@@ -46,6 +46,8 @@ struct Counts {
     kept: AtomicU64,
     kept_bytes: AtomicU64,
     read: AtomicU64,
+    /// Bytes that were read to be kept, of items that are under way.
+    under_way: AtomicU64,
     throttle: Option<Throttle>,
 }
 
@@ -80,6 +82,16 @@ impl Meter {
         }
     }
 
+    /// So many bytes were read of an item that is kept, and is not done yet.
+    pub(crate) fn under_way(&self, bytes: u64) {
+        self.0.under_way.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// An item of which so many bytes were read is done.
+    pub(crate) fn done(&self, bytes: u64) {
+        self.0.under_way.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     /// So many bytes of content were read. Waits where there is a limit, until somebody asks to stop.
     pub(crate) fn read(&self, bytes: usize, interrupt: &Interrupt) {
         self.0.read.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -108,6 +120,7 @@ impl Meter {
             kept: of(&counts.kept),
             kept_bytes: of(&counts.kept_bytes),
             read: of(&counts.read),
+            under_way: of(&counts.under_way),
         }
     }
 }
@@ -118,6 +131,7 @@ struct Counted {
     kept: u64,
     kept_bytes: u64,
     read: u64,
+    under_way: u64,
 }
 
 /// What an earlier pass over the same medium under the same policy counted.
@@ -134,7 +148,8 @@ pub(crate) struct Progress {
     phase: &'static str,
     mode: Mode,
     items: Option<u64>,
-    kept_bytes: u64,
+    /// How many bytes will be kept; `None` where nobody counted them: then nobody can say how long it takes.
+    kept_bytes: Option<u64>,
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -182,15 +197,16 @@ struct Told {
 
 impl Progress {
     /// `about` is the number of items on the medium, where its file system counts them; `expected` what an earlier pass
-    /// found, which is better.
+    /// found, which is better; `keeps` whether content is kept.
     pub(crate) fn new(
         phase: &'static str,
         mode: ProgressMode,
         about: Option<u64>,
         expected: Option<Expected>,
+        keeps: bool,
     ) -> Self {
         let items = expected.map(|expected| expected.items).or(about);
-        let kept_bytes = expected.map_or(0, |expected| expected.kept_bytes);
+        let kept_bytes = if keeps { expected.map(|expected| expected.kept_bytes) } else { Some(0) };
         Self { phase, mode: Mode::of(mode), items, kept_bytes }
     }
 
@@ -254,7 +270,7 @@ impl Progress {
                     counted.decided,
                     rate(counted.decided),
                     counted.kept,
-                    HumanBytes(counted.kept_bytes),
+                    HumanBytes(counted.kept_bytes.saturating_add(counted.under_way)),
                     HumanBytes(counted.read),
                     HumanBytes(rate(counted.read)),
                 )
@@ -269,13 +285,21 @@ impl Progress {
 
     /// The time that is left, where it is known how much there is to do.
     fn left(&self, counted: &Counted, seconds: f64) -> Option<Duration> {
-        let all = self.items?.checked_mul(ITEM)?.checked_add(self.kept_bytes)?;
-        let kept = counted.kept_bytes.min(self.kept_bytes);
+        let to_keep = self.kept_bytes?;
+        let all = self.items?.checked_mul(ITEM)?.checked_add(to_keep)?;
+        let kept = counted.kept_bytes.saturating_add(counted.under_way).min(to_keep);
         let done = counted.decided.checked_mul(ITEM)?.checked_add(kept)?;
         (done > 0 && all >= done)
             .then(|| seconds * (all - done) as f64 / done as f64)
             .and_then(|left| Duration::try_from_secs_f64(left).ok())
     }
+}
+
+/// Says something while progress is told: on a line of its own.
+pub(crate) fn notice(text: std::fmt::Arguments<'_>) {
+    let mut err = std::io::stderr();
+    let begin = if err.is_terminal() { "\r\x1b[K" } else { "" };
+    let _ = writeln!(err, "{begin}{text}");
 }
 
 /// What an item costs beside its content, in bytes that could be kept in the same time.
@@ -405,6 +429,28 @@ impl ByteProgress {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_time_left_falls_while_one_large_item_is_read_and_is_unknown_without_a_plan() {
+        let expected = Some(Expected { items: 100, kept_bytes: 64 << 20, largest: 60 << 20 });
+        let planned = Progress::new("capture", ProgressMode::Off, Some(90), expected, true);
+        let meter = Meter::new(None);
+        (0..99).for_each(|_| meter.decided(None));
+        meter.under_way(16 << 20);
+        let early = planned.left(&meter.counted(), 10.0).unwrap();
+        meter.under_way(32 << 20);
+        let late = planned.left(&meter.counted(), 30.0).unwrap();
+        assert!(late < early && early > Duration::from_secs(20), "{early:?}, {late:?}");
+        // What is done is not counted twice.
+        meter.done(48 << 20);
+        meter.decided(Some(48 << 20));
+        assert_eq!(meter.counted().kept_bytes + meter.counted().under_way, 48 << 20);
+
+        let blind = Progress::new("capture", ProgressMode::Off, Some(100), None, true);
+        assert_eq!(blind.left(&meter.counted(), 30.0), None);
+        let plan = Progress::new("plan", ProgressMode::Off, Some(200), None, false);
+        assert_eq!(plan.left(&meter.counted(), 30.0), Some(Duration::from_secs(30)));
+    }
 
     #[test]
     fn whoever_waits_for_a_slow_pace_is_stopped() {

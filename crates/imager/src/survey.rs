@@ -56,7 +56,7 @@ pub(crate) struct Counted {
     pub(crate) kept: u64,
     /// Why nothing more is kept, where the limit was met.
     pub(crate) interrupted: Option<String>,
-    /// Items that gave other bytes the second time.
+    /// Kept items that changed while they were read, or gave other bytes the second time.
     pub(crate) changed: u64,
     /// At the end: whether anything departs from the order or the procedure.
     pub(crate) departs: bool,
@@ -238,7 +238,7 @@ pub(crate) fn survey<C: Crew>(
         before: &how.before,
     };
     let _in_order = how.interrupt.ends_in_order();
-    let progress = Progress::new(how.phase, how.pace.progress, about, how.expected);
+    let progress = Progress::new(how.phase, how.pace.progress, about, how.expected, crew.keeps());
     let done = progress.during(&meter, || pipeline::run(&run, crew))?;
     let mut tally = done.tally;
     let stopped = tally.interrupted.is_some();

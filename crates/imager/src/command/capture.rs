@@ -9,6 +9,7 @@
 //! ```
 
 mod after;
+mod amiss;
 mod clock;
 mod confirm;
 mod refused;
@@ -127,13 +128,20 @@ fn acquire(
         announced.fits(found)?;
     }
 
-    let mut ready =
-        workplace::ready(&args.examine.source, &loaded, &at_work.case, &at_work.trust, true, console)?;
-    let expected = match extent {
-        Extent::Files => estimate::last(&at_work.case, policy.id(), &ready.medium.label),
+    let there = unfinished.as_ref().map_or(0, |found| found.bytes());
+    let planned = |label: &str| match extent {
+        Extent::Files => estimate::last(&at_work.case, policy.id(), label),
         Extent::Volumes => None,
     };
-    let there = unfinished.as_ref().map_or(0, |found| found.bytes());
+    // Before hours go into a digest of the whole medium: what is known of the only one that the policy has.
+    if let [only] = policy.target().media.as_slice()
+        && let expected @ Some(_) = planned(&only.label)
+    {
+        places.have_room(args, &Need { expected, there, medium: None }, console)?;
+    }
+    let mut ready =
+        workplace::ready(&args.examine.source, &loaded, &at_work.case, &at_work.trust, true, console)?;
+    let expected = planned(&ready.medium.label);
     places.are_fit(args, &Need { expected, there, medium: ready.medium.size }, console)?;
     if let Some(found) = &unfinished {
         ready.overrides.extend(resume::older(found, args)?.into_iter().chain(retaken));
@@ -394,6 +402,7 @@ impl AtWork<'_> {
             Extent::Files => summary(tally, policy),
             Extent::Volumes => outcomes(tally),
         } + &cut_short(last.cut_short.iter().map(String::as_str));
+        text += &amiss::told(last.changed, unreadable, medium.unreadable.as_ref(), disk.loss().as_ref());
         // Whoever was asked has just seen the counts.
         let asked = !self.args.yes;
         let signers = std::mem::take(&mut self.signers);
@@ -446,15 +455,6 @@ impl AtWork<'_> {
         for (number, after) in (1_usize..).zip(medium.drives.iter().flatten()) {
             let told = after.map_or_else(|| "none, not every byte could be read".to_owned(), |own| own.hex());
             text += &format!("\nSHA-256 of drive {number}, after: {told}");
-        }
-        if unreadable > 0 {
-            text += &format!(
-                "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
-            );
-        }
-        if let Some(failed) = failed(medium.unreadable.as_ref()) {
-            let where_ = medium.unreadable.as_ref().map(ranges).unwrap_or_default();
-            text += &format!("\nWARNING: {failed}: {where_}; the custody log lists them");
         }
         let unread = last.unread;
         if self.extent == Extent::Files
@@ -557,9 +557,7 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed
         );
     }
     if changed > 0 {
-        limits.push(format!(
-            "{changed} items were read twice, to decide and to keep, and gave other bytes the second time; an audit names them"
-        ));
+        limits.push(amiss::changed_meanwhile(changed));
     }
     if let Some(reason) = &tally.interrupted {
         limits.push(format!("stopped at {reason}; what lies beyond was not examined"));

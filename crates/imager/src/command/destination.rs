@@ -157,6 +157,16 @@ impl<'a> Places<'a> {
         Ok(())
     }
 
+    /// Fails where one of them has too little space.
+    pub(super) fn have_room(
+        self,
+        args: &CaptureArgs,
+        need: &Need,
+        console: &mut Console<'_>,
+    ) -> Result<(), Failure> {
+        self.outs.iter().try_for_each(|out| has_room(out, args, need, console))
+    }
+
     /// Fails where one of them has too little space, or takes no files as long as may be made.
     pub(super) fn are_fit(
         self,
@@ -169,8 +179,8 @@ impl<'a> Places<'a> {
         {
             console.say("warning: both copies are on one disk: if it fails, both are lost; give the second --out on another");
         }
+        self.have_room(args, need, console)?;
         for out in self.outs {
-            has_room(out, args, need, console)?;
             if let Some(longest) = longest_file(folder(out)) {
                 takes_parts(out, longest, args.part_size, need.expected)?;
             }
@@ -182,13 +192,14 @@ impl<'a> Places<'a> {
 /// Tells of a copy that was lost. `true` where one was.
 pub(super) fn tell_loss(loss: Option<&Loss>, console: &mut Console<'_>) -> bool {
     let Some(loss) = loss else { return false };
-    console.say(format_args!(
-        "warning: copy {} of 2, {}, was lost: {}; the other copy goes on",
-        loss.copy,
-        loss.place.display(),
-        loss.why
-    ));
+    console.say(lost(loss));
     true
+}
+
+/// That a copy was lost, in words.
+pub(super) fn lost(loss: &Loss) -> String {
+    let Loss { copy, place, why, .. } = loss;
+    format!("warning: copy {copy} of 2, {}, was lost: {why}; the other copy goes on", place.display())
 }
 
 /// How parts were read back, for the summary.
@@ -256,11 +267,17 @@ fn has_room(out: &Path, args: &CaptureArgs, need: &Need, console: &mut Console<'
                 plan.items, plan.kept_bytes
             )
         });
+        let out = out.display();
+        if free <= stays {
+            return Err(Failure::new(format!(
+                "{out}: {free} bytes are free, and {stays} are left free by every capture: nothing fits"
+            ))
+            .hint("free space there, or give another --out; what is begun already goes elsewhere with `ambit package move`"));
+        }
         return Err(Failure::new(format!(
-            "{}: {free} bytes are free, and {needed} may be needed: {by}{stays} stay free",
-            out.display()
+            "{out}: {free} bytes are free, and {needed} may be needed: {by}{stays} stay free"
         ))
-        .hint("free space there, or give another --out; or --tight, if you know that the content shrinks: a capture that runs out of space stops in order, and is resumed elsewhere; nothing was signed or read"));
+        .hint("free space there, or give another --out; or --tight, if you know that the content shrinks: a capture that runs out of space stops in order, and `ambit package move` brings what there is to another disk, where it is resumed"));
     }
     if let (None, Some(bytes)) = (need.expected, need.medium.filter(|bytes| *bytes > free)) {
         console.say(format_args!(

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Read;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use custody::{Content, Hand, Item, Missing, PackageWriter};
 use evidence::item::ReadState;
@@ -10,9 +10,11 @@ use examine::Examined;
 use scope::{Outcome, Policy, visible_names};
 use source::{Entry, EvidenceStream, PastGaps, Source};
 
+use super::destination;
 use crate::console::{Context as _, Failure};
 use crate::interrupt::Interrupt;
 use crate::pipeline::Crew;
+use crate::progress::notice;
 use crate::survey::{Counted, Kept};
 
 /// Keeps items in a package.
@@ -21,20 +23,30 @@ pub(crate) struct Keeping<'a> {
     policy: &'a Policy,
     interrupt: &'a Interrupt,
     changed: AtomicU64,
+    /// Whether the loss of a copy was told.
+    told: AtomicBool,
 }
 
 impl<'a> Keeping<'a> {
-    /// `changed`: so many items had given other bytes the second time before a break.
+    /// `changed`: so many items were not one file all the time before a break.
     pub(crate) fn new(
         writer: &'a PackageWriter,
         policy: &'a Policy,
         interrupt: &'a Interrupt,
         changed: u64,
     ) -> Self {
-        Self { writer, policy, interrupt, changed: AtomicU64::new(changed) }
+        let told = AtomicBool::new(writer.disk().loss().is_some());
+        Self { writer, policy, interrupt, changed: AtomicU64::new(changed), told }
     }
 
-    /// Items that gave other bytes the second time.
+    /// Says at once that a copy was lost: there may be time for another disk.
+    fn tell_loss(&self) {
+        if let Some(loss) = self.writer.disk().loss().filter(|_| !self.told.swap(true, Ordering::Relaxed)) {
+            notice(format_args!("{}", destination::lost(&loss)));
+        }
+    }
+
+    /// Items that changed while they were read, or gave other bytes the second time.
     pub(crate) fn changed(&self) -> u64 {
         self.changed.load(Ordering::Relaxed)
     }
@@ -45,6 +57,10 @@ impl Crew for Keeping<'_> {
 
     fn hand(&self) -> Hand {
         self.writer.hand()
+    }
+
+    fn keeps(&self) -> bool {
+        true
     }
 
     fn has_room(&self, items: u64) -> bool {
@@ -115,12 +131,14 @@ impl Crew for Keeping<'_> {
                 Err(error) => keep(&mut Unreadable(Some(std::io::Error::other(error))), nothing)?,
             },
         };
-        if let (Some(object), Some(hash)) = (&kept.object, facts.content_hash()) {
+        if let Some(object) = kept.object.as_ref().filter(|object| object.read == ReadState::Complete) {
             // A large item is read once to decide and once to keep: both readings must give the same bytes.
-            if object.read == ReadState::Complete && object.sha256 != hash.sha256 {
+            let other = facts.content_hash().is_some_and(|hash| object.sha256 != hash.sha256);
+            if other || object.trouble.is_some() {
                 self.changed.fetch_add(1, Ordering::Relaxed);
             }
         }
+        self.tell_loss();
         Ok(Some(kept.object.map_or(0, |object| object.size)))
     }
 

@@ -250,7 +250,11 @@ fn row_line(
     let decision = opened.opening.decision().context("manifest")?;
     let object = opened.opening.object().context("manifest")?;
     let (size, sha256, read) = match &object {
-        Some(object) => (object.size.to_string(), object.sha256.hex(), read_of(&object.unreadable)),
+        Some(object) => (
+            object.size.to_string(),
+            object.sha256.hex(),
+            read_of(&object.unreadable, object.trouble.as_deref()),
+        ),
         None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
     };
     let control = &opened.control;
@@ -277,12 +281,14 @@ fn row_line(
 }
 
 /// How much of an object the medium gave: `complete`, or `partial:4096-8192,12288-12800`, the ranges where zeros stand in the place
-/// of bytes that could not be read, so that size is the item's, and SHA-256 that of no file.
-fn read_of(unreadable: &[(u64, u64)]) -> String {
+/// of bytes that could not be read, so that size is the item's, and SHA-256 that of no file; or `doubtful: ...` where it gave
+/// every byte and something was amiss all the same, as when the item changed meanwhile.
+fn read_of(unreadable: &[(u64, u64)], trouble: Option<&str>) -> String {
     let ranges: Vec<String> = unreadable.iter().map(|(from, to)| format!("{from}-{to}")).collect();
-    match ranges.is_empty() {
-        true => "complete".to_owned(),
-        false => format!("partial:{}", ranges.join(",")),
+    match (ranges.is_empty(), trouble) {
+        (true, None) => "complete".to_owned(),
+        (true, Some(trouble)) => format!("doubtful: {}", RawName(trouble.as_bytes().to_vec())),
+        (false, _) => format!("partial:{}", ranges.join(",")),
     }
 }
 
@@ -340,9 +346,12 @@ mod tests {
 
     #[test]
     fn a_partial_object_says_which_bytes_are_missing() {
-        let check = |ranges: &[(u64, u64)], expected: &str| assert_eq!(read_of(ranges), expected);
+        let check = |ranges: &[(u64, u64)], expected: &str| assert_eq!(read_of(ranges, None), expected);
         check(&[], "complete");
         check(&[(4096, 8192)], "partial:4096-8192");
         check(&[(0, 512), (1024, 1536)], "partial:0-512,1024-1536");
+        let changed = "changed during reading: its size\n";
+        assert_eq!(read_of(&[], Some(changed)), "doubtful: changed during reading: its size\\x0a");
+        assert_eq!(read_of(&[(0, 512)], Some(changed)), "partial:0-512");
     }
 }

@@ -21,6 +21,8 @@ pub(super) fn who_agrees<'n>(
     console: &mut Console<'_>,
 ) -> Vec<&'n str> {
     console.say(format_args!("{counts}\n\nsealed bytes   {sealed}\ninventory root {root}\n"));
+    console
+        .say(format_args!("Nothing is lost by Ctrl-C here; it goes on with: {}\n", console.how_to_resume()));
     let mut agreed = Vec::new();
     for name in names {
         console.say(format_args!(
