@@ -57,6 +57,31 @@ fn is_in(place: &Path, name: &str) -> bool {
 }
 
 #[test]
+fn a_source_is_removed_where_the_place_that_is_named_has_all_of_it_alone() {
+    let hazard = Hazard::new();
+    let place = stopped(&hazard);
+    let gone = place.path().join("KC07.ambit.moved");
+    copy(&place.path().join("KC07.ambit.partial"), &place.path().join("kept"));
+    hazard.move_package(Disk::new(), place.path(), FROM, TO).exits(0);
+    // As if it had been broken off when the source had its last name.
+    fs::rename(place.path().join("kept"), &gone).unwrap();
+
+    fs::create_dir(place.path().join("other")).unwrap();
+    fs::write(place.path().join("other/readme"), "somebody else's").unwrap();
+    let wrong = hazard.move_package(Disk::new(), place.path(), FROM, "other");
+    wrong.exits(1).says("is there, and is no copy of");
+    assert!(gone.join("data").exists(), "the only copy at hand was removed");
+
+    let part = fs::read_dir(gone.join("data")).unwrap().next().unwrap().unwrap().path();
+    let bytes = fs::read(&part).unwrap();
+    fs::write(&part, b"another").unwrap();
+    hazard.move_package(Disk::new(), place.path(), FROM, TO).exits(1).says("is no copy of");
+    fs::write(&part, bytes).unwrap();
+    hazard.move_package(Disk::new(), place.path(), FROM, TO).exits(0).prints("lies on another disk already");
+    assert!(!gone.exists() && is_in(place.path(), "larger/KC07-2.ambit.partial"));
+}
+
+#[test]
 fn what_was_moved_is_resumed_there_and_nowhere_else() {
     let hazard = Hazard::new();
     let place = stopped(&hazard);

@@ -149,8 +149,8 @@ pub fn move_package(
     Ok(moved)
 }
 
-/// Removes what is left of a source whose copy is whole: of an unfinished one whose journal says that it was moved there
-/// nothing needs to be left. Whether a finished package is the one that was meant, its run tells the caller.
+/// Removes what is left of a source, where the place named has all of it: of an unfinished one whose journal says that it was
+/// moved there nothing needs to be left. Whether a finished package is the one that was meant, its run tells the caller.
 fn remove_the_rest(
     disk: &Disk,
     from: &Path,
@@ -174,6 +174,10 @@ fn remove_the_rest(
     }
     let tree = Tree::of(disk, there)?;
     if left {
+        let rest = Tree::of(disk, gone)?;
+        if !rest.files.is_subset(&tree.files) || !all_same(disk, &rest, gone, there)? {
+            return Err(MoveError::Other { there: there.to_owned(), from: gone.to_owned() });
+        }
         remove(disk, gone)?;
     }
     Ok(Moved { unfinished, run, files: tree.files.len() as u64, bytes: 0, before: true })
@@ -232,6 +236,11 @@ fn is_copy(disk: &Disk, tree: &Tree, source: &Path, copy: &Path) -> Result<bool,
     if there.files != tree.files || there.folders != tree.folders {
         return Ok(false);
     }
+    all_same(disk, tree, source, copy)
+}
+
+/// Whether each file is the same in another folder, but for what a journal says beyond the other's.
+fn all_same(disk: &Disk, tree: &Tree, source: &Path, copy: &Path) -> Result<bool, MoveError> {
     let journal = journal::path_in(Path::new(WORK));
     for file in &tree.files {
         let (one, other) = (source.join(file), copy.join(file));

@@ -97,14 +97,14 @@ fn advised(error: &MoveError) -> Failure {
     let hint = match error {
         MoveError::Nothing(_) => "give the --out of the capture; nothing was moved",
         MoveError::Other { .. } => {
-            "give another DEST; if this is what was moved there and has gone on since, verify it, and remove SRC by hand; nothing was moved"
+            "give another DEST; if this is what was moved there and has gone on since, verify it, and remove the source by hand; nothing was moved or removed"
         }
         MoveError::Foreign(_) => {
             "a package has none such: see what it is, and take it out; nothing was moved"
         }
         MoveError::Older { .. } => "find the copy that went on; nothing was moved",
         _ => {
-            "nothing is lost: SRC is whole until its copy is; mend the fault, and give the same command again"
+            "nothing is lost: what was to be moved stays whole until its copy is; mend the fault, and give the same command again"
         }
     };
     Failure::new(error.to_string()).hint(hint)
