@@ -579,7 +579,8 @@ fn existing_files_are_never_overwritten() {
             "open {package} --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",
             "opened exists; nothing is overwritten",
         ),
-        ("policy approve {policy} --case {case} {officer}", "is approved in the case"),
+        ("policy approve {policy} --case {case} {officer}", "nothing is left to do"),
+        ("policy approve {policy} --case {case} --lang de {officer}", "as ambit-render/2/en; what was to be"),
     ] {
         let before = files_below(&desk.path(""));
         desk.run(&format!("ambit {command}")).exits(1).says(says);

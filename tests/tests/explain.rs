@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail")]
 
+use std::process::Command;
+
 use scenarios::reading::expected;
 use scenarios::story::Desk;
 use serde_json::{Value, json};
@@ -235,4 +237,27 @@ fn a_policy_is_tried_on_a_medium_that_was_made_up() {
         "ambit plan --policy {{policy}} --synthetic {example}/synthetic.toml --medium {{medium}}"
     ))
     .exits(1);
+}
+
+/// What leads to another outcome is said in words, the policies' sentences in the language that was asked for.
+#[test]
+fn a_comparison_says_why_in_the_language_of_the_reader() {
+    let desk = Desk::new();
+    desk.policy_with(&[("from  = \"2010", "from  = \"2011-03-16T00:00:00-05:00\"")]);
+    let mut told = desk.run("ambit policy diff {policy} {dir}/policy --lang de").exits(2);
+    for says in [
+        "the later policy is different: it ",
+        "so that it is neither narrower nor wider",
+        "      since include I-2 reads otherwise, by `tenant-logs`",
+        "  `tenant-logs`, of I-2",
+        " ab dem 16. März 2011, 00:00 Uhr (UTC-05:00)",
+    ] {
+        told = told.prints(says);
+    }
+    // A list that comes out of a pipe cannot be searched where it lies.
+    let pipe = desk.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    desk.run("ambit policy hash-list --from digests {dir}/pipe --out {dir}/known.txt")
+        .exits(1)
+        .says("is no file, but a pipe");
 }

@@ -77,7 +77,7 @@ fn table(definitions: &[Definition]) -> String {
     for (what, count) in &imported {
         row(&mut text, &format!("`{what}` sources imported"), *count);
     }
-    row(&mut text, "paths they come to", globs);
+    row(&mut text, "paths of these sources (one that two of a definition share is written once)", globs);
     for ((what, why), count) in &refused {
         row(&mut text, &format!("`{what}` sources refused: {why}"), *count);
     }

@@ -35,6 +35,9 @@ fn database(folder: &Path, name: &str, script: &str) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
+/// What the set says of itself.
+const VERSION: &str = "db.execute('CREATE TABLE VERSION (version VARCHAR, build_set VARCHAR, build_date TIMESTAMP, release_date TIMESTAMP, description VARCHAR)')\ndb.execute('INSERT INTO VERSION VALUES (?,?,?,?,?)', ('2026.03.1', 'SET', 'x', 'x', 'RDS 2026.03.1 - modern'))\n";
+
 const FILE: &str = "db.execute('CREATE TABLE PKG (package_id INTEGER, name VARCHAR)')\ndb.execute('CREATE TABLE FILE (sha256 VARCHAR NOT NULL, sha1 VARCHAR NOT NULL, md5 VARCHAR NOT NULL, file_name VARCHAR NOT NULL, file_size INTEGER NOT NULL, package_id INTEGER NOT NULL, CONSTRAINT PK PRIMARY KEY (sha256, sha1, md5, file_name, file_size, package_id))')\n";
 
 #[test]
@@ -43,7 +46,7 @@ fn a_database_gives_every_row() {
     for (page, count) in [(512, 3), (512, 3000), (1024, 1), (4096, 20_000), (65_536, 5000), (4096, 0)] {
         // Names of every length, so that records go over pages at each place.
         let script = format!(
-            "db.execute('PRAGMA page_size = {page}')\n{FILE}\ndb.executemany('INSERT INTO FILE VALUES (?,?,?,?,?,?)', ((d(n), 'a'*40, 'b'*32, 'x' * (n * 37 % 2500 if n % 7 == 0 else n % 90), -n, n) for n in range({count})))"
+            "db.execute('PRAGMA page_size = {page}')\n{VERSION}{FILE}\ndb.executemany('INSERT INTO FILE VALUES (?,?,?,?,?,?)', ((d(n), 'a'*40, 'b'*32, 'x' * (n * 37 % 2500 if n % 7 == 0 else n % 90), -n, n) for n in range({count})))"
         );
         let bytes = database(folder.path(), &format!("{page}-{count}.db"), &script);
         let found = taken(SetForm::Nsrl, &bytes).unwrap();
@@ -51,8 +54,10 @@ fn a_database_gives_every_row() {
         assert!(found == expected, "{page} {count}: {} rows", found.len());
     }
     // The column in another place, behind one that goes over several pages.
-    let script = "db.execute('CREATE TABLE file (name TEXT, size DECIMAL(10,2), SHA256 TEXT)')\ndb.executemany('INSERT INTO file VALUES (?,?,?)', (('y' * 20000, n, d(n)) for n in range(50)))";
-    let bytes = database(folder.path(), "late.db", script);
+    let script = format!(
+        "{VERSION}db.execute('CREATE TABLE file (name TEXT, size DECIMAL(10,2), SHA256 TEXT)')\ndb.executemany('INSERT INTO file VALUES (?,?,?)', (('y' * 20000, n, d(n)) for n in range(50)))"
+    );
+    let bytes = database(folder.path(), "late.db", &script);
     assert_eq!(taken(SetForm::Nsrl, &bytes).unwrap().len(), 50);
 }
 
@@ -64,8 +69,7 @@ fn what_is_no_set_is_refused_by_name() {
         assert!(error.contains(expected), "{name}: {error}");
     };
     check("none.db", "db.execute('CREATE TABLE x (a)')", "no table FILE");
-    let version = "db.execute('CREATE TABLE VERSION (version VARCHAR, build_set VARCHAR, build_date TIMESTAMP, release_date TIMESTAMP, description VARCHAR)')\ndb.execute('INSERT INTO VERSION VALUES (?,?,?,?,?)', ('2026.03.1', 'SET', 'x', 'x', 'RDS 2026.03.1 - modern'))\n";
-    let whole = format!("{version}{FILE}");
+    let whole = format!("{VERSION}{FILE}");
     assert_eq!(taken(SetForm::Nsrl, &database(folder.path(), "whole.db", &whole)).unwrap().len(), 0);
     let delta = whole.replace("'SET'", "'modern_minimal_Delta'");
     check("delta.db", &delta, "`modern_minimal_Delta`: a delta has what changed");
@@ -80,16 +84,22 @@ fn what_is_no_set_is_refused_by_name() {
         "db.execute(\"PRAGMA encoding = 'UTF-16'\")\ndb.execute('CREATE TABLE FILE (sha256 TEXT)')",
         "UTF-8",
     );
+    check("silent.db", FILE, "no table VERSION");
+    check(
+        "empty.db",
+        &whole.replace("INSERT INTO VERSION VALUES (?,?,?,?,?)", "SELECT ?,?,?,?,?"),
+        "no table VERSION",
+    );
     let rows =
         "db.execute('CREATE TABLE FILE (sha256 TEXT)')\ndb.execute('INSERT INTO FILE VALUES (?)', (d(1),))\n";
     check(
         "null.db",
-        &format!("{rows}db.execute('INSERT INTO FILE VALUES (NULL)')"),
+        &format!("{VERSION}{rows}db.execute('INSERT INTO FILE VALUES (NULL)')"),
         "row 2 of the table FILE",
     );
     check(
         "short.db",
-        &format!("{rows}db.execute('INSERT INTO FILE VALUES (?)', ('A' * 63,))"),
+        &format!("{VERSION}{rows}db.execute('INSERT INTO FILE VALUES (?)', ('A' * 63,))"),
         "row 2 of the table",
     );
     let no_database = taken(SetForm::Nsrl, &vec![0; 4096]).unwrap_err();
@@ -101,7 +111,7 @@ fn what_is_no_set_is_refused_by_name() {
 fn a_damaged_database_is_an_error_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let script = format!(
-        "db.execute('PRAGMA page_size = 512')\n{FILE}\ndb.executemany('INSERT INTO FILE VALUES (?,?,?,?,?,?)', ((d(n), 'a', 'b', 'x' * (n * 13 % 700), n, n) for n in range(300)))"
+        "db.execute('PRAGMA page_size = 512')\n{VERSION}{FILE}\ndb.executemany('INSERT INTO FILE VALUES (?,?,?,?,?,?)', ((d(n), 'a', 'b', 'x' * (n * 13 % 700), n, n) for n in range(300)))"
     );
     let whole = database(folder.path(), "whole.db", &script);
     let mut cut = whole.clone();

@@ -15,7 +15,7 @@ use evidence::approval::InstrumentKind;
 
 pub use crate::progress::ProgressMode;
 pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSignArgs};
-pub use explain::{ExplainArgs, LedgerArgs};
+pub use explain::{DiffArgs, ExplainArgs, LedgerArgs};
 pub use import::{CatalogueArg, HashListArgs, ImportArgs, SetArg};
 pub use medium::{MediumCommand, MediumInfoArgs, MediumListArgs};
 pub use package::{PackageCommand, PackageMoveArgs};
@@ -205,15 +205,7 @@ pub enum PolicyCommand {
     /// Print the plain-language form of a policy: what a person approves.
     Render(RenderArgs),
     /// Compare a policy with a later version: who gains what, and whether the later one is narrower. Exit code 2 if it is not.
-    Diff {
-        /// The policy as it is: its folder, or its policy.toml.
-        before: PathBuf,
-        /// The policy as it would be.
-        after: PathBuf,
-        /// What moves in a package.
-        #[command(flatten)]
-        ledger: LedgerArgs,
-    },
+    Diff(DiffArgs),
     /// Explain what a policy makes of one item of a medium, and why. Leaves an `examine` event.
     Explain(ExplainArgs),
     /// Write definitions of a catalogue of artifacts out as the draft of a policy.

@@ -263,8 +263,10 @@ impl Progress {
                 let of = self.items.map(|all| format!(" of about {all}")).unwrap_or_default();
                 let left =
                     left.map(|left| format!(", about {} left", HumanDuration(left))).unwrap_or_default();
+                // A dry run keeps nothing.
+                let kept = if self.phase == "plan" { "to keep" } else { "kept" };
                 format!(
-                    "{}: {} met, {}{of} decided ({}/s), {} kept ({}), {} read ({}/s){left}",
+                    "{}: {} met, {}{of} decided ({}/s), {} {kept} ({}), {} read ({}/s){left}",
                     self.phase,
                     counted.scanned,
                     counted.decided,

@@ -70,7 +70,7 @@ impl Study {
     /// The counts as a table for people.
     pub(crate) fn text(&self, policy: &Policy) -> String {
         let mut text = String::from(
-            "\nby one rule alone           items            bytes   (no other rule of its effect fits)\n",
+            "\nby one rule alone           items            bytes   (no other rule of its effect fits; an include counts what is\n                                                         held or withheld afterwards, too)\n",
         );
         for rule in policy.rules() {
             let amount = self.alone.get(&rule.id).copied().unwrap_or_default();
@@ -102,7 +102,7 @@ impl Study {
         }
         if self.links_across_scopes > 0 {
             text += &format!(
-                "\nnote: {} items have one name that would be taken, and another that would not (hard links)\n",
+                "\nnote: {} items have one name that an include fits and no exclude, and another of which that is not so (hard links)\n",
                 self.links_across_scopes
             );
         }

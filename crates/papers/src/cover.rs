@@ -8,7 +8,7 @@ use scope::render::document::{Block, Document, Mark, Row, Run, Text};
 use scope::{Digest, Language, Policy};
 
 use crate::paper::{Paper, issued, markdown};
-use crate::words::{Word, word};
+use crate::words::{Word, role, word};
 
 /// What the cover sheet says beside the policy.
 #[derive(Clone, Debug)]
@@ -34,8 +34,8 @@ pub struct Person<'a> {
     pub person: &'a str,
     /// Of which organisation.
     pub organisation: &'a str,
-    /// What they may sign as.
-    pub roles: String,
+    /// What they may sign as: words of the trust file.
+    pub roles: Vec<&'a str>,
 }
 
 pub(crate) fn paper(cover: &Cover<'_>) -> Paper {
@@ -44,7 +44,7 @@ pub(crate) fn paper(cover: &Cover<'_>) -> Paper {
     let code = |text: String| Text::from(Run::Code(text));
     let fact = |own, value: Text| (Text::from(say(own)), value);
     let media = policy.target().media.iter().map(|medium| {
-        let ids = medium.ids.iter().map(|(kind, id)| format!("{} {id}", kind.word()));
+        let ids = medium.ids.iter().map(|(kind, id)| format!("{} {id}", language.identity(*kind)));
         let runs = [
             Run::Given(medium.label.clone()),
             Run::Words(": ".into()),
@@ -66,7 +66,10 @@ pub(crate) fn paper(cover: &Cover<'_>) -> Paper {
     facts.push(fact(Word::Docket, Run::Given(policy.authority().docket.clone()).into()));
     facts.push(fact(Word::Origin, code((*origin).to_owned())));
     let rows = people.iter().enumerate().map(|(at, own)| {
-        let cells = [own.person, own.organisation, &own.roles].map(|text| Run::Given(text.to_owned()).into());
+        let roles: Vec<&str> = own.roles.iter().map(|own| role(*language, own)).collect();
+        let [person, organisation] =
+            [own.person, own.organisation].map(|text| Run::Given(text.to_owned()).into());
+        let cells = [person, organisation, roles.join(", ").into()];
         Row { number: format!("2.{}", at.saturating_add(1)), cells: cells.into(), below: None }
     });
     let columns = [Word::Person, Word::Organisation, Word::Roles].map(|own| Text::from(say(own)));

@@ -118,9 +118,9 @@ fn outcomes(page: &mut String, run: &DryRun<'_>) {
 }
 
 fn rules(page: &mut String, run: &DryRun<'_>) {
-    *page += "<h2>What each rule does</h2>\n<p>An item counts under every rule that determined it; <em>alone</em> where no other \
+    *page += "<h2>What each rule does</h2>\n<p>An item counts under every rule that determined it: what is held or withheld under the rule that holds or withholds it. It counts as <em>alone</em> where no other \
               rule of the same effect fits, as far as was looked: what the rule brings in, takes out, holds or withholds \
-              that no other does.</p>\n<table class=\"counts\">\n<thead><tr><th>Rule</th><th>Effect</th><th class=\"n\">Items</th>\
+              that no other does; an include counts there also what is held or withheld afterwards.</p>\n<table class=\"counts\">\n<thead><tr><th>Rule</th><th>Effect</th><th class=\"n\">Items</th>\
               <th class=\"n\">Bytes</th><th class=\"n\">Items alone</th><th class=\"n\">Bytes alone</th></tr></thead>\n";
     for rule in run.policy.rules() {
         let counts = run.rules.iter().find(|(id, _)| *id == rule.id).map_or([0; 4], |(_, counts)| *counts);

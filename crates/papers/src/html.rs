@@ -33,8 +33,20 @@ fn html(paper: &Paper) -> String {
     let mut page = Page { language, markdown: paper.markdown, html: head, in_list: false };
     page.add(&format!("<p class=\"kind\">{}</p>\n", say(paper.kind)));
     page.add(&format!("<h1>{}</h1>\n</header>\n", inline(&document.title)));
-    for block in &document.blocks {
-        page.block(block);
+    let mut blocks = document.blocks.iter().peekable();
+    while let Some(block) = blocks.next() {
+        // The heading of a rule is not the last line of a printed page.
+        let quote = blocks.next_if(|next| matches!((block, next), (Block::Heading(_), Block::Quote(_))));
+        match quote {
+            Some(quote) => {
+                page.end_list();
+                page.add("<div class=\"together\">\n");
+                page.block(block);
+                page.block(quote);
+                page.add("</div>\n");
+            }
+            None => page.block(block),
+        }
     }
     page.end_list();
     signatures(&mut page, paper.signatures);

@@ -1,5 +1,7 @@
 //! The words that paper needs and Markdown does not: footers, signatures.
 
+use std::collections::BTreeSet;
+
 use scope::Language;
 
 /// What stands on paper beside the document.
@@ -58,6 +60,46 @@ pub(crate) enum Word {
     /// A column.
     Roles,
 }
+
+/// That a PDF has no letters for some characters of its text, by their numbers.
+#[cfg_attr(not(feature = "pdf"), expect(dead_code, reason = "only a PDF brings its own letters"))]
+pub(crate) fn lacking(language: Language, characters: &BTreeSet<char>) -> String {
+    let numbers = characters.iter().take(MOST_NUMBERS).map(|c| format!("U+{:04X}", u32::from(*c)));
+    let numbers = numbers.collect::<Vec<_>>().join(", ");
+    let more = characters.len().saturating_sub(MOST_NUMBERS);
+    match language {
+        Language::English => {
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!(
+                "This PDF has no letters for these characters of the text, and shows the number of each instead: {numbers}{more}. The same policy as Markdown and as HTML has them."
+            )
+        }
+        Language::German => {
+            let more = if more > 0 { format!(" und {more} weitere") } else { String::new() };
+            format!(
+                "Für folgende Zeichen des Textes hat dieses PDF keine Buchstaben; an ihrer Stelle steht ihre Nummer: {numbers}{more}. Dieselbe Richtlinie enthält sie als Markdown und als HTML."
+            )
+        }
+    }
+}
+
+/// A role of the trust file in a language. What no file has is shown as it is.
+pub(crate) fn role(language: Language, role: &str) -> &str {
+    match (language, role) {
+        (Language::German, "authority") => "anordnende Stelle",
+        (Language::German, "examiner") => "Forensiker",
+        (Language::German, "witness") => "Zeuge",
+        (Language::German, "case") => "Ermittlungsgruppe",
+        (Language::German, "holder") => "Inhaber eines Sonderbestands",
+        (Language::German, "auditor") => "Prüfer",
+        (Language::German, "court") => "Gericht",
+        (Language::German, "log") => "Verwahrungsprotokoll",
+        (_, role) => role,
+    }
+}
+
+/// Most numbers of characters that are written out.
+const MOST_NUMBERS: usize = 40;
 
 /// A word in a language.
 pub(crate) fn word(language: Language, word: Word) -> &'static str {

@@ -90,7 +90,8 @@ fn a_page_of_html_holds_everything_and_nothing_active() {
 
 /// A cover sheet on which somebody tries their luck with a name.
 fn cover(policy: &Policy, language: Language) -> Cover<'_> {
-    let person = |person| Person { person, organisation: "Amtsgericht", roles: "authority".into() };
+    let person =
+        |person| Person { person, organisation: "Amtsgericht", roles: vec!["authority", "examiner"] };
     Cover {
         policy,
         language,
@@ -116,7 +117,14 @@ fn a_cover_sheet_holds_the_words_and_what_is_approved() {
             &markdown,
             language.renderer(),
             "example.org/cases/KC07",
-            "device-1: serial 0001",
+            match language {
+                Language::English => "device-1: serial number 0001",
+                Language::German => "device-1: Seriennummer 0001",
+            },
+            match language {
+                Language::English => "authority, examiner",
+                Language::German => "anordnende Stelle, Forensiker",
+            },
             "Dr. C. Österreicher",
             "<script>alert(1)</script>",
         ] {
@@ -194,6 +202,13 @@ mod pdf {
     }
 
     #[test]
+    fn only_a_policy_with_other_letters_has_the_note() {
+        let pdf = policy_pdf(&policy(&text("3-hash-list-only")), Language::English).unwrap();
+        let Some(pages) = pages(&pdf) else { return };
+        assert!(!pages.concat().contains("has no letters"), "{pages:?}");
+    }
+
+    #[test]
     fn a_cover_sheet_is_one_page() {
         let policy = policy(&text("3-hash-list-only"));
         for language in Language::ALL {
@@ -215,8 +230,10 @@ mod pdf {
         let Some(pages) = pages(&pdf) else { return };
         let all = pages.join(" ");
         for wanted in [
-            "\\u{4E2D}\\u{6587}",
+            "中文",
             "\\u{5E9}\\u{5DC}",
+            "hat dieses PDF keine Buchstaben; an ihrer Stelle steht ihre Nummer: U+",
+            "U+05DD, U+05E9",
             "á\\u{302} é é \\u{1F511} „Grüße“ ≥ § – Ωμέγα Жук",
             "<script",
             "\\u{202E}",

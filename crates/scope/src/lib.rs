@@ -50,7 +50,7 @@ pub use artifact::Artifact;
 pub use bundle::{Bundle, BundleFile};
 pub use dead_paths::PathsMet;
 pub use decide::{MissingLook, atoms, decide, decide_from_metadata, opens, visible_names};
-pub use diff::{Difference, Verdict, diff};
+pub use diff::{Difference, Verdict, diff, diff_in};
 pub use digest::Digest;
 pub use explain::{Explanation, explain, explain_visible};
 pub use facts::{Facts, Look};

@@ -13,6 +13,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::facts::CaseRule;
+use crate::fold::symbols;
+
 /// Bytes from a medium: a path from the root of its volume, a link target, an attribute.
 ///
 /// On volumes that store UTF-16, the units are written in WTF-8.
@@ -29,6 +32,17 @@ impl RawName {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// Whether somebody means this name by a text: escaped as in every record or as it is, and where its volume does not tell
+    /// capital letters from small ones, in either.
+    #[must_use]
+    pub fn is_meant(&self, text: &str, case: CaseRule) -> bool {
+        let is = |bytes: &[u8]| match case {
+            CaseRule::Sensitive => self.0 == bytes,
+            CaseRule::Insensitive => symbols(&self.0, true) == symbols(bytes, true),
+        };
+        is(text.as_bytes()) || text.contains('%') && text.parse::<Self>().is_ok_and(|name| is(&name.0))
     }
 }
 
@@ -107,5 +121,20 @@ mod tests {
         for (wrong, at) in [("%41", 0), ("a%0a", 1), ("%", 0), ("\u{e9}", 0), ("x\n", 1)] {
             assert_eq!(wrong.parse::<RawName>(), Err(RawNameError(at)), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_path_is_meant_by_the_rule_of_its_volume() {
+        let check = |name: &str, text: &str, case, expected| {
+            assert_eq!(RawName::from(name).is_meant(text, case), expected, "{name} by {text}");
+        };
+        check("/share/cust4417", "/share/cust4417", CaseRule::Sensitive, true);
+        check("/share/Cust4417", "/share/cust4417", CaseRule::Sensitive, false);
+        check("/share/Cust4417", "/SHARE/cust4417", CaseRule::Insensitive, true);
+        check("/\u{fc}n", "/%C3%BCn", CaseRule::Sensitive, true);
+        check("/\u{fc}n", "/\u{dc}N", CaseRule::Insensitive, true);
+        check("/\u{fc}n", "/%C3%9CN", CaseRule::Insensitive, true);
+        check("/a%41", "/a%41", CaseRule::Sensitive, true);
+        check("/a%2F", "/a/", CaseRule::Insensitive, false);
     }
 }

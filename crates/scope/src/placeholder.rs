@@ -11,9 +11,15 @@ pub const RECIPIENTS: [&str; 3] = [
     "age1dqt6dfu5y0ztr2atqsm2j47dfnrhxmxuc2ed6jllakshnjnhckasjsxw8w",
 ];
 
+/// How ids and labels of a draft begin, which have no room for more.
+pub const ID_TO_FILL_IN: &str = "to-be-filled-in";
+
+/// The last second of the dates of a draft: they lie in 1970, when nobody ordered anything of this kind.
+pub(crate) const LAST_DATE: i64 = 365 * 86_400 - 1;
+
 /// Whether a text still says what is to be filled in.
 pub(crate) fn is_to_fill_in(text: &str) -> bool {
-    text.starts_with(TO_FILL_IN)
+    text.starts_with(TO_FILL_IN) || text.starts_with(ID_TO_FILL_IN)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use scope::diff::Way;
-use scope::{Bundle, Policy, Verdict};
+use scope::{Bundle, Language, Policy, Verdict};
 
 fn text(folder: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies").join(folder).join("policy.toml");
@@ -251,4 +251,52 @@ fn a_condition_on_mail_is_narrower_by_fewer_addresses_roles_days_and_by_every_me
     }
     let other = "party = [\"firm\"], role = [\"cc\"], messages = \"any\"";
     assert_eq!(scope::diff(&with_mail(wide), &with_mail(other)).verdict, Verdict::Different);
+}
+
+/// The rule and the condition that lead to another outcome are named, and what they said and say.
+#[test]
+fn a_finding_says_what_leads_to_it() {
+    let told = |folder: &str, from: &str, to: &str, language: Language| {
+        let before = text(folder);
+        assert!(before.contains(from));
+        let after = before.replacen(from, to, 1);
+        scope::diff_in(&parse(&before), &parse(&after), language)
+    };
+    // A window: two rules hang on it.
+    let window = told(TWO, "2023-07-01T", "2023-06-01T", Language::German);
+    let lost = window.findings.iter().find(|own| own.what.starts_with("content: items that were captured"));
+    let because = &lost.unwrap().because;
+    assert!(because.contains(&"include I-2 reads otherwise, by `in-window`".to_owned()), "{because:?}");
+    let [cause] = window.causes.as_slice() else { panic!("{:?}", window.causes) };
+    assert_eq!(
+        (cause.selector.as_str(), cause.rules.as_slice()),
+        ("in-window", &["I-1".into(), "I-2".into()][..])
+    );
+    assert!(cause.old.concat().contains("vor dem 1. Juli 2023"), "{cause:?}");
+    assert!(cause.new.concat().contains("vor dem 1. Juni 2023"), "{cause:?}");
+    assert!(window.sentences.iter().any(|own| own.new.concat().contains("vor dem: 1. Juni 2023")));
+    // A list: its sentence is the same, its entries are not.
+    let list = told(TWO, "\"PO 77\"", "\"PO 78\"", Language::English);
+    let [cause] = list.causes.as_slice() else { panic!("{:?}", list.causes) };
+    assert_eq!(
+        (cause.old.as_slice(), cause.new.as_slice()),
+        (&["`PO 77`".into()][..], &["`PO 78`".into()][..])
+    );
+    assert!(list.findings.iter().any(|own| own.because == ["include I-1 reads otherwise, by `terms`"]));
+    // Of a restricted list no entry is shown.
+    let kept = text(TWO).replacen("kind  = \"keywords\"", "kind  = \"keywords\"\nrestricted = true", 1);
+    let other = kept.replacen("\"PO 77\"", "\"PO 78\"", 1);
+    let hidden = scope::diff(&parse(&kept), &parse(&other));
+    assert!(!format!("{hidden:?}").contains("PO 7"), "{hidden:?}");
+    // A rule that is new, and one that goes.
+    let rule =
+        "\n[[rule]]\nid = \"X-9\"\neffect = \"exclude\"\nbasis = \"b\"\ntext = \"t\"\nany = [\"payroll\"]\n";
+    let (less, more) = (text(TWO), text(TWO) + rule);
+    for (before, after, words) in
+        [(&less, &more, "exclude X-9 is new"), (&more, &less, "exclude X-9 is gone")]
+    {
+        let difference = scope::diff(&parse(before), &parse(after));
+        assert!(difference.findings.iter().any(|own| own.because == [words]), "{:?}", difference.findings);
+        assert!(difference.causes.is_empty(), "{:?}", difference.causes);
+    }
 }

@@ -123,7 +123,7 @@ fn json(report: &Report, items: &[Item]) -> String {
 fn is_meant(item: &str, record: &Record, parts: &Parts) -> bool {
     record.locator == item
         || parts.decision.control.as_ref().is_some_and(|control| control.to_string() == item)
-        || parts.facts.names.iter().any(|name| name.to_string() == item || name.bytes() == item.as_bytes())
+        || parts.facts.names.iter().any(|name| name.is_meant(item, parts.facts.case_rule))
 }
 
 /// Most items that are explained at once: deleted entries may have had one path, and volumes have the same paths.

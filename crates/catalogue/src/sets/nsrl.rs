@@ -22,13 +22,6 @@ pub(super) fn digests(
 ) -> Result<u64, SetError> {
     let database = Database::open(bytes)?;
     let unsupported = |what: String| SqliteError::Unsupported(what);
-    if let Some(version) = delta(&database)? {
-        return Err(unsupported(format!(
-            "its table {VERSION} says `{version}`: a delta has what changed since another set, and is not the set; take the \
-             full one"
-        ))
-        .into());
-    }
     let (root, sql) = database
         .table(TABLE)?
         .ok_or_else(|| unsupported(format!("it has no table {TABLE}: it is no RDS of version 3")))?;
@@ -39,6 +32,20 @@ pub(super) fn digests(
     }
     let column =
         column(&sql).ok_or_else(|| unsupported(format!("its table {TABLE} has no column {COLUMN}")))?;
+    let Some(versions) = versions(&database)? else {
+        return Err(unsupported(format!(
+            "it has no table {VERSION}, or an empty one, so that it cannot be told whether it is a whole set or a delta; get it \
+             anew, or give its digests as text"
+        ))
+        .into());
+    };
+    if let Some(version) = versions.delta {
+        return Err(unsupported(format!(
+            "its table {VERSION} says `{version}`: a delta has what changed since another set, and is not the set; take the \
+             full one"
+        ))
+        .into());
+    }
     let mut row = 0_u64;
     let mut bad = false;
     let found = database.rows(root, column.saturating_add(1), &mut |values| {
@@ -58,23 +65,30 @@ pub(super) fn digests(
     Ok(row)
 }
 
-/// What the table VERSION says, where it says that this is a delta. A database without the table says nothing of itself.
-fn delta(database: &Database<'_>) -> Result<Option<String>, SqliteError> {
+/// What the table VERSION says.
+struct Versions {
+    /// The text that says that this is a delta.
+    delta: Option<String>,
+}
+
+/// The table VERSION; `None` where it is not there, or has no row.
+fn versions(database: &Database<'_>) -> Result<Option<Versions>, SqliteError> {
     let Some((root, _)) = database.table(VERSION)? else { return Ok(None) };
-    let mut found = None;
+    let (mut delta, mut rows) = (None, 0_u64);
     database.rows(root, VERSION_COLUMNS, &mut |values| {
+        rows = rows.saturating_add(1);
         for value in values {
             if let Value::Text(text) = value
                 && text.to_ascii_lowercase().windows(DELTA.len()).any(|word| word == DELTA)
             {
                 let shown: String =
                     String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).collect();
-                found.get_or_insert(shown.chars().take(MAX_SHOWN).collect());
+                delta.get_or_insert(shown.chars().take(MAX_SHOWN).collect());
             }
         }
         Ok(())
     })?;
-    Ok(found)
+    Ok((rows > 0).then_some(Versions { delta }))
 }
 
 /// Which column of a CREATE statement it is, from 0.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use scope::Digest;
+use scope::render::counted;
 
 use crate::acquisition::RunNumber;
 use crate::custody_log::{Log, folder};
@@ -84,7 +85,9 @@ pub(crate) fn of(log: &Log, run: Option<RunNumber>, policy: Option<Digest>) -> H
         }
     }
     history.limits.push(format!(
-        "the custody log shows {examinations} examinations and {acquisitions} acquisitions of this medium"
+        "the custody log shows {} and {} of this medium",
+        counted(examinations, "examination"),
+        counted(acquisitions, "acquisition")
     ));
     history
 }

@@ -1,5 +1,7 @@
 //! Check `objects`: with a holder's key, rows, objects and inventory lines of every set that it opens.
 
+use scope::render::counted;
+
 use super::audit::{MAX_LEDGER, open};
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::{Acquisition, SetName, SetStatement};
@@ -95,8 +97,12 @@ fn objects(
         e => Stop::Fail(e.to_string()),
     })?;
     Ok(format!(
-        "{} items, {} objects with {} bytes, {} listed, {} held by others; each has its line",
-        found.items, found.objects, found.bytes, found.listed, found.held
+        "{}, {} with {}, {} listed, {} held by others; each has its line",
+        counted(found.items, "item"),
+        counted(found.objects, "object"),
+        counted(found.bytes, "byte"),
+        found.listed,
+        found.held
     ))
 }
 

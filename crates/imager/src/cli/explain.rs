@@ -1,10 +1,10 @@
-//! The command lines of `ambit policy explain` and `ambit policy diff --ledger`.
+//! The command lines of `ambit policy explain` and `ambit policy diff`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CaseArg, SigningArgs, SourceArgs};
+use super::{CaseArg, Lang, SigningArgs, SourceArgs};
 
 /// `ambit policy explain`.
 #[derive(Args, Debug)]
@@ -37,6 +37,21 @@ impl ExplainArgs {
     pub(crate) fn item(&self) -> &str {
         self.item.as_deref().or(self.item_too.as_deref()).unwrap_or_default()
     }
+}
+
+/// `ambit policy diff`.
+#[derive(Args, Debug)]
+pub struct DiffArgs {
+    /// The policy as it is: its folder, or its policy.toml.
+    pub before: PathBuf,
+    /// The policy as it would be.
+    pub after: PathBuf,
+    /// The language of the policies' sentences; what is found is said in English.
+    #[arg(long, value_enum, default_value = "en")]
+    pub lang: Lang,
+    /// What moves in a package.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
 }
 
 /// `ambit policy diff --ledger`.

@@ -159,16 +159,15 @@ fn is_anybodys(policy: &Policy, keys: &[String]) -> bool {
 }
 
 fn is_meant(item: &str, entry: &Entry) -> bool {
-    entry.locator == item
-        || entry.facts.names.iter().any(|name| name.to_string() == item || name.bytes() == item.as_bytes())
+    entry.locator == item || entry.facts.names.iter().any(|name| name.is_meant(item, entry.facts.case_rule))
 }
 
 /// Whether this is the item, or a container in which it may be.
 fn leads_to(item: &str, entry: &Entry) -> bool {
-    let within = |end: &str, outer: &str| item.strip_prefix(outer).is_some_and(|rest| rest.starts_with(end));
-    is_meant(item, entry)
-        || within("/member:", &entry.locator)
-        || entry.facts.names.iter().any(|name| within("!/", &name.to_string()))
+    let containers = item.match_indices("!/").filter_map(|(at, _)| item.get(..at));
+    let mut containers =
+        containers.chain(item.match_indices("/member:").filter_map(|(at, _)| item.get(..at)));
+    is_meant(item, entry) || containers.any(|outer| is_meant(outer, entry))
 }
 
 /// Most items of a volume that have one path, deleted entries among them, and are explained.

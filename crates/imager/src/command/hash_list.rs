@@ -10,6 +10,7 @@ use custody::ListOnDisk;
 use evidence::sorter::Sorter;
 use folder::Temporary;
 use scope::Digest;
+use scope::render::counted;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -26,6 +27,14 @@ pub(super) fn make(args: &HashListArgs, console: &mut Console<'_>) -> Result<Exi
     let mut sorter: Sorter<'_, 32> = Sorter::new(&scratch);
     let mut read = 0_u64;
     for path in &args.files {
+        // A list is read where it lies, from anywhere in it.
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            return Err(Failure::new(format!(
+                "{} is no file, but a pipe, a folder or a device",
+                path.display()
+            ))
+            .hint("write the list to a file first, and give that; nothing was written"));
+        }
         at_rest(form, path)?;
         let list = ListOnDisk::open(path).context(path.display())?;
         let taken = sets::digests(form, &list, &mut |digest| sorter.add(digest.0));
@@ -44,7 +53,8 @@ pub(super) fn make(args: &HashListArgs, console: &mut Console<'_>) -> Result<Exi
     new.finish().context("list")?;
     let name = args.out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let text = format!(
-        "{count} digests, of {read} that were read: {}\n\n[list.ID]\nkind   = \"sha256\"\nlabel  = \"\"\nfile   = \"{name}\"\nsha256 = \"{}\"",
+        "{}, of {read} that were read: {}\n\n[list.ID]\nkind   = \"sha256\"\nlabel  = \"\"\nfile   = \"{name}\"\nsha256 = \"{}\"",
+        counted(count, "digest"),
         args.out.display(),
         digest.hex()
     );

@@ -45,9 +45,7 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Policy(PolicyCommand::Check { policy, deny_warnings }) => {
             policy::check(&policy, deny_warnings, console)
         }
-        Command::Policy(PolicyCommand::Diff { before, after, ledger }) => {
-            policy_diff::diff(&before, &after, &ledger, console)
-        }
+        Command::Policy(PolicyCommand::Diff(args)) => policy_diff::diff(&args, console),
         Command::Policy(PolicyCommand::Explain(args)) => explain::explain(&args, console),
         Command::Policy(PolicyCommand::Import(args)) => import::import(&args, console),
         Command::Policy(PolicyCommand::HashList(args)) => hash_list::make(&args, console),

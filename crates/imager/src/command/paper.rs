@@ -31,8 +31,8 @@ pub(super) fn cover(args: &CoverArgs, console: &mut Console<'_>) -> Result<Exit,
     let (trust, _) = load::trust(&args.trust)?;
     let words = words::words(&trust.digest()).join(" ");
     let people = trust.principals().iter().map(|principal| {
-        let roles: Vec<_> = principal.roles.iter().map(ToString::to_string).collect();
-        Person { person: &principal.person, organisation: &principal.organisation, roles: roles.join(", ") }
+        let roles = principal.roles.iter().map(|role| role.word()).collect();
+        Person { person: &principal.person, organisation: &principal.organisation, roles }
     });
     let cover = Cover {
         policy: &loaded.policy,

@@ -189,7 +189,7 @@ pub(super) fn cut_short<'a>(limits: impl Iterator<Item = &'a str>) -> String {
 /// The counts as a table for people.
 pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
     let mut text = outcomes(tally);
-    text += "\nrule                        items            bytes   (an item under every rule that determined it)\n";
+    text += "\nrule                        items            bytes   (an item under every rule that determined it: what is held or\n                                                         withheld under these rules, not under what includes it)\n";
     for rule in policy.rules() {
         let amount = tally.rules.get(&rule.id).copied().unwrap_or_default();
         let effect = rule.effect.word();

@@ -120,7 +120,7 @@ impl Finished<'_> {
         let mut notes: Vec<String> = self.uncovered.limits.iter().chain(&tally.limits).cloned().collect();
         if study.links_across_scopes > 0 {
             notes.push(format!(
-                "{} items have one name that would be taken, and another that would not (hard links).",
+                "{} items have one name that an include fits and no exclude, and another of which that is not so (hard links).",
                 study.links_across_scopes
             ));
         }
@@ -139,6 +139,7 @@ impl Finished<'_> {
         // What is said of the policy comes after what is said of the medium.
         let idle = tally.idle_rules(self.policy);
         notes.extend(idle.iter().map(|rule| format!("Rule {rule} determined nothing.")));
+        notes.extend(tally.dead_paths(self.policy));
         let when = chrono::Local::now().fixed_offset().to_rfc3339_opts(chrono::SecondsFormat::Secs, false);
         let page = dry_run_html(&DryRun {
             policy: self.policy,

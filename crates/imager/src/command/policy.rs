@@ -7,6 +7,8 @@ use evidence::acquisition::MediumId;
 use evidence::approval::{Approval, Instrument, NAMESPACE};
 use evidence::event::{Action, ApprovedBy, PolicyApprove};
 use evidence::trust::{Step, Trust};
+use scope::policy::UNREAD_VOLUMES;
+use scope::render::counted;
 use scope::{BundleFile, Digest, Language, Lint, lint};
 use serde_json::json;
 
@@ -18,16 +20,18 @@ pub(super) fn check(path: &Path, deny_warnings: bool, console: &mut Console<'_>)
     let loaded = load::policy(path)?;
     let policy = &loaded.policy;
     let lints = lint(policy);
+    let many = |count: usize, noun| counted(u64::try_from(count).unwrap_or(u64::MAX), noun);
     let mut text = format!(
-        "{} version {}: {}\npolicy id {}\n{} rules, {} selectors, {} lists, {} compartments\n",
+        "{} version {}: {}\npolicy id {}\n{}, {}, {}, {}\n",
         policy.schema_id().escape_debug(),
         policy.version(),
         policy.title().escape_debug(),
         policy.id(),
-        policy.rules().len(),
-        policy.selectors().len(),
-        policy.lists().len(),
-        policy.compartments().len()
+        many(policy.rules().len(), "rule"),
+        many(policy.selectors().len(), "selector"),
+        many(policy.lists().len(), "list"),
+        // One that no file can name stands for volumes that are not read.
+        many(policy.compartments().iter().filter(|own| own.id != UNREAD_VOLUMES).count(), "compartment")
     );
     for lint in &lints {
         text += &format!("\n{lint}");
@@ -88,7 +92,7 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         renderer: Language::from(args.lang).renderer().to_owned(),
         instrument,
     };
-    has_none_yet(&case, approval.policy)?;
+    has_none_yet(&case, approval.policy, args.lang.into())?;
     let bytes = approval.to_bytes();
     let mut files: Vec<(String, BundleFile)> =
         loaded.bundle.files().map(|(name, file)| (name.to_owned(), file.clone())).collect();
@@ -137,12 +141,20 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
     Ok(if by == ApprovedBy::Instrument { Exit::Departures } else { Exit::Done })
 }
 
-/// Fails where the case has an approval already: of this policy, and nothing is left to do; or of another.
-fn has_none_yet(case: &CaseFolder, policy: Digest) -> Result<(), Failure> {
+/// Fails where the case has an approval already: of this policy, and nothing is left to do, or it was read in another
+/// language; or of another.
+fn has_none_yet(case: &CaseFolder, policy: Digest, language: Language) -> Result<(), Failure> {
     let Some(bytes) = case.policy_file("approval.txt").context("case")? else { return Ok(()) };
-    let approved = Approval::parse(&bytes).context("case")?.policy;
-    let folder = case.root().display();
-    Err(if approved == policy {
+    let approval = Approval::parse(&bytes).context("case")?;
+    let (approved, folder) = (approval.policy, case.root().display());
+    Err(if approved == policy && approval.renderer != language.renderer() {
+        Failure::new(format!(
+            "this policy is approved in the case {folder} already, as {}; what was to be approved is {}",
+            approval.renderer,
+            language.renderer()
+        ))
+        .hint("a policy is approved once, in the language in which it is read: go on with `ambit plan`, or make a new case folder and approve there")
+    } else if approved == policy {
         Failure::new(format!("this policy is approved in the case {folder} already: {policy}"))
             .hint("nothing is left to do; go on with `ambit plan`")
     } else {

@@ -5,34 +5,36 @@
 //!   case team removes content: items that were captured are left as excluded
 //! ```
 
-use std::path::Path;
-
 use scope::diff::{Audience, Difference, Way};
-use scope::{Verdict, diff as compare};
+use scope::{Language, Verdict, diff_in as compare};
 use serde_json::{Value, json};
 
 use super::policy_ledger;
-use crate::cli::LedgerArgs;
+use crate::cli::DiffArgs;
 use crate::console::{Console, Exit, Failure};
 use crate::load;
 
-pub(super) fn diff(
-    before: &Path,
-    after: &Path,
-    ledger: &LedgerArgs,
-    console: &mut Console<'_>,
-) -> Result<Exit, Failure> {
+pub(super) fn diff(args: &DiffArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let DiffArgs { before, after, lang, ledger } = args;
     let (old, new) = (load::policy(before)?, load::policy(after)?);
     let moved = match &ledger.ledger {
         Some(package) => Some(policy_ledger::moved(&old.policy, &new.policy, ledger, package, console)?),
         None => None,
     };
-    let difference = compare(&old.policy, &new.policy);
+    let difference = compare(&old.policy, &new.policy, Language::from(*lang));
     let verdict = difference.verdict;
     let findings: Vec<_> = difference
         .findings
         .iter()
-        .map(|own| json!({ "audience": own.audience.to_string(), "way": own.way.word(), "what": own.what }))
+        .map(|own| {
+            let (audience, way) = (own.audience.to_string(), own.way.word());
+            json!({ "audience": audience, "way": way, "what": own.what, "because": own.because })
+        })
+        .collect();
+    let causes: Vec<_> = difference
+        .causes
+        .iter()
+        .map(|own| json!({ "selector": own.selector, "rules": own.rules, "old": own.old, "new": own.new }))
         .collect();
     let sentences: Vec<_> =
         difference.sentences.iter().map(|own| json!({ "old": own.old, "new": own.new })).collect();
@@ -41,6 +43,7 @@ pub(super) fn diff(
         "after": new.policy.id(),
         "verdict": verdict.words(),
         "findings": findings,
+        "causes": causes,
         "sentences": sentences,
     });
     let mut text = text(&difference, new.policy.supersedes() == Some(old.policy.id()));
@@ -58,6 +61,7 @@ fn text(difference: &Difference, named: bool) -> String {
     let mut text = match difference.verdict {
         Verdict::Same => "the later policy gives everybody the same\n".to_owned(),
         Verdict::CannotBeSaid => "whether the later policy is narrower cannot be said\n".to_owned(),
+        Verdict::Different => format!("the later policy is different: it {}\n", different(difference)),
         verdict => format!("the later policy is {}\n", verdict.words()),
     };
     if !named {
@@ -78,6 +82,20 @@ fn text(difference: &Difference, named: bool) -> String {
             Way::Unsaid => '?',
         };
         text += &format!("  {sign} {}: {}\n", own.way.word(), own.what.escape_debug());
+        for because in &own.because {
+            text += &format!("      since {because}\n");
+        }
+    }
+    if !difference.causes.is_empty() {
+        text += "\nconditions that read otherwise\n";
+    }
+    for own in &difference.causes {
+        text += &format!("\n  `{}`, of {}\n", own.selector, own.rules.join(", "));
+        for (sign, lines) in [('-', &own.old), ('+', &own.new)] {
+            for line in lines {
+                text += &format!("    {sign} {line}\n");
+            }
+        }
     }
     if !difference.sentences.is_empty() {
         text += "\nsentences that differ\n";
@@ -91,4 +109,16 @@ fn text(difference: &Difference, named: bool) -> String {
         }
     }
     text + "\nEvery amendment needs the approver, whatever stands here.\n"
+}
+
+/// Why a policy is neither narrower nor wider.
+fn different(difference: &Difference) -> String {
+    let has = |way| difference.findings.iter().any(|own| own.way == way);
+    let parts = [
+        (Way::Adds, "gives somebody more"),
+        (Way::Removes, "takes something from somebody"),
+        (Way::Changes, "changes what is neither more nor less"),
+    ];
+    let parts: Vec<&str> = parts.iter().filter(|(way, _)| has(*way)).map(|(_, words)| *words).collect();
+    parts.join(", and ") + ", so that it is neither narrower nor wider"
 }

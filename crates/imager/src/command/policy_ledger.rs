@@ -14,6 +14,7 @@ use evidence::verify::{VerifyOptions, audit, policy_of};
 use folder::Folder;
 use scope::facts::Facts;
 use scope::policy::LeftRecord;
+use scope::render::counted;
 use scope::{Decision, MissingLook, Outcome, Policy, RawName, Tier, decide_from_metadata};
 use serde::Serialize;
 
@@ -171,10 +172,15 @@ fn item(record: &Record, parts: Parts, names: bool) -> Item {
 
 impl std::fmt::Display for Moved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "\nof {} records, {} come to the same", self.records, self.same)?;
+        writeln!(f, "\nof {}, {} come to the same", counted(self.records, "record"), self.same)?;
         for own in &self.moves {
             let (from, to) = (own.before.word(), own.after.word());
-            writeln!(f, "\n{from} -> {to}: {} items, {} bytes", own.amount.items, own.amount.bytes)?;
+            writeln!(
+                f,
+                "\n{from} -> {to}: {}, {}",
+                counted(own.amount.items, "item"),
+                counted(own.amount.bytes, "byte")
+            )?;
             writeln!(f, "  because of {} -> {}", own.before.because, own.after.because)?;
             for item in &own.some {
                 write!(f, "  {:<15} {}", item.control.as_deref().unwrap_or("no number"), item.locator)?;

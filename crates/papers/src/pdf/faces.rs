@@ -1,9 +1,11 @@
 //! The faces of the page: which characters they have, and how wide each is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use krilla::Data;
 use krilla::text::{Font, GlyphId, KrillaGlyph};
+use scope::render::document::Text;
+use scope::render::is_visible;
 use skrifa::instance::{LocationRef, Size};
 use skrifa::{FontRef, MetadataProvider as _};
 use unicode_normalization::UnicodeNormalization as _;
@@ -23,6 +25,8 @@ pub(super) enum Style {
     Italic,
     /// What is read letter by letter.
     Mono,
+    /// Chinese, Japanese and Korean letters, alike in all of these.
+    Wide,
 }
 
 /// One face.
@@ -56,6 +60,7 @@ pub(super) struct Faces {
     bold: Face,
     italic: Face,
     mono: Face,
+    wide: Face,
 }
 
 impl Faces {
@@ -65,6 +70,7 @@ impl Faces {
             bold: Face::new(include_bytes!("../../fonts/NotoSerif-Bold.ttf"))?,
             italic: Face::new(include_bytes!("../../fonts/NotoSerif-Italic.ttf"))?,
             mono: Face::new(include_bytes!("../../fonts/NotoSansMono-Regular.ttf"))?,
+            wide: Face::new(include_bytes!("../../fonts/DroidSansFallback.ttf"))?,
         })
     }
 
@@ -74,6 +80,7 @@ impl Faces {
             Style::Bold => &self.bold,
             Style::Italic => &self.italic,
             Style::Mono => &self.mono,
+            Style::Wide => &self.wide,
         }
     }
 
@@ -82,12 +89,23 @@ impl Faces {
     /// A mark that nothing composes has no place of its own, so it is written as a number, too.
     pub(super) fn shown(&self, style: Style, text: &str) -> String {
         let composed: String = text.nfc().collect();
-        shown(&composed, |c| !is_combining_mark(c) && self.face(self.having(style, c)).glyph(c).is_some())
+        shown(&composed, |c| self.shows(style, c))
     }
 
-    /// The face that shows a character: this one, or Mono, which has more signs.
+    /// The characters of texts that can be seen, and that no face shows: they are written as numbers.
+    pub(super) fn lacking<'t>(&self, texts: impl Iterator<Item = &'t Text>) -> BTreeSet<char> {
+        let letters = texts.flat_map(Text::runs).flat_map(|run| run.letters().nfc());
+        letters.filter(|c| is_visible(*c) && !self.shows(Style::Serif, *c)).collect()
+    }
+
+    fn shows(&self, style: Style, c: char) -> bool {
+        !is_combining_mark(c) && self.face(self.having(style, c)).glyph(c).is_some()
+    }
+
+    /// The face that shows a character: this one, or Mono, which has more signs, or the one of wide letters.
     pub(super) fn having(&self, style: Style, c: char) -> Style {
-        if self.face(style).glyph(c).is_some() { style } else { Style::Mono }
+        let has = |style: &Style| self.face(*style).glyph(c).is_some();
+        [style, Style::Mono, Style::Wide].into_iter().find(has).unwrap_or(Style::Mono)
     }
 
     /// The width of one shown character, in points.

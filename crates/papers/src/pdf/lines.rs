@@ -1,4 +1,5 @@
-//! Text broken into lines: at spaces, and inside a word only where it is wider than the line.
+//! Text broken into lines: at spaces, between the letters of scripts without spaces, and inside a word only where it is
+//! wider than the line.
 
 use scope::render::document::{Run, Text};
 
@@ -52,6 +53,13 @@ pub(super) fn lines(faces: &Faces, text: &Text, setting: Setting, width: f32) ->
                 setter.word(std::mem::take(&mut word), Some((style, size)));
             }
             for c in part.chars() {
+                if word
+                    .last()
+                    .and_then(|last| last.text.chars().last())
+                    .is_some_and(|last| may_break(last, c))
+                {
+                    setter.word(std::mem::take(&mut word), None);
+                }
                 let (style, width) = (faces.having(style, c), faces.advance(faces.having(style, c), size, c));
                 match word.last_mut() {
                     Some(last) if last.style == style && last.size.total_cmp(&size).is_eq() => {
@@ -68,6 +76,25 @@ pub(super) fn lines(faces: &Faces, text: &Text, setting: Setting, width: f32) ->
     setter.lines
 }
 
+/// Whether a line may end between two letters that no space parts: Chinese and Japanese have none, but no line begins
+/// with what closes or ends with what opens.
+fn may_break(before: char, after: char) -> bool {
+    let opens = |c| {
+        matches!(c, '（' | '「' | '『' | '【' | '〔' | '〈' | '《' | '［' | '｛' | OPEN | '(' | '[' | '„')
+    };
+    let stays = |c: char| {
+        let marks =
+            "、。，．：；！？）」』】〕〉》］｝ー々ゝゞ・…ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ";
+        marks.contains(c) || c.is_ascii_punctuation() || matches!(c, CLOSE | '“' | '”')
+    };
+    (is_wide(before) || is_wide(after)) && !opens(before) && !stays(after)
+}
+
+/// Letters that stand on squares, and their punctuation.
+fn is_wide(c: char) -> bool {
+    matches!(c, '\u{2E80}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{FF00}'..='\u{FFEF}')
+}
+
 /// Code as it is set: there is no ground to it on paper, so that one with spaces or signs between which a list is read
 /// stands in marks, which it has none of itself.
 fn bounded(shown: String) -> String {
@@ -78,6 +105,9 @@ fn bounded(shown: String) -> String {
     let inner = shown.replace(OPEN, "\\u{2039}").replace(CLOSE, "\\u{203A}");
     format!("{OPEN}{inner}{CLOSE}")
 }
+
+/// The least part of its size that a word is set in so that it fits into a line.
+const SMALLEST: f32 = 0.84;
 
 /// Marks around code.
 const OPEN: char = '‹';
@@ -93,10 +123,18 @@ struct Setter<'f> {
 
 impl Setter<'_> {
     /// Sets a word, and the space after it, which may hang over the end of the line.
-    fn word(&mut self, word: Vec<Piece>, space: Option<(Style, f32)>) {
+    fn word(&mut self, mut word: Vec<Piece>, space: Option<(Style, f32)>) {
         let width: f32 = word.iter().map(|piece| piece.width).sum();
         if self.x > 0.0 && self.x + width > self.width {
             self.end_line();
+        }
+        // A digest is read in one piece.
+        let shrunk = self.width / width.max(1.0) * 0.999;
+        if (SMALLEST..1.0).contains(&shrunk) && width > self.width {
+            for piece in &mut word {
+                piece.size *= shrunk;
+                piece.width *= shrunk;
+            }
         }
         for piece in word {
             if self.x + piece.width > self.width {
@@ -123,8 +161,9 @@ impl Setter<'_> {
         for c in piece.text.chars() {
             let advance = self.faces.advance(piece.style, piece.size, c);
             let full = self.x + set + advance > self.width;
-            // A hair over the aim is the rounding of sums.
-            if !part.is_empty() && (full || set + advance > aim + advance / 2.0) {
+            // A hair over the aim is the rounding of sums; the last part takes what is left.
+            if !part.is_empty() && (full || parts > 1.0 && set + advance > aim + advance / 2.0) {
+                parts -= 1.0;
                 self.set(piece.style, piece.size, &std::mem::take(&mut part), set);
                 self.end_line();
                 set = 0.0;
@@ -153,7 +192,27 @@ impl Setter<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::bounded;
+    use super::*;
+
+    #[test]
+    fn chinese_is_broken_between_its_letters_and_not_before_what_closes() {
+        let check = |letters: &str, breaks: &str| {
+            let mut set = String::new();
+            for c in letters.chars() {
+                if set.chars().last().is_some_and(|last| may_break(last, c)) {
+                    set.push('|');
+                }
+                set.push(c);
+            }
+            assert_eq!(set, breaks);
+        };
+        check("東京都", "東|京|都");
+        check("東京、大阪。", "東|京、|大|阪。");
+        check("「東京」に", "「東|京」|に");
+        check("‹東京›, ab", "‹東|京›, ab");
+        check("ラッパー", "ラッ|パー");
+        check("sha256:00aa", "sha256:00aa");
+    }
 
     #[test]
     fn a_list_of_paths_has_one_reading() {

@@ -12,7 +12,7 @@ use super::flow::{Drawn, Piece};
 use super::lines::{Setting, lines};
 use super::tree::{Node, Role, Tree};
 use crate::paper::Paper;
-use crate::words::{Word, word};
+use crate::words::{self, Word, word};
 
 /// Width of the text between the margins, in points.
 pub(super) const WIDTH: f32 = 481.0;
@@ -66,6 +66,8 @@ impl<'d> Set<'d> {
             block: self.block,
             ..Piece::default()
         });
+        let mut lacking = self.faces.lacking(self.document.texts());
+        let told = words::lacking(self.document.language, &lacking);
         let mut rule = false;
         for block in &self.document.blocks {
             let first = self.pieces.len();
@@ -84,6 +86,15 @@ impl<'d> Set<'d> {
             {
                 self.fact(&say(Word::MarkdownDigest), &Run::Code(markdown.to_string()).into());
             }
+            if matches!(block, Block::Facts(_)) && !std::mem::take(&mut lacking).is_empty() {
+                self.block(&Block::Paragraph(told.as_str().into()));
+            }
+        }
+        // Lines for signatures are not on a sheet of their own, where nobody sees what is signed.
+        let last = self.pieces.last().map_or(0, |piece| piece.block);
+        let together = self.pieces.iter().rev().take_while(|piece| piece.block == last).count();
+        if together <= MAX_WHOLE_ROW {
+            self.keep_all(self.pieces.len().saturating_sub(together));
         }
         self.signatures(paper.signatures);
     }
@@ -334,3 +345,6 @@ fn soften(drawn: &mut Drawn) {
 }
 
 mod table;
+
+#[cfg(test)]
+mod tests;

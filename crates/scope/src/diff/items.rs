@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::cells::{self, Cell, UsedAtom};
-use super::rows::{Fate, Looks, Row, Side, Why, pair};
+use super::rows::{Effects, Fate, Looks, Row, Side, Why, differing, pair};
 use crate::compile::{CompiledAtom, Test};
 use crate::glob::language::{Budget, Language, Walk};
 use crate::policy::{PathCase, Policy};
@@ -35,8 +35,9 @@ pub(super) struct Move {
     pub(super) name_removed: bool,
 }
 
-/// The ways in which items fare differently under the two; `None` where there is too much to say so for certain.
-pub(super) fn moves(before: &Policy, after: &Policy) -> Option<BTreeSet<Move>> {
+/// The ways in which items fare differently under the two, each with the effects whose rules lead to it; `None` where there
+/// is too much to say so for certain.
+pub(super) fn moves(before: &Policy, after: &Policy) -> Option<BTreeMap<Move, Effects>> {
     let first = before.compiled.atoms.len();
     let used: BTreeSet<usize> = used(before, 0).chain(used(after, first)).collect();
     let all = before.compiled.atoms.iter().map(|atom| (atom, before));
@@ -52,7 +53,7 @@ pub(super) fn moves(before: &Policy, after: &Policy) -> Option<BTreeSet<Move>> {
         PathCase::Sensitive => &[false],
         PathCase::Insensitive => &[true],
     };
-    let mut search = Search { sides, atoms: &atoms, moves: BTreeSet::new(), seen: HashSet::new(), rows: 0 };
+    let mut search = Search { sides, atoms: &atoms, moves: BTreeMap::new(), seen: HashSet::new(), rows: 0 };
     for folded in cases {
         let names = names(&atoms, *folded)?;
         for kind in cells::kinds(&atoms) {
@@ -88,7 +89,7 @@ fn set(values: &mut [Trit], cell: &[(usize, Trit)]) {
 struct Search<'p> {
     sides: (Side<'p>, Side<'p>),
     atoms: &'p [UsedAtom<'p>],
-    moves: BTreeSet<Move>,
+    moves: BTreeMap<Move, Effects>,
     seen: HashSet<Vec<Row>>,
     rows: usize,
 }
@@ -215,7 +216,8 @@ impl Search<'_> {
             |fate: Fate| matches!(fate, Fate::Left(Why::Excluded | Why::OutOfScope | Why::Undetermined));
         let same = before == after || left(before) && left(after);
         if !same || own.looks_added != 0 || own.looks_removed != 0 || own.name_added || own.name_removed {
-            self.moves.insert(own);
+            let effects = differing((old, a), (new, b), item);
+            *self.moves.entry(own).or_default() |= effects;
         }
     }
 }

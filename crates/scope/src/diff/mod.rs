@@ -10,18 +10,22 @@
 //! H-2 is new: hold /srv/mail/** for filter   different: its compartment gains content that the case team loses
 //! ```
 
+mod causes;
 mod cells;
 mod items;
 mod provisions;
 mod rows;
 mod sentences;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::policy::Policy;
+use crate::render::Language;
 use items::Move;
 use rows::{Fate, Why};
 
+pub use causes::Cause;
 pub use sentences::Change;
 
 /// What the later of two policies is, beside the earlier.
@@ -115,6 +119,8 @@ pub struct Finding {
     pub audience: Audience,
     /// What it is.
     pub what: String,
+    /// The rules that lead to it, and through what: `include I-1 reads otherwise, by `in-window``.
+    pub because: Vec<String>,
 }
 
 /// What differs between two policies.
@@ -124,6 +130,8 @@ pub struct Difference {
     pub verdict: Verdict,
     /// Why, in the order of [`Way`] and [`Audience`].
     pub findings: Vec<Finding>,
+    /// The selectors that read otherwise, each with what it said and says.
+    pub causes: Vec<Cause>,
     /// The sentences of the plain-language form that differ, in their order.
     pub sentences: Vec<Change>,
 }
@@ -131,6 +139,12 @@ pub struct Difference {
 /// Compares a policy with a later one.
 #[must_use]
 pub fn diff(before: &Policy, after: &Policy) -> Difference {
+    diff_in(before, after, Language::English)
+}
+
+/// Compares a policy with a later one; the sentences of both are in a language, the findings in English.
+#[must_use]
+pub fn diff_in(before: &Policy, after: &Policy, language: Language) -> Difference {
     let mut findings = provisions::compare(before, after);
     let decides_alike = provisions::same_rules(before, after);
     if !cells::read_alike(before, after) {
@@ -138,8 +152,13 @@ pub fn diff(before: &Policy, after: &Policy) -> Difference {
     } else if !decides_alike {
         match items::moves(before, after) {
             Some(moves) => {
-                for own in &moves {
+                for (own, effects) in &moves {
+                    let first = findings.len();
                     of_move(before, after, own, &mut findings);
+                    let because = causes::because(before, after, *effects);
+                    for finding in findings.iter_mut().skip(first) {
+                        finding.because.clone_from(&because);
+                    }
                 }
                 let opens = |policy: &Policy| policy.target().containers.is_some();
                 if opens(before) || opens(after) {
@@ -157,9 +176,27 @@ pub fn diff(before: &Policy, after: &Policy) -> Difference {
             }
         }
     }
-    findings.sort();
-    findings.dedup();
-    Difference { verdict: verdict(&findings), findings, sentences: sentences::changes(before, after) }
+    Difference {
+        verdict: verdict(&findings),
+        findings: merged(findings),
+        causes: causes::causes(before, after, language),
+        sentences: sentences::changes(before, after, language),
+    }
+}
+
+/// Each finding once, with all that leads to it.
+fn merged(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut merged: BTreeMap<(Way, Audience, String), BTreeSet<String>> = BTreeMap::new();
+    for own in findings {
+        merged.entry((own.way, own.audience, own.what)).or_default().extend(own.because);
+    }
+    let finding = |((way, audience, what), because): (_, BTreeSet<String>)| Finding {
+        way,
+        audience,
+        what,
+        because: because.into_iter().collect(),
+    };
+    merged.into_iter().map(finding).collect()
 }
 
 fn verdict(findings: &[Finding]) -> Verdict {
@@ -174,7 +211,7 @@ fn verdict(findings: &[Finding]) -> Verdict {
 }
 
 fn add(findings: &mut Vec<Finding>, way: Way, audience: Audience, what: String) {
-    findings.push(Finding { way, audience, what });
+    findings.push(Finding { way, audience, what, because: Vec::new() });
 }
 
 /// Who sees the content of an item, and its name.

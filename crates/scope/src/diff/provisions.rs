@@ -8,8 +8,8 @@ use crate::facts::Look;
 use crate::glob::{Answer, Glob, covered};
 use crate::mail::normal;
 use crate::policy::{
-    Compartment, Condition, Deleted, Effect, Hours, LeftRecord, List, ListItems, PathCase, Policy, Selector,
-    Target, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
+    Compartment, Condition, Deleted, Effect, Hours, LeftRecord, List, ListItems, PathCase, Policy, Rule,
+    Selector, Target, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
 };
 
 /// Compares everything but the rules.
@@ -369,22 +369,23 @@ pub(super) fn same_rules(before: &Policy, after: &Policy) -> bool {
     alike && meanings(before) == meanings(after)
 }
 
-type Meaning = (Effect, Option<String>, [BTreeSet<String>; 3]);
+pub(super) type Meaning = (Effect, Option<String>, [BTreeSet<String>; 3]);
 
 fn meanings(policy: &Policy) -> BTreeSet<Meaning> {
+    policy.rules().iter().map(|rule| meaning(policy, rule)).collect()
+}
+
+/// What a rule means, whatever it and what it refers to are called.
+pub(super) fn meaning(policy: &Policy, rule: &Rule) -> Meaning {
     let of = |ids: &[String]| {
         let own = |id: &String| policy.selectors().iter().find(|own| own.id == *id);
         ids.iter().filter_map(own).map(|own| selector(policy, own)).collect()
     };
-    policy
-        .rules()
-        .iter()
-        .map(|rule| (rule.effect, rule.to.clone(), [of(&rule.any), of(&rule.all), of(&rule.unless)]))
-        .collect()
+    (rule.effect, rule.to.clone(), [of(&rule.any), of(&rule.all), of(&rule.unless)])
 }
 
 /// A selector with all that it refers to.
-fn selector(policy: &Policy, own: &Selector) -> String {
+pub(super) fn selector(policy: &Policy, own: &Selector) -> String {
     let list = |id: &String| {
         let found = policy.lists().iter().find(|list| list.id == *id);
         match found.map(|list| &list.items) {

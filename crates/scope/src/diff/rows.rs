@@ -4,12 +4,12 @@
 //! rows: the greatest value of each tier, and all the looks that wait. Rows that agree are one row, and the joins
 //! of a few rows are all the items that there can be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::board::rule_value;
 use crate::compile::{Compiled, RuleTier};
 use crate::facts::Look;
-use crate::policy::{Policy, UnknownDefault};
+use crate::policy::{Effect, Policy, UnknownDefault};
 use crate::trit::Trit;
 
 /// Which of the looks beyond metadata were taken, as bits.
@@ -24,6 +24,18 @@ pub(super) fn bit(look: Look) -> Looks {
 /// The words of some looks.
 pub(super) fn words(looks: Looks) -> Vec<&'static str> {
     BEYOND.iter().filter(|look| looks & bit(**look) != 0).map(|look| look.word()).collect()
+}
+
+/// Some effects of rules, as bits.
+pub(super) type Effects = u8;
+
+pub(super) fn bit_of(effect: Effect) -> Effects {
+    match effect {
+        Effect::Exclude => 1,
+        Effect::Include => 2,
+        Effect::Withhold => 4,
+        Effect::Hold => 8,
+    }
 }
 
 /// One policy, ready to be evaluated on cells.
@@ -194,9 +206,26 @@ impl<'p> Side<'p> {
         }
     }
 
+    /// The value of each kind of rule once decided at that stage: exclude, include, withhold, and each compartment's.
+    fn values(&self, tiers: &Tiers, stage: usize) -> ([Trit; HOLDS], BTreeMap<&str, Trit>) {
+        let value = |tier| self.tier(tiers, stage, tier).0;
+        let ids = self.policy.compartments().iter().map(|own| own.id.as_str());
+        ([value(0), value(1), value(2)], ids.zip((HOLDS..self.tiers.len()).map(value)).collect())
+    }
+
     pub(super) fn looks(&self, stage: usize) -> Looks {
         self.stages.get(stage).copied().unwrap_or(0)
     }
+}
+
+/// The effects whose rules come to different values under the two, each once decided at its stage.
+pub(super) fn differing(before: (&Side<'_>, usize), after: (&Side<'_>, usize), item: &Row) -> Effects {
+    let (old, holds) = before.0.values(&item.before, before.1);
+    let (new, other_holds) = after.0.values(&item.after, after.1);
+    let effects = [Effect::Exclude, Effect::Include, Effect::Withhold].into_iter();
+    let single = effects.zip(old.iter().zip(&new)).filter(|(_, (old, new))| old != new);
+    let hold = (holds != other_holds).then_some(Effect::Hold);
+    single.map(|(effect, _)| effect).chain(hold).fold(0, |all, effect| all | bit_of(effect))
 }
 
 /// Where the compartments begin among the tiers: after exclude, include and withhold.

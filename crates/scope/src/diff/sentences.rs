@@ -1,7 +1,7 @@
 //! The sentences of the plain-language form that differ.
 
 use crate::policy::Policy;
-use crate::render::render;
+use crate::render::{Language, render_in};
 
 /// One place where the plain-language forms differ: the old sentences, and those in their stead.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -15,8 +15,8 @@ pub struct Change {
 /// Most pairs of sentences that are compared; longer forms differ as a whole between what is common at both ends.
 const MAX_PAIRS: usize = 4_000_000;
 
-pub(super) fn changes(before: &Policy, after: &Policy) -> Vec<Change> {
-    let (old, new) = (render(before), render(after));
+pub(super) fn changes(before: &Policy, after: &Policy, language: Language) -> Vec<Change> {
+    let (old, new) = (render_in(before, language), render_in(after, language));
     let (old, new) = (sentences(&old, before), sentences(&new, after));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let (old, new) = (old.get(head..).unwrap_or_default(), new.get(head..).unwrap_or_default());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Remarks;
-use crate::placeholder::{RECIPIENTS, is_to_fill_in};
+use crate::placeholder::{LAST_DATE, RECIPIENTS, is_to_fill_in};
 use crate::policy::{LeftRecord, UnknownDefault};
 
 pub(super) fn keys(remarks: &mut Remarks<'_>) {
@@ -37,12 +37,17 @@ pub(super) fn placeholders(remarks: &mut Remarks<'_>) {
     for (who, keys) in keys {
         if keys.iter().any(|key| RECIPIENTS.contains(&key.as_str())) {
             let message = "a recipient is the placeholder of a draft: nobody has its key, and nobody could ever open what is encrypted to it";
-            remarks.add("placeholder", "recipients".to_owned(), &format!("recipients.{who}"), message);
+            remarks.add("nobodys-key", "recipients".to_owned(), &format!("recipients.{who}"), message);
         }
     }
     let message = "it still says what is to be filled in";
     let first = |texts: &[String]| texts.iter().any(|text| is_to_fill_in(text));
+    let media = &policy.target().media;
+    let label = media.iter().any(|own| is_to_fill_in(&own.label));
+    let ids = media.iter().any(|own| own.ids.iter().any(|(_, id)| is_to_fill_in(id)));
     for (place, found) in [
+        ("id", is_to_fill_in(policy.schema_id())),
+        ("target.media", label || ids),
         ("title", is_to_fill_in(policy.title())),
         ("authority.court", is_to_fill_in(&authority.court)),
         ("authority.docket", is_to_fill_in(&authority.docket)),
@@ -58,6 +63,16 @@ pub(super) fn placeholders(remarks: &mut Remarks<'_>) {
         }
     }
     // A draft has one rule for each artifact: one remark stands for all of them.
+    for (place, date) in [
+        ("authority.issued", authority.issued),
+        ("authority.execute_by", authority.execute_by),
+        ("authority.review_by", authority.review_by),
+    ] {
+        if date.timestamp() <= LAST_DATE {
+            let message = "the date is that of a draft";
+            remarks.add("placeholder", place.to_owned(), place, message);
+        }
+    }
     let open: Vec<usize> = policy
         .rules()
         .iter()

@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 32] = [
+pub const KINDS: [LintKind; 34] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -89,6 +89,11 @@ pub const KINDS: [LintKind; 32] = [
         "correct the selector: all of its fields must hold",
     ),
     kind(
+        "nobodys-key",
+        "a recipient is the placeholder of an imported draft, of whom nobody has the key",
+        "take the public keys of the people who are to open it",
+    ),
+    kind(
         "nothing-included",
         "no rule includes anything: every item is left",
         "add a rule with effect = \"include\"",
@@ -105,8 +110,8 @@ pub const KINDS: [LintKind; 32] = [
     ),
     kind(
         "placeholder",
-        "an imported draft was not filled in: a text says so, or a recipient is one of whom nobody has the key",
-        "write what the order says; take the public keys of the people who are to open it",
+        "an imported draft was not filled in: a text says so, or a date lies in 1970",
+        "write what the order says",
     ),
     kind(
         "privileged-names",
@@ -152,6 +157,11 @@ pub const KINDS: [LintKind; 32] = [
         "unopened",
         "containers are opened, and what is unknown is left: so is a container that cannot be opened, also where a rule includes it",
         "hold what is unknown, or leave `target.containers` out",
+    ),
+    kind(
+        "unread-text",
+        "a condition on keywords is unknown for files whose text is not read for certain: PDF, mail, damaged documents, older sets of characters, pictures",
+        "narrow the selector by path, type or period; have the order say what becomes of such files",
     ),
     kind(
         "unrecorded-time",

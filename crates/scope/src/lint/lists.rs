@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Remarks;
 use crate::fold::fold;
-use crate::policy::ListItems;
+use crate::policy::{Condition, ListItems, NotSearchable, Selector, UnknownDefault};
 use crate::read::is_visible;
 
 /// Keywords below this many characters hit by chance in almost any text.
@@ -24,9 +24,12 @@ pub(super) fn keywords(remarks: &mut Remarks<'_>) {
                 format!("list.{}", list.id)
             }
         };
-        let mut report = |id: &'static str, found: Vec<usize>, message: &str| {
+        let mut report = |id: &'static str, found: Vec<usize>, message: (&str, &str)| {
             if let Some(first) = found.first() {
-                let message = format!("{} {message}", found.len());
+                let message = match found.len() {
+                    1 => format!("1 of its terms {}", message.0),
+                    more => format!("{more} of its terms {}", message.1),
+                };
                 remarks.add(id, about(), &place(*first), message);
             }
         };
@@ -37,13 +40,19 @@ pub(super) fn keywords(remarks: &mut Remarks<'_>) {
         report(
             "short-keyword",
             short,
-            &format!("of its terms have fewer than {SHORT_KEYWORD} characters and hit by chance"),
+            (
+                "has fewer than 4 characters and hits by chance",
+                "have fewer than 4 characters and hit by chance",
+            ),
         );
         let literal = at(&|_, term| term.contains('*') || !term.chars().all(is_visible));
         report(
             "literal-keyword",
             literal,
-            "of its terms have a `*` or an invisible character; a term is no pattern, and is searched for as it is written",
+            (
+                "has a `*` or an invisible character; a term is no pattern, and is searched for as it is written",
+                "have a `*` or an invisible character; a term is no pattern, and is searched for as it is written",
+            ),
         );
         let mut firsts: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
         for (at, term) in terms.iter().enumerate() {
@@ -54,7 +63,10 @@ pub(super) fn keywords(remarks: &mut Remarks<'_>) {
         report(
             "folded-duplicate",
             doubled,
-            "of its terms are others of them in capital or small letters, and count again",
+            (
+                "is another of them in capital or small letters, and counts again",
+                "are others of them in capital or small letters, and count again",
+            ),
         );
         let listed = |other: &String| firsts.contains_key(&folded(other));
         let lonely = at(&|_, term| {
@@ -64,7 +76,30 @@ pub(super) fn keywords(remarks: &mut Remarks<'_>) {
         report(
             "one-spelling",
             lonely,
-            "of its terms have letters with marks in one Unicode form; text in the other form is not found",
+            (
+                "has letters with marks in one Unicode form; text in the other form is not found",
+                "have letters with marks in one Unicode form; text in the other form is not found",
+            ),
         );
     }
+}
+
+/// Once for all conditions on keywords: which files leave them open, and where those go.
+pub(super) fn unread_text(remarks: &mut Remarks<'_>) {
+    let policy = remarks.policy;
+    let asks = |own: &&Selector| own.conditions.iter().any(|one| matches!(one, Condition::Keywords { .. }));
+    let Some(first) = policy.selectors().iter().find(asks) else { return };
+    let pictures = match policy.defaults().not_searchable {
+        NotSearchable::Unknown => ", a picture",
+        NotSearchable::NoHit => "",
+    };
+    let fate = match policy.defaults().unknown {
+        UnknownDefault::Left => "left",
+        UnknownDefault::Hold(_) => "held",
+    };
+    let message = format!(
+        "whether one is in a PDF, a mail, a damaged document{pictures} or a text of an older set of characters (Latin-1, Windows-1252) is unknown, so that the items that depend on it are {fate}"
+    );
+    let place = format!("selector.{}.keywords", first.id);
+    remarks.add("unread-text", "keywords".to_owned(), &place, message);
 }

@@ -58,6 +58,7 @@ pub fn lint(policy: &Policy) -> Vec<Lint> {
     rules::rules(&mut remarks);
     conditions::selectors(&mut remarks);
     lists::keywords(&mut remarks);
+    lists::unread_text(&mut remarks);
     fields::keys(&mut remarks);
     fields::fields(&mut remarks);
     fields::placeholders(&mut remarks);

@@ -41,7 +41,11 @@ impl<'d> Section<'d> {
         let table = match value.get_ref() {
             DeValue::Table(table) => Some(table),
             other => {
-                doc.report(value.span(), format!("{name} is a table, not {}", describe(other)), None);
+                doc.report(
+                    value.span(),
+                    format!("{name} has to be a table, and is {}", describe(other)),
+                    None,
+                );
                 None
             }
         };

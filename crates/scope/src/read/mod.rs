@@ -33,6 +33,9 @@ const SCHEMA: &str = "scope-policy/1";
 /// Most selectors, rules, windows, custodians, lists, artifacts or compartments: no person approves more.
 const MAX_ENTRIES: usize = 1000;
 
+/// Most ids that a hint names.
+const MAX_KNOWN: usize = 20;
+
 const ROOT: &[&str] = &[
     "schema",
     "id",
@@ -217,10 +220,20 @@ fn check_id(doc: &mut Doc<'_>, span: Range<usize>, id: &str, what: &str) {
     }
 }
 
+/// Which ids there are, where one names none of them.
+fn those_there_are(known: &[&str], what: &str) -> String {
+    if known.is_empty() {
+        return format!("the policy has no {what}: add one");
+    }
+    let shown = known.iter().take(MAX_KNOWN).copied().collect::<Vec<_>>().join(", ");
+    let more = known.len().saturating_sub(MAX_KNOWN);
+    format!("there are {shown}{}", if more > 0 { format!(" and {more} more") } else { String::new() })
+}
+
 /// Checks that `found` is among `known`.
 fn check_reference(doc: &mut Doc<'_>, span: Range<usize>, found: &str, known: &[&str], what: &str) {
     if !known.contains(&found) {
-        let hint = did_you_mean(found, known.iter().copied());
+        let hint = did_you_mean(found, known.iter().copied()).or_else(|| Some(those_there_are(known, what)));
         doc.report(span, format!("unknown {what} `{}`", shown(found)), hint);
     }
 }

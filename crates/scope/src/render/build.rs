@@ -31,6 +31,11 @@ pub(super) fn document(policy: &Policy, language: Language) -> Document {
     Document { language, policy: policy.id(), title: given(policy.title()).into(), blocks: page.blocks }
 }
 
+/// What one selector asks for.
+pub(super) fn conditions_of(policy: &Policy, own: &Selector, language: Language) -> Conditions {
+    conditions(&Page { language, blocks: Vec::new(), part: 0, provision: 0 }, policy, own)
+}
+
 /// The document being made.
 struct Page {
     language: Language,

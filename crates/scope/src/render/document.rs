@@ -25,6 +25,13 @@ pub struct Document {
     pub blocks: Vec<Block>,
 }
 
+impl Document {
+    /// Every text of it, in order.
+    pub fn texts(&self) -> impl Iterator<Item = &Text> {
+        std::iter::once(&self.title).chain(self.blocks.iter().flat_map(Block::texts))
+    }
+}
+
 /// A piece of a document.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Block {
@@ -68,6 +75,27 @@ pub enum Block {
         /// Who sees to all of them.
         mark: Mark,
     },
+}
+
+impl Block {
+    fn texts(&self) -> Vec<&Text> {
+        match self {
+            Self::Part { title: text, .. }
+            | Self::Heading(text)
+            | Self::Paragraph(text)
+            | Self::Quote(text)
+            | Self::Provision { text, .. } => vec![text],
+            Self::Facts(facts) => facts.iter().flat_map(|(name, value)| [name, value]).collect(),
+            Self::Conditions { joined, of } => {
+                let of = of.iter().flat_map(|own| std::iter::once(&own.text).chain(&own.all));
+                joined.iter().chain(of).collect()
+            }
+            Self::Table { columns, rows, .. } => {
+                let rows = rows.iter().flat_map(|row| row.cells.iter().chain(&row.below));
+                columns.iter().chain(rows).collect()
+            }
+        }
+    }
 }
 
 /// What one selector asks for.

@@ -120,7 +120,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::PathsOfVolumes => "A path begins at the root of the volume on which the item lies, not where that volume would be mounted: where the home folders are a volume of their own, what would be /home/anna is /anna there. The program says which paths of a policy fit no item of a medium.".into(),
         Sentence::Extensions => "An extension is what follows the last dot of a name. Capital and small letters are always the same in it.".into(),
         Sentence::KeywordsCompare => "A keyword is found without regard to capital and small letters, inside of words too, and with its spaces and signs exactly as the list has them; accents count.".into(),
-        Sentence::KeywordsRead => "Searched are texts, pages in HTML and newer documents of Office (docx, xlsx, pptx) as they are stored: numbers without the format in which a table shows them, pages without what a script or a style sheet makes of them. Where the text of a file cannot be told beyond doubt (mail, PDF, archives, other documents, other sets of characters, encoded parts), or a keyword is in it for a reader and not as it is written (across a soft hyphen, with another kind of space), whether the keyword is in it is unknown.".into(),
+        Sentence::KeywordsRead => "Searched are texts, pages in HTML and newer documents of Office (docx, xlsx, pptx) as they are stored: numbers without the format in which a table shows them, pages without what a script or a style sheet makes of them. Where the text of a file cannot be told beyond doubt (mail, PDF, archives, other or damaged documents, other sets of characters such as Latin-1 and Windows-1252, encoded parts), or a keyword is in it for a reader and not as it is written (across a soft hyphen, with another kind of space), whether the keyword is in it is unknown.".into(),
 
         Sentence::Unknown(outcome) => {
             let outcome = match outcome {
@@ -384,15 +384,19 @@ fn named(own: Named<'_>) -> Text {
 }
 
 fn identities(ids: &[&(MediumIdKind, String)]) -> Text {
-    let word = |kind| match kind {
-        MediumIdKind::Serial => "serial number ",
-        MediumIdKind::Wwn => "World Wide Name ",
-        MediumIdKind::Gpt => "GUID of the partition table ",
-        MediumIdKind::Fsuuid => "UUID of a file system ",
-        MediumIdKind::AssetTag => "asset tag ",
-        MediumIdKind::ImageSha256 => "SHA-256 of the image ",
-    };
-    Text::joined(ids.iter().map(|(kind, id)| text![word(*kind), code(id)]), "and")
+    Text::joined(ids.iter().map(|(kind, id)| text![identity(*kind), " ", code(id)]), "and")
+}
+
+/// What identifies a medium.
+pub(super) fn identity(kind: MediumIdKind) -> &'static str {
+    match kind {
+        MediumIdKind::Serial => "serial number",
+        MediumIdKind::Wwn => "World Wide Name",
+        MediumIdKind::Gpt => "GUID of the partition table",
+        MediumIdKind::Fsuuid => "UUID of a file system",
+        MediumIdKind::AssetTag => "asset tag",
+        MediumIdKind::ImageSha256 => "SHA-256 of the image",
+    }
 }
 
 /// `9 March 2011, 18:00 (UTC-06:00)`.

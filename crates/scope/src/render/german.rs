@@ -1,5 +1,7 @@
 //! The rendering in German.
 
+mod remarks;
+
 use chrono::{DateTime, FixedOffset};
 
 use super::document::{Mark, Text, code, given, strong, text};
@@ -7,7 +9,6 @@ use super::language::{grouped, moment as parts};
 use super::sentence::{Column, Holder, Join, Named, Part, Phrase, Sentence, Shape, Undetermined};
 use super::words::listed;
 use crate::facts::{Kind, Look, TimeKind};
-use crate::lint::Lint;
 use crate::mail::Role;
 use crate::policy::{Effect, Hours, ListItems, MediumIdKind, PathCase};
 
@@ -121,7 +122,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::PathsOfVolumes => "Ein Pfad beginnt an der Wurzel des Dateisystems, in dem das Objekt liegt, nicht dort, wo es eingehängt wäre: Bilden die Benutzerordner ein eigenes Dateisystem, so heißt dort /anna, was sonst /home/anna wäre. Das Programm nennt die Pfade, zu denen ein Datenträger kein Objekt hat.".into(),
         Sentence::Extensions => "Die Dateiendung ist, was auf den letzten Punkt eines Namens folgt. Groß- und Kleinschreibung wird in ihr nie unterschieden.".into(),
         Sentence::KeywordsCompare => "Ein Suchbegriff wird ohne Rücksicht auf Groß- und Kleinschreibung gefunden, auch innerhalb von Wörtern, und mit seinen Leer- und Satzzeichen genau so, wie die Liste ihn enthält; Akzente und Umlaute zählen.".into(),
-        Sentence::KeywordsRead => "Durchsucht werden Texte, HTML-Seiten und neuere Office-Dokumente (docx, xlsx, pptx), so wie sie gespeichert sind: Zahlen ohne das Format, in dem eine Tabelle sie anzeigt, Seiten ohne das, was ein Skript oder eine Formatvorlage aus ihnen macht. Steht der Text einer Datei nicht zweifelsfrei fest (E-Mail, PDF, Archive, andere Dokumente, andere Zeichensätze, kodierte Teile) oder steht ein Suchbegriff für den Leser darin, aber anders geschrieben (über einen weichen Trennstrich hinweg, mit einem anderen Leerzeichen), so ist ungeklärt, ob er darin steht.".into(),
+        Sentence::KeywordsRead => "Durchsucht werden Texte, HTML-Seiten und neuere Office-Dokumente (docx, xlsx, pptx), so wie sie gespeichert sind: Zahlen ohne das Format, in dem eine Tabelle sie anzeigt, Seiten ohne das, was ein Skript oder eine Formatvorlage aus ihnen macht. Steht der Text einer Datei nicht zweifelsfrei fest (E-Mail, PDF, Archive, andere oder beschädigte Dokumente, andere Zeichensätze wie Latin-1 und Windows-1252, kodierte Teile) oder steht ein Suchbegriff für den Leser darin, aber anders geschrieben (über einen weichen Trennstrich hinweg, mit einem anderen Leerzeichen), so ist ungeklärt, ob er darin steht.".into(),
 
         Sentence::Unknown(outcome) => {
             let outcome = match outcome {
@@ -206,7 +207,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
 
         Sentence::Condition(condition) => text![given(condition), "."],
         Sentence::NoConditions => "Die Richtlinie enthält keine weiteren Auflagen.".into(),
-        Sentence::Remark(lint) => remark(lint),
+        Sentence::Remark(lint) => remarks::remark(lint),
         Sentence::NoRemarks => "Keine.".into(),
         Sentence::End(id) => text!["Ende der Richtlinie ", code(id), "."],
     }
@@ -423,84 +424,19 @@ fn named(own: Named<'_>) -> Text {
 }
 
 fn identities(ids: &[&(MediumIdKind, String)]) -> Text {
-    let word = |kind| match kind {
-        MediumIdKind::Serial => "Seriennummer ",
-        MediumIdKind::Wwn => "World Wide Name ",
-        MediumIdKind::Gpt => "GUID der Partitionstabelle ",
-        MediumIdKind::Fsuuid => "UUID eines Dateisystems ",
-        MediumIdKind::AssetTag => "Asservatenkennzeichen ",
-        MediumIdKind::ImageSha256 => "SHA-256-Prüfsumme des Abbilds ",
-    };
-    Text::joined(ids.iter().map(|(kind, id)| text![word(*kind), code(id)]), "und")
+    Text::joined(ids.iter().map(|(kind, id)| text![identity(*kind), " ", code(id)]), "und")
 }
 
-/// A remark, by its kind; what stands in backticks in the English remark are names of the policy.
-fn remark(lint: &Lint) -> Text {
-    let mut names = lint.message.split('`').skip(1).step_by(2).map(code);
-    let mut name = || names.next().map_or_else(Text::default, Text::from);
-    // "3 of its terms have fewer than ..."
-    let count = || lint.message.split(' ').next().unwrap_or_default().to_owned();
-    let message = match lint.id {
-        "unopened" => "Ein Archiv, das gesichert werden soll und nicht geöffnet werden kann, wird belassen, denn Ungeklärtes wird belassen.".into(),
-        "unused" => "Keine Regel und keine Auswahl nimmt darauf Bezug.".into(),
-        "nothing-included" => "Keine Regel bezieht etwas ein; jedes Objekt wird belassen.".into(),
-        "unlimited" => "Die Regel kann ein Objekt einbeziehen, ohne nach Ort, Zeitraum, Eigentümer oder Prüfsumme zu begrenzen.".into(),
-        "any-folder" => text![name(), " beginnt mit ", code("/**"), " und trifft daher in jedem Ordner des Datenträgers zu."],
-        "short-name" => text![name(), " sieht wie ein Kurzname (8.3) aus; verglichen werden nur lange Namen."],
-        "unseen" => text!["Die Bedingung ", name(), " setzt die Stufe ", name(), " der Durchsicht voraus, die nicht zugelassen ist; bei Dateien bleibt sie stets ungeklärt."],
-        "short-keyword" => text![count(), " der Begriffe haben weniger als vier Zeichen und treffen leicht zufällig zu."],
-        "shared-key" if lint.about == "recipients" => "Die Ermittlungsgruppe hat einen Schlüssel des Prüfers; die Namen der belassenen Objekte stehen ihr offen.".into(),
-        "shared-key" => "Die Ermittlungsgruppe hat einen Schlüssel dieses Sonderbestands; was darin verwahrt wird, steht ihr offen.".into(),
-        "closed-include" => text![name(), " liegt unter einem geschlossenen Ordner, in den die Durchsicht nicht gelangt."],
-        "court-key" => "Die Ermittlungsgruppe hat einen Schlüssel des Gerichts; die Namen der belassenen Objekte stehen ihr offen.".into(),
-        "dead-include" => text![name(), " fällt nie in den Umfang; ausschließende Regeln erfassen alles davon."],
-        "duplicate-rule" => "Die Regel hat Wirkung und Auswahlen einer früheren.".into(),
-        "execute-after-review" => "Die Frist für die Sicherung endet nach der Frist für die Auswertung.".into(),
-        "folded-duplicate" => text![count(), " der Begriffe stehen in anderer Groß- und Kleinschreibung noch einmal in der Liste und zählen doppelt."],
-        "hash-exclude" => "Die Regel schließt allein nach der Prüfsumme aus; Listen bekannter Dateien enthalten auch Werkzeuge und unerwünschte Programme.".into(),
-        "idle-hold" => "Die Regel liegt abseits jeder einbeziehenden; nur ein zweiter Name einer Datei kann unter sie fallen.".into(),
-        "idle-unless" => text!["Die Ausnahme ", name(), " ", name(), " liegt abseits dessen, was die Regel meint, und nimmt nichts aus."],
-        "kept-forever" => "Angaben zu belassenen Objekten werden aufbewahrt, ohne dass ein Ende genannt ist.".into(),
-        "late-window" => text!["Der Zeitraum ", name(), " beginnt nach der Frist für die Sicherung."],
-        "literal-keyword" => text![count(), " der Begriffe enthalten ein ", code("*"), " oder ein unsichtbares Zeichen; ein Begriff ist kein Muster und wird gesucht, wie er geschrieben ist."],
-        "mailbox-whole" => "Ein Postfach wird wegen einer einzigen passenden Nachricht im Ganzen erfasst.".into(),
-        "never-true" => "Die Bedingungen widersprechen einander; die Auswahl trifft nie zu.".into(),
-        "one-spelling" => text![count(), " der Begriffe haben Buchstaben mit Zeichen in nur einer Unicode-Form; Text in der anderen wird nicht gefunden."],
-        "overlap" => "Manche Pfade fallen auch unter eine Regel eines früheren Sonderbestands, der die Objekte dann erhält.".into(),
-        "privileged-names" => "Ihr Grund ist ein Berufsgeheimnis, und die Namen dessen, was sie zurückhält, sieht die Ermittlungsgruppe.".into(),
-        "redundant-glob" => text![name(), " liegt ganz in ", name(), "."],
-        "shadowed-hold" => "Alles, was die Regel meint, geht an einen früheren Sonderbestand; ihr eigener erhält nichts.".into(),
-        "unnamed-version" => "Die Fassung sagt nicht, welche Richtlinie sie ersetzt.".into(),
-        "unrecorded-time" => text!["Nicht jedes Dateisystem führt die Zeit ", code(kind_of_time(lint)), "; wo sie fehlt, bleibt die Bedingung ungeklärt, oder diese Zeit wird übergangen."],
-        "zoneless" => "Auf FAT und überall, wo Zeiten keine Zone tragen, ist die Bedingung ungeklärt; was davon abhängt, wird belassen.".into(),
-        _ => text!["(auf Englisch) ", given(&lint.message), "."],
-    };
-    text![about(&lint.about), ": ", message]
-}
-
-/// The kind of time that a remark names in backticks.
-fn kind_of_time(lint: &Lint) -> &str {
-    lint.message.split('`').nth(1).unwrap_or_default()
-}
-
-/// `rule I-1` in German.
-fn about(about: &str) -> Text {
-    let (what, id) = about.split_once(' ').map_or((about, None), |(what, id)| (what, Some(id)));
-    let word = match what {
-        "rule" => "Regel",
-        "rules" => "Regeln",
-        "selector" => "Auswahl",
-        "window" => "Zeitraum",
-        "custodian" => "Person",
-        "list" => "Liste",
-        "compartment" => "Sonderbestand",
-        "recipients" => "Empfänger",
-        "version" => "Fassung",
-        "authority" => "Anordnung",
-        "record" => "Aufzeichnung",
-        _ => return given(about).into(),
-    };
-    id.map_or_else(|| word.into(), |id| text![word, " ", given(id)])
+/// What identifies a medium.
+pub(super) fn identity(kind: MediumIdKind) -> &'static str {
+    match kind {
+        MediumIdKind::Serial => "Seriennummer",
+        MediumIdKind::Wwn => "World Wide Name",
+        MediumIdKind::Gpt => "GUID der Partitionstabelle",
+        MediumIdKind::Fsuuid => "UUID eines Dateisystems",
+        MediumIdKind::AssetTag => "Asservatenkennzeichen",
+        MediumIdKind::ImageSha256 => "SHA-256-Prüfsumme des Abbilds",
+    }
 }
 
 /// `9. März 2011, 18:00 Uhr (UTC-06:00)`.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike as _, FixedOffset, Timelike as _};
 use super::document::{Mark, Text};
 use super::sentence::Sentence;
 use super::{english, german};
+use crate::policy::MediumIdKind;
 
 /// A language in which a policy can be read, and approved.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
@@ -57,6 +58,15 @@ impl Language {
             (Self::German, Mark::Tool) => "Vom Programm durchgesetzt",
             (Self::German, Mark::Duty) => "Von Personen einzuhalten",
             (Self::German, Mark::Unchecked) => "Nicht geprüft",
+        }
+    }
+
+    /// What identifies a medium, in words.
+    #[must_use]
+    pub fn identity(self, kind: MediumIdKind) -> &'static str {
+        match self {
+            Self::English => english::identity(kind),
+            Self::German => german::identity(kind),
         }
     }
 

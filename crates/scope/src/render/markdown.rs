@@ -58,7 +58,8 @@ pub(super) fn markdown(document: &Document) -> String {
     page
 }
 
-fn line(text: &Text) -> String {
+/// One line of it.
+pub(super) fn line(text: &Text) -> String {
     let mut line = String::new();
     for run in text.runs() {
         match run {

@@ -28,7 +28,7 @@ pub use document::Document;
 pub use language::Language;
 pub use words::is_visible;
 
-use crate::policy::Policy;
+use crate::policy::{Policy, Selector};
 
 /// The policy in plain English, as Markdown. The same policy gives the same bytes, always.
 #[must_use]
@@ -46,4 +46,16 @@ pub fn render_in(policy: &Policy, language: Language) -> String {
 #[must_use]
 pub fn document(policy: &Policy, language: Language) -> Document {
     build::document(policy, language)
+}
+
+/// `1 item`, `2 items`: how many there are of what a regular noun names.
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What a selector asks for, in sentences of a language as the Markdown has them.
+pub(crate) fn conditions_of(policy: &Policy, selector: &Selector, language: Language) -> Vec<String> {
+    let own = build::conditions_of(policy, selector, language);
+    std::iter::once(&own.text).chain(&own.all).map(markdown::line).collect()
 }

@@ -14,8 +14,9 @@ pub(in super::super) fn can_be_resumed(
     if failure.hint.is_some() {
         return failure;
     }
+    let mend = if console.interrupt().is_asked() { "" } else { "mend the fault, and " };
     failure.hint(format!(
-        "{}.partial keeps what is committed; mend the fault, and go on with: {}",
+        "{}.partial keeps what is committed; {mend}go on with: {}",
         places.first().display(),
         console.how_to_resume()
     ))

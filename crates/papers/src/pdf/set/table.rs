@@ -2,7 +2,7 @@
 
 use scope::render::document::{Mark, Row, Text};
 
-use super::{BODY, LEADING, MAX_WHOLE_ROW, MEASURE, SMALL, Set, TEXT, WIDTH};
+use super::{BODY, LEADING, MAX_WHOLE_ROW, MEASURE, SMALL, Set, TEXT};
 use crate::letters::beside;
 use crate::pdf::flow::{Drawn, Piece};
 use crate::pdf::lines::{Line, lines};
@@ -128,7 +128,7 @@ impl Set<'_> {
             self.pieces.push(Piece { height: LEADING, drawn, block: self.block, ..Piece::default() });
         }
         for (own, text) in under {
-            self.column(text, BODY, (TEXT, WIDTH - TEXT), 12.0, own);
+            self.column(text, BODY, (TEXT, MEASURE), 12.0, own);
         }
         self.aside(first, &row.number, label);
         self.open(first, 4.0);
