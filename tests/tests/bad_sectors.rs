@@ -289,3 +289,30 @@ fn what_the_maker_of_an_e01_could_not_read_is_missing_and_told() {
     let ran = desk.run(&format!("{AUDIT} --against {{dir}}/copy.E01")).exits(0);
     assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
 }
+
+#[test]
+fn an_item_of_which_the_name_alone_could_be_read_is_counted_and_told() {
+    if !["mke2fs", "debugfs"].into_iter().all(is_here) {
+        return;
+    }
+    let (desk, ..) = exhibit();
+    let cleared = Command::new("debugfs")
+        .args(["-w", "-R", "clri /opt/panel/dump.bin"])
+        .arg(desk.path("disk.img"))
+        .output();
+    assert!(cleared.unwrap().status.success());
+    let capture = "ambit capture --policy {dir}/policy --medium {dir}/disk.img --case {case} --trust {trust} {both} \
+                   --out {dir}/out.ambit";
+    let ran = desk.run(capture).exits(0);
+    assert!(ran.out.contains("some content of 1 kept items could not be read"), "{ran}");
+    desk.run("ambit open {dir}/out.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened")
+        .exits(0);
+    let items = fs::read_to_string(desk.path("opened/items.tsv")).unwrap();
+    let row = |name: &str| {
+        let line = items.lines().find(|line| line.ends_with(name)).unwrap_or_else(|| panic!("{items}"));
+        line.split('\t').skip(2).take(3).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(row("/opt/panel/dump.bin"), ["-", "-", "unread"]);
+    assert_eq!(row("/opt/panel/gate.php")[2], "complete");
+    desk.run(AUDIT).exits(0);
+}

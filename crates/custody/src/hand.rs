@@ -12,7 +12,7 @@ use evidence::item::{Control, ObjectValue, Record, RecordError, Series};
 use evidence::ledger;
 use evidence::manifest::{HeldRow, Opened, Row, size_class};
 use scope::Outcome;
-use scope::facts::FactsError;
+use scope::facts::{Attribute, FactsError};
 use zeroize::Zeroizing;
 
 use crate::batch::{Gathered, close_part};
@@ -69,7 +69,8 @@ impl Hand {
             }
         }
         self.buffer = buffer;
-        let partial = kept.object.as_ref().is_some_and(|object| !object.unreadable.is_empty());
+        let partial = kept.object.as_ref().is_some_and(|object| !object.unreadable.is_empty())
+            || item.facts.attributes.iter().any(Attribute::is_unread);
         let totals = &mut self.gathered.totals;
         totals.unreadable = totals.unreadable.saturating_add(u64::from(partial));
         let size =

@@ -189,6 +189,22 @@ pub struct Attribute {
 impl Attribute {
     /// Longest value kept as a fact. A longer one is cut here and its `size` tells.
     pub const MAX_VALUE: usize = 4096;
+
+    /// Of an item of which its name alone is known: what the name leads to could not be read.
+    pub const UNREAD: &str = "item.unread";
+
+    /// See [`Attribute::UNREAD`].
+    #[must_use]
+    pub fn unread() -> Self {
+        let text = |text: &str| RawName(text.as_bytes().to_vec());
+        Self { name: text(Self::UNREAD), size: 4, value: text("node") }
+    }
+
+    /// Whether this is [`Attribute::UNREAD`].
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.name.0 == Self::UNREAD.as_bytes()
+    }
 }
 
 /// What the look *type* found.

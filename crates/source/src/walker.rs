@@ -20,7 +20,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use scope::RawName;
-use scope::facts::{Facts, Kind};
+use scope::facts::{Attribute, Facts, Kind};
 
 use crate::bytes::ByteSource;
 use crate::exact::EvidenceStream;
@@ -386,6 +386,8 @@ impl Walker<'_> {
         let (locator, mut facts) = self.volume.unreadable(id);
         self.issue(Some(&locator), format!("a name leads to an item that could not be read: {error}"))?;
         add_name(&mut facts, path);
+        facts.attributes.push(Attribute::unread());
+        facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
         let node = Node { locator, facts, issues: Vec::new(), streams: Vec::new(), uses: Vec::new() };
         self.item_or_wait(id, node)
     }

@@ -249,16 +249,18 @@ fn row_line(
     };
     let decision = opened.opening.decision().context("manifest")?;
     let object = opened.opening.object().context("manifest")?;
+    let facts: Vec<Fact> = opened.opening.facts().context("manifest")?.into_iter().flatten().collect();
+    let unread = |fact: &Fact| matches!(fact, Fact::Attribute(attribute) if attribute.is_unread());
     let (size, sha256, read) = match &object {
         Some(object) => (
             object.size.to_string(),
             object.sha256.hex(),
             read_of(&object.unreadable, object.trouble.as_deref()),
         ),
+        None if facts.iter().any(unread) => ("-".to_owned(), "-".to_owned(), "unread".to_owned()),
         None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
     };
     let control = &opened.control;
-    let facts: Vec<Fact> = opened.opening.facts().context("manifest")?.into_iter().flatten().collect();
     if !facts.iter().any(|fact| matches!(fact, Fact::Name(_))) {
         // A range of a volume, free space, what is left of a deleted file: known by where it is.
         let place = place_of(&facts);
