@@ -12,6 +12,7 @@
     reason = "all of this is test code: what fails here fails a test"
 )]
 
+pub mod archives;
 pub mod forge;
 pub mod hazard;
 pub mod power;

@@ -4,7 +4,6 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "all of this is test code: what fails here fails a test"
 )]
@@ -12,91 +11,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use scenarios::archives::desk;
 use scenarios::reading::{files_below, ledger, zip_entries};
 use scenarios::second::{self, opened};
-use scenarios::story::Desk;
 use scope::{Digest, Tier};
-
-/// Makes the archives in the tree given: the names say what they are.
-const MAKE: &str = r#"
-import gzip, io, os, sys, tarfile, zipfile
-root = sys.argv[1]
-os.makedirs(root + "/opt/panel"), os.makedirs(root + "/home/other/Maildir")
-
-def zipped(members, method=zipfile.ZIP_DEFLATED):
-    held = io.BytesIO()
-    with zipfile.ZipFile(held, "w", method) as out:
-        for name, content in members:
-            out.writestr(name, content)
-    return held.getvalue()
-
-def put(path, content):
-    with open(root + "/" + path, "wb") as out:
-        out.write(content)
-
-put("opt/panel/whole.zip", zipped([("gate.php", b"<?php // gate\n" * 999), ("inc/db.php", b"<?php // db\n")]))
-put("opt/panel/mixed.zip", zipped([("panel.php", b"<?php // panel\n"), ("old/emails.txt", b"somebody@victim.example\n")]))
-held = io.BytesIO()
-with tarfile.open(fileobj=held, mode="w") as out:
-    for name, content in [("notes.txt", b"a note\n"), ("a/b.zip", zipped([("deep.txt", b"three archives down\n")], zipfile.ZIP_STORED))]:
-        info = tarfile.TarInfo(name)
-        info.size, info.mtime = len(content), 1300000000
-        out.addfile(info, io.BytesIO(content))
-put("opt/panel/backup.tar.gz", gzip.compress(held.getvalue(), mtime=0))
-locked = bytearray(zipped([("locked.txt", b"nobody reads this\n")]))
-locked[6] |= 1
-locked[locked.rindex(b"PK\1\2") + 8] |= 1
-put("opt/panel/locked.zip", bytes(locked))
-put("opt/panel/cut.zip", zipped([("cut.txt", b"cut off\n" * 50)])[:-30])
-deep = zipped([("bottom.txt", b"too deep\n")])
-for level in range(3):
-    deep = zipped([(f"level{level}.zip", deep)], zipfile.ZIP_STORED)
-put("opt/panel/deep.zip", deep)
-put("opt/panel/odd.zip", zipped([("../../etc/passwd", b"up\n"), ("/abs", b"abs\n"), ("x!/y", b"mark\n")]))
-put("home/other/Maildir/box.zip", zipped([("a-private-letter.txt", b"dear somebody\n")]))
-"#;
-
-fn made_by(program: &str, words: &[&str]) -> bool {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    match Command::new(program).args(words).env("PATH", path).stdin(Stdio::null()).output() {
-        Ok(output) => {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "{program}: {said}");
-            true
-        }
-        Err(error) => {
-            assert!(std::env::var_os("CI").is_none(), "`{program}` is absent in CI: {error}");
-            println!("did not run: `{program}` is not here");
-            false
-        }
-    }
-}
-
-fn medium(folder: &Path) -> Option<()> {
-    let image = folder.join("fat.img");
-    let place = image.to_str().unwrap();
-    fs::write(&image, []).unwrap();
-    fs::OpenOptions::new().write(true).open(&image).unwrap().set_len(10 << 20).unwrap();
-    made_by("mkfs.vfat", &["-F", "16", "-s", "4", "-i", "1A2B3C4D", place]).then_some(())?;
-    let tree = folder.join("tree");
-    made_by("python3", &["-c", MAKE, tree.to_str().unwrap()]).then_some(())?;
-    for top in ["opt", "home"] {
-        made_by("mcopy", &["-i", place, "-s", tree.join(top).to_str().unwrap(), "::/"]).then_some(())?;
-    }
-    Some(())
-}
-
-/// A desk with that medium, and an order under which archives are opened, three in each other.
-fn desk(left: &str) -> Option<Desk> {
-    let desk = Desk::with_open_case();
-    let media = "media = [{ label = \"KC07\", fsuuid = \"1A2B-3C4D\" }]\ncontainers = { open = [\"zip\", \"gzip\", \"tar\"], max_depth = 3 }";
-    desk.policy_with(&[("media ", media), ("left ", left)]);
-    medium(&desk.path(""))?;
-    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
-    Some(desk)
-}
 
 const CAPTURE: &str = "ambit capture --policy {dir}/policy --medium {dir}/fat.img --case {case} --trust {trust} {both} --out {dir}/fat.ambit";
 const AUDIT: &str = "ambit-verify audit {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --against {dir}/fat.img";
@@ -203,19 +123,54 @@ fn an_archive_is_taken_whole_or_its_files_are_taken_singly() {
     desk.run("ambit open {dir}/fat.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/got").exits(0);
     assert!(files_below(&desk.path("got")).values().any(|bytes| bytes == b"three archives down\n"));
 
-    // One byte of a file in an archive: its check sum fails, so that nothing can be compared, and the answer is not yes.
+    // One byte of a file in an archive: it has another check sum, and so it differs.
     let mut image = fs::read(desk.path("fat.img")).unwrap();
     let text = b"three archives";
     assert!(!image.windows(text.len()).any(|window| window == text), "it is packed in the gzip");
-    let text = b"level0.zip";
-    let at = image.windows(text.len()).position(|window| window == text).unwrap();
-    image[at] = b'L';
+    change(&mut image, b"level0.zip", b"Level0.zip");
     fs::write(desk.path("fat.img"), image).unwrap();
-    let ran = desk.run(AUDIT).exits(1);
-    assert!(
-        ran.out.contains("MATCHED: not checked") && ran.out.contains("examined again: not compared: fat:"),
-        "{ran}"
-    );
+    let ran = desk.run(AUDIT).exits(2);
+    assert!(ran.out.contains("NOT MATCHED") && !ran.out.contains("not compared: fat:"), "{ran}");
+}
+
+/// Changes the first place of these bytes.
+fn change(image: &mut [u8], from: &[u8], to: &[u8]) {
+    let at = image.windows(from.len()).position(|window| window == from).expect("it is there");
+    image[at..at + to.len()].copy_from_slice(to);
+}
+
+/// A member whose check sum was wrong from the beginning is recorded as that, and compared as that.
+#[test]
+fn a_check_sum_that_was_always_wrong_is_no_difference() {
+    let Some(desk) = desk("left   = \"facts\"") else { return };
+    let mut image = fs::read(desk.path("fat.img")).unwrap();
+    // Stored, in a zip that is captured: other bytes than those that the check sum is of.
+    change(&mut image, b"abs\n", b"ABS\n");
+    fs::write(desk.path("fat.img"), &image).unwrap();
+    desk.run(CAPTURE).exits(0);
+    let records = ledger(&desk.path("fat.ambit"), &desk.demo.path("keys/auditor.age"));
+    let named = |name: &str| {
+        let found = records.values().find(|parts| {
+            parts.facts.names.iter().any(|own| String::from_utf8_lossy(own.bytes()).ends_with(name))
+        });
+        found.unwrap_or_else(|| panic!("{name}"))
+    };
+    let object = named("odd.zip!//abs").object.clone().unwrap();
+    assert_eq!(object.sha256, Digest::of(b"ABS\n"));
+    assert!(object.unreadable.is_empty() && object.trouble.unwrap().contains("check sum"));
+    let ran = desk.run(AUDIT).exits(0);
+    assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+    // The check sum is put right today, or the bytes are others again: either is a difference.
+    for (from, to) in [(&b"ABS\n"[..], &b"abs\n"[..]), (b"ABS\n", b"Abs\n")] {
+        let mut other = image.clone();
+        change(&mut other, from, to);
+        fs::write(desk.path("fat.img"), &other).unwrap();
+        let ran = desk.run(AUDIT).exits(2);
+        assert!(
+            ran.out.contains("NOT MATCHED") && ran.out.contains("differs from the ledger in: object"),
+            "{ran}"
+        );
+    }
 }
 
 #[test]

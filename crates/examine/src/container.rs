@@ -126,7 +126,11 @@ pub(crate) fn open(
             fact.trouble = Some(Failure::plain(&format!("not opened: {what}")));
             return Ok(Ok(fact));
         }
-        Err(error) => return Ok(Err(format!("not opened: {}", cannot_open(&error)))),
+        Err(error) => {
+            let why = cannot_open(&error);
+            let of_archive = why.starts_with(Failure::OF_ARCHIVE);
+            return Ok(Err(if of_archive { why } else { format!("not opened: {why}") }));
+        }
     };
     let archive = &unpacked.archive;
     fact.others = archive.others;

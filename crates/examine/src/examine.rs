@@ -17,6 +17,7 @@ use scope::mail::MailTally;
 use scope::{Decision, Digest, Policy, Step, decide};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
+use source::archive::Place;
 use source::extract::Form;
 use source::{Entry, EvidenceStream, Reader, Source, SourceError, StreamFault, Unpacker};
 use zeroize::Zeroizing;
@@ -320,7 +321,7 @@ impl<'a> Examiner<'a> {
         let build = || Searchers::new(&self.policy.keyword_lists());
         let searchers = self.searchers.get_or_init(build).as_ref().map_err(|error| *error)?;
         let mut search = searchers.exact.start();
-        let mut reading = Begin::new(&searchers.loose);
+        let mut reading = Begin::new(searchers);
         let mut head = Zeroizing::new(Vec::with_capacity(magic::HEAD));
         let mut see = |piece: &[u8]| {
             let missing = magic::HEAD.saturating_sub(head.len());
@@ -426,8 +427,14 @@ fn read(stream: &mut dyn EvidenceStream, buffer: &mut [u8]) -> io::Result<usize>
 
 pub(crate) fn cannot_open(error: &SourceError) -> String {
     match error {
+        SourceError::Read(fault) if fault.is_of_archive() => return of_archive(),
+        SourceError::Io(_, error) if StreamFault::is_of_archive(error) => return of_archive(),
         SourceError::Read(_) => "the medium could not be read",
         SourceError::Io(_, error) => return format!("the content could not be opened: {}", error.kind()),
+        // These words are ours.
+        SourceError::NoContent(why) if why == Place::ENCRYPTED => Place::ENCRYPTED,
+        SourceError::NoContent(why) if why == Place::METHOD => Place::METHOD,
+        SourceError::NoContent(why) if why == Place::HOLES => Place::HOLES,
         SourceError::NoContent(_) => "the content is of a form that cannot be read",
         SourceError::Changed(_) => "the item changed since the walk",
         SourceError::Corrupt(_) => "the file system is damaged where the content should be",
@@ -436,8 +443,14 @@ pub(crate) fn cannot_open(error: &SourceError) -> String {
     .to_owned()
 }
 
+/// Why a look at a member failed that its archive contradicts.
+pub(crate) fn of_archive() -> String {
+    format!("{}not as long as it says, cannot be unpacked, or has another check sum", Failure::OF_ARCHIVE)
+}
+
 fn cannot_read(error: &io::Error, total: u64) -> String {
     match StreamFault::of(error) {
+        _ if StreamFault::is_of_archive(error) => of_archive(),
         Some(fault @ (StreamFault::Short { .. } | StreamFault::Long { .. })) => fault.to_string(),
         Some(StreamFault::ChangedDuringRead(_)) => "the item changed while it was read".to_owned(),
         _ => format!("read error after {total} bytes: {}", error.kind()),

@@ -15,9 +15,12 @@
 mod automaton;
 mod tally;
 
+use std::collections::BTreeMap;
+
 use scope::facts::{Hit, KeywordFact, Layer, TextFact};
 use scope::policy::KeywordList;
 
+use crate::decoded::LEAST;
 use crate::loose::loose;
 use crate::reading::Read;
 use crate::text::Text;
@@ -51,7 +54,8 @@ pub enum SearcherError {
 #[derive(Debug)]
 pub struct Search<'a> {
     searcher: &'a Searcher,
-    tallies: Vec<Tally>,
+    /// Of each term that was met, by its number: most files have few, however long the lists are.
+    tallies: BTreeMap<usize, Tally>,
     position: u64,
     previous: u8,
     first: [u8; 2],
@@ -83,6 +87,8 @@ pub struct Searchers {
     pub exact: Searcher,
     /// For text as a reader may see it.
     pub loose: Searcher,
+    /// For text that may be written in another way: the same, without short terms.
+    pub long: Searcher,
 }
 
 impl Searchers {
@@ -92,18 +98,21 @@ impl Searchers {
     ///
     /// [`SearcherError::TooLong`] where the lists are too large to be searched for at once.
     pub fn new(lists: &[KeywordList<'_>]) -> Result<Self, SearcherError> {
-        Ok(Self { exact: Searcher::new(lists)?, loose: Searcher::loose(lists)? })
+        let (loose, long) = (Searcher::loose(lists, 0)?, Searcher::loose(lists, LEAST)?);
+        Ok(Self { exact: Searcher::new(lists)?, loose, long })
     }
 }
 
 impl Searcher {
-    /// Prepares to search for every term of `lists` in loose text.
+    /// Prepares to search for every term of `lists` that has so many characters in loose text.
     ///
     /// # Errors
     ///
     /// [`SearcherError::TooLong`] where the lists are too large to be searched for at once.
-    pub fn loose(lists: &[KeywordList<'_>]) -> Result<Self, SearcherError> {
-        let loosened = |list: &KeywordList<'_>| list.terms.iter().map(|term| loose(term)).collect();
+    pub fn loose(lists: &[KeywordList<'_>], least: usize) -> Result<Self, SearcherError> {
+        let long = |term: &String| term.chars().count() >= least;
+        let of_term = |term: &String| if long(term) { loose(term) } else { String::new() };
+        let loosened = |list: &KeywordList<'_>| list.terms.iter().map(of_term).collect();
         let terms: Vec<Vec<String>> = lists.iter().map(loosened).collect();
         let pairs = lists.iter().zip(&terms);
         let lists: Vec<KeywordList<'_>> =
@@ -132,7 +141,7 @@ impl Searcher {
         let longest = self.automaton.longest().next_power_of_two();
         Search {
             searcher: self,
-            tallies: vec![Tally::default(); self.automaton.terms()],
+            tallies: BTreeMap::new(),
             position: 0,
             previous: 0,
             first: [0; 2],
@@ -196,17 +205,19 @@ impl Search<'_> {
     /// Ends the file.
     #[must_use]
     pub fn finish(mut self) -> Found {
-        self.tallies.iter_mut().for_each(Tally::finish);
-        let mut tallies = self.tallies.into_iter();
-        let lists = self.searcher.lists.iter().map(|(id, terms)| {
-            let numbered = (0..).zip(tallies.by_ref().take(*terms));
-            let hits = numbered.filter(|(_, tally)| tally.count > 0);
-            (
-                id.clone(),
-                hits.map(|(term, tally)| Hit { term, count: tally.count, offsets: tally.offsets }).collect(),
-            )
-        });
-        let lists = lists.collect();
+        self.tallies.values_mut().for_each(Tally::finish);
+        let (mut lists, mut first) = (Vec::new(), 0_usize);
+        for (id, terms) in &self.searcher.lists {
+            let next = first.saturating_add(*terms);
+            let rest = self.tallies.split_off(&next);
+            let own = std::mem::replace(&mut self.tallies, rest).into_iter();
+            let hits = own.filter(|(_, tally)| tally.count > 0).map(|(number, tally)| {
+                let term = u64::try_from(number.saturating_sub(first)).unwrap_or(u64::MAX);
+                Hit { term, count: tally.count, offsets: tally.offsets }
+            });
+            lists.push((id.clone(), hits.collect()));
+            first = next;
+        }
         let [little, _, big, _] = self.wide.map(|view| !view.broken && view.high == 0);
         let whole_units = self.position.is_multiple_of(2);
         Found {
@@ -256,9 +267,8 @@ impl Search<'_> {
         let end = self.position + 1;
         let place = if odd { Place::Odd } else { Place::Even };
         for term in automaton.terms_at(view.state) {
-            if let Some(tally) = self.tallies.get_mut(term.number) {
-                tally.meet(place, end.saturating_sub(term.wide_len), end);
-            }
+            let tally = self.tallies.entry(term.number).or_default();
+            tally.meet(place, end.saturating_sub(term.wide_len), end);
         }
     }
 
@@ -292,7 +302,8 @@ impl Search<'_> {
         self.characters = self.characters.wrapping_add(1);
         for term in automaton.terms_at(view.state) {
             let first = self.characters.wrapping_sub(term.chars) & mask;
-            if let (Some(tally), Some(&start)) = (self.tallies.get_mut(term.number), self.starts.get(first)) {
+            if let Some(&start) = self.starts.get(first) {
+                let tally = self.tallies.entry(term.number).or_default();
                 tally.meet(Place::Narrow, start, self.position + 1);
             }
         }
@@ -315,7 +326,7 @@ impl Found {
         let extracted = text.as_ref().is_some_and(|text| !text.is_reversed);
         let layer = self.layer_of_all(name, complete, read, extracted);
         let searched = self.searched;
-        let mut loose: Vec<Self> = read.map(|read| read.loose.clone()).into_iter().collect();
+        let mut loose: Vec<Self> = read.into_iter().flat_map(|read| read.loose.clone()).collect();
         let mut extracted = None;
         if let Some(text) = text {
             let bytes = text.found.searched;
@@ -332,7 +343,9 @@ impl Found {
             // What a reader may see, and was not found as it is written, is neither there nor not there.
             let found = fact.terms();
             let seen = loose.iter().filter_map(|own| own.lists.get(place)).flat_map(|(_, hits)| hits);
-            if fact.layer == Layer::Full && seen.into_iter().any(|hit| !found.contains(&hit.term)) {
+            if fact.layer == Layer::Full
+                && seen.into_iter().any(|hit| found.binary_search(&hit.term).is_err())
+            {
                 fact.layer = Layer::Unread;
             }
             facts.push(fact);

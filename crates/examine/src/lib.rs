@@ -13,6 +13,7 @@
 //! ```
 
 mod container;
+mod decoded;
 pub mod every_item;
 pub mod examine;
 pub mod keywords;

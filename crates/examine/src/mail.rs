@@ -9,10 +9,10 @@ use std::io;
 use scope::facts::Layer;
 use scope::mail::{MailFact, MailTally, MailTest};
 use source::extract::{Form, MAX_MAIL_LINE, Told};
-use source::{Entry, Source, SourceError};
+use source::{Entry, Source, SourceError, StreamFault};
 use zeroize::Zeroizing;
 
-use crate::examine::cannot_open;
+use crate::examine::{cannot_open, of_archive};
 
 /// How files of a type are looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -127,6 +127,7 @@ fn cannot_extract(error: &SourceError) -> String {
         SourceError::Io(_, error) if error.kind() == io::ErrorKind::InvalidData => {
             "what was told of the messages makes no sense".to_owned()
         }
+        SourceError::Io(_, error) if StreamFault::is_of_archive(error) => of_archive(),
         SourceError::Io(_, error) => format!("the messages could not be read: {}", error.kind()),
         error => cannot_open(error),
     }

@@ -4,7 +4,8 @@
 
 use scope::facts::Layer;
 
-use crate::keywords::{Found, Search, Searcher};
+use crate::decoded::Decoded;
+use crate::keywords::{Found, Search, Searchers};
 use crate::loose::Loose;
 use crate::magic;
 use crate::plain::Plain;
@@ -14,8 +15,8 @@ use crate::plain::Plain;
 pub(crate) struct Read {
     /// How it may be read.
     pub(crate) plain: Plain,
-    /// What was found in it loosely.
-    pub(crate) loose: Found,
+    /// What was found in it loosely: as it is written, with characters in place of escapes, and in rows of Base64.
+    pub(crate) loose: [Found; 3],
 }
 
 /// A text that is being read, in pieces of any size.
@@ -25,6 +26,7 @@ pub(crate) struct Reading<'s> {
     plain: Plain,
     loose: Loose,
     search: Search<'s>,
+    decoded: Decoded<'s>,
     /// Bytes of a character that is not whole yet.
     carry: Vec<u8>,
     /// A high surrogate that waits for its low one.
@@ -39,15 +41,16 @@ enum Form {
 }
 
 impl<'s> Reading<'s> {
-    /// Begins a text of the type `name`, whose first bytes are `head`. `searcher` has the terms loosely.
-    pub(crate) fn new(searcher: &'s Searcher, name: &str, head: &[u8]) -> Self {
+    /// Begins a text of the type `name`, whose first bytes are `head`.
+    pub(crate) fn new(searchers: &'s Searchers, name: &str, head: &[u8]) -> Self {
         let form = match (name, head) {
             ("text-utf-16", [0xff, ..]) => Form::Little,
             ("text-utf-16", _) => Form::Big,
             _ => Form::Narrow,
         };
         let (plain, loose) = (Plain::new(name), Loose::default());
-        Self { form, plain, loose, search: searcher.start(), carry: Vec::new(), high: None }
+        let (search, decoded) = (searchers.loose.start(), Decoded::new(&searchers.long));
+        Self { form, plain, loose, search, decoded, carry: Vec::new(), high: None }
     }
 
     /// Reads the next bytes.
@@ -64,7 +67,9 @@ impl<'s> Reading<'s> {
             Form::Little => self.wide(bytes, u16::from_le_bytes),
             Form::Big => self.wide(bytes, u16::from_be_bytes),
         }
-        self.search.feed(self.loose.drain().as_bytes());
+        let text = self.loose.drain();
+        self.search.feed(text.as_bytes());
+        self.decoded.feed(&text);
     }
 
     fn narrow(&mut self, bytes: &[u8]) {
@@ -104,14 +109,15 @@ impl<'s> Reading<'s> {
     /// Ends the text.
     pub(crate) fn finish(mut self) -> Read {
         self.plain.finish();
-        Read { plain: self.plain, loose: self.search.finish() }
+        let [escapes, base64] = self.decoded.finish();
+        Read { plain: self.plain, loose: [self.search.finish(), escapes, base64] }
     }
 }
 
 /// Content of which the type is not known before its head is read. Only what is text is read.
 #[derive(Debug)]
 pub(crate) struct Begin<'s> {
-    searcher: &'s Searcher,
+    searchers: &'s Searchers,
     state: State<'s>,
 }
 
@@ -123,9 +129,9 @@ enum State<'s> {
 }
 
 impl<'s> Begin<'s> {
-    /// `searcher` has the terms loosely.
-    pub(crate) fn new(searcher: &'s Searcher) -> Self {
-        Self { searcher, state: State::Head }
+    /// Begins with nothing.
+    pub(crate) fn new(searchers: &'s Searchers) -> Self {
+        Self { searchers, state: State::Head }
     }
 
     /// Reads the bytes `rest` behind those of `head`, which are the first of all.
@@ -145,7 +151,7 @@ impl<'s> Begin<'s> {
         let name = magic::detect(head).name;
         self.state = State::Other;
         if scope::magic::layer(&name) == Layer::Full {
-            let mut reading = Reading::new(self.searcher, &name, head);
+            let mut reading = Reading::new(self.searchers, &name, head);
             reading.feed(head);
             self.state = State::Text(Box::new(reading));
         }
@@ -163,24 +169,84 @@ impl<'s> Begin<'s> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use scope::policy::KeywordList;
 
     use super::*;
 
+    /// Building these takes longer than all that is read here.
+    static SEARCHERS: LazyLock<Searchers> = LazyLock::new(|| {
+        let terms = ["kickback", "account 4711", "東京都", "x\u{1f600}y", "kic"].map(str::to_owned);
+        Searchers::new(&[KeywordList { id: "k", terms: &terms }]).unwrap()
+    });
+
     fn read(name: &str, content: &[u8]) -> (bool, bool, Vec<u64>) {
-        let terms = ["kickback", "account 4711", "東京都", "x\u{1f600}y"].map(str::to_owned);
-        let searcher = Searcher::loose(&[KeywordList { id: "k", terms: &terms }]).unwrap();
+        let searchers = &*SEARCHERS;
         let mut last = None;
         for size in [1, 2, 3, 5, content.len().max(1)] {
-            let mut reading = Reading::new(&searcher, name, content);
+            let mut reading = Reading::new(searchers, name, content);
             content.chunks(size).for_each(|piece| reading.feed(piece));
             let read = reading.finish();
-            let hits = read.loose.lists[0].1.iter().map(|hit| hit.term).collect();
+            let hits = read.loose[0].lists[0].1.iter().map(|hit| hit.term).filter(|term| *term < 4).collect();
             let found = (read.plain.is_coded(), read.plain.is_page(), hits);
             assert!(last.as_ref().is_none_or(|last| *last == found), "{name} {}", content.escape_ascii());
             last = Some(found);
         }
         last.unwrap()
+    }
+
+    /// What is found in a text decoded, not as it is written.
+    fn decoded(content: &str) -> Vec<u64> {
+        let searchers = &*SEARCHERS;
+        let mut last = None;
+        for size in [1, 2, 3, 7, 1000, content.len().max(1)] {
+            let mut reading = Reading::new(searchers, "text", &[]);
+            content.as_bytes().chunks(size).for_each(|piece| reading.feed(piece));
+            let [written, rest @ ..] = reading.finish().loose;
+            let of = |found: &Found| found.lists[0].1.iter().map(|hit| hit.term).collect::<Vec<u64>>();
+            let mut hits: Vec<u64> = rest.iter().flat_map(of).collect();
+            hits.retain(|term| !of(&written).contains(term));
+            hits.sort_unstable();
+            hits.dedup();
+            assert!(last.as_ref().is_none_or(|last| *last == hits), "{size}: {content}");
+            last = Some(hits);
+        }
+        last.unwrap()
+    }
+
+    #[test]
+    fn what_is_written_in_another_way_is_found_in_that_way() {
+        for (text, terms) in [
+            ("x kick\\u0062ack", vec![0]),
+            ("kick\\u{62}ack", vec![0]),
+            ("kick\\x62\\x61ck", vec![0]),
+            ("kick\\'62ack", vec![0]),
+            ("https://x.org/?q=account%204711&kick=62ack", vec![0, 1]),
+            ("%E6%9D%B1%E4%BA%AC%E9%83%BD", vec![2]),
+            ("+AGs-ickback", vec![0]),
+            ("kick+AGI-ack +AGs-+AGk-", vec![0]),
+            ("+Z3FOrJD9-", vec![2]),
+            ("kick{}back kick\\-back", vec![0]),
+            ("a2lja2JhY2s=", vec![0]),
+            ("(a2lja2JhY2s)", vec![0]),
+            ("x:dGhlIGtpY2tiYWNrIGZvciBhY2NvdW50IDQ3MTE", vec![0, 1]),
+            ("5p2x5Lqs6YO9", vec![2]),
+            // A term of three characters is met by chance.
+            ("kic\\u006b a2lj", vec![]),
+            ("kick\\u00ZZack kick%6 kick=ack kick+back {} \\", vec![]),
+            ("kickbacks are words, and so is +kick-back=", vec![]),
+        ] {
+            assert_eq!(decoded(text), terms, "{text}");
+        }
+        // A row that goes on in the next line, of which only both together have the term.
+        let first = "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHhraWNr";
+        assert_eq!(first.len(), 72);
+        assert_eq!(decoded(&format!("{first}\nYmFjaw==\n")), [0]);
+        assert!(decoded(&format!("{first}\n\nx\nYmFjaw==\n")).is_empty());
+        // However far the escape is, and however long the text around it.
+        let far = "far away ".repeat(9_000);
+        assert_eq!(decoded(&format!("{far}account\\u{{20}}4711 {far}kick%62ack{far}")), [0, 1]);
     }
 
     #[test]

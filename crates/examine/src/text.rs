@@ -8,10 +8,10 @@ use std::io;
 use scope::Digest;
 use sha2::{Digest as _, Sha256};
 use source::extract::{Form, JOINED, MAX_TEXT, WHOLE};
-use source::{Entry, Source, SourceError};
+use source::{Entry, Source, SourceError, StreamFault};
 
 use crate::examine::cannot_open;
-use crate::keywords::{Found, Searcher, Searchers};
+use crate::keywords::{Found, Searchers};
 use crate::reading::Reading;
 
 /// What the text of a document has.
@@ -22,7 +22,7 @@ pub(crate) struct Text {
     /// What was found in it.
     pub(crate) found: Found,
     /// What was found in it loosely, and in the text without its lines.
-    pub(crate) loose: [Found; 2],
+    pub(crate) loose: Vec<Found>,
     /// Whether letters of it are shown in another order.
     pub(crate) is_reversed: bool,
 }
@@ -38,7 +38,9 @@ pub(crate) fn look_at_text(
     let read = source.extract(entry, form, &mut |piece| taken.take(piece));
     match read {
         Ok(()) => Ok(taken.whole()),
-        Err(SourceError::Io(_, error)) => Err(format!("the text could not be read: {}", error.kind())),
+        Err(SourceError::Io(_, error)) if !StreamFault::is_of_archive(&error) => {
+            Err(format!("the text could not be read: {}", error.kind()))
+        }
         Err(error) => Err(cannot_open(&error)),
     }
 }
@@ -49,7 +51,7 @@ struct Taken<'s> {
     hash: Sha256,
     loose: Reading<'s>,
     joined: Option<Reading<'s>>,
-    searcher: &'s Searcher,
+    searchers: &'s Searchers,
     length: usize,
     /// The last byte is no text: it says whether this is all.
     last: Option<u8>,
@@ -60,9 +62,9 @@ impl<'s> Taken<'s> {
         Self {
             search: searchers.exact.start(),
             hash: Sha256::new(),
-            loose: Reading::new(&searchers.loose, "text", &[]),
+            loose: Reading::new(searchers, "text", &[]),
             joined: None,
-            searcher: &searchers.loose,
+            searchers,
             length: 0,
             last: None,
         }
@@ -84,7 +86,7 @@ impl<'s> Taken<'s> {
                 if self.joined.is_some() {
                     return Err(io::ErrorKind::InvalidData.into());
                 }
-                self.joined = Some(Reading::new(self.searcher, "text", &[]));
+                self.joined = Some(Reading::new(self.searchers, "text", &[]));
                 self.add(part);
             }
         }
@@ -109,7 +111,7 @@ impl<'s> Taken<'s> {
             sha256: Digest(self.hash.finalize().into()),
             found: self.search.finish(),
             is_reversed: loose.plain.is_reversed(),
-            loose: [loose.loose, joined.finish().loose],
+            loose: loose.loose.into_iter().chain(joined.finish().loose).collect(),
         })
     }
 }

@@ -296,3 +296,73 @@ fn pages_and_messages_in_an_archive_are_read_as_those_on_a_volume() {
         assert_eq!((&found.0.decision.outcome, found.0.decision.tier), (&Outcome::Left, Tier::OutOfScope));
     }
 }
+
+/// A zip of stored members; the check sum of the one named `wrong` is.
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in members {
+        let bit = |sum: u32, _| if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
+        let crc = content.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), bit));
+        let crc = !crc ^ u32::from(*name == "wrong");
+        let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
+        let name_len = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let sizes =
+            [&crc.to_le_bytes()[..], &number(content.len()), &number(content.len()), &name_len].concat();
+        let fields = [&[20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0][..], &sizes, &[0, 0]].concat();
+        let at = number(bytes.len());
+        directory.extend([b"PK\x01\x02\x14\0", &fields[..], &[0; 10], &at, name.as_bytes()].concat());
+        bytes.extend([b"PK\x03\x04", &fields[..], name.as_bytes(), content].concat());
+    }
+    let count = u16::try_from(members.len()).unwrap().to_le_bytes();
+    let place = [u32::try_from(directory.len()).unwrap(), u32::try_from(bytes.len()).unwrap()];
+    let [size, start] = place.map(u32::to_le_bytes);
+    [bytes, directory, [b"PK\x05\x06\0\0\0\0", &count[..], &count, &size, &start, &[0, 0]].concat()].concat()
+}
+
+#[test]
+fn documents_in_an_archive_are_searched_or_unknown() {
+    let types: (&str, &[u8]) = ("[Content_Types].xml", b"<Types/>");
+    let with = |text: &'static [u8]| zip(&[types, ("word/document.xml", text)]);
+    let there = with(b"<d><p><r><t>a nee</t></r><r><t>dle</t></r></p></d>");
+    let not_there = with(b"<d><p><r><t>hay</t></r></p></d>");
+    let in_part = zip(&[types, ("word/document.xml", b"<d/>"), ("word/embeddings/1.bin", b"....")]);
+    let members: [(&str, &[u8]); 3] = [("a.docx", &there), ("b.docx", &not_there), ("c.docx", &in_part)];
+    let expected = [
+        (&Outcome::Captured, Tier::Included),
+        (&Outcome::Left, Tier::OutOfScope),
+        (&Outcome::Left, Tier::Undetermined),
+    ];
+    let inner = zip(&members);
+    for (bytes, from) in [(inner.clone(), 0), (tar(&members), 0), (tar(&[("inner.zip", &inner)]), 0)] {
+        let found = examined(&policy("", NEEDLE), bytes, 0..0, one_name());
+        let own: Vec<_> = outcomes(&found).into_iter().skip(from).take(3).map(|(_, o, t)| (o, t)).collect();
+        assert_eq!(own, expected, "{:?}", outcomes(&found));
+        assert_eq!(found.1[0].1.facts.keywords[0].text.as_ref().unwrap().hits.len(), 1);
+    }
+}
+
+#[test]
+fn what_an_archive_contradicts_is_told_from_what_cannot_be_read() {
+    let archive = zip(&[("right", b"hay"), ("wrong", b"hay")]);
+    for outer in [archive.clone(), tar(&[("inner.zip", &archive)])] {
+        let found = examined(&policy("", NEEDLE), outer, 0..0, one_name());
+        let failures: Vec<bool> = found
+            .1
+            .iter()
+            .filter(|(_, own)| !own.facts.names[0].to_string().ends_with(".zip"))
+            .map(|(_, own)| own.facts.failures.iter().any(|failure| failure.is_of_archive()))
+            .collect();
+        assert_eq!(failures, [false, true]);
+    }
+    // An archive within a member that is not what its archive says: its own files are not either.
+    let outer = zip(&[("wrong", &zip(&[("in it", b"hay")]))]);
+    let found = examined(&policy("", NEEDLE), outer, 0..0, one_name());
+    let (_, wrong) = found.1.last().unwrap();
+    assert!(wrong.facts.failures.iter().all(|failure| failure.is_of_archive()), "{:?}", wrong.facts);
+    assert!(!wrong.facts.failures.is_empty() && wrong.decision.tier == Tier::Undetermined);
+    // Bytes of the medium that cannot be read are no fault of the archive.
+    let long = tar(&[("a.zip", &zip(&[("big", &[b'x'; 100_000]), ("small", b"y")]))]);
+    let found = examined(&policy("", ALL), long, 50_000..50_001, one_name());
+    let all = found.1.iter().map(|(_, own)| own).chain([&found.0]).flat_map(|own| &own.facts.failures);
+    assert!(all.clone().count() > 0 && all.clone().all(|failure| !failure.is_of_archive()));
+}

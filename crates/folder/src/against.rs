@@ -12,6 +12,7 @@ use evidence::report::{Answer, Report};
 use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
+use scope::facts::Failure;
 use scope::policy::{LeftRecord, Target};
 use source::{Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, WalkReport};
 
@@ -276,7 +277,7 @@ pub(crate) fn compare_facts(
     let kept = !counts || reexamination.has_record(locator);
     match examined.decision.outcome {
         Outcome::Left if counts => _ = reexamination.left_item(locator, facts),
-        _ if !kept && !facts.failures.is_empty() => reexamination.undecided(locator),
+        _ if !kept && !facts.failures.iter().all(Failure::is_of_archive) => reexamination.undecided(locator),
         _ => reexamination.item(locator, facts),
     }
 }
@@ -319,11 +320,19 @@ impl<R: Original> Original for Counting<R> {
     fn missing(&self) -> &[(u64, u64)] {
         self.inner.missing()
     }
+
+    fn is_damaged(&self) -> bool {
+        self.inner.is_damaged()
+    }
 }
 
 impl Original for Past<'_> {
     fn missing(&self) -> &[(u64, u64)] {
         self.0.missing()
+    }
+
+    fn is_damaged(&self) -> bool {
+        self.0.is_damaged()
     }
 }
 

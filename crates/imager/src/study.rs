@@ -25,9 +25,25 @@ pub(crate) struct Study {
     pub(crate) links_across_scopes: u64,
     /// Per keyword list, how many searched items have no term of it, one, two, three or more.
     pub(crate) keyword_hits: BTreeMap<String, [u64; 4]>,
+    /// Archives that were looked into.
+    pub(crate) archives: Archives,
     /// Bytes that a capture would keep.
     pub(crate) kept: Amount,
 }
+
+/// Archives that were looked into.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Archives {
+    /// How many.
+    pub(crate) opened: u64,
+    /// Files in them, with those in archives in each other.
+    pub(crate) files: u64,
+    /// Archives of which not all is known.
+    pub(crate) in_part: u64,
+}
+
+/// The cause of an archive of which not all is known.
+const NOT_ALL: &str = "archive: not all that is in it is known";
 
 impl Study {
     /// Adds one item.
@@ -51,9 +67,18 @@ impl Study {
                 let key = format!("{}: {}", field.word(), cause.words());
                 self.unknown.entry(key).or_default().add(bytes);
             }
+            if facts.container.as_ref().is_some_and(|held| held.trouble.is_some()) {
+                self.unknown.entry(NOT_ALL.to_owned()).or_default().add(bytes);
+            }
         }
         if facts.names.len() > 1 && crosses_scopes(policy, facts) {
             self.links_across_scopes += 1;
+        }
+        if let Some(held) = &facts.container {
+            let archives = &mut self.archives;
+            archives.opened = archives.opened.saturating_add(1);
+            archives.files = archives.files.saturating_add(held.members);
+            archives.in_part = archives.in_part.saturating_add(u64::from(held.trouble.is_some()));
         }
         for found in &facts.keywords {
             let terms = found.terms().len();
@@ -94,8 +119,14 @@ impl Study {
         for (what, amount) in &self.unknown {
             text += &format!("{:>33} {:>16}   {what}\n", amount.items, amount.bytes);
         }
+        let Archives { opened, files, in_part } = self.archives;
+        if opened > 0 {
+            text += &format!(
+                "\narchives looked into {opened}, with {files} files in them, which are among the items above; of {in_part} not all is known\n"
+            );
+        }
         if !self.keyword_hits.is_empty() {
-            text += "\nkeyword list                 none      one      two   three or more terms   (items that were searched)\n";
+            text += "\nkeyword list                 none      one      two   three or more terms   (of every item whose content was looked at, whatever for)\n";
         }
         for (list, [none, one, two, more]) in &self.keyword_hits {
             text += &format!("{list:<22} {none:>10} {one:>8} {two:>8} {more:>15}\n");

@@ -171,7 +171,7 @@ fn keywords(page: &mut String, run: &DryRun<'_>) {
     if run.keywords.is_empty() {
         return;
     }
-    *page += "<h2>Keywords</h2>\n<p>Items that were searched, by how many different terms of a list they have.</p>\n";
+    *page += "<h2>Keywords</h2>\n<p>Items whose content was looked at, whatever for, by how many different terms of a list they have.</p>\n";
     for (list, counts) in &run.keywords {
         let label = run.policy.lists().iter().find(|own| own.id == *list).map_or("", |own| &own.label);
         let words = ["none", "one", "two", "three or more"];

@@ -248,6 +248,16 @@ impl Failure {
     /// Longest reason, in characters. A reason is a sentence, and no place for anything else.
     pub const MAX_REASON: usize = 200;
 
+    /// How a reason begins where a look failed since the archive that holds the item contradicts it: the archive's bytes could
+    /// be read, and say so.
+    pub const OF_ARCHIVE: &str = "the archive contradicts its content: ";
+
+    /// Whether the look failed for that reason.
+    #[must_use]
+    pub fn is_of_archive(&self) -> bool {
+        self.reason.starts_with(Self::OF_ARCHIVE)
+    }
+
     /// A failure whose reason is cut to what may be recorded; other characters become `?`.
     #[must_use]
     pub fn new(look: Look, reason: &str) -> Self {

@@ -1,9 +1,14 @@
 //! Containers: what is opened, and what its members make of it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
+mod sketch;
+
+use proptest::prelude::*;
 use scope::facts::{CaseRule, ContainerFact, Fact, Failure, Kind, Look, Member, TypeFact};
-use scope::{Bundle, Facts, Policy, RawName, Step};
+use scope::policy::Effect;
+use scope::{Bundle, Facts, Outcome, Policy, RawName, Step, Tier};
+use sketch::{OPENINGS, complete, less, runner, sketch};
 
 const HEAD: &str = include_str!("../../../policies/1-rustock-cnc/policy.toml");
 
@@ -149,4 +154,105 @@ fn a_container_is_opened_where_its_looks_were_taken_and_nowhere_else() {
     let failed = Facts { failures: vec![Failure::new(Look::Content, "read error")], ..facts.clone() };
     assert!(!scope::opens(&policy, &failed));
     assert!(matches!(scope::decide(&policy, &facts.up_to(&[Look::Metadata])), Step::Look(Look::Type)));
+}
+
+/// Steps 9 to 16 of the page, from what the rules make of an item.
+fn by_the_page(policy: &Policy, facts: &Facts, tier: Tier) -> Option<(&'static str, Tier)> {
+    let containers = policy.target().containers.as_ref().unwrap();
+    let of_kind = matches!(facts.kind, Kind::File | Kind::Stream | Kind::Member);
+    if !of_kind || !matches!(tier, Tier::Included | Tier::Undetermined) {
+        return None;
+    }
+    let undetermined = Some(("as unknown", Tier::Undetermined));
+    let Some(found) = &facts.type_fact else { return undetermined };
+    if !containers.open.contains(&found.name.as_str()) {
+        return None;
+    }
+    if facts.member.as_ref().is_some_and(|member| member.depth >= containers.max_depth) {
+        return undetermined;
+    }
+    match &facts.container {
+        None => undetermined,
+        Some(held) if held.trouble.is_some() => undetermined,
+        Some(held) if tier == Tier::Included && held.captured == held.members => None,
+        Some(_) => Some(("left", Tier::OutOfScope)),
+    }
+}
+
+/// A policy, which containers it opens, an item, its type, what a container has, and what is not known.
+type Scene = (sketch::Sketch, usize, Facts, &'static str, (u64, u64, bool, u8), [bool; 10]);
+
+#[test]
+fn the_page_and_the_evaluation_agree_on_containers() {
+    let form = proptest::sample::select(vec!["zip", "tar", "gzip", "text"]);
+    let fact = (0u64..3, 0u64..3, proptest::bool::weighted(0.2), 0u8..4);
+    let forget = proptest::array::uniform10(proptest::bool::weighted(0.1));
+    let scene = (sketch(), 1..OPENINGS.len(), complete(), form, fact, forget);
+    let counts = std::cell::RefCell::new(std::collections::BTreeMap::<String, u32>::new());
+    let agree = |(mut sketch, containers, mut facts, form, fact, forget): Scene| {
+        let (members, captured, trouble, sort) = fact;
+        // Whether a rule bars an item of which something else is unknown is asked above.
+        sketch.rules.retain(|rule| rule.effect == Effect::Include);
+        prop_assume!(!sketch.rules.is_empty());
+        sketch.looks = [true; 3];
+        facts.links = Some(facts.names.len() as u64);
+        if facts.kind.has_content() {
+            facts.type_fact = Some(TypeFact { name: form.to_owned(), encrypted: Some(false), examined: 10 });
+            facts.container = (sort > 0).then(|| ContainerFact {
+                form: form.to_owned(),
+                members: members.max(captured),
+                captured,
+                others: 0,
+                trouble: trouble.then(|| "t".to_owned()),
+            });
+            if sort > 1 {
+                facts.kind = Kind::Member;
+                let (of, name) = ("v/inode:1:0".to_owned(), RawName(b"n".to_vec()));
+                facts.member = Some(Member { of, number: 0, depth: u64::from(sort - 1), name });
+            }
+        }
+        let plain = sketch.policy();
+        sketch.containers = containers;
+        let policy = sketch.policy();
+        for facts in [facts.clone(), less(&facts, forget)] {
+            let (Step::Decided(rules), step) =
+                (scope::decide(&plain, &facts), scope::decide(&policy, &facts))
+            else {
+                return Err(TestCaseError::fail("all looks were taken"));
+            };
+            let page = by_the_page(&policy, &facts, rules.tier);
+            let asked = matches!(rules.tier, Tier::Included | Tier::Undetermined) && page.is_some();
+            let is_open = scope::opens(&policy, &facts);
+            let decided = match step {
+                Step::Decided(decided) => decided,
+                Step::Look(_) => return Err(TestCaseError::fail("all looks were taken")),
+            };
+            let unknown = match &policy.defaults().unknown {
+                scope::policy::UnknownDefault::Hold(id) => Outcome::Held(id.clone()),
+                scope::policy::UnknownDefault::Left => Outcome::Left,
+            };
+            let expected = match page {
+                None => (rules.outcome.clone(), rules.tier),
+                Some(("left", tier)) => (Outcome::Left, tier),
+                Some((_, tier)) => (unknown, tier),
+            };
+            prop_assert_eq!((decided.outcome, decided.tier), expected.clone(), "{:?}", facts);
+            prop_assert!(!is_open || rules.tier != Tier::OutOfScope, "opened: {:?}", facts);
+            let what = format!("{} {asked} {is_open}", expected.1.word());
+            *counts.borrow_mut().entry(what).or_default() += 1;
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(3000).run(&scene, agree) {
+        panic!("{error}");
+    }
+    for what in [
+        "included false false",
+        "included false true",
+        "out-of-scope true true",
+        "undetermined true false",
+        "undetermined true true",
+    ] {
+        assert!(counts.borrow().get(what).is_some_and(|count| *count > 20), "{what}: {counts:?}");
+    }
 }

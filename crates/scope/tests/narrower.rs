@@ -1,6 +1,7 @@
 //! What the comparison of two policies calls narrower gives nobody a name, a content or a look more.
 //!
-//! Both policies decide on the same generated items, with full staged looks, and each audience is asked what it sees.
+//! Both policies decide on the same generated items, with full staged looks, and each audience is asked what it sees. Where
+//! containers are opened, whoever has the content of one has that of all members of it.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
@@ -10,9 +11,10 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use scope::facts::{ContainerFact, Kind, Member, TypeFact};
 use scope::policy::Effect;
-use scope::{Facts, Look, Outcome, Policy, Verdict, visible_names};
-use sketch::{CONDITIONS, RuleSketch, SELECTORS, Sketch, complete, less, rule, runner, sketch};
+use scope::{Facts, Look, Outcome, Policy, RawName, Step, Verdict, visible_names};
+use sketch::{CONDITIONS, OPENINGS, RuleSketch, SELECTORS, Sketch, complete, less, rule, runner, sketch};
 
 /// One change of a policy.
 #[derive(Clone, Debug)]
@@ -28,6 +30,7 @@ enum Edit {
     NoHit(bool),
     Zoneless(bool),
     Looks([bool; 3]),
+    Containers(usize),
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
@@ -86,6 +89,7 @@ fn apply(sketch: &Sketch, edit: &Edit) -> Sketch {
         Edit::NoHit(flag) => after.no_hit = *flag,
         Edit::Zoneless(flag) => after.zoneless = *flag,
         Edit::Looks(looks) => after.looks = *looks,
+        Edit::Containers(at) => after.containers = *at,
     }
     after
 }
@@ -143,15 +147,158 @@ fn gives_nobody_more(
     for (facts, forget) in items {
         for facts in [facts.clone(), less(facts, *forget)] {
             let (was, is) = (seen(before, &facts), seen(after, &facts));
-            let shown = format!("{facts:?}\nbefore {was:?}\nafter {is:?}");
-            prop_assert!(is.content.is_subset(&was.content), "content: {shown}");
-            prop_assert!(is.names.is_subset(&was.names), "names: {shown}");
-            prop_assert!(is.looks.is_subset(&was.looks), "looks: {shown}");
-            let listed = matches!(was.outcome, Outcome::Listed | Outcome::ListedTo(_));
-            prop_assert!(!listed || was.outcome == is.outcome, "no longer listed: {shown}");
+            gives_no_more(&was, &is, &facts)?;
         }
     }
     Ok(())
+}
+
+fn gives_no_more(was: &Seen, is: &Seen, of: &dyn std::fmt::Debug) -> Result<(), TestCaseError> {
+    let shown = format!("{of:?}\nbefore {was:?}\nafter {is:?}");
+    prop_assert!(is.content.is_subset(&was.content), "content: {shown}");
+    prop_assert!(is.names.is_subset(&was.names), "names: {shown}");
+    prop_assert!(is.looks.is_subset(&was.looks), "looks: {shown}");
+    let listed = matches!(was.outcome, Outcome::Listed | Outcome::ListedTo(_));
+    prop_assert!(!listed || was.outcome == is.outcome, "no longer listed: {shown}");
+    Ok(())
+}
+
+/// A container, or what looks like one, and what is in it.
+#[derive(Clone, Debug)]
+struct Archive {
+    item: Facts,
+    members: Vec<Facts>,
+    trouble: bool,
+}
+
+fn archives() -> impl Strategy<Value = Archive> {
+    let members = proptest::collection::vec(complete(), 0..=3);
+    let form = proptest::sample::select(vec!["zip", "tar", "zip", "text"]);
+    (complete(), members, form, proptest::bool::weighted(0.1)).prop_map(
+        |(mut item, members, form, trouble)| {
+            (item.kind, item.size) = (Kind::File, Some(50));
+            item.type_fact = Some(TypeFact { name: form.into(), encrypted: Some(false), examined: 10 });
+            let within = |(number, own): (u64, Facts)| {
+                let last = own.names[0].bytes();
+                let last = RawName(last.rsplit(|byte| *byte == b'/').next().unwrap().to_vec());
+                let names = item.names.iter();
+                let mut names: Vec<RawName> =
+                    names.map(|path| RawName([path.bytes(), b"!/", last.bytes()].concat())).collect();
+                names.sort();
+                let of = "v/inode:1:0".to_owned();
+                Facts {
+                    volume: item.volume.clone(),
+                    case_rule: item.case_rule,
+                    kind: Kind::Member,
+                    member: Some(Member { of, number, depth: 1, name: last }),
+                    links: item.links,
+                    names,
+                    ..own
+                }
+            };
+            let members = (0..).zip(members).filter(|(_, own)| own.kind.has_content()).map(within).collect();
+            Archive { item, members, trouble }
+        },
+    )
+}
+
+impl Archive {
+    fn less(&self, forget: [bool; 10]) -> Self {
+        Self { members: self.members.iter().map(|own| less(own, forget)).collect(), ..self.clone() }
+    }
+
+    /// What each audience has of the container, and of each member.
+    fn seen(&self, policy: &Policy) -> Vec<Seen> {
+        let (mut looks, mut taken) = (vec![Look::Metadata], self.item.up_to(&[Look::Metadata]));
+        let mut within: Vec<Seen> = Vec::new();
+        while let Step::Look(look) = scope::decide(policy, &taken) {
+            looks.push(look);
+            looks.sort();
+            taken = Facts { container: taken.container.take(), ..self.item.up_to(&looks) };
+            if taken.container.is_none() && scope::opens(policy, &taken) {
+                within = self.members.iter().map(|own| seen(policy, own)).collect();
+                let captured = within.iter().filter(|own| own.outcome == Outcome::Captured).count() as u64;
+                taken.container = Some(ContainerFact {
+                    form: taken.type_fact.as_ref().unwrap().name.clone(),
+                    members: within.len() as u64,
+                    captured,
+                    others: 0,
+                    trouble: self.trouble.then(|| "damaged".to_owned()),
+                });
+            }
+        }
+        let whole = seen(policy, &taken);
+        if within.is_empty() {
+            // Nobody looked into it, and nobody knows what is in it but those who have it.
+            let nothing = |_| Seen {
+                outcome: Outcome::Left,
+                looks: BTreeSet::new(),
+                content: BTreeSet::new(),
+                names: BTreeSet::new(),
+            };
+            within = self.members.iter().map(nothing).collect();
+        }
+        for (own, facts) in within.iter_mut().zip(&self.members) {
+            own.content.extend(whole.content.iter().cloned());
+            let all =
+                whole.content.iter().flat_map(|who| (0..=facts.names.len()).map(|at| (who.clone(), at)));
+            own.names.extend(all);
+        }
+        within.push(whole);
+        within
+    }
+}
+
+/// A container, and what is not known of its members.
+type Forgetful = (Archive, [bool; 10]);
+
+fn edit_of_containers() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        2 => edit(),
+        2 => (0..OPENINGS.len()).prop_map(Edit::Containers),
+        1 => any::<bool>().prop_map(Edit::HoldUnknown),
+        2 => any::<bool>().prop_map(|hash| Edit::Looks([true, hash, true])),
+    ]
+}
+
+#[test]
+fn what_is_called_narrower_gives_nobody_more_of_what_is_in_containers() {
+    let counts = [const { Cell::new(0) }; 5];
+    let opened = Cell::new(0);
+    let forget = proptest::array::uniform10(proptest::bool::weighted(0.15));
+    let boxes = proptest::collection::vec((archives(), forget), 24);
+    let edits = proptest::collection::vec(edit_of_containers(), 1..=2);
+    let scene = (sketch(), 1..OPENINGS.len(), edits, boxes);
+    let check = |(mut sketch, containers, edits, boxes): (Sketch, usize, Vec<Edit>, Vec<Forgetful>)| {
+        sketch.containers = containers;
+        let after = edits.iter().fold(sketch.clone(), |sketch, edit| apply(&sketch, edit));
+        let (before, after) = (sketch.policy(), after.policy());
+        let verdict = scope::diff(&before, &after).verdict;
+        counts[verdict as usize].set(counts[verdict as usize].get() + 1);
+        let pairs = match verdict {
+            Verdict::Same => vec![(&before, &after), (&after, &before)],
+            Verdict::Narrower => vec![(&before, &after)],
+            Verdict::Wider | Verdict::Different | Verdict::CannotBeSaid => Vec::new(),
+        };
+        for (before, after) in pairs {
+            for (own, forget) in &boxes {
+                for own in [own.clone(), own.less(*forget)] {
+                    for (was, is) in own.seen(before).iter().zip(own.seen(after)) {
+                        gives_no_more(was, &is, &own)?;
+                        opened.set(opened.get() + usize::from(!is.content.is_empty()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(1500).run(&scene, check) {
+        panic!("{error}");
+    }
+    let counts: Vec<i32> = counts.iter().map(Cell::get).collect();
+    let [same, narrower, _, different, unsaid] = counts[..] else { panic!() };
+    assert!(same > 50 && narrower > 20 && different > 250 && unsaid > 50, "{counts:?}");
+    assert!(opened.get() > 1000, "{} members that somebody has", opened.get());
 }
 
 #[test]

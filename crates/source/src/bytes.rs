@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 use scope::Digest;
+use scope::facts::Failure;
 use sha2::Digest as _;
 
 /// Bytes of a medium, addressed from 0.
@@ -83,6 +84,14 @@ pub struct ReadFault {
     pub length: u64,
     /// Why.
     pub reason: String,
+}
+
+impl ReadFault {
+    /// Whether the bytes are those of a member of an archive that contradicts it.
+    #[must_use]
+    pub fn is_of_archive(&self) -> bool {
+        self.reason.contains(Failure::OF_ARCHIVE)
+    }
 }
 
 /// A raw image: a regular file, or a device, whose bytes are the medium's.

@@ -7,7 +7,10 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use scope::facts::Failure;
+
 use crate::patience::{Patience, SECTOR, SPENT, STREAM_FAILURES};
+use crate::walk::SourceError;
 
 /// The content of one item.
 pub trait EvidenceStream: Read + Send {
@@ -52,13 +55,33 @@ pub enum StreamFault {
     /// The item changed while it was read.
     #[error("changed during reading: {0}")]
     ChangedDuringRead(String),
+    /// The archive that holds the content contradicts it. All bytes of the archive that were asked for could be read.
+    #[error("{of}{0}", of = Failure::OF_ARCHIVE)]
+    Damaged(String),
 }
 
 impl StreamFault {
     /// The fault inside `error`, if there is one.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<&Self> {
-        error.get_ref()?.downcast_ref()
+        let inside = error.get_ref()?;
+        match inside.downcast_ref::<SourceError>() {
+            Some(SourceError::Io(_, inside)) => Self::of(inside),
+            _ => inside.downcast_ref(),
+        }
+    }
+
+    /// Whether `error` is the fault of an archive that holds the content, or of one around that: [`StreamFault::Damaged`].
+    #[must_use]
+    pub fn is_of_archive(error: &io::Error) -> bool {
+        match (Self::of(error), error.get_ref()) {
+            (Some(fault), _) => matches!(fault, Self::Damaged(_)),
+            (None, Some(inside)) => match (inside.downcast_ref(), inside.downcast_ref()) {
+                (Some(SourceError::Read(fault)), _) | (_, Some(fault)) => fault.is_of_archive(),
+                _ => false,
+            },
+            (None, None) => false,
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 
-use crate::exact::EvidenceStream;
+use crate::exact::{EvidenceStream, StreamFault};
 use crate::patience::SPENT;
 
 /// A stream that goes past what it cannot read.
@@ -16,12 +16,15 @@ pub struct PastGaps<S> {
     owed: u64,
     missing: Vec<(u64, u64)>,
     reason: Option<String>,
+    /// How many errors were met, and how many of them were an archive's fault.
+    errors: u64,
+    damages: u64,
 }
 
 impl<S: EvidenceStream> PastGaps<S> {
     /// Goes past the gaps of `stream`.
     pub fn new(stream: S) -> Self {
-        Self { stream, at: 0, owed: 0, missing: Vec::new(), reason: None }
+        Self { stream, at: 0, owed: 0, missing: Vec::new(), reason: None, errors: 0, damages: 0 }
     }
 
     /// What was not read, `[from, to)`: ascending, none empty, none touching the next.
@@ -34,6 +37,13 @@ impl<S: EvidenceStream> PastGaps<S> {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// Whether what is missing, or what the stream ended on, is the fault of the archive that holds the content, and of
+    /// nothing else: its bytes could be read, and contradict themselves.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.errors > 0 && self.errors == self.damages
     }
 
     fn zeros(&mut self, buf: &mut [u8]) -> usize {
@@ -60,6 +70,8 @@ impl<S: EvidenceStream> Read for PastGaps<S> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
                 Err(error) => error,
             };
+            self.errors = self.errors.saturating_add(1);
+            self.damages = self.damages.saturating_add(u64::from(StreamFault::is_of_archive(&error)));
             let said = error.to_string();
             // That something was not even tried is told rather than the first reason.
             if self.reason.as_ref().is_none_or(|first| said.contains(SPENT) && !first.contains(SPENT)) {

@@ -53,7 +53,11 @@ pub(crate) fn explain(args: &ExplainArgs, err: &mut dyn Write) -> Result<Told, F
     }
     let policy = policy_of(&files).map_err(Failure::new)?;
     if meant.is_empty() {
+        let inside = args.item().contains("!/") || args.item().contains("/member:");
         let hint = match policy.record().left {
+            _ if inside => {
+                "of what is in an archive that was not opened there is no record: ask for the archive"
+            }
             LeftRecord::Facts => {
                 "give a control number, a locator, or a path from the root of its volume, escaped as in every record"
             }

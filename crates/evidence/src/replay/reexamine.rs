@@ -9,7 +9,8 @@
 //! - of a mounted tree (volume `tree`): access times, which reading may move,
 //!   and the allocated size, which file systems settle after the fact;
 //! - the reason of a failure, though not that there was one;
-//! - what the original does not give today and gave then: that item is told as not compared.
+//! - what the original does not give today and gave then: that item is told as not compared. Where the archive that holds the
+//!   item contradicts it today, the original was read, and differs.
 
 mod content;
 mod unopened;
@@ -17,7 +18,7 @@ mod unopened;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
-use scope::facts::{Fact, Facts, Look, Stamp, TimeKind};
+use scope::facts::{Fact, Facts, Failure, Look, Stamp, TimeKind};
 
 use super::finding::{Finding, FindingKind, called, shown};
 use super::short_digest;
@@ -345,9 +346,17 @@ impl Reexamination {
         let both = recorded.looks & bits(&facts.looks);
         let found = digests(facts);
         let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
+        // What its archive contradicts could be read, and is not what it was.
+        let of_archive = |look: Look| {
+            let mut failures = facts.failures.iter().filter(|failure| failure.look == look);
+            failures.any(Failure::is_of_archive)
+        };
         let fails_today = |look: &Look| {
             let label = failure_label(*look);
-            both & bit(*look) != 0 && found.contains_key(label) && !was.contains_key(label)
+            both & bit(*look) != 0
+                && found.contains_key(label)
+                && !was.contains_key(label)
+                && !of_archive(*look)
         };
         let failed: Vec<Look> =
             [Look::Type, Look::Hash, Look::Content].into_iter().filter(fails_today).collect();

@@ -63,7 +63,6 @@ pub(super) struct Automaton {
     root: Vec<State>,
     nodes: Vec<Node>,
     ends: Vec<Term>,
-    terms: usize,
     longest: usize,
 }
 
@@ -77,7 +76,7 @@ impl Automaton {
         let mut nodes = vec![Node::default()];
         let mut ends: Vec<(State, Term)> = Vec::new();
         let mut longest = 1;
-        for (number, term) in terms.clone().enumerate() {
+        for (number, term) in terms.enumerate() {
             let mut state = State::ROOT;
             let mut wide_len = 0;
             let mut chars = 0;
@@ -113,16 +112,9 @@ impl Automaton {
         let wide_wakes: Box<[bool]> = units.iter().map(|class| begins(*class)).collect();
         let ascii = wide_wakes.iter().copied().take(0x80);
         let narrow_wakes = ascii.chain((0x80..=0xff).map(|byte| matches!(byte, 0xc2..=0xf4))).collect();
-        let terms = terms.count();
-        let mut automaton =
-            Self { units, wide_wakes, narrow_wakes, pairs, root, nodes, ends, terms, longest };
+        let mut automaton = Self { units, wide_wakes, narrow_wakes, pairs, root, nodes, ends, longest };
         automaton.link();
         automaton
-    }
-
-    /// How many terms there are, empty ones included.
-    pub(super) fn terms(&self) -> usize {
-        self.terms
     }
 
     /// Characters in the longest term; at least 1.

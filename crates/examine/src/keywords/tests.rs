@@ -201,9 +201,9 @@ fn vectors() {
         let shown = shown.collect::<Vec<_>>().join(" ");
         assert_eq!(if shown.is_empty() { "-" } else { &shown }, hits, "{line}");
         let terms: Vec<String> = terms.iter().map(|&term| term.to_owned()).collect();
-        let loose = Searcher::loose(&[KeywordList { id: "l", terms: &terms }]).unwrap();
+        let searchers = Searchers::new(&[KeywordList { id: "l", terms: &terms }]).unwrap();
         let read = (scope::magic::layer(name) == Layer::Full).then(|| {
-            let mut reading = crate::reading::Reading::new(&loose, name, &raw(bytes));
+            let mut reading = crate::reading::Reading::new(&searchers, name, &raw(bytes));
             reading.feed(&raw(bytes));
             reading.finish()
         });

@@ -24,13 +24,14 @@ pub struct Waited {
 /// The looks, each with what waited for it.
 pub(super) fn taken(policy: &Policy, facts: &Facts, looks: &[Look]) -> Vec<LookTaken> {
     let failure = |look| facts.failures.iter().find(|own| own.look == look).map(|own| own.reason.clone());
-    let taken = looks.iter().enumerate().map(|(at, look)| LookTaken {
-        look: *look,
-        needed_by: match look {
+    let opens = policy.target().containers.is_some();
+    let taken = looks.iter().enumerate().map(|(at, look)| {
+        let needed_by = match look {
             Look::Metadata => Vec::new(),
             _ => waited(policy, &facts.up_to(looks.get(..at).unwrap_or_default()), *look),
-        },
-        failure: failure(*look),
+        };
+        let opens = opens && needed_by.is_empty() && matches!(look, Look::Type | Look::Content);
+        LookTaken { look: *look, needed_by, opens, failure: failure(*look) }
     });
     taken.collect()
 }

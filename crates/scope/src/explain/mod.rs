@@ -11,6 +11,7 @@
 //! ```
 
 mod cause;
+mod inside;
 mod looks;
 mod teller;
 mod text;
@@ -40,9 +41,11 @@ pub struct Explanation {
     pub tier: Tier,
     /// What stands in the place of a reason: `[target]` alone decided, or the trits are not of this policy.
     pub remark: Option<&'static str>,
+    /// What opening an archive made of it, in words; `None` where it is none that is opened.
+    pub inside: Option<String>,
     /// The looks taken, in order, each with what waited for it.
     pub looks: Vec<LookTaken>,
-    /// The determining rules.
+    /// The determining rules; of an archive whose members stand for it, the include rules because of which it was opened.
     pub rules: Vec<Reason>,
     /// Of what is out of scope: each include rule, and what was nearest to it.
     pub misses: Vec<Reason>,
@@ -58,6 +61,8 @@ pub struct LookTaken {
     /// What waited for it when it was taken; nothing for metadata, which comes first. Empty for another look: the
     /// decision did not need it.
     pub needed_by: Vec<Waited>,
+    /// Whether it told, without anything waiting for it, if this is an archive that is opened, or opened it.
+    pub opens: bool,
     /// Why it could not be taken to its end.
     pub failure: Option<String>,
 }
@@ -142,6 +147,7 @@ fn told(
         outcome: decision.outcome.clone(),
         tier: decision.tier,
         remark: None,
+        inside: inside::told(policy, facts, decision),
         looks: looks::taken(policy, facts, &decision.looks),
         rules: Vec::new(),
         misses: Vec::new(),
@@ -156,8 +162,15 @@ fn told(
     let teller = Teller::new(policy, facts, rows, &shown);
     for (rule, compiled) in policy.rules().iter().zip(&policy.compiled.rules) {
         let reason = |selectors| reason(rule, selectors);
+        let opened_by = inside::stands_apart(facts, decision) && compiled.tier == RuleTier::Include;
         if decision.rules.contains(&rule.id) {
             explanation.rules.push(reason(teller.satisfied(compiled)));
+        } else if opened_by {
+            // Where it may be in scope it is opened, too: what was unknown then does not matter any more.
+            let satisfied = teller.satisfied(compiled);
+            if !satisfied.is_empty() {
+                explanation.rules.push(reason(satisfied));
+            }
         } else if decision.tier == Tier::OutOfScope && compiled.tier == RuleTier::Include {
             explanation.misses.push(reason(teller.nearest(compiled)));
         } else if decision.tier == Tier::Undetermined && teller.tier(compiled.tier) == Trit::U {

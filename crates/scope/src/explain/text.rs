@@ -9,12 +9,17 @@ use crate::policy::Field;
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.outcome, tier(self.tier))?;
+        let apart = self.inside.is_some() && self.tier == Tier::OutOfScope;
+        let because = if apart { "what is in it is decided by itself" } else { tier(self.tier) };
+        writeln!(f, "{}: {because}", self.outcome)?;
+        if let Some(inside) = &self.inside {
+            writeln!(f, "{inside}")?;
+        }
         if let Some(remark) = self.remark {
             writeln!(f, "{remark}")?;
         }
         self.looks.iter().try_for_each(|look| writeln!(f, "{}", look_taken(look)))?;
-        reasons(f, &self.rules, "because of")?;
+        reasons(f, &self.rules, if apart { "opened because of" } else { "because of" })?;
         reasons(f, &self.misses, "missed")?;
         reasons(f, &self.unknown, "unknown")
     }
@@ -47,6 +52,10 @@ fn look_taken(taken: &LookTaken) -> String {
             }
         }
         None if taken.look == Look::Metadata => {}
+        None if taken.opens && taken.look == Look::Type => {
+            text += ", to tell whether it is an archive that is opened"
+        }
+        None if taken.opens => text += ", to open the archive",
         None => text += ", which the decision did not need",
     }
     if let Some(reason) = &taken.failure {

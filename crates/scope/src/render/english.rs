@@ -259,7 +259,7 @@ fn look(look: Look) -> Text {
         ),
         Look::Content => (
             "content",
-            ": the text of a file is searched for the keywords of the lists below, and the headers of e-mails are compared with their addresses and with periods, where a rule asks for it",
+            ": the text of a file is searched for the keywords of the lists below, and the headers of e-mails are compared with their addresses and with periods, where a rule asks for it; whichever of these a rule asks of a file, all of them are done with it and recorded",
         ),
     };
     text![strong(name), words]

@@ -263,7 +263,7 @@ fn look(look: Look) -> Text {
         ),
         Look::Content => (
             "Inhalt",
-            ": der Text einer Datei wird nach den Suchbegriffen der unten aufgeführten Listen durchsucht; der Kopf von Nachrichten wird mit deren Adressen und mit Zeiträumen abgeglichen, soweit eine Regel es verlangt",
+            ": der Text einer Datei wird nach den Suchbegriffen der unten aufgeführten Listen durchsucht; der Kopf von Nachrichten wird mit deren Adressen und mit Zeiträumen abgeglichen, soweit eine Regel es verlangt; was davon eine Regel auch verlangt, bei dieser Datei geschieht alles davon und wird festgehalten",
         ),
     };
     text![strong(name), words]

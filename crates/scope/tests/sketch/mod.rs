@@ -38,7 +38,18 @@ pub struct Sketch {
     pub no_hit: bool,
     pub zoneless: bool,
     pub looks: [bool; 3],
+    /// Which of [`OPENINGS`], where the looks allow it.
+    pub containers: usize,
 }
+
+/// What can stand in `target.containers`.
+pub const OPENINGS: [&str; 5] = [
+    "",
+    "containers = { open = [\"zip\"], max_depth = 1 }",
+    "containers = { open = [\"zip\"], max_depth = 2 }",
+    "containers = { open = [\"tar\"], max_depth = 2 }",
+    "containers = { open = [\"zip\", \"tar\"], max_depth = 2 }",
+];
 
 const KEY: &str = "age1ugwhjv8uclxhy54l2aygaqfnf7nq076eh3pcar0wddfdarmtudmst2jlre";
 
@@ -77,6 +88,7 @@ until = "u"
 [target]
 media = [{{ label = "m", serial = "s" }}]
 inspect = ["metadata"{}{}]
+{}
 [defaults]
 unknown = "{}"
 path_case = "as-volume"
@@ -127,6 +139,7 @@ release = "r"
 "#,
             if looks.is_empty() { "" } else { ", " },
             looks.join(", "),
+            if self.looks[0] && self.looks[2] { OPENINGS[self.containers] } else { "" },
             if self.hold_unknown { "hold:two" } else { "left" },
             if self.no_hit { "no-hit" } else { "unknown" },
             if self.zoneless { "zoneless_times = \"+01:00\"" } else { "" },
@@ -191,6 +204,7 @@ pub fn sketch() -> impl Strategy<Value = Sketch> {
         no_hit: flags[1],
         zoneless: flags[2],
         looks,
+        containers: 0,
     })
 }
 

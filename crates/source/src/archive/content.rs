@@ -7,8 +7,8 @@ use flate2::bufread::DeflateDecoder;
 
 use super::gzip::Unpacked;
 use super::{ArchiveError, Member};
-use crate::bytes::{ByteSource, length};
-use crate::exact::{Content, EvidenceStream, Exact, Gap};
+use crate::bytes::{ByteSource, ReadFault, length};
+use crate::exact::{Content, EvidenceStream, Exact, Gap, StreamFault};
 
 /// Where a member's content is in its archive.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,6 +37,15 @@ pub enum Place {
     },
     /// It cannot be read, and why.
     Unreadable(&'static str),
+}
+
+impl Place {
+    /// The member is encrypted.
+    pub const ENCRYPTED: &str = "the member is encrypted";
+    /// It is packed in a way that is not read.
+    pub const METHOD: &str = "the member is packed by a method that is not read";
+    /// It has holes.
+    pub const HOLES: &str = "the member is stored with holes, in a form that is not read";
 }
 
 /// Opens `member` of the archive in `bytes`.
@@ -82,11 +91,39 @@ impl Read for Checked<'_> {
             Unpack::Deflated(decoder) => decoder.read(buf),
             Unpack::Gzip(unpacked) => unpacked.read(buf),
         };
-        let count = read.inspect_err(|_| self.failed = true)?;
+        let count = read.map_err(|error| self.fault(error))?;
+        if count == 0 && self.left > 0 && !buf.is_empty() {
+            return Err(self.fault(damaged("it ends before its stated size")));
+        }
+        if count > 0 && self.left == 0 {
+            return Err(self.fault(damaged("it goes on behind its stated size")));
+        }
         self.sum.update(buf.get(..count).unwrap_or_default());
         self.left = self.left.saturating_sub(length(count));
         Ok(count)
     }
+}
+
+impl Checked<'_> {
+    /// The archive's fault, unless bytes of it could not be read.
+    fn fault(&mut self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        self.failed = true;
+        match error.get_ref() {
+            _ if StreamFault::of(&error).is_some() => error,
+            Some(inside) if inside.is::<ReadFault>() && StreamFault::is_of_archive(&error) => {
+                damaged("the archive around it is damaged")
+            }
+            Some(inside) if inside.is::<ReadFault>() => error,
+            _ => damaged("what is packed cannot be unpacked"),
+        }
+    }
+}
+
+fn damaged(what: &str) -> io::Error {
+    StreamFault::Damaged(what.to_owned()).into()
 }
 
 impl Content for Checked<'_> {
@@ -94,10 +131,10 @@ impl Content for Checked<'_> {
         if let Unpack::Deflated(decoder) = &mut self.unpack
             && !decoder.get_mut().fill_buf()?.is_empty()
         {
-            return Err(io::Error::other("packed bytes follow the end of the content"));
+            return Err(damaged("packed bytes follow its end"));
         }
         if self.crc.is_some_and(|crc| crc != self.sum.sum()) {
-            return Err(io::Error::other("the check sum of the content is another than the archive states"));
+            return Err(damaged("its check sum is another"));
         }
         Ok(())
     }

@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, A
                     limits.check(total, bytes.len())?;
                     let sparse = header.kind == b'S' || told.sparse;
                     let place = if sparse {
-                        Place::Unreadable(SPARSE)
+                        Place::Unreadable(Place::HOLES)
                     } else {
                         Place::Stored { at: data, crc: None }
                     };
@@ -266,7 +266,6 @@ fn seconds(field: &[u8]) -> Option<Modified> {
 const BLOCK: usize = 512;
 /// Longest name or list of records told of one member. A path of an operating system has at most some thousand bytes.
 const MAX_TOLD: u64 = 1 << 20;
-const SPARSE: &str = "the member is stored with holes, in a form that is not read";
 
 #[cfg(test)]
 mod tests {

@@ -222,10 +222,10 @@ impl Entry {
 
     fn member(self) -> Member {
         let place = match self.method {
-            _ if self.flags & ENCRYPTED != 0 => Place::Unreadable("the member is encrypted"),
+            _ if self.flags & ENCRYPTED != 0 => Place::Unreadable(Place::ENCRYPTED),
             STORED => Place::Stored { at: self.data, crc: Some(self.crc) },
             DEFLATE => Place::Deflated { at: self.data, packed: self.packed, crc: self.crc },
-            _ => Place::Unreadable("the member is packed by a method that is not read"),
+            _ => Place::Unreadable(Place::METHOD),
         };
         Member { name: self.name, size: self.size, modified: self.modified, place }
     }

@@ -40,6 +40,10 @@ struct Page {
     annotation: Option<String>,
     /// Whether a table was begun and no cell of it: text here is shown elsewhere.
     between_cells: bool,
+    /// The element that is open and not shown, and how many of its name are open with it.
+    hidden: Option<(String, usize)>,
+    /// How many drawings are open.
+    drawings: usize,
 }
 
 impl Page {
@@ -51,7 +55,9 @@ impl Page {
             Some(annotation) => annotation.push(letter),
             None => {
                 self.text.put(letter);
-                self.joined.put(letter);
+                if self.hidden.is_none() {
+                    self.joined.put(letter);
+                }
             }
         }
         Some(())

@@ -2,7 +2,7 @@
 //!
 //! Implements `docs/spec/keywords.md`, "The text of OOXML".
 
-use std::io::Read as _;
+use std::io::Read;
 use std::sync::Arc;
 
 use super::{Texts, xml};
@@ -34,11 +34,8 @@ pub(super) fn text(document: Vec<u8>) -> Option<Texts> {
                 return None;
             }
         } else {
-            let mut head = Vec::new();
-            content.take(8).read_to_end(&mut head).ok()?;
             // What is no picture, or is not read as one, may have text.
-            let named = NAMED.iter().any(|end| name.ends_with(end));
-            if !named || !PICTURES.iter().any(|begin| head.starts_with(begin)) {
+            if !NAMED.iter().any(|end| name.ends_with(end)) || !is_picture(content)? {
                 return None;
             }
         }
@@ -46,6 +43,24 @@ pub(super) fn text(document: Vec<u8>) -> Option<Texts> {
     Some(texts)
 }
 
+/// Whether the content begins as a picture, and does not end as a zip.
+fn is_picture(mut content: impl Read) -> Option<bool> {
+    let mut last = Vec::new();
+    content.by_ref().take(8).read_to_end(&mut last).ok()?;
+    if !PICTURES.iter().any(|begin| last.starts_with(begin)) {
+        return Some(false);
+    }
+    while content.by_ref().take(PIECE).read_to_end(&mut last).ok()? > 0 {
+        let old = last.len().saturating_sub(ZIP_END);
+        last.drain(..old);
+    }
+    Some(!last.windows(4).any(|four| four == b"PK\x05\x06"))
+}
+
+/// Bytes read at once.
+const PIECE: u64 = 1 << 20;
+/// How far from its end the end record of a zip may begin.
+const ZIP_END: usize = 65_557;
 /// How pictures without text begin: PNG, JPEG, GIF.
 const PICTURES: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"];
 /// What the names of their parts end with.

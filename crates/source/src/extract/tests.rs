@@ -105,6 +105,29 @@ fn what_a_line_shows_as_one_word_is_one() {
 }
 
 #[test]
+fn what_is_not_shown_parts_no_letters() {
+    let joined = |page: &str| told_twice(Form::Html, page.as_bytes()).unwrap().1;
+    for hidden in [
+        "<span hidden>x</span>",
+        "<span hidden=''>x<span>y</span><br>z</span>",
+        "<span class=\"a hidden\">x</span>",
+        "<i STYLE='color:red; Display : none'>x</i>",
+        "<b style=visibility:hidden>x</b>",
+        "<b style='font-size:0px'>x</b>",
+        "<b style='opacity:0'>x</b>",
+    ] {
+        let page = format!("kick{hidden}back");
+        assert_eq!(joined(&page), "kickback", "{page}");
+        assert!(!told(Form::Html, page.as_bytes()).unwrap().contains("kickback"), "{page}");
+    }
+    assert_eq!(joined("kick<span class=hiddenmost aria-hidden=true>x</span>back"), "kickxback");
+    assert_eq!(joined("kick<input type=hidden>back"), "kickback");
+    html("<svg><style>kick&#98;ack</style></svg>", None);
+    html("<svg><g></g><script>a<b></script></svg>", None);
+    html("<svg><style>a>b{}</style></svg>x<style>a{b:'&'}</style>", Some("x"));
+}
+
+#[test]
 fn values_with_references_stand_aside() {
     html("a<input value=\"kick&#98;ack\" alt=plain>b<img alt='&lt;'>", Some("ab\nkickback\n<"));
     html("<a href='?x=1&y=2&copy=3&amps'>z</a>", Some("z"));
@@ -205,6 +228,10 @@ fn a_document_of_which_not_all_can_be_told_is_not_told() {
     ooxml(&[TYPES, part("<p>x</p>"), ("word/embeddings/1.bin", b"\xd0\xcf\x11\xe0....")], None);
     ooxml(&[TYPES, part("<p>x</p>"), ("word/DOCUMENT.xml", b"<p>y</p>")], None);
     ooxml(&[TYPES, part("<p>x</p>"), ("word/a.txt", b"GIF89a kickback")], None);
+    // A picture with a zip behind it.
+    let picture = [b"\x89PNG\r\n\x1a\n....".as_slice(), &zip(&[TYPES])].concat();
+    ooxml(&[TYPES, part("<p>x</p>"), ("word/media/1.png", &picture)], None);
+    ooxml(&[TYPES, part("<p>x</p>"), ("word/media/1.png", picture.get(..40).unwrap())], Some("\nx\n\n"));
     // A bomb, and what is no zip at all.
     let zeros = [b"<p>".as_slice(), &vec![b' '; 64 << 20], b"</p>"].concat();
     ooxml(&[TYPES, ("word/document.xml", &zeros)], None);

@@ -169,6 +169,7 @@ pub(super) enum Fault {
     Short { declared: u64, delivered: u64 },
     Long { declared: u64 },
     ChangedDuringRead(String),
+    Damaged(String),
     Other(String),
 }
 
@@ -198,6 +199,7 @@ impl From<&io::Error> for Fault {
             }
             Some(StreamFault::Long { declared }) => return Self::Long { declared: *declared },
             Some(StreamFault::ChangedDuringRead(what)) => return Self::ChangedDuringRead(what.clone()),
+            Some(StreamFault::Damaged(what)) => return Self::Damaged(what.clone()),
             None => {}
         }
         let inside = error.get_ref();
@@ -232,6 +234,7 @@ impl Fault {
             Self::Short { declared, delivered } => StreamFault::Short { declared, delivered }.into(),
             Self::Long { declared } => StreamFault::Long { declared }.into(),
             Self::ChangedDuringRead(what) => StreamFault::ChangedDuringRead(plain(&what)).into(),
+            Self::Damaged(what) => StreamFault::Damaged(plain(&what)).into(),
             Self::Other(what) => io::Error::other(plain(&what)),
             other => io::Error::other(other.source()),
         }

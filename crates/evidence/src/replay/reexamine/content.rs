@@ -17,6 +17,12 @@ pub trait Original: Read {
     fn missing(&self) -> &[(u64, u64)] {
         &[]
     }
+
+    /// Whether what is missing, or the error that it ended in, is the fault of the archive that holds the content: all of its
+    /// bytes could be read, and they contradict themselves.
+    fn is_damaged(&self) -> bool {
+        false
+    }
 }
 
 impl<T: AsRef<[u8]>> Original for io::Cursor<T> {}
@@ -54,6 +60,8 @@ pub(super) struct Preserved {
     sha256: Digest,
     size: u64,
     unreadable: Box<[(u64, u64)]>,
+    /// Whether something was amiss when it was read.
+    amiss: bool,
 }
 
 /// What the original gives today, with zeros where the object has them for want of bytes.
@@ -63,6 +71,8 @@ pub(super) struct Found {
     size: u64,
     /// It goes on; no more was read.
     longer: bool,
+    /// The archive that holds it contradicts it.
+    damaged: bool,
     /// It gave bytes where none could be read when the object was made.
     pub(super) readable_now: bool,
 }
@@ -70,7 +80,8 @@ pub(super) struct Found {
 impl Preserved {
     pub(super) fn of(object: &ObjectValue) -> Self {
         let ObjectValue { sha256, size, unreadable, .. } = object;
-        Self { sha256: *sha256, size: *size, unreadable: unreadable.clone().into_boxed_slice() }
+        let amiss = object.trouble.is_some() || !unreadable.is_empty();
+        Self { sha256: *sha256, size: *size, unreadable: unreadable.clone().into_boxed_slice(), amiss }
     }
 
     pub(super) fn is_partial(&self) -> bool {
@@ -78,7 +89,10 @@ impl Preserved {
     }
 
     pub(super) fn is(&self, found: &Found) -> bool {
-        !found.longer && found.size == self.size && found.sha256 == self.sha256
+        !found.longer
+            && (self.amiss || !found.damaged)
+            && found.size == self.size
+            && found.sha256 == self.sha256
     }
 
     /// Reads an original to its end, or to the size of the object and a little more.
@@ -88,7 +102,8 @@ impl Preserved {
     /// What the original does not give where the object has bytes.
     pub(super) fn of_original(&self, opened: io::Result<Box<dyn Original + '_>>) -> Result<Found, Unread> {
         let mut hash = Sha256::new();
-        let mut found = Found { sha256: self.sha256, size: 0, longer: false, readable_now: false };
+        let mut found =
+            Found { sha256: self.sha256, size: 0, longer: false, damaged: false, readable_now: false };
         let mut buffer = vec![0; CHUNK];
         let mut reader = match opened {
             Ok(reader) => reader,
@@ -99,6 +114,8 @@ impl Preserved {
                 Ok(0) => break self.zeros_to_the_end(found, hash, None)?,
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Its archive could be read, and says that it is not what it was: so it is compared as it is.
+                Err(_) if reader.is_damaged() => break self.zeros_to_the_end(found, hash, None)?,
                 Err(error) => break self.zeros_to_the_end(found, hash, Some(error))?,
             };
             let bytes = buffer.get_mut(..count).unwrap_or_default();
@@ -112,7 +129,8 @@ impl Preserved {
             }
         };
         let lost = outside(reader.missing(), &self.unreadable, self.size);
-        if lost.is_empty() { Ok(found) } else { Err(Unread::Ranges(lost)) }
+        let damaged = reader.is_damaged();
+        if lost.is_empty() || damaged { Ok(Found { damaged, ..found }) } else { Err(Unread::Ranges(lost)) }
     }
 
     /// The reader gave its last byte. Where the object has zeros from here to its end, so has the original.
@@ -180,7 +198,8 @@ impl Found {
         if self.longer {
             return "more bytes than recorded".to_owned();
         }
-        format!("{} of {} bytes", self.sha256, self.size)
+        let damaged = if self.damaged { "damaged in its archive: " } else { "" };
+        format!("{damaged}{} of {} bytes", self.sha256, self.size)
     }
 }
 

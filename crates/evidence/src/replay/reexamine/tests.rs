@@ -80,6 +80,14 @@ fn facts_that_differ_are_named() {
         &["fact : ext4:test/inode:9:0: it cannot be read today for its hash"],
     );
     check(
+        |_, items| {
+            let facts = at(items, "/srv/pool/named.bin");
+            facts.hash = None;
+            facts.failures.push(Failure::new(Look::Hash, &format!("{}so", Failure::OF_ARCHIVE)));
+        },
+        &["fact /srv/pool/named.bin: the medium differs from the ledger in: failure of hash, hash"],
+    );
+    check(
         |_, items| at(items, "/srv/mail/1.eml").keywords[0].hits.clear(),
         &["fact /srv/mail/1.eml: the medium differs from the ledger in: keywords"],
     );
@@ -244,6 +252,49 @@ fn what_the_original_gives_is_compared_although_it_is_not_all() {
     check(b"\0\0\0hp", &[(0, 3)], &[(1, 3)], unread, &[], &[&said("0-1")]);
     check(b"\0\0\0\0\0", &[(0, 5)], &[(1, 3)], unread, &[], &[&said("0-1, 3-5")]);
     check(b"<\0\0hp", &[(1, 3)], &[(1, 2)], unread, &[], &[&said("2-3")]);
+}
+
+/// A member of an archive that contradicts it behind these bytes, or in this range of them.
+struct Damaged(io::Cursor<&'static [u8]>, &'static [(u64, u64)]);
+
+impl io::Read for Damaged {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buf)? {
+            0 if self.1.is_empty() => Err(io::Error::other("its check sum is another")),
+            count => Ok(count),
+        }
+    }
+}
+
+impl Original for Damaged {
+    fn missing(&self) -> &[(u64, u64)] {
+        self.1
+    }
+
+    fn is_damaged(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_an_archive_contradicts_today_is_compared_as_it_is() {
+    let one = Objects { compared: 1, ..Objects::default() };
+    let check = |bytes: &'static [u8], missing, trouble: Option<&'static str>, findings: &[&str]| {
+        let change = move |case: &mut Case| {
+            case.change_object("/srv/tenant/www/gate.php", |object| {
+                *object = object.clone().with_trouble(trouble);
+            });
+        };
+        let today: io::Result<Box<dyn Original>> = Ok(Box::new(Damaged(io::Cursor::new(bytes), missing)));
+        compare_content(change, today, findings, one);
+    };
+    let name = "the medium differs from the ledger in: object (damaged in its archive: sha256:";
+    // The same bytes with another check sum: nothing was amiss then, so something was changed.
+    check(b"<?php", &[], None, &[name]);
+    check(b"<?php", &[], Some("its check sum is another"), &[]);
+    check(b"<?PHP", &[], Some("its check sum is another"), &[name]);
+    check(b"<?ph", &[], None, &["of 4 bytes"]);
+    check(b"<?\0\0\0", &[(2, 5)], None, &[name]);
 }
 
 #[test]

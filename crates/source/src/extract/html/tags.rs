@@ -35,12 +35,17 @@ pub(super) fn markup<'p>(from: &'p str, out: &mut Page) -> Option<&'p str> {
     let word = word.as_str();
     let rest = end_of_tag(after)?;
     let length = after.len().checked_sub(rest.len())?.checked_sub(1)?;
-    values(after.get(..length)?, out)?;
+    let attributes = after.get(..length)?;
+    values(attributes, out)?;
+    hidden(word, closes, attributes, out);
+    if word == "svg" {
+        out.drawings = if closes { out.drawings.saturating_sub(1) } else { out.drawings.saturating_add(1) };
+    }
     annotation(word, closes, out);
     if LINES.contains(&word) {
         out.text.end_line();
     }
-    if BREAKS.contains(&word) {
+    if BREAKS.contains(&word) && out.hidden.is_none() {
         out.joined.put(' ');
     }
     out.between_cells = match word {
@@ -54,7 +59,14 @@ pub(super) fn markup<'p>(from: &'p str, out: &mut Page) -> Option<&'p str> {
         return Some(rest);
     }
     match word {
-        "script" | "style" => end_of_raw(rest, word),
+        "script" | "style" => {
+            let (raw, _) = rest.split_at_checked(end_of_element(rest, word)?)?;
+            // In a drawing, browsers read these as they read all else.
+            if out.drawings > 0 && raw.contains(['<', '&']) {
+                return None;
+            }
+            end_of_raw(rest, word)
+        }
         // What looks like markup in these is text.
         "textarea" | "title" | "xmp" | "plaintext" => (!has_markup(rest, word)).then_some(rest),
         // What is in these is markup for some, and something up to their end for others.
@@ -93,6 +105,33 @@ fn annotation(word: &str, closes: bool, out: &mut Page) {
         ("rt" | "rp" | "rtc" | "ruby", true) | ("rb", _) => out.asides.extend(out.annotation.take()),
         _ => {}
     }
+}
+
+/// Where an element begins that is not shown, or ends.
+fn hidden(word: &str, closes: bool, attributes: &str, out: &mut Page) {
+    match &mut out.hidden {
+        Some((name, open)) if name == word => {
+            *open = if closes { open.saturating_sub(1) } else { open.saturating_add(1) };
+            if *open == 0 {
+                out.hidden = None;
+            }
+        }
+        Some(_) => {}
+        None if !closes && !VOID.contains(&word) && is_hidden(attributes) => {
+            out.hidden = Some((word.to_owned(), 1));
+        }
+        None => {}
+    }
+}
+
+fn is_hidden(attributes: &str) -> bool {
+    let words = attributes.split(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\''));
+    if words.into_iter().any(|word| word.trim_end_matches('=').eq_ignore_ascii_case("hidden")) {
+        return true;
+    }
+    let style: String = attributes.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let style = style.to_ascii_lowercase();
+    ["display:none", "visibility:hidden", "font-size:0", "opacity:0"].iter().any(|own| style.contains(own))
 }
 
 /// What follows the `>` of a tag, whose values may have one in quotes.
@@ -188,6 +227,10 @@ fn has_markup(from: &str, word: &str) -> bool {
     let tag = end.and_then(|at| from.get(at..)).and_then(|rest| rest.strip_prefix("</"));
     !tag.and_then(|rest| rest.get(..word.len())).is_some_and(|own| own.eq_ignore_ascii_case(word))
 }
+
+/// Elements that have no end.
+const VOID: [&str; 13] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"];
 
 /// Elements that part words in whatever way they are shown.
 const BREAKS: [&str; 8] = ["br", "hr", "td", "th", "li", "option", "dt", "dd"];

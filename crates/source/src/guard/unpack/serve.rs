@@ -17,7 +17,7 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, unconfined: &str) -> i
     send(tell::READY, unconfined.as_bytes())?;
     let input = Arc::new(Mutex::new(input));
     let mut open: Option<(Archive, Arc<dyn ByteSource>)> = None;
-    let mut stream: Option<Box<dyn EvidenceStream>> = None;
+    let mut stream: Option<Opened> = None;
     let (mut listed, mut telling) = (0, false);
     loop {
         busy(false);
@@ -67,7 +67,7 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, unconfined: &str) -> i
                 }
             }
             ask::MORE => match &mut stream {
-                Some(open) => tell_more(open.as_mut())?,
+                Some(open) => tell_more(open)?,
                 None => return Err(io::ErrorKind::InvalidData.into()),
             },
             _ => return Err(io::ErrorKind::InvalidData.into()),
@@ -90,17 +90,27 @@ fn tell_members(archive: &Archive, listed: &mut usize, telling: &mut bool) -> io
     send_json(tell::MEMBERS, &some)
 }
 
+/// A member that is open, and what its last read ended on, where that was not told yet.
+struct Opened {
+    stream: Box<dyn EvidenceStream>,
+    failed: Option<io::Error>,
+}
+
 /// Tells of a member's length, with its first bytes; with all of it where it is short and sound.
-fn tell_opened(mut stream: Box<dyn EvidenceStream>) -> io::Result<Option<Box<dyn EvidenceStream>>> {
+fn tell_opened(mut stream: Box<dyn EvidenceStream>) -> io::Result<Option<Opened>> {
     let declared = stream.declared_len();
     let mut first = Vec::new();
-    if declared <= length(FIRST) && stream.by_ref().take(length(FIRST)).read_to_end(&mut first).is_ok() {
-        send_parts(tell::OPENED, &[&[1], &declared.to_le_bytes(), &first])?;
-        return Ok(None);
+    let mut failed = None;
+    if declared <= length(FIRST) {
+        failed = stream.by_ref().take(length(FIRST).saturating_add(1)).read_to_end(&mut first).err();
+        if failed.is_none() {
+            send_parts(tell::OPENED, &[&[1], &declared.to_le_bytes(), &first])?;
+            return Ok(None);
+        }
     }
     // What is wrong with it is told in its place.
     send_parts(tell::OPENED, &[&[0], &declared.to_le_bytes(), &first])?;
-    Ok(Some(stream))
+    Ok(Some(Opened { stream, failed }))
 }
 
 /// Tells what is in content, as long as more of it is asked for.
@@ -142,7 +152,11 @@ fn goes_on(input: &Mutex<impl BufRead>) -> io::Result<bool> {
     }
 }
 
-fn tell_more(stream: &mut dyn EvidenceStream) -> io::Result<()> {
+fn tell_more(opened: &mut Opened) -> io::Result<()> {
+    let Opened { stream, failed } = opened;
+    if let Some(error) = failed.take() {
+        return passed(stream.as_mut(), &error).map(drop);
+    }
     let mut piece = vec![0; WINDOW];
     let mut filled = 0;
     loop {
@@ -151,8 +165,11 @@ fn tell_more(stream: &mut dyn EvidenceStream) -> io::Result<()> {
             Ok(0) => return send(tell::DATA, piece.get(..filled).unwrap_or_default()),
             Ok(count) => filled = filled.saturating_add(count),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(_) if filled > 0 => return send(tell::DATA, piece.get(..filled).unwrap_or_default()),
-            Err(error) => return passed(stream, &error).map(drop),
+            Err(error) if filled > 0 => {
+                *failed = Some(error);
+                return send(tell::DATA, piece.get(..filled).unwrap_or_default());
+            }
+            Err(error) => return passed(stream.as_mut(), &error).map(drop),
         }
     }
 }
