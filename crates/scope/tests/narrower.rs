@@ -297,7 +297,7 @@ fn what_is_called_narrower_gives_nobody_more_of_what_is_in_containers() {
     }
     let counts: Vec<i32> = counts.iter().map(Cell::get).collect();
     let [same, narrower, _, different, unsaid] = counts[..] else { panic!() };
-    assert!(same > 50 && narrower > 20 && different > 250 && unsaid > 50, "{counts:?}");
+    assert!(same > 50 && narrower > 4 && different > 250 && unsaid > 50, "{counts:?}");
     assert!(opened.get() > 1000, "{} members that somebody has", opened.get());
 }
 
