@@ -206,8 +206,9 @@ fn plain_names_and_forms_of_content() {
     let (source, walked) = changed(&[(first + 25, 0x80)]);
     assert_eq!(walked.issues.len(), 2);
     assert!(source.open(&named(&walked, "/AA")).is_err());
-    // Interleaved; on another disc; the forms of the size differ; beyond the image; associated.
+    // Interleaved; on another disc; the forms of the size differ; beyond the image; associated. Before them: a block that is an extended attribute record.
     for (change, issues, opens) in [
+        ((first + 1, 1), 1, true),
         ((first + 26, 1), 1, false),
         ((first + 28, 2), 2, false),
         ((first + 17, 1), 1, true),

@@ -97,7 +97,8 @@ struct Reading {
     errors: Vec<(u64, u64)>,
     sections: usize,
     headers: usize,
-    unknown: u64,
+    /// Sections that are of no use, or too long for what they are, and their bytes.
+    unknown: (u64, u64),
     limits: Vec<String>,
 }
 
@@ -118,8 +119,16 @@ impl Reading {
                 self.table(segment, None)?;
             }
             match section.kind {
-                Kind::Next => return Ok(false),
-                Kind::Done => return Ok(true),
+                Kind::Next | Kind::Done => {
+                    let behind = segment.len().saturating_sub(section.data.end);
+                    if behind > 0 {
+                        let number = segment.number;
+                        self.limit(format!(
+                            "{behind} bytes of segment {number} of the E01 image, behind its last section, are not read"
+                        ));
+                    }
+                    return Ok(section.kind == Kind::Done);
+                }
                 Kind::Sectors => sectors = Some(section.data.clone()),
                 Kind::Table => self.waiting = Some(Copy::read(segment, &section, sectors.as_ref())?),
                 Kind::Table2 => {
@@ -187,7 +196,13 @@ impl Reading {
                     )),
                 }
             }
-            Kind::Unknown => self.unknown = self.unknown.saturating_add(1),
+            Kind::Unknown | Kind::Aside => {
+                let size = section.data.end.saturating_sub(section.data.start);
+                // What the maker said beside the disk is short.
+                if section.kind == Kind::Unknown || size > notes::MAX_HEADER {
+                    self.unknown = (self.unknown.0.saturating_add(1), self.unknown.1.saturating_add(size));
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -254,10 +269,9 @@ impl Reading {
             1 => "E01 image".to_owned(),
             count => format!("E01 image of {count} segments"),
         };
-        if self.unknown > 0 {
+        if let (count @ 1.., bytes) = self.unknown {
             self.limit(format!(
-                "{} sections of the E01 image are of unknown kinds and were not read",
-                self.unknown
+                "{count} sections of the E01 image, of {bytes} bytes, are of unknown kinds or too long for theirs, and were not read"
             ));
         }
         let mut bad: Vec<Range<u64>> = self.lost(&geometry).collect();

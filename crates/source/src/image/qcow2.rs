@@ -18,7 +18,7 @@ use std::sync::Arc;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::disk::{Disk, Map, Place, Run, in_file};
-use super::table::{MAX_COMPARED, Pages, Taken, claimed_twice, inflate};
+use super::table::{MAX_COMPARED, Pages, Taken, account, claimed_twice, inflate};
 use super::{Beside, Image, ImageError};
 use crate::bytes::{ByteSource, RawFile, length};
 use crate::field::{be32, be64, byte};
@@ -66,6 +66,15 @@ impl Header {
     /// Bytes of an entry of a second table.
     fn width(&self) -> u64 {
         if self.parts { 16 } else { 8 }
+    }
+
+    /// Where the packed bytes of a cluster are: their start, and their end at the latest.
+    fn packed(&self, entry: u64) -> Range<u64> {
+        let split = 70_u32.saturating_sub(self.cluster_bits);
+        let low = entry & (PACKED - 1);
+        let start = low & 1_u64.checked_shl(split).unwrap_or(0).wrapping_sub(1);
+        let sectors = (low >> split).saturating_add(1);
+        start..(start & !511).saturating_add(sectors.saturating_mul(512))
     }
 
     fn read(file: &dyn ByteSource) -> Result<(Self, Vec<String>), ImageError> {
@@ -170,9 +179,10 @@ impl Clusters {
         let width = header.width();
         let held = seconds.iter().filter(|table| **table < pages.file().len());
         let slots = held.flat_map(|table| (0..cluster / width).map(move |slot| (*table, slot)));
-        let mut starts = Vec::new();
+        let (mut starts, mut packed, mut whole) = (Vec::new(), Vec::new(), true);
         for (count, (table, slot)) in slots.enumerate() {
             if length(count) >= MAX_COMPARED {
+                whole = false;
                 limits.push(format!("clusters of the QCOW2 disk beyond the first {MAX_COMPARED} were not compared with each other"));
                 break;
             }
@@ -180,7 +190,14 @@ impl Clusters {
             let Ok(entry) = pages.be64(table, slot.saturating_mul(width / 8)) else { continue };
             if entry & PACKED == 0 && entry & OFFSET != 0 {
                 starts.push(entry & OFFSET);
+            } else if entry & PACKED != 0 {
+                packed.push(header.packed(entry));
             }
+        }
+        if whole {
+            let mut used: Vec<_> = own.clone();
+            used.extend(starts.iter().map(|start| extent(*start, cluster)).chain(packed));
+            account(pages.file(), "QCOW2 disk", used, cluster, limits);
         }
         let mut twice = claimed_twice(starts, cluster);
         twice.extend(claimed_twice(seconds, cluster));
@@ -273,15 +290,6 @@ impl Clusters {
         }
         Ok(Run { length, place: Place::Stored(self.pages.file(), start.saturating_add(inside)) })
     }
-
-    /// Where the packed bytes of a cluster are: their start, and their end at the latest.
-    fn packed(&self, entry: u64) -> Range<u64> {
-        let split = 70_u32.saturating_sub(self.header.cluster_bits);
-        let low = entry & (PACKED - 1);
-        let start = low & 1_u64.checked_shl(split).unwrap_or(0).wrapping_sub(1);
-        let sectors = (low >> split).saturating_add(1);
-        start..(start & !511).saturating_add(sectors.saturating_mul(512))
-    }
 }
 
 impl Map for Clusters {
@@ -302,7 +310,7 @@ impl Map for Clusters {
     fn unpack(&self, start: u64) -> Result<Vec<u8>, String> {
         let (entry, parts) = self.entry(start)?;
         let file = self.pages.file();
-        let range = self.packed(entry);
+        let range = self.header.packed(entry);
         let end = range.end.min(file.len());
         let length = end.saturating_sub(range.start);
         if entry & COPIED != 0 || parts != 0 || length == 0 || self.taken.touches(range.start, length) {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::disk::in_file;
-use crate::bytes::ByteSource;
+use crate::bytes::{ByteSource, length};
+use crate::medium::cut_short;
 
 /// The values that were asked for last, by key.
 pub(crate) struct Recent<V> {
@@ -150,6 +151,65 @@ impl Taken {
     }
 }
 
+/// Tells of what a container's file lacks of what its tables lead to, and of what it has besides.
+///
+/// `used`: every range that its structures and its blocks take; the last of them may end up to `rest` bytes behind the
+/// file's end, where a writer does not fill its last block.
+pub(crate) fn account(
+    file: &dyn ByteSource,
+    what: &str,
+    used: Vec<Range<u64>>,
+    rest: u64,
+    limits: &mut Vec<String>,
+) {
+    let used = Taken::new(used).0;
+    let (length, end) = (file.len(), used.last().map_or(0, |range| range.end));
+    if end > length.saturating_add(rest) {
+        let says = format!("by its own tables the file of the {what} has at least");
+        limits.push(cut_short(&says, end, length));
+    }
+    let (mut at, mut count, mut looked, mut first) = (0, 0_u64, 0_u64, None);
+    for range in used.into_iter().chain(std::iter::once(length..length)) {
+        let hole = at..range.start.min(length);
+        at = range.end.max(at);
+        let size = hole.end.saturating_sub(hole.start);
+        count = count.saturating_add(size);
+        if first.is_none() && size > 0 && looked < MAX_LOOKED {
+            let room = MAX_LOOKED.saturating_sub(looked).min(size);
+            looked = looked.saturating_add(room);
+            first = first_set(file, hole.start, hole.start.saturating_add(room));
+        }
+    }
+    match first {
+        Some(first) => limits.push(format!(
+            "{count} bytes of the file of the {what} are in none of its structures and blocks, and are not read; they are not blank, \
+             from byte {first} of the file on"
+        )),
+        None if count > looked => limits.push(format!(
+            "{count} bytes of the file of the {what} are in none of its structures and blocks, and are not read; the first {looked} of \
+             them are zeros"
+        )),
+        None => {}
+    }
+}
+
+/// The first byte from `at` to `end` that is not zero, or that cannot be read.
+fn first_set(file: &dyn ByteSource, mut at: u64, end: u64) -> Option<u64> {
+    let mut buf = vec![0; usize::try_from(PAGE).unwrap_or(0)];
+    while at < end {
+        let want = usize::try_from(end.saturating_sub(at).min(PAGE)).unwrap_or(0);
+        let piece = buf.get_mut(..want)?;
+        if file.read_exact_at(at, piece).is_err() {
+            return Some(at);
+        }
+        if let Some(inside) = piece.iter().position(|byte| *byte != 0) {
+            return Some(at.saturating_add(length(inside)));
+        }
+        at = at.saturating_add(length(want));
+    }
+    None
+}
+
 /// Of blocks of `size` bytes that begin at `starts`, the parts of the file in which two of them lie.
 pub(crate) fn claimed_twice(mut starts: Vec<u64>, size: u64) -> Vec<Range<u64>> {
     starts.sort_unstable();
@@ -192,6 +252,8 @@ pub(crate) fn inflate(packed: &[u8], framed: bool, size: usize) -> Result<Vec<u8
 
 /// Bytes of a table that are read at once: thousands of entries, less than one block of most disks.
 const PAGE: u64 = 1 << 16;
+/// Most bytes outside of all structures that are looked at.
+const MAX_LOOKED: u64 = 64 << 20;
 /// Pages kept: 2 MiB, enough for the tables of 16 GiB of disk in every format's default.
 const KEPT: usize = 32;
 /// Most blocks that are compared with each other before reading: 16 MiB of numbers, for 128 GiB in blocks of 64 KiB.
@@ -199,6 +261,8 @@ pub(crate) const MAX_COMPARED: u64 = 1 << 21;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::single_range_in_vec_init, reason = "lists of ranges, some with one")]
+
     use super::*;
     use std::io::Write as _;
 
@@ -240,6 +304,30 @@ mod tests {
         }
         assert_eq!(claimed_twice(vec![30, 0, 10, 35, 60], 10), vec![30..45]);
         assert_eq!(claimed_twice(vec![30, 30], 10), vec![30..40]);
+    }
+
+    #[test]
+    fn what_a_container_has_besides_is_counted_and_what_it_lacks_is_told() {
+        let check = |used: Vec<Range<u64>>, rest: u64, expect: &[&str]| {
+            let mut file = vec![0_u8; 1000];
+            file[300] = 1;
+            file[980] = 1;
+            let mut limits = Vec::new();
+            account(&file, "QCOW2 disk", used, rest, &mut limits);
+            assert_eq!(limits, expect);
+        };
+        let holes =
+            "are in none of its structures and blocks, and are not read; they are not blank, from byte";
+        let all = |count: u64, first: u64| {
+            format!("{count} bytes of the file of the QCOW2 disk {holes} {first} of the file on")
+        };
+        check(vec![0..1000], 0, &[]);
+        check(vec![0..250, 290..1000], 0, &[]); // zeros alone
+        check(vec![0..250, 350..1000], 0, &[&all(100, 300)]);
+        check(vec![0..950, 100..200], 0, &[&all(50, 980)]);
+        check(vec![0..1500], 500, &[]);
+        let cut = "cut short: by its own tables the file of the QCOW2 disk has at least 1500 bytes, of which 1000 are there";
+        check(vec![0..1500], 499, &[cut]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::disk::{Disk, Map, Place, Run};
-use super::table::{MAX_COMPARED, Pages, Taken, claimed_twice};
+use super::table::{MAX_COMPARED, Pages, Taken, account, claimed_twice};
 use super::{Beside, Image, ImageError};
 use crate::bytes::{ByteSource, RawFile};
 use crate::field::{be16, be32, be64, byte};
@@ -189,6 +189,10 @@ impl Dynamic {
             (table, entries.saturating_mul(4)),
             (file.len().saturating_sub(SECTOR), if footer.copy { 0 } else { SECTOR }),
         ];
+        let mut used: Vec<_> =
+            own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
+        // Writers fill the table's last sector with entries that are not used.
+        used.push(table..table.saturating_add(entries.saturating_mul(4).next_multiple_of(SECTOR)));
         let taken =
             Taken::new(own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect());
         let pages = Pages::new(file);
@@ -207,6 +211,10 @@ impl Dynamic {
             limits.push(format!(
                 "blocks of the VHD beyond the first {MAX_COMPARED} were not compared with each other"
             ));
+        } else {
+            let size = bitmap.saturating_add(block);
+            used.extend(starts.iter().map(|start| *start..start.saturating_add(size)));
+            account(pages.file(), "VHD", used, 0, limits);
         }
         let twice = Taken::new(claimed_twice(starts, bitmap.saturating_add(block)));
         Ok(Self { pages, size: footer.size, table, block, bitmap, taken, twice })

@@ -17,7 +17,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use super::disk::{Disk, Map, Place, Run};
-use super::table::{MAX_COMPARED, Pages, Taken, claimed_twice};
+use super::table::{MAX_COMPARED, Pages, Taken, account, claimed_twice};
 use super::{Beside, Image, ImageError};
 use crate::bytes::{ByteSource, RawFile, ReadFault};
 use crate::crc32c::crc32c;
@@ -253,7 +253,8 @@ impl Blocks {
         limits: &mut Vec<String>,
     ) -> Result<Self, ImageError> {
         let own = [(0, MIB), (header.log_start, header.log_length), regions.table, regions.metadata];
-        let taken = own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
+        let taken: Vec<_> = own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
+        let mut used = taken.clone();
         let mut blocks = Self {
             pages: Pages::new(file),
             table: regions.table.0,
@@ -287,6 +288,10 @@ impl Blocks {
                 }
                 Err(_) => {}
             }
+        }
+        if count <= MAX_COMPARED {
+            used.extend(starts.iter().map(|start| *start..start.saturating_add(facts.block)));
+            account(blocks.pages.file(), "VHDX", used, 0, limits);
         }
         blocks.twice = Taken::new(claimed_twice(starts, facts.block));
         Ok(blocks)

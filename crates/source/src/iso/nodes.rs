@@ -127,6 +127,12 @@ impl Nodes {
                 record.differs.join(" and ")
             ));
         }
+        if record.before > 0 {
+            item.issues.push(format!(
+                "an extended attribute record of {} bytes stands before the content; it is no part of it, and not read",
+                volume.offset(record.before.into())
+            ));
+        }
         if record.is_associated() {
             item.issues
                 .push("an associated file: a companion of another one, such as its resource fork".into());

@@ -11,6 +11,8 @@ pub(crate) struct Record {
     /// First block of the content, after the extended attribute record.
     pub(crate) start: u64,
     pub(crate) size: u32,
+    /// Blocks of the extended attribute record, which stands before the content.
+    pub(crate) before: u8,
     pub(crate) flags: u8,
     /// File unit and gap: not 0 where the content is interleaved.
     pub(crate) interleaved: bool,
@@ -53,6 +55,7 @@ impl Record {
             length,
             start: u64::from(extent).checked_add(byte(raw, 1)?.into())?,
             size,
+            before: byte(raw, 1)?,
             flags: byte(raw, 25)?,
             interleaved: byte(raw, 26)? != 0 || byte(raw, 27)? != 0,
             sequence,

@@ -126,6 +126,39 @@ fn a_disk_that_ends_early_is_never_wrong() {
     }
 }
 
+#[test]
+fn a_disk_that_ends_early_or_late_says_so() {
+    if !has_qemu() {
+        return;
+    }
+    for options in FORMATS {
+        let sample = sample(options);
+        let limits = |bytes: Vec<u8>| match read(options, Arc::new(bytes)) {
+            Ok(image) => image.limits.join("\n"),
+            Err(error) => error.to_string(),
+        };
+        let whole = sample.file.to_vec();
+        let is_cut = |said: &str| said.starts_with("cut short: ") || said.contains("\ncut short: ");
+        let said = limits(whole.clone());
+        assert!(!is_cut(&said) && !said.contains("in none of its structures"), "{options}: {said}");
+        // A VHD ends in its footer: without, it is none, or is read by the copy; what follows it is another matter.
+        let is_vhd = options.contains("vpc");
+        if !is_vhd {
+            let said = limits(whole[..whole.len() / 2].to_vec());
+            assert!(is_cut(&said), "{options}, half of it: {said}");
+        } else if options.contains("dynamic") {
+            let said = limits([&whole[..whole.len() / 2], &whole[whole.len() - 512..]].concat());
+            assert!(is_cut(&said), "{options}, half of it and its footer: {said}");
+        }
+        if !is_vhd && !options.contains("streamOptimized") {
+            let more = [&whole[..], &vec![b'H'; 600_000]].concat();
+            let said = limits(more);
+            let told = said.contains(" bytes of the file of the ") && said.contains("they are not blank");
+            assert!(told, "{options}, with more behind: {said}");
+        }
+    }
+}
+
 /// Opens and reads a disk of which the bytes at `places` were changed, one at a time.
 fn mutate(options: &str, sample: &Sample, places: impl Iterator<Item = (u64, u8)>) -> [usize; 4] {
     let mut outcomes = [0; 4];

@@ -9,7 +9,7 @@
 //! 27      table        00000080 00000000 ...   stored at 128; zeros
 //! ```
 
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::{MAX_DESCRIPTOR, SECTOR, corrupt};
@@ -17,7 +17,8 @@ use crate::bytes::{ByteSource, length};
 use crate::field::{byte, le16, le32, le64};
 use crate::image::ImageError;
 use crate::image::disk::{Place, Run, in_file};
-use crate::image::table::{MAX_COMPARED, Pages, Taken, claimed_twice, inflate};
+use crate::image::table::{MAX_COMPARED, Pages, Taken, account, claimed_twice, inflate};
+use crate::medium::cut_short;
 
 /// A sparse extent.
 pub(super) struct Sparse {
@@ -147,20 +148,21 @@ impl Sparse {
                     .map(|table| (u64::from(table).saturating_mul(SECTOR), each)),
             );
         }
-        let taken = own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
+        let taken: Vec<_> = own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
+        let used = taken.clone();
         let mut sparse =
             Self { pages, header, taken: Taken::new(taken), twice: Taken::new(Vec::new()), copies };
-        sparse.twice = sparse.compare(number, limits);
+        sparse.twice = sparse.compare(number, used, limits);
         Ok(sparse)
     }
 
     /// Where two grains lie over one another. A packed grain tells whose it is, and needs no comparison.
-    fn compare(&self, number: usize, limits: &mut Vec<String>) -> Taken {
+    fn compare(&self, number: usize, mut used: Vec<Range<u64>>, limits: &mut Vec<String>) -> Taken {
         let Header { size, grain, per_table, .. } = self.header;
         let mut starts = Vec::new();
         let mut index = 0;
         let mut compared = 0;
-        while !self.header.packs() && index < size.div_ceil(grain) {
+        while index < size.div_ceil(grain) {
             // What cannot be read is told where its grains are asked for; a table that is nowhere places none.
             let table = self.pages.le32(self.header.directory, index / per_table).unwrap_or(0);
             let start = u64::from(table).saturating_mul(SECTOR);
@@ -178,6 +180,21 @@ impl Sparse {
             }
             compared = compared.saturating_add(1);
             index = index.saturating_add(1);
+        }
+        let what = format!("VMDK's extent {number}");
+        if self.header.packs() {
+            // How long a packed grain is stands in it, and marks of the format's own lie between them.
+            let file = self.pages.file().len();
+            let last = starts.iter().max().map_or(0, |start| start.saturating_add(PACKED_HEAD));
+            if last > file {
+                let says = format!("by its own tables the file of the {what} has more than");
+                limits.push(cut_short(&says, last, file));
+            }
+            return Taken::new(Vec::new());
+        }
+        if index >= size.div_ceil(grain) {
+            used.extend(starts.iter().map(|start| *start..start.saturating_add(grain)));
+            account(self.pages.file(), &what, used, grain, limits);
         }
         Taken::new(claimed_twice(starts, grain))
     }
@@ -278,6 +295,8 @@ const NEWLINES: u32 = 1;
 const COPIES: u32 = 1 << 1;
 /// Grains placed at sector 1 are zeros.
 const ZEROED: u32 = 1 << 2;
+/// Bytes before a packed grain: its sector and its length.
+const PACKED_HEAD: u64 = 12;
 /// Grains are packed.
 const PACKED: u32 = 1 << 16;
 /// The directory is told by the footer, since it was not known when the header was written: all ones, times 512.
