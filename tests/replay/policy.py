@@ -30,6 +30,9 @@ RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{58}")
 TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d))")
 OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 HOURS = re.compile(r"(\d\d):(\d\d)-(\d\d):(\d\d) [+-]\d\d:\d\d")
+MEDIUM_IDS = ("serial", "wwn", "gpt", "md_uuid", "vg_uuid", "mbr_signature", "fsuuid", "asset_tag", "image_sha256")
+MEDIUM_FORMS = {"md_uuid": re.compile(r"[0-9a-f]{8}(?::[0-9a-f]{8}){3}"), "mbr_signature": re.compile(r"(?!0{8})[0-9a-f]{8}"),
+                "vg_uuid": re.compile(r"[A-Za-z0-9!#]{6}(?:-[A-Za-z0-9!#]{4}){5}-[A-Za-z0-9!#]{6}"), "image_sha256": DIGEST}
 LOOKS = ("metadata", "type", "hash", "content")
 KINDS = ("file", "directory", "symlink", "fifo", "socket", "char-device", "block-device", "stream", "deleted", "recovered",
          "member", "other")
@@ -122,8 +125,11 @@ class Policy:
         self.media = []
         for medium in table.array("media"):
             label = medium.text("label")
-            ids = {name: medium.text(name, required=False) for name in ("serial", "wwn", "gpt", "fsuuid", "asset_tag", "image_sha256")}
-            self.media.append((label, {name: value for name, value in ids.items() if value is not None}))
+            ids = {name: medium.text(name, required=False) for name in MEDIUM_IDS}
+            ids = {name: value for name, value in ids.items() if value is not None}
+            if any(not form.fullmatch(ids[name]) for name, form in MEDIUM_FORMS.items() if name in ids):
+                raise PolicyError("target.media: an identity of no form")
+            self.media.append((label, ids))
             medium.done()
         self.inspect = set(table.texts("inspect", choices=LOOKS))
         if "metadata" not in self.inspect:

@@ -517,5 +517,5 @@ const VOLUMES_ALONE: &str = "`ambit image --to court`, with the same options as 
     has `unread_volumes = \"preserve\"` in [target]; `ambit medium info` says what is on it; nothing was taken";
 
 /// What to do where several file systems have the identity that the order names.
-const AMBIGUOUS: &str = "have the order name the medium itself (serial, wwn, gpt or image_sha256), which covers all of \
+const AMBIGUOUS: &str = "have the order name the medium itself (serial, wwn, gpt, md_uuid, vg_uuid or image_sha256), which covers all of \
     them; or give --other-medium REASON, which takes them all and stands in the record as a departure; nothing was taken";

@@ -389,6 +389,12 @@ pub enum MediumIdKind {
     Wwn,
     /// The GUID of its GPT partition table.
     Gpt,
+    /// The UUID of a Linux RAID that it is made of, as `mdadm` prints it.
+    MdUuid,
+    /// The UUID of an LVM volume group on it.
+    VgUuid,
+    /// The number in its MBR, eight lower-case hex digits: 32 bits, which a copy of the disk has, too.
+    MbrSignature,
     /// The UUID of a file system on it.
     Fsuuid,
     /// A tag that people put on it.
@@ -399,8 +405,17 @@ pub enum MediumIdKind {
 
 impl MediumIdKind {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Serial, Self::Wwn, Self::Gpt, Self::Fsuuid, Self::AssetTag, Self::ImageSha256];
+    pub const ALL: [Self; 9] = [
+        Self::Serial,
+        Self::Wwn,
+        Self::Gpt,
+        Self::MdUuid,
+        Self::VgUuid,
+        Self::MbrSignature,
+        Self::Fsuuid,
+        Self::AssetTag,
+        Self::ImageSha256,
+    ];
 
     /// The word used in policies and records.
     #[must_use]
@@ -409,6 +424,9 @@ impl MediumIdKind {
             Self::Serial => "serial",
             Self::Wwn => "wwn",
             Self::Gpt => "gpt",
+            Self::MdUuid => "md_uuid",
+            Self::VgUuid => "vg_uuid",
+            Self::MbrSignature => "mbr_signature",
             Self::Fsuuid => "fsuuid",
             Self::AssetTag => "asset_tag",
             Self::ImageSha256 => "image_sha256",

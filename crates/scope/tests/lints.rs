@@ -299,6 +299,11 @@ fn cases() -> Vec<(&'static str, String, String)> {
         ),
         ("unused", path("/a") + "[selector.x]\nlabel = \"l\"\npath = [\"/x\"]\n", path("/a")),
         (
+            "weak-identity",
+            "serial = \"WD-WCAV00000007\"=>mbr_signature = \"beef0000\"||".to_owned() + &path("/a"),
+            "serial = \"=>mbr_signature = \"beef0000\", serial = \"||".to_owned() + &path("/a"),
+        ),
+        (
             "zoneless",
             window(modified),
             "\"hold:neutral\"=>\"hold:neutral\"\nzoneless_times = \"+01:00\"||".to_owned()

@@ -84,6 +84,26 @@ fn each_fault_has_its_message() {
             &["nothing identifies this medium"],
         ),
         ("serial = \"S5H9NX0R000000\"", "image_sha256 = \"00\"", &["`00` is not a SHA-256 value"]),
+        (
+            "serial = \"S5H9NX0R000000\"",
+            "md_uuid = \"30313233-3435-3637-3839-616263646566\"",
+            &["`30313233-3435-3637-3839-616263646566` is no value of `md_uuid` | write four groups of eight"],
+        ),
+        (
+            "serial = \"S5H9NX0R000000\"",
+            "vg_uuid = \"jsRy1d0d2ukRwQSMtRqrz98jdQ3Yf9Lf\"",
+            &["`jsRy1d0d2ukRwQSMtRqrz98jdQ3Yf9Lf` is no value of `vg_uuid` | write it as `vgs"],
+        ),
+        (
+            "serial = \"S5H9NX0R000000\"",
+            "mbr_signature = \"0xbeef0000\"",
+            &["`0xbeef0000` is no value of `mbr_signature` | write eight"],
+        ),
+        (
+            "serial = \"S5H9NX0R000000\"",
+            "mbr_signature = \"00000000\"",
+            &["`00000000` is no value of `mbr_signature` | write eight"],
+        ),
         ("[\"metadata\", \"type\",", "[\"type\",", &["lacks `metadata`"]),
         (
             "\"type\", \"hash\"",

@@ -119,6 +119,16 @@ fn who_sees_to_it_is_true_of_the_program() {
     check("", "", "of which no person states the asset tag", tool);
     check(", asset_tag = \"KC-07\"", "", "one that shows none of it; unless", tool);
     check("serial = \"WD-WCAV00000007\", ", "", "asset tag `KC-07`", duty);
+    let stack = "md_uuid = \"30313233:34353637:38396162:63646566\", mbr_signature = \"beef0000\", \
+        vg_uuid = \"jsRy1d-0d2u-kRwQ-SMtR-qrz9-8jdQ-3Yf9Lf\", ";
+    check(
+        "serial = \"WD-WCAV00000007\", ",
+        stack,
+        "UUID of a RAID array (md) `30313233:34353637:38396162:63646566`",
+        tool,
+    );
+    check("serial = \"WD-WCAV00000007\", ", stack, "(LVM) `jsRy1d-0d2u-kRwQ-SMtR-qrz9-8jdQ-3Yf9Lf`", tool);
+    check("serial = \"WD-WCAV00000007\", ", stack, "the same on every copy of a disk) `beef0000`", tool);
     check("", "", "work that begins later is refused, or is on the record as a departure", tool);
     check("", "", "Work on site only in the hours", tool);
     check("", "", "Issued: ", tool);

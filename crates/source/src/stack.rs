@@ -83,6 +83,8 @@ pub(crate) struct Assembly {
     pub(crate) unread: Vec<Unassembled>,
     /// What no volume of a group has.
     pub(crate) free: Vec<Free>,
+    /// What identifies the arrays and groups that were met, put together or not: kind and value.
+    pub(crate) ids: BTreeSet<(&'static str, String)>,
 }
 
 /// What is known from one call of [`assemble_all`] to the next: what comes again keeps its place, another state of it
@@ -179,11 +181,12 @@ pub(crate) fn assemble(pieces: &[Piece], known: &mut Known) -> Result<Assembly, 
 pub(crate) fn assemble_all(pieces: &[Piece], known: &mut Known) -> Result<Assembly, ReadFault> {
     let mut pieces = pieces.to_vec();
     let mut volumes: BTreeMap<String, Assembled> = BTreeMap::new();
-    let (mut unread, mut free) = (Vec::new(), Vec::new());
+    let (mut unread, mut free, mut ids) = (Vec::new(), Vec::new(), BTreeSet::new());
     for _ in 0..MAX_LEVELS {
         let found = assemble(&pieces, known)?;
         // What could not be read with fewer pieces may be readable with more: the last word counts.
         (unread, free) = (found.unread, found.free);
+        ids.extend(found.ids);
         let before = volumes.len();
         for volume in found.volumes {
             // All pieces stay, so that what was put together before comes again under the same place.
@@ -196,7 +199,7 @@ pub(crate) fn assemble_all(pieces: &[Piece], known: &mut Known) -> Result<Assemb
             break;
         }
     }
-    Ok(Assembly { volumes: volumes.into_values().collect(), unread, free })
+    Ok(Assembly { volumes: volumes.into_values().collect(), unread, free, ids })
 }
 
 /// Most levels of stacks on each other. Two are common, three are known; more is a puzzle, not a server.

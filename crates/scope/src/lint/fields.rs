@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Remarks;
 use crate::placeholder::{LAST_DATE, RECIPIENTS, is_to_fill_in};
-use crate::policy::{LeftRecord, UnknownDefault};
+use crate::policy::{LeftRecord, MediumIdKind, UnknownDefault};
 
 pub(super) fn keys(remarks: &mut Remarks<'_>) {
     let policy = remarks.policy;
@@ -101,6 +101,16 @@ pub(super) fn fields(remarks: &mut Remarks<'_>) {
         let message =
             "an archive that is to be captured and cannot be opened is left, since what is unknown is left";
         remarks.add("unopened", "target".to_owned(), "target.containers", message);
+    }
+    for (at, medium) in policy.target().media.iter().enumerate() {
+        let mut kinds =
+            medium.ids.iter().map(|(kind, _)| *kind).filter(|kind| *kind != MediumIdKind::AssetTag);
+        if kinds.next() == Some(MediumIdKind::MbrSignature) && kinds.next().is_none() {
+            let message = "the medium is known by the signature of its MBR alone: 32 bits, which each copy of a disk has, too, and \
+                which are easily set";
+            let place = format!("target.media.{at}.mbr_signature");
+            remarks.add("weak-identity", format!("medium {}", medium.label), &place, message);
+        }
     }
     let until = policy.record().until.to_lowercase();
     let endless =

@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 34] = [
+pub const KINDS: [LintKind; 35] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -174,6 +174,11 @@ pub const KINDS: [LintKind; 34] = [
         "allow the look in `target.inspect`, or take the condition out",
     ),
     kind("unused", "nothing refers to it", "take it out, or name it where it was meant"),
+    kind(
+        "weak-identity",
+        "a medium is known by the signature of its MBR alone, which each copy of a disk has, too",
+        "give a serial number, a WWN, or the UUID of the array or the volume group as well",
+    ),
     kind(
         "zoneless",
         "times without a zone are unknown, and what is unknown is left, or held",

@@ -313,9 +313,7 @@ fn media(doc: &mut Doc<'_>, table: &Section<'_>) -> Vec<MediaSpec> {
         let mut ids = Vec::new();
         for kind in MediumIdKind::ALL {
             let Some(text) = entry.maybe_text(doc, kind.word()) else { continue };
-            if kind == MediumIdKind::ImageSha256 {
-                check_hex_digest(doc, entry.span_of(kind.word()), &text);
-            }
+            check_identity(doc, entry.span_of(kind.word()), kind, &text);
             ids.push((kind, text));
         }
         let named = MediumIdKind::ALL.into_iter().any(|kind| entry.get(kind.word()).is_some());
@@ -327,6 +325,46 @@ fn media(doc: &mut Doc<'_>, table: &Section<'_>) -> Vec<MediaSpec> {
         media.push(MediaSpec { label, ids });
     }
     media
+}
+
+/// An identity that can be written in one way alone is written in that way: in any other, no medium would show it.
+fn check_identity(doc: &mut Doc<'_>, span: Range<usize>, kind: MediumIdKind, text: &str) {
+    let groups = |sizes: &[usize], separator: char, fits: fn(char) -> bool| {
+        let parts: Vec<&str> = text.split(separator).collect();
+        parts.len() == sizes.len()
+            && parts.iter().zip(sizes).all(|(part, size)| part.len() == *size && part.chars().all(fits))
+    };
+    let hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    let (fits, hint) = match kind {
+        MediumIdKind::ImageSha256 => {
+            check_hex_digest(doc, span, text);
+            return;
+        }
+        MediumIdKind::MdUuid => (
+            groups(&[8; 4], ':', hex),
+            "write four groups of eight lower-case hex digits with colons between them, as `mdadm --detail` prints the UUID of an array",
+        ),
+        MediumIdKind::VgUuid => (
+            groups(&[6, 4, 4, 4, 4, 4, 6], '-', |c| c.is_ascii_alphanumeric() || matches!(c, '!' | '#')),
+            "write it as `vgs -o vg_uuid` prints it: groups of 6, 4, 4, 4, 4, 4 and 6 characters with hyphens between them",
+        ),
+        MediumIdKind::MbrSignature => (
+            groups(&[8], ':', hex) && text != "00000000",
+            "write eight lower-case hex digits without 0x, as `fdisk -l` prints the identifier of a disk, and not all zeros",
+        ),
+        MediumIdKind::Serial
+        | MediumIdKind::Wwn
+        | MediumIdKind::Gpt
+        | MediumIdKind::Fsuuid
+        | MediumIdKind::AssetTag => return,
+    };
+    if !fits {
+        doc.report(
+            span,
+            format!("`{}` is no value of `{}`", shown(text), kind.word()),
+            Some(hint.to_owned()),
+        );
+    }
 }
 
 /// 64 lower-case hex digits.

@@ -433,6 +433,11 @@ pub(super) fn identity(kind: MediumIdKind) -> &'static str {
         MediumIdKind::Serial => "Seriennummer",
         MediumIdKind::Wwn => "World Wide Name",
         MediumIdKind::Gpt => "GUID der Partitionstabelle",
+        MediumIdKind::MdUuid => "UUID eines RAID-Verbunds (md)",
+        MediumIdKind::VgUuid => "UUID einer Volume-Gruppe (LVM)",
+        MediumIdKind::MbrSignature => {
+            "Datenträgersignatur im MBR (32 Bit, bei jeder Kopie eines Datenträgers dieselbe)"
+        }
         MediumIdKind::Fsuuid => "UUID eines Dateisystems",
         MediumIdKind::AssetTag => "Asservatenkennzeichen",
         MediumIdKind::ImageSha256 => "SHA-256-Prüfsumme des Abbilds",

@@ -39,6 +39,7 @@ pub(super) fn groups(
     let Found { physical, groups, damage } = found;
     let mut claimed = BTreeSet::new();
     for Texted { newest: group, mut notes, .. } in groups.into_values() {
+        assembly.ids.insert(("vg_uuid", group.id.clone()));
         for volume in group.physical.values() {
             claimed.insert(volume.id.clone());
             if let (Some(piece), Some(why)) = (physical.get(&volume.id), damage.get(&volume.id)) {

@@ -34,7 +34,10 @@ pub(super) fn arrays(pieces: &[Piece], assembly: &mut Assembly) -> BTreeSet<Stri
         };
         match find(piece.bytes.as_ref()) {
             Ok(Found::Nothing) => continue,
-            Ok(Found::Good(block)) => sets.entry(block.set).or_default().push(Claim { piece, block }),
+            Ok(Found::Good(block)) => {
+                assembly.ids.insert(("md_uuid", uuid(&block.set)));
+                sets.entry(block.set).or_default().push(Claim { piece, block });
+            }
             Ok(Found::Old(set, level)) => old.entry((set, level)).or_default().push(piece.place.clone()),
             Ok(Found::Damaged(why)) => {
                 assembly.unread.push(unread("a member of a Linux RAID", why));
@@ -451,6 +454,12 @@ fn ten(block: &Superblock) -> Result<(Ten, u64), String> {
     let chunk = u64::from(*chunk).saturating_mul(SECTOR);
     let stride = if offset { Some(chunk) } else { (rows / far).checked_mul(chunk) }.ok_or_else(overflow)?;
     Ok((Ten { disks, near, far, offset, stride, chunk }, sectors))
+}
+
+/// The array's UUID as `mdadm` prints it.
+fn uuid(set: &[u8; 16]) -> String {
+    let words = set.chunks(4).map(|word| word.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    words.collect::<Vec<_>>().join(":")
 }
 
 pub(super) fn place(set: &[u8; 16]) -> String {

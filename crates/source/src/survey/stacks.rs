@@ -30,6 +30,7 @@ impl Survey {
         // With more members, more may have been put together: what counts is said at the end.
         self.unassembled = assembly.unread;
         self.free = assembly.free;
+        self.ids.extend(assembly.ids.into_iter().map(|(kind, value)| (kind.to_owned(), value)));
         for volume in assembly.volumes {
             self.used.extend(volume.members.iter().cloned());
             self.made_of.insert(volume.place.clone(), volume.members.clone());
@@ -159,6 +160,7 @@ impl Survey {
                 length: 0,
                 stated: String::new(),
                 what: volume.what.clone(),
+                members: volume.members.clone(),
                 state: LayerState::Unread(why),
             });
         }

@@ -20,6 +20,7 @@ fn message(lint: &Lint) -> Text {
         count => format!("{count} der Begriffe {several}"),
     };
     match lint.id {
+        "weak-identity" => "Der Datenträger ist allein an der Signatur im MBR zu erkennen: 32 Bit, die jede Kopie eines Datenträgers auch hat und die sich leicht setzen lassen.".into(),
         "unopened" => "Ein Archiv, das gesichert werden soll und nicht geöffnet werden kann, wird belassen, denn Ungeklärtes wird belassen.".into(),
         "unused" if has("no rule") => "Keine Regel nennt sie; sie wählt nichts aus.".into(),
         "unused" => "Keine Regel und keine Auswahl nimmt darauf Bezug.".into(),
@@ -140,6 +141,7 @@ fn about(about: &str) -> Text {
         "version" => "Fassung",
         "authority" => "Anordnung",
         "record" => "Aufzeichnung",
+        "medium" => "Datenträger",
         "target" => "Datenträger",
         "keywords" => "Suchbegriffe",
         _ => return code(about).into(),

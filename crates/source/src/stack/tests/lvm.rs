@@ -203,6 +203,7 @@ fn a_second_volume_of_one_identity_and_a_second_text_of_one_number_do_not_vanish
 fn check(all: &[Vec<u8>], limits: &[&str]) {
     let found = assemble(&pieces(all)).unwrap();
     assert!(found.unread.is_empty(), "{:?}", found.unread);
+    assert_eq!(found.ids.iter().collect::<Vec<_>>(), [&("vg_uuid", id('G'))]);
     assert_eq!(found.volumes.len(), 2);
     for (volume, truth) in found.volumes.iter().zip(truth()) {
         assert!(content(volume) == truth);

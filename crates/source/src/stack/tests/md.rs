@@ -1,5 +1,7 @@
 //! Arrays laid out as md(4) describes them, with superblocks that `mdadm --examine` accepts.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 /// An array to be written. Sizes are in sectors.
@@ -185,7 +187,10 @@ fn every_level_gives_its_content() {
             let members = Array { minor, ..array.clone() }.members(&data);
             let mut all = pieces(&members);
             all.reverse();
-            let found = one(assemble(&all).unwrap());
+            let found = assemble(&all).unwrap();
+            let id = ("md_uuid", "30313233:34353637:38396162:63646566".to_owned());
+            assert_eq!(found.ids, BTreeSet::from([id]));
+            let found = one(found);
             let about = format!("level {} layout {:#x} of {}", array.level, array.layout, array.disks);
             assert!(super::content(&found) == content, "{about}");
             assert_eq!(found.place, "md:30313233-3435-3637-3839-616263646566");
@@ -376,8 +381,9 @@ fn what_is_not_read_is_named() {
     assert_eq!(unread.place, "md:01020304-0000-0000-0000-000000000000");
     let mut damaged = Array { size: 8, ..Array::default() }.member(0, &noise(8 * 512, 1));
     damaged[4096 + 100] ^= 1;
-    let unread = super::unread(assemble(&pieces(&[damaged])).unwrap());
-    assert!(unread.why.starts_with("the superblock's checksum is"));
+    let found = assemble(&pieces(&[damaged])).unwrap();
+    assert!(found.ids.is_empty(), "what may be damaged identifies nothing");
+    assert!(super::unread(found).why.starts_with("the superblock's checksum is"));
     // The end of a disk is the end of its last partition: what stands there is the partition's.
     let member = Array { minor: 0, size: 8, ..Array::default() }.member(0, &noise(8 * 512, 1));
     assert_eq!(assemble(&pieces(std::slice::from_ref(&member))).unwrap().volumes.len(), 1);
