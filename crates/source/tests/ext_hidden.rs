@@ -325,6 +325,30 @@ fn blocks_that_were_never_written_are_a_fact_and_slack() {
 }
 
 #[test]
+fn a_directory_that_is_longer_than_its_size_is_an_issue() {
+    for options in KINDS {
+        let folder = tempfile::tempdir().unwrap();
+        let tree = folder.path().join("tree");
+        fs::create_dir_all(tree.join("dir")).unwrap();
+        for number in 0..200 {
+            fs::write(tree.join(format!("dir/a_file_with_a_longish_name_{number}")), b"x").unwrap();
+        }
+        let image = image(folder.path(), &tree, "8M", options);
+        let before = walked(&image, &WalkOptions::default()).0;
+        assert_eq!((before.issues.len(), before.entries.len()), (0, 203), "{:?}", before.issues);
+        debugfs(&image, "sif /dir size 1024");
+        let after = walked(&image, &WalkOptions::default()).0;
+        assert!(after.entries.len() < 60, "the names behind the size are not read");
+        let said: Vec<&str> = after.issues.iter().map(|issue| issue.what.as_str()).collect();
+        let says = |what: &&str| {
+            what.starts_with("a directory states a size of 1024 bytes, and has ")
+                && what.ends_with("in which no name is read")
+        };
+        assert_eq!(said.iter().filter(|what| says(what)).count(), 1, "{options:?}: {said:?}");
+    }
+}
+
+#[test]
 fn what_stands_in_a_journal_is_a_limit_with_its_bytes() {
     let (_folder, image) = small(&["-t", "ext4", "-b", "1024"]);
     let path = image.to_str().unwrap();

@@ -3,13 +3,15 @@
 //! Hashed directories are read the same way: their index blocks look like
 //! unused entries, on purpose of those who made the format.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::crc32c::crc32c;
 use crate::ext::content::inline;
 use crate::ext::inode::Inode;
-use crate::ext::map::run;
+use crate::ext::map::{FILE_END, run};
 use crate::ext::superblock::corrupt;
+use crate::ext::tree::{self, Mapped};
 use crate::ext::volume::Volume;
 use crate::field::{byte, le16, le32};
 use crate::walk::{NodeId, SourceError};
@@ -20,6 +22,9 @@ use crate::walker::{Link, Listing};
 /// At most `limit` names are kept; more are an issue.
 pub(crate) fn list(volume: &Arc<Volume>, inode: &Inode, limit: usize) -> Listing {
     let mut listing = Listing { nameless: inode.is_encrypted(), ..Listing::default() };
+    if !inode.is_inline() {
+        listing.issues.extend(behind(volume, inode));
+    }
     let result = if inode.is_inline() {
         inline(volume, inode).map(|bytes| list_inline(volume, inode, &bytes, &mut listing))
     } else {
@@ -66,6 +71,30 @@ fn list_blocks(
         logical = logical.saturating_add(blocks.max(1));
     }
     Ok(())
+}
+
+/// What there is to say of blocks behind the directory's size: nothing has names there, and somebody may have shortened it.
+fn behind(volume: &Volume, inode: &Inode) -> Option<String> {
+    let size = u64::from(volume.sb.block_size);
+    let end = inode.size.div_ceil(size);
+    let (mut blocks, mut maps) = (0_u64, 0_u64);
+    // Damage is told where the names are read.
+    let _ = tree::each(volume, inode, FILE_END, &mut |mapped| {
+        match mapped {
+            Mapped::Map(_) => maps = maps.saturating_add(1),
+            Mapped::Run { logical, blocks: run, .. } => {
+                blocks = blocks.saturating_add(logical.saturating_add(run).saturating_sub(logical.max(end)));
+            }
+        }
+        if maps > MAX_MAPS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    if maps > MAX_MAPS {
+        return Some("a directory's map has too many blocks to tell what lies behind its size".into());
+    }
+    let bytes = blocks.saturating_mul(size);
+    (blocks > 0).then(|| {
+        format!("a directory states a size of {} bytes, and has {bytes} bytes of blocks behind that, in which no name is read", inode.size)
+    })
 }
 
 fn list_inline(volume: &Arc<Volume>, inode: &Inode, bytes: &[u8], listing: &mut Listing) {
@@ -136,5 +165,7 @@ const HEADER: usize = 8;
 /// Length and mark of the entry that carries a block's checksum.
 const TAIL: usize = 12;
 const TAIL_KIND: u8 = 0xDE;
+/// Most blocks of one directory's map that are read to tell what lies behind its size: one of a million names has fewer.
+const MAX_MAPS: u64 = 1 << 10;
 /// A directory with more damage than this is given up: the issues would outgrow the report.
 const MAX_ISSUES: usize = 1000;
