@@ -357,3 +357,144 @@ fn a_capture_says_of_a_whole_file_system_that_it_is_lost() {
     let limits = report["limits"].as_array().unwrap();
     assert!(limits.iter().any(|limit| limit.as_str().unwrap().contains(told)), "{report}");
 }
+
+const ARRAY: &str = "30313233:34353637:38396162:63646566";
+
+/// Two drives with MBR tables, on each of them a member of a mirror, and on that an ext4 file system with a tenant's site.
+fn mirror(folder: &Path) -> Option<()> {
+    let tree = folder.join("tree");
+    fs::create_dir_all(tree.join("opt/panel")).unwrap();
+    fs::write(tree.join("opt/panel/gate.php"), "<?php // the panel\n").unwrap();
+    let ext = folder.join("ext.img");
+    let from = ["-d", tree.to_str().unwrap(), ext.to_str().unwrap(), "8M"];
+    made_by("mke2fs", &[&["-q", "-t", "ext4", "-U", FSUUID][..], &from].concat()).then_some(())?;
+    let content = fs::read(&ext).unwrap();
+    for number in 0..2_u32 {
+        // Metadata 1.2, eight sectors into the partition; the data begin at its first MiB.
+        let mut block = vec![0_u8; 260];
+        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &0xA92B_4EFC_u32.to_le_bytes());
+        put(4, &1_u32.to_le_bytes());
+        put(16, b"0123456789abcdef");
+        put(64, &1_700_000_000_u64.to_le_bytes());
+        put(72, &1_u32.to_le_bytes());
+        let sectors = content.len() as u64 / 512;
+        put(80, &sectors.to_le_bytes());
+        put(92, &2_u32.to_le_bytes());
+        put(128, &2048_u64.to_le_bytes());
+        put(136, &sectors.to_le_bytes());
+        put(144, &8_u64.to_le_bytes());
+        put(160, &number.to_le_bytes());
+        put(168, &[u8::try_from(number).unwrap(); 16]);
+        put(200, &7_u64.to_le_bytes());
+        put(208, &u64::MAX.to_le_bytes());
+        put(220, &2_u32.to_le_bytes());
+        put(258, &1_u16.to_le_bytes());
+        let sum: u64 = block.as_chunks::<4>().0.iter().map(|word| u64::from(u32::from_le_bytes(*word))).sum();
+        let sum = u32::try_from((sum & 0xFFFF_FFFF) + (sum >> 32)).unwrap();
+        block[216..220].copy_from_slice(&sum.to_le_bytes());
+
+        let mut disk = vec![0_u8; usize::try_from(12 * MIB).unwrap()];
+        disk[440..444].copy_from_slice(&(0xBEEF_0000 + number).to_le_bytes());
+        disk[446..462].copy_from_slice(&[0, 0, 0, 0, 0xFD, 0, 0, 0, 0, 8, 0, 0, 0, 0x58, 0, 0]);
+        disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+        let start = usize::try_from(MIB).unwrap();
+        disk[start + 4096..][..block.len()].copy_from_slice(&block);
+        disk[2 * start..][..content.len()].copy_from_slice(&content);
+        fs::write(folder.join(format!("sd{number}.img")), disk).unwrap();
+    }
+    Some(())
+}
+
+/// A desk with those drives, and an approved policy that knows the medium by `ids`.
+fn desk_of_mirror(ids: &str) -> Option<Desk> {
+    let desk = Desk::with_open_case();
+    desk.policy_with(&[("media ", &format!("media = [{{ label = \"KC07\", {ids} }}]"))]);
+    mirror(&desk.path(""))?;
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    Some(desk)
+}
+
+#[test]
+fn drives_without_a_gpt_are_known_by_their_array_or_by_a_signature() {
+    let both = "--medium {dir}/sd0.img --medium {dir}/sd1.img";
+    let capture = |medium: &str| {
+        format!(
+            "ambit capture --policy {{dir}}/policy {medium} --case {{case}} --trust {{trust}} {{both}} --out {{dir}}/files.ambit"
+        )
+    };
+    for (ids, other) in [
+        (format!("md_uuid = \"{ARRAY}\""), "md_uuid = \"00000000:34353637:38396162:63646566\""),
+        ("mbr_signature = \"beef0001\"".to_owned(), "mbr_signature = \"beef0002\""),
+    ] {
+        let Some(desk) = desk_of_mirror(&ids) else { return };
+        let info = desk.run("ambit medium info {dir}/sd0.img {dir}/sd1.img").exits(0);
+        for words in
+            [&format!("md_uuid        {ARRAY}\n"), "mbr_signature  beef0000\n", "mbr_signature  beef0001\n"]
+        {
+            assert!(info.out.contains(words), "{words}: {info}");
+        }
+        // What they make up stands below the last of them.
+        let rows: Vec<&str> =
+            info.out.lines().filter_map(|line| line.split("  ").find(|cell| !cell.is_empty())).collect();
+        let at = |place: &str| {
+            rows.iter().position(|row| *row == place).unwrap_or_else(|| panic!("{place}: {info}"))
+        };
+        let array = format!("md:{}", "30313233-3435-3637-3839-616263646566");
+        assert!(at("disk:1") < at("disk:1/mbr:1") && at("disk:1/mbr:1") < at("disk:2"), "{info}");
+        assert!(at("disk:2/mbr:1") < at(&array), "{info}");
+        assert!(info.out.contains(&format!("\n    {array} ")), "{info}");
+
+        desk.run(&capture(both)).exits(0);
+        let stated = acquisition(&desk.path("files.ambit"));
+        assert_eq!(stated.walk.len(), 1);
+        assert_eq!(stated.medium.ids.iter().filter(|id| id.kind == "md_uuid").count(), 1);
+        let audit = "ambit-verify audit {dir}/files.ambit --trust {trust} --identity {keys}/auditor.age \
+            --against {dir}/sd0.img --against {dir}/sd1.img";
+        let ran = desk.run(audit).exits(0);
+        assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+
+        let Some(desk) = desk_of_mirror(other) else { return };
+        let kind = other.split(' ').next().unwrap();
+        desk.run(&capture(both)).exits(2).says(&format!("the policy's medium has {kind} "));
+    }
+}
+
+#[test]
+fn a_listing_is_for_people_too_and_tells_what_is_covered() {
+    let Some(desk) = desk("name") else { return };
+    let list = "ambit medium list {dir}/disk.img --i-may-see-names --case {case} {examiner} --format";
+    let lines = desk.run(&format!("{list} lines")).exits(0);
+    assert!(lines.out.starts_with("# gpt:1: ext4 ("), "{lines}");
+    let gate = lines.out.lines().find(|line| line.ends_with("\t/opt/panel/gate.php")).expect("the panel");
+    let cells: Vec<&str> = gate.split('\t').map(str::trim).collect();
+    assert_eq!((cells[0], cells[1]), ("file", "19"), "{gate}");
+    assert!(cells[2].starts_with("20") && cells[2].ends_with('Z'), "{gate}");
+    lines.says("inodes in use by the inode bitmaps: ").says("counted by the file system: all were seen");
+
+    let body = desk.run(&format!("{list} bodyfile")).exits(0);
+    let gate = body.out.lines().find(|line| line.contains("gate.php")).expect("the panel");
+    assert!(
+        gate.starts_with("0|/opt/panel/gate.php|") && gate.contains("|r/rrw-") && gate.contains("|19|"),
+        "{gate}"
+    );
+    assert_eq!(gate.split('|').count(), 11);
+
+    // A name is swallowed by its neighbour, and the counters stay: both say so, and neither ends well.
+    let count = "ambit medium info {dir}/disk.img --count";
+    let whole = desk.run(count).exits(0);
+    assert!(whole.out.contains("walked: ") && whole.out.contains(": all were seen"), "{whole}");
+    assert!(!whole.to_string().contains("gate"), "{whole}");
+    let ext = desk.path("ext.img");
+    made_by("debugfs", &["-w", "-R", "unlink /opt/panel/gate.php", ext.to_str().unwrap()]);
+    let mut image = File::options().write(true).open(desk.path("disk.img")).unwrap();
+    image.seek(SeekFrom::Start(MIB)).unwrap();
+    image.write_all(&fs::read(&ext).unwrap()).unwrap();
+    let ran = desk.run(count).exits(3);
+    assert!(ran.out.contains("counted by the file system: DIFFERS"), "{ran}");
+    ran.says("were seen, the medium itself counts");
+    let value = desk.run(&format!("{count} --json")).exits(3).json();
+    let coverage = value["volumes"][0]["counted"]["coverage"].as_array().unwrap();
+    assert!(coverage.iter().any(|line| line["seen"] != line["stated"]), "{value}");
+    desk.run(&format!("{list} lines")).exits(3).says("were seen, the medium itself counts");
+}

@@ -17,7 +17,7 @@ pub use crate::progress::ProgressMode;
 pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSignArgs};
 pub use explain::{DiffArgs, ExplainArgs, LedgerArgs};
 pub use import::{CatalogueArg, HashListArgs, ImportArgs, SetArg};
-pub use medium::{MediumCommand, MediumInfoArgs, MediumListArgs};
+pub use medium::{ListFormat, MediumCommand, MediumInfoArgs, MediumListArgs};
 pub use package::{PackageCommand, PackageMoveArgs};
 
 /// Takes what the order allows, and lets others check that it took nothing more.

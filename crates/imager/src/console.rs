@@ -204,6 +204,15 @@ impl<'a> Console<'a> {
         writeln!(self.out, "{json}").context("standard output")
     }
 
+    /// Lines of such a result that are text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Console::result`].
+    pub(crate) fn text(&mut self, lines: &str) -> Result<(), Failure> {
+        self.out.write_all(lines.as_bytes()).context("standard output")
+    }
+
     pub(crate) fn failure(&mut self, failure: &Failure) {
         if self.json {
             let value = serde_json::json!({ "error": failure.message, "hint": failure.hint });

@@ -129,6 +129,9 @@ pub struct Layer {
     pub stated: String,
     /// What it is.
     pub what: String,
+    /// The places of the layers that it is made of, where it is put together from several or lies on another volume.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<String>,
     /// What became of it.
     pub state: LayerState,
 }

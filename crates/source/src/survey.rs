@@ -400,6 +400,7 @@ impl Survey {
             length: found.bytes.len(),
             stated: found.stated.clone(),
             what: what.to_owned(),
+            members: self.made_of.get(&found.place).cloned().unwrap_or_default(),
             state,
         });
     }
@@ -420,6 +421,7 @@ fn rest_layer(volume: &UnreadVolume, start: u64, state: LayerState) -> Layer {
         length: volume.bytes.len(),
         stated: String::new(),
         what: volume.what.clone(),
+        members: Vec::new(),
         state,
     }
 }

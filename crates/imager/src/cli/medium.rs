@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{CaseArg, ProgressMode, SigningArgs};
 
@@ -11,7 +11,7 @@ use super::{CaseArg, ProgressMode, SigningArgs};
 pub enum MediumCommand {
     /// Print layers, volumes, gaps, counters, and what cannot be read. Shows no name of a file.
     Info(MediumInfoArgs),
-    /// Print every item as a line of JSON. Shows names.
+    /// Print every item as a line. Shows names.
     List(MediumListArgs),
 }
 
@@ -30,6 +30,20 @@ pub struct MediumInfoArgs {
     /// Compute the digests of the whole medium, and compare them with those that an image states.
     #[arg(long)]
     pub digest: bool,
+    /// Walk every file system, and compare what is seen with what the file system counts. Reads all folders, and shows no name.
+    #[arg(long)]
+    pub count: bool,
+}
+
+/// How a listing is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub enum ListFormat {
+    /// A line of JSON for each item, with every name, all times, and names escaped as in records.
+    Json,
+    /// A line for each name, for people: kind, size, last change, name, and where a link leads; tabs between them.
+    Lines,
+    /// A line for each name as the Sleuth Kit's `fls -m` writes them, of one volume.
+    Bodyfile,
 }
 
 /// `ambit medium list`.
@@ -47,6 +61,9 @@ pub struct MediumListArgs {
     /// Only the volume at PLACE, as `ambit medium info` prints it; `.` is the medium itself.
     #[arg(long, value_name = "PLACE")]
     pub volume: Option<String>,
+    /// How each item is written.
+    #[arg(long, value_name = "FORMAT", default_value = "json")]
+    pub format: ListFormat,
     /// Read all content and print its SHA-256.
     #[arg(long)]
     pub digest: bool,

@@ -49,7 +49,8 @@ pub(super) fn medium(medium: &mut Medium) {
     }
     medium.limits.iter_mut().for_each(|limit| *limit = plain(limit));
     for layer in &mut medium.layers {
-        for text in [&mut layer.place, &mut layer.stated, &mut layer.what] {
+        let own = [&mut layer.place, &mut layer.stated, &mut layer.what];
+        for text in own.into_iter().chain(&mut layer.members) {
             *text = plain(text);
         }
         if let LayerState::Read(text) | LayerState::Unread(text) = &mut layer.state {

@@ -55,6 +55,7 @@ impl Survey {
                 length: len,
                 stated: String::new(),
                 what: where_it_is.to_owned(),
+                members: Vec::new(),
                 state: LayerState::Gap,
             });
         }
