@@ -42,9 +42,9 @@ pub use crate::sshsig::ATTESTATION as NAMESPACE;
 pub use about::{About, other_runs};
 pub use accept::Refused;
 pub use held::{ItemVerdict, Run, SetVerdict, runs};
-pub use prefix::{Counts, Ending, NotAPath, Portion, Prefix, Unread, Volume};
+pub use prefix::{Archives, Counts, Ending, NotAPath, Portion, Prefix, Unread, Volume, Within};
 pub use read::AttestationError;
-pub use under::Under;
+pub use under::{Counted, Under};
 
 /// Longest attestation read, also from a custody log: a thousand parts, or ten thousand runs of control numbers.
 pub const MAX_ATTESTATION: u64 = 1 << 20;

@@ -8,7 +8,7 @@ use std::path::Path;
 use chrono::Local;
 use evidence::acquisition::{Acquisition, RecordLeft, SetName};
 use evidence::attestation::{
-    About, Attestation, Ending, MAX_ATTESTATION, Portion, Prefix, Statement, Under, Unread,
+    About, Attestation, Counted, Ending, MAX_ATTESTATION, Portion, Prefix, Statement, Under, Unread,
 };
 use evidence::custody_log::Log;
 use evidence::report::{Answer, Intact, Report};
@@ -41,6 +41,7 @@ pub(crate) fn attest(args: &AttestArgs, err: &mut dyn Write) -> Result<Report, F
         under.on(acquisition);
     }
     let verified = audit_with(&files, &trust, &options, |record| under.record(record));
+    let under = under.finish();
     let acquisition = verified.acquisition.as_ref().filter(|_| verified.report.followed == Answer::Yes);
     let (Some(acquisition), 0) = (acquisition, under.unreadable()) else {
         let _ =
@@ -63,9 +64,12 @@ pub(crate) fn attest(args: &AttestArgs, err: &mut dyn Write) -> Result<Report, F
         records: under.records(),
         path: under.path().clone(),
         under: under.counts(),
+        within: under.within(),
         volumes: under.volumes(acquisition),
         endings: under.endings(),
+        inside: under.inside(),
         other_case: under.other_case(),
+        archives: under.archives(),
         unread: Unread::of(acquisition),
         other_runs: verified.other_runs.clone(),
         unnamed_kept: under.unnamed_kept(),
@@ -77,7 +81,7 @@ pub(crate) fn attest(args: &AttestArgs, err: &mut dyn Write) -> Result<Report, F
 }
 
 /// Of a path that no name on record has, nothing can be said: what the record has instead.
-fn no_such_path(under: &Under, acquisition: &Acquisition) -> Failure {
+fn no_such_path(under: &Counted, acquisition: &Acquisition) -> Failure {
     let mut hints = Vec::new();
     let Portion { all, .. } = under.other_case();
     if all > 0 {
@@ -88,6 +92,9 @@ fn no_such_path(under: &Under, acquisition: &Acquisition) -> Failure {
             "{} items have one under {path}: ask for that, if their volume was in use there",
             items.all
         ));
+    }
+    for Ending { path, items } in under.inside() {
+        hints.push(format!("{} files in archives have there one under {path}", items.all));
     }
     let volumes: Vec<&str> = acquisition.walk.iter().map(|walk| walk.volume.as_str()).collect();
     hints.push(format!(

@@ -138,9 +138,19 @@ fn of_prefix(attestation: &Attestation, prefix: &Prefix, about: About<'_>, told:
         let counts = acquisition.inventory.counts.iter().filter(|(outcome, _)| of(outcome));
         counts.fold(0_u64, |sum, (_, count)| sum.saturating_add(*count))
     };
+    // What was taken within an archive has another outcome of its own.
+    let by_itself = u64::saturating_sub;
     for (what, said, most) in [
-        ("captured", prefix.under.captured, count(|outcome| *outcome == Outcome::Captured)),
-        ("held", prefix.under.held, count(|outcome| matches!(outcome, Outcome::Held(_)))),
+        (
+            "captured",
+            by_itself(prefix.under.captured, prefix.within.captured),
+            count(|outcome| *outcome == Outcome::Captured),
+        ),
+        (
+            "held",
+            by_itself(prefix.under.held, prefix.within.held),
+            count(|outcome| matches!(outcome, Outcome::Held(_))),
+        ),
         (
             "listed",
             prefix.under.listed,

@@ -6,10 +6,13 @@
 //! held 0
 //! listed 0
 //! left 1
+//! within 0 0
 //! volume gpt:1/ext4:9f0c... 1 0
 //! volume gpt:2/ext4:77aa... 0 0
 //! ending 12 12 /anna
+//! inside 3 0 /home/anna
 //! other-case 0 0
+//! archives 7 2 1
 //! unread gpt:3 8388608 LUKS, encrypted
 //! other-run 4051c3822915c5d0f77a29aed74792a8
 //! ```
@@ -30,12 +33,18 @@ pub struct Prefix {
     pub path: RawName,
     /// What lies under it.
     pub under: Counts,
+    /// How many of these count as captured, and as held, only since an archive that they lie in is.
+    pub within: Within,
     /// Every volume that was walked, in the order of the acquisition.
     pub volumes: Vec<Volume>,
     /// Items under what is left of the path without its first parts: theirs, if their volume was in use there.
     pub endings: Vec<Ending>,
+    /// Files in archives whose name there is under the path, or an ending of it: they may have been packed at that path.
+    pub inside: Vec<Ending>,
     /// Items whose name is under the path but for capital and small letters, where the volume tells these apart.
     pub other_case: Portion,
+    /// Archives of the whole medium.
+    pub archives: Archives,
     /// Layers of the medium of which no file was read.
     pub unread: Vec<Unread>,
     /// Other runs that the custody log shows.
@@ -65,6 +74,26 @@ impl Counts {
     pub fn all(&self) -> u64 {
         [self.captured, self.held, self.listed, self.left].into_iter().fold(0, u64::saturating_add)
     }
+}
+
+/// Items that were not taken by themselves, in archives that were taken whole.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Within {
+    /// In one that was captured.
+    pub captured: u64,
+    /// In one that was held, and in none that was captured.
+    pub held: u64,
+}
+
+/// Archives that the record shows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Archives {
+    /// Those of which every file is an item.
+    pub opened: u64,
+    /// Those that were not opened, or of which not every file is known.
+    pub closed: u64,
+    /// How many of these last were captured or held.
+    pub closed_kept: u64,
 }
 
 /// Items, and how many of them were captured or held.
@@ -160,18 +189,22 @@ impl Prefix {
     /// Whether the numbers fit each other: something is under the path, on the volumes named, and no more kept than there is.
     pub(super) fn problem(&self) -> Option<&'static str> {
         let of_volumes = self.volumes.iter().fold(0_u64, |sum, volume| sum.saturating_add(volume.under));
-        let portions = self.endings.iter().map(|ending| ending.items).chain([self.other_case]);
-        let mut endings = self.endings.iter();
+        let endings = || self.endings.iter().chain(&self.inside);
+        let portions = endings().map(|ending| ending.items).chain([self.other_case]);
         if bare(&self.path.0) != Ok(self.path.0.as_slice()) {
             Some("`prefix` is not a path that a name can have")
         } else if self.under.all() == 0 {
             Some("nothing can be said of a path that no item on record has")
         } else if of_volumes != self.under.all() {
             Some("the items of the volumes are not those under the path")
+        } else if self.within.captured > self.under.captured || self.within.held > self.under.held {
+            Some("more in archives that were taken than was taken")
+        } else if self.archives.closed_kept > self.archives.closed {
+            Some("more archives that were taken than there are")
         } else if portions.into_iter().any(|portion| portion.kept > portion.all)
-            || endings.any(|ending| ending.items.all == 0 || !self.path.0.ends_with(&ending.path.0))
+            || endings().any(|ending| ending.items.all == 0 || !self.path.0.ends_with(&ending.path.0))
         {
-            Some("an `ending` or `other-case` that cannot be")
+            Some("an `ending`, `inside` or `other-case` that cannot be")
         } else {
             None
         }
@@ -184,13 +217,18 @@ impl Prefix {
         text.line("held", self.under.held);
         text.line("listed", self.under.listed);
         text.line("left", self.under.left);
+        text.line("within", format_args!("{} {}", self.within.captured, self.within.held));
         for Volume { locator, under, not_walked } in &self.volumes {
             text.line("volume", format_args!("{locator} {under} {not_walked}"));
         }
-        for Ending { path, items } in &self.endings {
-            text.line("ending", format_args!("{} {} {path}", items.all, items.kept));
+        for (name, endings) in [("ending", &self.endings), ("inside", &self.inside)] {
+            for Ending { path, items } in endings {
+                text.line(name, format_args!("{} {} {path}", items.all, items.kept));
+            }
         }
         text.line("other-case", format_args!("{} {}", self.other_case.all, self.other_case.kept));
+        let Archives { opened, closed, closed_kept } = self.archives;
+        text.line("archives", format_args!("{opened} {closed} {closed_kept}"));
         for Unread { place, length, what } in &self.unread {
             text.line("unread", format_args!("{place} {length} {what}"));
         }

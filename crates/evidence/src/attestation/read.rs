@@ -6,8 +6,8 @@ use std::str::{FromStr, Split};
 use scope::Digest;
 
 use super::{
-    Attestation, COMPARED, Counts, Ending, ItemVerdict, MAX_ATTESTATION, NAMESPACE, NOT_COMPARED, Part,
-    Portion, Prefix, Replay, Run, SetVerdict, Statement, Unread, Verdict, Volume,
+    Archives, Attestation, COMPARED, Counts, Ending, ItemVerdict, MAX_ATTESTATION, NAMESPACE, NOT_COMPARED,
+    Part, Portion, Prefix, Replay, Run, SetVerdict, Statement, Unread, Verdict, Volume, Within,
 };
 use crate::event::{Tool, TreeHead};
 use crate::item::Control;
@@ -262,6 +262,10 @@ impl<'a> Lines<'a> {
                 listed: self.value("listed")?,
                 left: self.value("left")?,
             },
+            within: {
+                let (captured, held) = self.two("within")?;
+                Within { captured, held }
+            },
             volumes: self.each("volume", |(locator, under, not_walked)| Volume {
                 locator,
                 under,
@@ -269,9 +273,17 @@ impl<'a> Lines<'a> {
             })?,
             endings: self
                 .each("ending", |(all, kept, path)| Ending { path, items: Portion { all, kept } })?,
+            inside: self.each("inside", |(all, kept, path)| Ending { path, items: Portion { all, kept } })?,
             other_case: {
                 let (all, kept) = self.two("other-case")?;
                 Portion { all, kept }
+            },
+            archives: {
+                let made = |(opened, closed, closed_kept)| Archives { opened, closed, closed_kept };
+                match self.each("archives", made)?.as_slice() {
+                    [archives] => *archives,
+                    _ => return Err(self.fail("expected `archives`, once")),
+                }
             },
             unread: self.each("unread", |(place, length, what)| Unread { place, length, what })?,
             other_runs: std::iter::from_fn(|| self.may("other-run"))

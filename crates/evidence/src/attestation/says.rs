@@ -2,7 +2,10 @@
 
 use crate::listing::Listed;
 
-use super::{Attestation, Counts, Ending, Portion, Prefix, Replay, SetVerdict, Statement, Unread, Verdict};
+use super::{
+    Archives, Attestation, Counts, Ending, Portion, Prefix, Replay, SetVerdict, Statement, Unread, Verdict,
+    Within,
+};
 
 /// Who speaks, and what that is worth.
 const LABEL: &str = "This is an attestation: the word of whoever signs it, and no proof.";
@@ -108,6 +111,13 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
         }
         _ => "Something under this path was taken.".to_owned(),
     });
+    let Within { captured, held } = prefix.within;
+    if captured > 0 || held > 0 {
+        said.push(format!(
+            "Of these, {captured} count as captured and {held} as held only since they are files in an archive that was taken \
+             whole: none of them was taken by itself."
+        ));
+    }
     if listed > 0 {
         said.push("Of the listed items the names were handed over, and no content.".to_owned());
     }
@@ -117,6 +127,20 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
         said.push(format!(
             "{all} items more have a name under it only if capital and small letters are not told apart, as their volume \
              tells them; {kept} of these were taken."
+        ));
+    }
+    for Ending { path, items: Portion { all, kept } } in &prefix.inside {
+        said.push(format!(
+            "{all} files in archives have there a name under {path} and none under this path on their volume; {kept} of these \
+             were taken. If they were packed at this path, they are meant, too."
+        ));
+    }
+    let Archives { opened, closed, closed_kept } = prefix.archives;
+    if opened > 0 || closed > 0 {
+        said.push(format!(
+            "On the whole medium the files in {opened} archives are on record. {closed} more archives are known that were not \
+             opened, or not wholly; {closed_kept} of these were taken, with whatever is in them. What files they hold, and what a \
+             file holds whose type was not looked at, is not said here."
         ));
     }
     if !prefix.unread.is_empty() {

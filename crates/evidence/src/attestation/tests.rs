@@ -44,12 +44,18 @@ fn prefix() -> Attestation {
         records: 3,
         path: RawName(b"/home/\xffanna".to_vec()),
         under: Counts { captured: 0, held: 0, listed: 1, left: 2 },
+        within: Within::default(),
         volumes: vec![
             Volume { locator: "gpt:1/ext4:9f0c".to_owned(), under: 3, not_walked: 0 },
             Volume { locator: "gpt:2/ext4:77aa".to_owned(), under: 0, not_walked: 2 },
         ],
         endings: vec![Ending { path: RawName(b"/\xffanna".to_vec()), items: Portion { all: 12, kept: 11 } }],
+        inside: vec![Ending {
+            path: RawName(b"/home/\xffanna".to_vec()),
+            items: Portion { all: 5, kept: 4 },
+        }],
         other_case: Portion { all: 2, kept: 1 },
+        archives: Archives { opened: 7, closed: 2, closed_kept: 1 },
         unread: vec![Unread {
             place: "gpt:3".to_owned(),
             length: 8_388_608,
@@ -73,6 +79,11 @@ fn what_is_written_is_read_and_reads_as_sentences() {
             "says 12 items more have a name under /%FFanna, with which this path ends; 11 of these were taken.",
         ),
         (prefix(), "says 2 places of these volumes could not be walked.\n"),
+        (prefix(), "says 5 files in archives have there a name under /home/%FFanna and none under this path"),
+        (
+            prefix(),
+            "says On the whole medium the files in 7 archives are on record. 2 more archives are known",
+        ),
         (prefix(), "says 2 items more have a name under it only if capital and small letters"),
         (prefix(), "says No file was read of gpt:3 (LUKS, encrypted, 8388608 bytes): what lies there"),
         (prefix(), "of whose packages nothing is said here: 09090909090909090909090909090909.\n"),
@@ -166,6 +177,9 @@ fn what_contradicts_itself_is_refused() {
     check(path(|prefix| prefix.volumes.clear()), "the items of the volumes are not");
     check(path(|prefix| prefix.other_case.kept = 3), "that cannot be");
     check(path(|prefix| prefix.endings[0].items = Portion::default()), "that cannot be");
+    check(path(|prefix| prefix.inside[0].path = RawName(b"/bob".to_vec())), "that cannot be");
+    check(path(|prefix| prefix.within.held = 1), "more in archives that were taken than was taken");
+    check(path(|prefix| prefix.archives.closed_kept = 3), "more archives that were taken than there are");
     check(path(|prefix| prefix.endings[0].path = RawName(b"/bob".to_vec())), "that cannot be");
 
     let audit = |edit: fn(&mut Replay)| {
