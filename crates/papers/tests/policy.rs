@@ -201,6 +201,18 @@ mod pdf {
         }
     }
 
+    /// Paths of an artifact stand below its name, however short that is.
+    #[test]
+    fn no_path_of_an_artifact_is_left_out() {
+        let artifact = format!(
+            "\n[artifact.caches]\nlabel = \"Caches\"\ncatalogue = \"c\"\ndefinition = \"d\"\nfile = \"f\"\nsha256 = \"{}\"\npath = [\"/cache/one\", \"/cache/two\"]\n",
+            "0".repeat(64)
+        );
+        let pdf = policy_pdf(&policy(&(text("4-ir-triage") + &artifact)), Language::English).unwrap();
+        let Some(pages) = pages(&pdf) else { return };
+        assert!(pages.join(" ").contains("/cache/one or /cache/two"), "{pages:?}");
+    }
+
     #[test]
     fn only_a_policy_with_other_letters_has_the_note() {
         let pdf = policy_pdf(&policy(&text("3-hash-list-only")), Language::English).unwrap();

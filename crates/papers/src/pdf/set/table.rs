@@ -114,7 +114,9 @@ impl Set<'_> {
                 None => under.push((own, cell)),
             }
         }
-        if let (Some(below), Some((own, _))) = (&row.below, under.last().copied()) {
+        if let Some(below) = &row.below {
+            let last = under.last().map(|(own, _)| *own);
+            let own = last.unwrap_or_else(|| self.tree.grow(Some(node), Role::Cell));
             under.push((own, below));
         }
         let mark_node = self.tree.grow(Some(node), Role::Cell);
