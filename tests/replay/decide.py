@@ -49,7 +49,7 @@ def decide(policy, facts, available):
                 continue
             withheld = tiers.values["withhold"] == T
             found = ("left" if policy.unknown is None or withheld else f"held:{policy.unknown}"), "undetermined"
-        outcome, tier = of_remnant(policy, facts.kind, *found)
+        outcome, tier = found
         opened = None if tiers.barred() else opening(policy, facts, looks, tier)
         if opened in looks_in_order(("type", "content")):
             if opened not in available:
@@ -63,6 +63,8 @@ def decide(policy, facts, available):
             tier = "undetermined"
         elif opened == "singly":
             outcome, tier = "left", "out-of-scope"
+        # Last: slack asks for the looks of its file.
+        outcome, tier = of_remnant(policy, facts.kind, outcome, tier)
         return Decision(outcome, tier, tiers.determining(tier, outcome.partition(":")[2]), looks, table.trits())
 
 

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use scenarios::reading::{files_below, ledger, zip_entries};
+use scenarios::second::{self, opened};
 use scenarios::story::Desk;
 use scope::facts::Kind;
 use scope::{Outcome, Tier};
@@ -198,5 +199,25 @@ fn what_the_order_does_not_grant_is_not_read() {
         let held = zip_entries(&package, "held:victim-data", &desk.demo.path("keys/victim-data.age"));
         assert!(held.iter().all(|(_, bytes)| !has(bytes, "behind the")));
         desk.run(AUDIT).exits(0);
+    }
+}
+
+#[test]
+fn slack_is_replayed_under_an_order_that_opens_archives() {
+    let target =
+        "unallocated = \"never\"\nslack = \"hold:neutral\"\ncontainers = { open = [\"zip\"], max_depth = 2 }";
+    let Some(desk) = desk(target, "deleted = \"never\"") else { return };
+    desk.run(CAPTURE).exits(0);
+    let records = ledger(&desk.path("fat.ambit"), &desk.demo.path("keys/auditor.age"));
+    let slack: Vec<_> = records.iter().filter(|(_, parts)| parts.facts.kind == Kind::Slack).collect();
+    assert_eq!(slack.len(), 2);
+    for (locator, parts) in slack {
+        assert_eq!(parts.facts.looks, records[locator.strip_suffix("/slack").unwrap()].facts.looks);
+        assert_eq!(parts.decision.tier, Tier::Held);
+    }
+    desk.run(AUDIT).exits(0);
+    if second::is_there() {
+        let replayed = opened(&desk, &desk.fill("{dir}/fat.ambit")).replay();
+        assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
     }
 }

@@ -43,7 +43,6 @@ fn next(policy: &Policy, board: &Board<'_>) -> Step {
         return Step::Decided(Decision { rules: Vec::new(), ..decision });
     }
     if let Some((outcome, tier)) = board.outcome(policy) {
-        let (outcome, tier) = of_remnant(policy, facts.kind, outcome, tier);
         return by_members(policy, board, outcome, tier);
     }
     let open = policy.target().inspect.iter().filter(|look| !board.taken.has(**look));
@@ -72,6 +71,8 @@ fn by_members(policy: &Policy, board: &Board<'_>, outcome: Outcome, tier: Tier) 
         Opening::Unknown | Opening::Open => (undetermined(policy, board), Tier::Undetermined),
         Opening::Singly => (Outcome::Left, Tier::OutOfScope),
     };
+    // Last, so that slack asks for the looks for which its file asks: its record has the same ones.
+    let (outcome, tier) = of_remnant(policy, board.facts.kind, outcome, tier);
     Step::Decided(board.decision(policy, outcome, tier))
 }
 

@@ -5,7 +5,7 @@
 mod sketch;
 
 use proptest::prelude::*;
-use scope::facts::{CaseRule, ContainerFact, Fact, Failure, Kind, Look, Member, TypeFact};
+use scope::facts::{CaseRule, ContainerFact, Fact, Failure, Kind, Look, Member, Slack, TypeFact};
 use scope::policy::Effect;
 use scope::{Bundle, Facts, Outcome, Policy, RawName, Step, Tier};
 use sketch::{OPENINGS, complete, less, runner, sketch};
@@ -85,6 +85,17 @@ fn a_container_is_captured_whole_only_if_every_member_is() {
         &Facts { type_fact: None, ..item("/in/a", "", None) },
         "held:neutral undetermined metadata,type",
     );
+}
+
+#[test]
+fn slack_of_a_container_asks_for_the_looks_of_its_file() {
+    let policy = policy(&format!("slack = \"hold:neutral\"\n{OPEN}"), "left", "include=in");
+    let of =
+        |file: Facts| Facts { kind: Kind::Slack, slack: Some(Slack { of: Kind::File, size: 5 }), ..file };
+    let captured = of(item("/in/a.zip", "zip", held(2, 2, None)));
+    check(&policy, &captured, "held:neutral held metadata,type,content");
+    check(&policy, &of(item("/in/a.txt", "text", None)), "held:neutral held metadata,type");
+    assert!(scope::opens(&policy, &captured));
 }
 
 #[test]
