@@ -45,7 +45,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::close::Ending;
-use crate::durable::{Disk, NewFile};
+use crate::durable::{Disk, DurableError, NewFile, Op};
 use crate::identities;
 use crate::package::{PackageError, Totals};
 use crate::random;
@@ -167,7 +167,7 @@ impl Keys {
 
     /// Reads the keys that [`Keys::create`] wrote; `None` for a file that it did not write.
     pub(crate) fn load(disk: &Disk, path: &Path) -> Result<Option<Self>, PackageError> {
-        let text = Zeroizing::new(disk.read(path, MAX_KEYS)?);
+        let text = Zeroizing::new(read_own(disk, path, MAX_KEYS)?);
         let parsed = std::str::from_utf8(&text).ok().and_then(|text| {
             let (mac, rest) = text.split_once('\n')?;
             let mac = Zeroizing::new(format!("sha256:{mac}").parse::<Digest>().ok()?.0);
@@ -333,7 +333,7 @@ impl Marks {
         if !disk.exists(&path) {
             return Ok(Self { macs: Vec::new(), are_there: false });
         }
-        let bytes = disk.read(&path, MAX_MARKS)?;
+        let bytes = read_own(disk, &path, MAX_MARKS)?;
         let lines = bytes.split_inclusive(|byte| *byte == b'\n').map_while(|line| line.strip_suffix(b"\n"));
         let macs = lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect();
         Ok(Self { macs, are_there: true })
@@ -378,6 +378,15 @@ const MAX_KEYS: u64 = 1 << 10;
 
 /// Longest file of marks: 65 bytes for each line of a journal.
 const MAX_MARKS: u64 = 64 << 20;
+
+/// Reads a file beside the case's log. A pipe in its place would be waited for for ever.
+fn read_own(disk: &Disk, path: &Path, limit: u64) -> Result<Vec<u8>, DurableError> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let source = std::io::Error::other("it is no regular file");
+        return Err(DurableError::Io { op: Op::Open, path: path.to_owned(), source });
+    }
+    disk.read(path, limit)
+}
 
 /// The journal's name inside the work folder.
 pub(crate) fn path_in(work: &Path) -> PathBuf {

@@ -10,8 +10,8 @@
 
 use std::path::{Path, PathBuf};
 
-use evidence::checkpoint::Checkpoint;
-use evidence::custody_log::{Entry, EntryError, LogHead, Statement};
+use evidence::checkpoint::{Checkpoint, SignedCheckpoint};
+use evidence::custody_log::{Course, Entry, EntryError, LogHead, Statement};
 use evidence::event::{Event, TreeHead};
 use evidence::sshsig;
 use scope::Digest;
@@ -48,6 +48,16 @@ pub enum LogError {
         /// The event's number.
         index: u64,
     },
+    /// Whoever reads the log would refuse the event.
+    #[error("{}: event {index} would be refused by everybody who reads the log: {why}; nothing is appended", root.display())]
+    Refused {
+        /// Whose log.
+        root: PathBuf,
+        /// The event's number.
+        index: u64,
+        /// Why, in the reader's words.
+        why: String,
+    },
     /// Nobody signs.
     #[error("an event needs at least one signer")]
     NoSigner,
@@ -69,6 +79,7 @@ pub struct LogFolder {
     root: PathBuf,
     head: LogHead,
     entries: Vec<Vec<u8>>,
+    course: Course,
 }
 
 impl LogFolder {
@@ -79,13 +90,11 @@ impl LogFolder {
     /// [`LogError`] unless every entry continues the one before it and quotes the files beside it.
     pub fn open(disk: &Disk, root: &Path, origin: &str) -> Result<Self, LogError> {
         let head = LogHead::empty(origin);
-        let mut log = Self { disk: disk.clone(), root: root.to_owned(), head, entries: Vec::new() };
-        for name in disk.folder_names(&root.join("custody"))? {
-            if name.starts_with(NEW) {
-                log.remove_unfinished(&name)?;
-            } else {
-                log.read(&name)?;
-            }
+        let (disk, root, course) = (disk.clone(), root.to_owned(), Course::default());
+        remove_unfinished(&disk, &root)?;
+        let mut log = Self { disk, root, head, entries: Vec::new(), course };
+        for name in log.disk.folder_names(&log.root.join("custody"))? {
+            log.read(&name)?;
         }
         Ok(log)
     }
@@ -118,7 +127,7 @@ impl LogFolder {
     /// [`LogError`] where one cannot be read.
     pub fn events(&self) -> Result<Vec<Event>, LogError> {
         let read = |index| {
-            let path = self.folder(index).join("event.json");
+            let path = self.folder(index).join(EVENT);
             let bytes = self.disk.read(&path, MAX_FILE)?;
             Event::from_bytes(&bytes)
                 .map_err(|_| LogError::Chain { path, what: "event.json is not an event" })
@@ -157,6 +166,9 @@ impl LogFolder {
         }
         statement.who = signers.iter().map(|signer| signer.person.clone()).collect();
         let event = self.head.next_event(statement);
+        if let Some(why) = self.course.refuses(&event) {
+            return Err(LogError::Refused { root: self.root.clone(), index: event.index, why });
+        }
         let bytes = event.to_bytes();
         let signatures: Vec<(String, Vec<u8>)> = signers
             .iter()
@@ -166,11 +178,12 @@ impl LogFolder {
             })
             .collect();
         let entry = Entry::of(&event, &bytes, &signatures).to_bytes();
-        let mut files = vec![("event.json".to_owned(), bytes)];
+        let mut files = vec![(EVENT.to_owned(), bytes)];
         files.extend(quoted.iter().cloned());
         files.extend(signatures.into_iter().map(|(principal, bytes)| (format!("{principal}.sig"), bytes)));
         files.push((ENTRY.to_owned(), entry.clone()));
         self.place(event.index, &files)?;
+        self.course.read(&event);
         self.head.push(entry.clone());
         self.entries.push(entry);
         Ok(event)
@@ -191,6 +204,13 @@ impl LogFolder {
         let signature = log_key.sign_raw(checkpoint.body().as_bytes());
         let note = checkpoint.signed(&log_key.public_bytes(), &signature);
         Ok(self.disk.write_new(&path, note.to_string().as_bytes())?)
+    }
+
+    /// Whether the log's head is signed at this entry or at a later one.
+    #[must_use]
+    pub fn is_headed_from(&self, index: u64) -> bool {
+        let signed = |index| self.folder(index).join(CHECKPOINT).symlink_metadata().is_ok();
+        (index..self.size()).any(signed)
     }
 
     /// Whether `other` is a beginning of this log, or this log itself.
@@ -222,6 +242,9 @@ impl LogFolder {
                 files.push((name.clone(), self.disk.read(&from.join(&name), MAX_FILE)?));
             }
             other.place(index, &files)?;
+            if let Some((_, event)) = files.iter().find(|(name, _)| name == EVENT) {
+                other.follow(event);
+            }
             other.head.push(entry.clone());
             other.entries.push(entry.clone());
         }
@@ -265,32 +288,66 @@ impl LogFolder {
         if entry.previous != self.head.last() {
             return Err(chain("it does not quote the entry before it"));
         }
+        let event = self.disk.read(&folder.join(EVENT), MAX_FILE)?;
+        if Digest::of(&event) != entry.event {
+            return Err(chain("event.json is not the one it quotes"));
+        }
         let quotes = |name: &str, digest: Digest| -> Result<bool, LogError> {
             Ok(Digest::of(&self.disk.read(&folder.join(name), MAX_FILE)?) == digest)
         };
-        if !quotes("event.json", entry.event)? {
-            return Err(chain("event.json is not the one it quotes"));
-        }
         for (principal, digest) in &entry.signatures {
             if !quotes(&format!("{principal}.sig"), *digest)? {
                 return Err(chain("a signature is not the one it quotes"));
             }
         }
+        self.follow(&event);
         self.head.push(bytes.clone());
         self.entries.push(bytes);
+        self.remove_torn_checkpoint(&folder.join(CHECKPOINT))
+    }
+
+    /// Removes what a break left of a signed head: no reader takes it for one, and the next is written in its place.
+    fn remove_torn_checkpoint(&self, path: &Path) -> Result<(), LogError> {
+        let Some(TreeHead { size, root }) = self.tree().filter(|_| self.disk.exists(path)) else {
+            return Ok(());
+        };
+        let bytes = self.disk.read(path, MAX_FILE)?;
+        let body = Checkpoint { origin: self.origin().to_owned(), size, root }.body();
+        let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+        let written = bytes.get(..written).unwrap_or_default();
+        let begun = body.as_bytes().starts_with(written) || written.starts_with(body.as_bytes());
+        if begun && SignedCheckpoint::parse(&bytes).is_err() {
+            self.disk.remove_file(path)?;
+        }
         Ok(())
     }
 
-    /// Removes what a power cut left of an entry that was never appended.
-    fn remove_unfinished(&self, name: &str) -> Result<(), LogError> {
-        let folder = self.root.join("custody").join(name);
-        for file in self.disk.file_names(&folder)? {
-            self.disk.remove_file(&folder.join(file))?;
+    /// Goes on by an event that is on the log. One that nobody can read says nothing of what may come next.
+    fn follow(&mut self, bytes: &[u8]) {
+        if let Ok(event) = Event::from_bytes(bytes) {
+            self.course.read(&event);
         }
-        Ok(self.disk.remove_folder(&folder)?)
     }
 }
 
+/// Removes what a break left of entries that were never appended to the log under `root`.
+///
+/// # Errors
+///
+/// [`DurableError`].
+pub fn remove_unfinished(disk: &Disk, root: &Path) -> Result<(), DurableError> {
+    let custody = root.join("custody");
+    let names = disk.folder_names(&custody)?;
+    for folder in names.iter().filter(|name| name.starts_with(NEW)).map(|name| custody.join(name)) {
+        for file in disk.file_names(&folder)? {
+            disk.remove_file(&folder.join(file))?;
+        }
+        disk.remove_folder(&folder)?;
+    }
+    Ok(())
+}
+
+const EVENT: &str = "event.json";
 const ENTRY: &str = "entry.txt";
 const CHECKPOINT: &str = "checkpoint";
 

@@ -244,6 +244,26 @@ pub enum PackageError {
         /// Within how many items it differs.
         until: u64,
     },
+    /// In the package lies what is not of one.
+    #[error("`{}`: {what}; nothing was removed", path.display())]
+    Foreign {
+        /// What lies there.
+        path: PathBuf,
+        /// Why it is none of a package.
+        what: &'static str,
+    },
+    /// Files, and no journal that names them.
+    #[error(
+        "`{}` has {files} files of {bytes} bytes, and no journal that says what they are; nothing was removed", path.display()
+    )]
+    NoJournal {
+        /// The unfinished package.
+        path: PathBuf,
+        /// How many files that are not empty.
+        files: u64,
+        /// Bytes of them.
+        bytes: u64,
+    },
     /// Two copies are not of one run.
     #[error("`{first}` and `{second}` are not two copies of one run: {what}")]
     NoCopies {

@@ -13,7 +13,7 @@
 //! ([`Keeper::Package`]), the event's reason says so, and the case folder
 //! catches up with `package log.copy_to(case.log_mut())`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use evidence::acquisition::{Acquisition, RunNumber};
 use evidence::custody_log::Statement;
@@ -49,6 +49,9 @@ pub enum SealError {
     /// Nobody has signed.
     #[error("the package has no signature to conclude with")]
     NoSignature,
+    /// Something else has the name of the signature.
+    #[error("`{}` is there, and is not the signature that this key gives", .0.display())]
+    OtherSignature(PathBuf),
     /// The case folder is another case's.
     #[error("the case is `{case}`, and the package belongs to `{package}`")]
     OtherCase {
@@ -165,16 +168,59 @@ impl Unsealed {
     }
 }
 
-/// Adds a signature to a package that is not concluded yet.
+/// Adds a signature to a package that is not concluded yet; `false` where it is there already.
 ///
 /// The bytes signed are those of `tagmanifest-sha256.txt` as they are: verify the package before you sign.
 ///
 /// # Errors
 ///
-/// [`DurableError::Exists`] if this principal has signed before.
-pub fn add_signature(disk: &Disk, package: &Path, signer: &Signer) -> Result<(), SealError> {
+/// [`SealError::OtherSignature`] where something else has its name.
+pub fn add_signature(disk: &Disk, package: &Path, signer: &Signer) -> Result<bool, SealError> {
     let tagmanifest = disk.read(&package.join(TAGMANIFEST), MAX_TAGMANIFEST)?;
-    sign(disk, package, &tagmanifest, signer)
+    let signature = signature(signer, &tagmanifest);
+    let path = signature_path(package, signer.principal());
+    match signature_files(disk, package)?.into_iter().find(|(name, _)| name == signer.principal()) {
+        Some((_, found)) if found == signature => return Ok(false),
+        Some((_, found)) if is_torn(&found, &signature) => disk.remove_file(&path)?,
+        Some(_) => return Err(SealError::OtherSignature(path)),
+        None => {}
+    }
+    disk.write_new(&path, &signature)?;
+    Ok(true)
+}
+
+/// What `signer` puts under these sealed bytes: the same at each time, so that every copy of a package can have it.
+#[must_use]
+pub fn signature(signer: &Signer, tagmanifest: &[u8]) -> Vec<u8> {
+    signer.sign(sshsig::PACKAGE_SEAL, tagmanifest).into_bytes()
+}
+
+/// Whether `found` is what a break can leave of a file that was to be `whole`: its beginning, or zeros where nothing came.
+#[must_use]
+pub fn is_torn(found: &[u8], whole: &[u8]) -> bool {
+    let written = found.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    found != whole
+        && found.len() <= whole.len()
+        && found.get(..written).is_some_and(|begun| whole.starts_with(begun))
+}
+
+/// The name of a signature over the sealed bytes.
+#[must_use]
+pub fn signature_path(package: &Path, principal: &str) -> PathBuf {
+    package.join(format!("seal/{TAGMANIFEST}.{principal}.sig"))
+}
+
+/// The package.seal of a run that a log has, and its place there.
+///
+/// # Errors
+///
+/// [`LogError`].
+pub fn seal_of(log: &LogFolder, run: RunNumber) -> Result<Option<(u64, PackageSeal)>, LogError> {
+    let sealed = log.events()?.into_iter().find_map(|event| match event.action {
+        Action::PackageSeal(seal) if seal.package == run => Some((event.index, seal)),
+        _ => None,
+    });
+    Ok(sealed)
 }
 
 /// Appends package.seal, which quotes every signature in `seal/`: the quorum has signed.
@@ -221,19 +267,29 @@ pub fn conclude(
     Ok(())
 }
 
-/// The principals whose signatures lie in `seal/`, sorted.
+/// The signatures that lie in `seal/`, by principal, as they are.
 ///
 /// # Errors
 ///
 /// [`DurableError`].
-pub fn signed_by(disk: &Disk, package: &Path) -> Result<Vec<String>, SealError> {
-    Ok(signatures(disk, package)?.into_iter().map(|signature| signature.principal).collect())
+pub fn signature_files(disk: &Disk, package: &Path) -> Result<Vec<(String, Vec<u8>)>, DurableError> {
+    let folder = package.join("seal");
+    let mut found = Vec::new();
+    for name in disk.file_names(&folder)? {
+        let principal = name
+            .strip_prefix(TAGMANIFEST)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .and_then(|rest| rest.strip_suffix(".sig"));
+        if let Some(principal) = principal {
+            found.push((principal.to_owned(), disk.read(&folder.join(&name), MAX_SIGNATURE)?));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 fn sign(disk: &Disk, package: &Path, tagmanifest: &[u8], signer: &Signer) -> Result<(), SealError> {
-    let path = package.join(format!("seal/{TAGMANIFEST}.{}.sig", signer.principal()));
-    let signature = signer.sign(sshsig::PACKAGE_SEAL, tagmanifest);
-    Ok(disk.write_new(&path, signature.as_bytes())?)
+    Ok(disk.write_new(&signature_path(package, signer.principal()), &signature(signer, tagmanifest))?)
 }
 
 fn append(
@@ -255,20 +311,8 @@ fn append(
 }
 
 pub(crate) fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignature>, SealError> {
-    let folder = package.join("seal");
-    let mut found = Vec::new();
-    for name in disk.file_names(&folder)? {
-        let principal = name
-            .strip_prefix(TAGMANIFEST)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .and_then(|rest| rest.strip_suffix(".sig"));
-        if let Some(principal) = principal {
-            let signature = Digest::of(&disk.read(&folder.join(&name), MAX_SIGNATURE)?);
-            found.push(SealSignature { principal: principal.to_owned(), signature });
-        }
-    }
-    found.sort();
-    Ok(found)
+    let files = signature_files(disk, package)?.into_iter();
+    Ok(files.map(|(principal, bytes)| SealSignature { principal, signature: Digest::of(&bytes) }).collect())
 }
 
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";

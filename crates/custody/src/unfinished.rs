@@ -14,7 +14,9 @@
 //! journal is longer is gone on from, and the other is brought there. Nothing
 //! is changed before [`Unfinished::resume`] or [`Unfinished::close`].
 
+mod inspect;
 mod open;
+mod sealed;
 mod settle;
 
 use std::collections::BTreeMap;
@@ -22,17 +24,16 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use evidence::acquisition::{Departure, PartStatement, SetName};
+use evidence::acquisition::{Acquisition, Departure, PartStatement, SetName};
 use scope::Digest;
 
 use crate::batch::Recorder;
-use crate::close::{Batches, Closed, Ending, INVENTORY, Subject, Unsealed};
+use crate::close::{Batches, Closed, Ending, INVENTORY, Subject};
 use crate::durable::{Disk, DurableError};
 use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys, Marks};
 use crate::package::{PackageError, PackageWriter, SetRecipients, Setup};
 use crate::read_back::Reading;
-use crate::seal;
-use crate::site::{Site, WORK, partial_path, remove_keys, remove_work};
+use crate::site::{WORK, partial_path, remove_keys, remove_work};
 use crate::sorted::Runs;
 
 /// A package that was broken off, and that nobody else works on.
@@ -152,9 +153,16 @@ pub struct Complete {
     disk: Disk,
     outs: Vec<PathBuf>,
     key_path: PathBuf,
+    acquisition: Box<Acquisition>,
 }
 
 impl Complete {
+    /// What it says of the acquisition.
+    #[must_use]
+    pub fn acquisition(&self) -> &Acquisition {
+        &self.acquisition
+    }
+
     /// Gives it its name.
     ///
     /// # Errors
@@ -209,6 +217,27 @@ impl Unfinished {
     #[must_use]
     pub fn departures(&self) -> &[Departure] {
         &self.journal.departures
+    }
+
+    /// Before which batch it went on, each time, by its journal.
+    #[must_use]
+    pub fn resumed(&self) -> &[u64] {
+        &self.journal.resumed
+    }
+
+    /// Copies that were lost until it was broken off, in words.
+    #[must_use]
+    pub fn lost(&self) -> &[String] {
+        &self.journal.lost
+    }
+
+    /// Adds a departure to what is said of a run that has ended: [`Unfinished::close`] states it.
+    pub fn depart(&mut self, departure: Departure) {
+        if let Some(ending) = &mut self.journal.ending
+            && !ending.departures.contains(&departure)
+        {
+            ending.departures.push(departure);
+        }
     }
 
     /// Where the last batch is committed and nothing but the seal is missing: what is said of the acquisition.
@@ -306,44 +335,6 @@ impl Unfinished {
         let subject = Subject { origin, run, policy, medium, record_left };
         let batches = Batches { totals, parts, inventory };
         Ok(Closed::ended(site, subject, recipients, batches, ending, lost))
-    }
-
-    /// What a log that has its package.seal already lacks: the copy of the log, and the name. `None` unless a copy has the
-    /// bytes that are sealed; a second copy that has others is given up.
-    ///
-    /// # Errors
-    ///
-    /// [`DurableError`].
-    pub fn sealed(self, tagmanifest: Digest) -> Result<Option<Unsealed>, PackageError> {
-        let Self { disk, outs, first, second, key_path, journal, .. } = self;
-        let has = |copy: &Copy| {
-            let bytes = disk.read(&copy.partial.join(TAGMANIFEST), MAX_ACQUISITION);
-            bytes.is_ok_and(|bytes| Digest::of(&bytes) == tagmanifest)
-        };
-        let (mut whole, mut others): (Vec<Copy>, Vec<Copy>) =
-            [Some(first), second].into_iter().flatten().partition(has);
-        // A copy can have been lost between the tag manifest and its signatures.
-        let signed = |copy: &Copy| seal::signatures(&disk, &copy.partial).unwrap_or_default();
-        let all = whole.iter().map(signed).max_by_key(Vec::len).unwrap_or_default();
-        others.extend(whole.extract_if(.., |copy| signed(copy) != all));
-        if whole.is_empty() {
-            return Ok(None);
-        }
-        let mut disk = disk.clone();
-        if let [one, two] = outs.as_slice() {
-            // The log is copied anew: a power cut can have left more of it in one than in the other.
-            for copy in &whole {
-                disk.clear(&copy.partial.join("custody"), &|_| false)?;
-            }
-            disk = disk.mirrored(one, two);
-        }
-        for copy in others {
-            disk.lose(copy.number, &"it has not the bytes that are sealed");
-        }
-        let (out, run) = (outs.first().cloned().unwrap_or_default(), journal.begun.package);
-        let locks = whole.into_iter().filter_map(|copy| copy.lock).collect();
-        let site = Site { disk, out, key_path, locks };
-        Ok(Some(Unsealed { site, run, tagmanifest: Vec::new(), stated: Vec::new() }))
     }
 
     fn parts(&self) -> impl Iterator<Item = &(SetName, PartStatement)> {

@@ -467,12 +467,27 @@ fn a_witness_who_signs_later_concludes_the_seal_and_both_logs_are_one() {
     let disk = Disk::new();
     let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
     unsealed.leave_open(&world.case, &[&world.examiner], &log_key).unwrap();
-    assert_eq!(seal::signed_by(&disk, &world.out).unwrap(), ["examiner"]);
+    let present = seal::signature_files(&disk, &world.out).unwrap();
+    assert_eq!(present.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["examiner"]);
 
-    seal::add_signature(&disk, &world.out, &world.witness).unwrap();
-    assert!(seal::add_signature(&disk, &world.out, &world.witness).is_err(), "nobody signs twice");
+    assert!(seal::add_signature(&disk, &world.out, &world.witness).unwrap());
+    assert!(!seal::add_signature(&disk, &world.out, &world.witness).unwrap(), "nobody signs twice");
+    let path = seal::signature_path(&world.out, "witness");
+    let whole = std::fs::read(&path).unwrap();
+    // What a break leaves of it is made whole; what is another's stays.
+    for (left, mended) in [(&whole[..0], true), (&whole[..70], true), (&[0; 40], true), (b"SSH", false)] {
+        std::fs::write(&path, left).unwrap();
+        assert_eq!(seal::add_signature(&disk, &world.out, &world.witness).is_ok(), mended, "{left:?}");
+    }
+    std::fs::write(&path, &whole).unwrap();
     let keeper = seal::Keeper::Case(&mut world.case);
     seal::conclude(&disk, &world.out, keeper, statement(), &[&world.witness], Some(&log_key)).unwrap();
+    // A second one is refused where it is made: whoever reads the log would refuse the log.
+    let tree = world.case.tree();
+    let keeper = seal::Keeper::Case(&mut world.case);
+    let again = seal::conclude(&disk, &world.out, keeper, statement(), &[&world.witness], Some(&log_key));
+    assert!(again.unwrap_err().to_string().contains("is sealed already"));
+    assert_eq!(world.case.tree(), tree);
     let files = |root: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
         let custody = root.join("custody");
         let read =

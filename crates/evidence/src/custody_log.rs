@@ -30,7 +30,7 @@ mod read;
 mod replay;
 
 pub use read::{AttestedFiles, Log, Logged};
-pub use replay::Replayed;
+pub use replay::{Course, Replayed};
 pub(crate) use replay::{attestation_quorum, check_signature};
 
 /// The text of `entry.txt`: what binds an event, its signatures and its predecessor.

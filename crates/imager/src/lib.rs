@@ -36,6 +36,9 @@ use interrupt::Interrupt;
 /// Results are written to `out`, words to the person at the keyboard to `err`. Images and devices are parsed by this
 /// program again, in processes that do nothing else.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    if let Err(error) = source::guard::leave_no_image() {
+        let _ = writeln!(err, "warning: a crash of this program can leave an image of its memory: {error}");
+    }
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some(code) = source::guard::serve_if_asked(&args) {
         return ExitCode::from(code);
@@ -54,8 +57,8 @@ pub fn run_to_exit(
     run_with(Reader::Here, Interrupt::default(), args, out, err)
 }
 
-/// As [`run_to_exit`], with a disk of the caller's: one whose operations fail when a test says so. `capture` and
-/// `image` write the case and the package to it; other commands take the system's.
+/// As [`run_to_exit`], with a disk of the caller's: one whose operations fail when a test says so. `capture`,
+/// `image` and `sign` write the case and the package to it; other commands take the system's.
 pub fn run_on(
     disk: Disk,
     args: impl IntoIterator<Item = OsString>,

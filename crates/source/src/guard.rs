@@ -45,7 +45,7 @@ use crate::walk::Source;
 
 pub use calls::{Calls, limit_calls};
 pub use child::serve;
-pub use confine::confine_to;
+pub use confine::{confine_to, leave_no_image};
 pub(crate) use progress::reading;
 pub use unpack::{Unpacked, Unpacker};
 

@@ -26,6 +26,9 @@ use source::Reader;
 ///
 /// Images and devices are parsed by this program again, in processes that do nothing else.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    if let Err(error) = source::guard::leave_no_image() {
+        let _ = writeln!(err, "warning: a crash of this program can leave an image of its memory: {error}");
+    }
     let args: Vec<OsString> = args.into_iter().collect();
     if let Some(code) = source::guard::serve_if_asked(&args) {
         return ExitCode::from(code);

@@ -20,6 +20,8 @@ pub(crate) struct Journaled {
     pub(crate) ending: Option<Ending>,
     /// Whether it was moved here, or on its way.
     pub(crate) moved: bool,
+    /// Before which batch it went on, each time.
+    pub(crate) resumed: Vec<u64>,
     /// Bytes up to the end of the last whole line.
     pub(crate) length: u64,
     /// What stands behind it.
@@ -66,6 +68,7 @@ impl Journaled {
                         departures,
                         ending: None,
                         moved: false,
+                        resumed: Vec::new(),
                         length: 0,
                         rest: Vec::new(),
                         macs: Vec::new(),
@@ -85,6 +88,8 @@ impl Journaled {
                         read.discard(from);
                     }
                     read.departures.extend(resume.departures);
+                    let last = read.batches.last().map_or(0, |batch| batch.number);
+                    read.resumed.push(last.saturating_add(1));
                     (read.copies, read.lost) = (resume.copies, resume.lost);
                 }
                 (Line::End(ending), Some(read)) if read.ending.is_none() => {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use evidence::acquisition::Acquisition;
 use evidence::strict;
 
+use super::inspect::inspect;
 use super::{Complete, Copy, Found, MAX_ACQUISITION, MAX_JOURNAL, Older, TAGMANIFEST, Unfinished};
 use crate::durable::Disk;
 use crate::journal::{self, Journaled, Keys, Marks};
@@ -18,8 +19,10 @@ use crate::site::{WORK, partial_path};
 enum One {
     /// Nothing, or nothing that was committed.
     Nothing,
+    /// Files of a package whose journal is lost.
+    Lost(PackageError),
     /// A package that lacks nothing but its name.
-    Complete(PathBuf),
+    Complete(PathBuf, Box<Acquisition>),
     /// A package that can go on.
     Unfinished(Box<Read>),
     /// A package under its name.
@@ -37,23 +40,34 @@ pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found,
     let found = (1_usize..).zip(outs).map(|(number, out)| one(disk, out, number, state));
     let mut found = found.collect::<Result<Vec<_>, _>>()?.into_iter();
     let (first, second) = (found.next().unwrap_or(One::Nothing), found.next());
-    let complete =
-        |outs: Vec<PathBuf>, key_path| Ok(Found::Complete(Complete { disk: disk.clone(), outs, key_path }));
+    let complete = |outs: Vec<PathBuf>, key_path, acquisition| {
+        Ok(Found::Complete(Complete { disk: disk.clone(), outs, key_path, acquisition }))
+    };
     let (one, other) = (outs.first().cloned().unwrap_or_default(), outs.get(1).cloned().unwrap_or_default());
     match (first, second) {
+        // What the other copy's journal names is of both. Where that one is an older copy, it does not name all.
+        (One::Unfinished(read), Some(One::Lost(error))) => match read.older(disk)? {
+            None => unfinished(disk, outs, *read, Some(Copy::nothing(2, &other))),
+            Some(_) => Err(error),
+        },
+        (One::Lost(error), Some(One::Unfinished(read))) => match read.older(disk)? {
+            None => unfinished(disk, outs, *read, Some(Copy::nothing(1, &one))),
+            Some(_) => Err(error),
+        },
+        (One::Lost(error), _) | (_, Some(One::Lost(error))) => Err(error),
         (One::Nothing, None | Some(One::Nothing)) => Ok(Found::Nothing),
         (One::Finished, None | Some(One::Finished)) => Ok(Found::Finished(one)),
-        (One::Complete(key), None) | (One::Complete(key), Some(One::Finished)) => complete(vec![one], key),
-        (One::Finished, Some(One::Complete(key))) => complete(vec![other], key),
-        (One::Complete(key), Some(One::Complete(other_key))) if key == other_key => {
-            complete(vec![one, other], key)
+        (One::Complete(key, says), None | Some(One::Finished)) => complete(vec![one], key, says),
+        (One::Finished, Some(One::Complete(key, says))) => complete(vec![other], key, says),
+        (One::Complete(key, says), Some(One::Complete(other_key, _))) if key == other_key => {
+            complete(vec![one, other], key, says)
         }
         // The journal of one was removed, of the other not yet: it lacks as little.
-        (One::Complete(key), Some(One::Unfinished(read)))
-        | (One::Unfinished(read), Some(One::Complete(key)))
+        (One::Complete(key, says), Some(One::Unfinished(read)))
+        | (One::Unfinished(read), Some(One::Complete(key, says)))
             if read.key_path == key && same_files(disk, &one, &other) =>
         {
-            complete(vec![one, other], key)
+            complete(vec![one, other], key, says)
         }
         (One::Unfinished(read), None) => unfinished(disk, outs, *read, None),
         (One::Unfinished(read), Some(One::Nothing)) => {
@@ -79,15 +93,21 @@ pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found,
     }
 }
 
+impl Read {
+    fn older(&self, disk: &Disk) -> Result<Option<Older>, PackageError> {
+        let marks = Marks::read(disk, &self.key_path)?;
+        Older::of(&self.copy.partial, &marks, &self.journal)
+    }
+}
+
 fn unfinished(
     disk: &Disk,
     outs: &[PathBuf],
     read: Read,
     second: Option<Copy>,
 ) -> Result<Found, PackageError> {
+    let older = read.older(disk)?;
     let Read { copy, key_path, keys, journal } = read;
-    let marks = Marks::read(disk, &key_path)?;
-    let older = Older::of(&copy.partial, &marks, &journal)?;
     let (disk, outs, lost) = (disk.clone(), outs.to_vec(), Vec::new());
     let (first, mend) = (copy, Vec::new());
     Ok(Found::Unfinished(Box::new(Unfinished {
@@ -111,13 +131,19 @@ fn one(disk: &Disk, out: &Path, number: usize, state: &Path) -> Result<One, Pack
     if !disk.exists(&partial) {
         return Ok(if disk.exists(out) { One::Finished } else { One::Nothing });
     }
+    let lies = inspect(disk, &partial)?;
+    // Whatever is there was committed by a journal, and nobody can say any more which of it is whole.
+    let lost = |path: &Path| match lies.files {
+        0 => One::Nothing,
+        files => One::Lost(PackageError::NoJournal { path: path.to_owned(), files, bytes: lies.bytes }),
+    };
     let path = journal::path_in(&partial.join(WORK));
     if !disk.exists(&path) {
-        return without_journal(disk, &partial, state);
+        return Ok(without_journal(disk, &partial, state)?.unwrap_or_else(|| lost(&partial)));
     }
     let lock = lock::take(&path)?.ok_or(PackageError::Locked(partial.clone()))?;
     let bytes = disk.read(&path, MAX_JOURNAL)?;
-    let Some(run) = journal::run_of(&bytes)? else { return Ok(One::Nothing) };
+    let Some(run) = journal::run_of(&bytes)? else { return Ok(lost(&partial)) };
     let key_path = journal::key_path(state, run);
     if !disk.exists(&key_path) {
         return Err(PackageError::NoKey(key_path));
@@ -125,15 +151,18 @@ fn one(disk: &Disk, out: &Path, number: usize, state: &Path) -> Result<One, Pack
     let altered =
         || PackageError::Journal { line: 1, what: "the resume key is not as it was written".to_owned() };
     let keys = Keys::load(disk, &key_path)?.ok_or_else(altered)?;
-    let Some(journal) = Journaled::read(&bytes, &keys)? else { return Ok(One::Nothing) };
+    let Some(journal) = Journaled::read(&bytes, &keys)? else { return Ok(lost(&partial)) };
+    if journal.ending.is_none() {
+        lies.before_the_end(&partial)?;
+    }
     let copy = Copy { number, partial, lock: Some(lock), length: journal.length };
     Ok(One::Unfinished(Box::new(Read { copy, key_path, keys, journal })))
 }
 
 /// The journal goes first when a package gets its name: where all else is there, only that is left to do.
-fn without_journal(disk: &Disk, partial: &Path, state: &Path) -> Result<One, PackageError> {
+fn without_journal(disk: &Disk, partial: &Path, state: &Path) -> Result<Option<One>, PackageError> {
     if !disk.exists(&partial.join(TAGMANIFEST)) {
-        return Ok(One::Nothing);
+        return Ok(None);
     }
     let bytes = disk.read(&partial.join("meta/acquisition.json"), MAX_ACQUISITION)?;
     let acquisition: Acquisition = strict::from_json(&bytes).map_err(std::io::Error::other)?;
@@ -141,7 +170,7 @@ fn without_journal(disk: &Disk, partial: &Path, state: &Path) -> Result<One, Pac
     if !disk.exists(&key_path) {
         return Err(PackageError::NoKey(key_path));
     }
-    Ok(One::Complete(key_path))
+    Ok(Some(One::Complete(key_path, Box::new(acquisition))))
 }
 
 /// Whether both have the same files, but for the folder of what never ships: parts by name, the rest by its bytes.

@@ -139,7 +139,7 @@ impl Unfinished {
 }
 
 /// Replaces a file by what the other copy has.
-fn mend_file(disk: &Disk, mend: &Mend, from: &Path, to: &Path) -> Result<(), PackageError> {
+pub(super) fn mend_file(disk: &Disk, mend: &Mend, from: &Path, to: &Path) -> Result<(), PackageError> {
     let to = to.join(&mend.file);
     if disk.exists(&to) {
         disk.remove_file(&to)?;

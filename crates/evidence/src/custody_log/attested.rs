@@ -10,6 +10,11 @@ use crate::attestation::{Attestation, Statement};
 use crate::event::Action;
 use crate::trust::Trust;
 
+/// What is wrong with an attestation about a run that has no package.seal before it.
+pub(super) fn not_sealed(run: RunNumber) -> String {
+    format!("the attestation is about run {run}, not sealed yet")
+}
+
 /// What is wrong with the attestation of this entry, if it has one. `sealed`: what was sealed before it, by run.
 pub(super) fn problems(logged: &Logged, trust: &Trust, sealed: &BTreeMap<RunNumber, Digest>) -> Vec<String> {
     let (Some(attested), Some(files)) = (logged.event.action.attested(), &logged.attestation) else {
@@ -40,7 +45,7 @@ pub(super) fn problems(logged: &Logged, trust: &Trust, sealed: &BTreeMap<RunNumb
             "the attestation is about the sealed bytes {}, run {} was sealed as {tagmanifest}",
             attestation.tagmanifest, attested.package
         )),
-        None => problems.push(format!("the attestation is about run {}, not sealed yet", attested.package)),
+        None => problems.push(not_sealed(attested.package)),
     }
     for (principal, armored) in &files.signatures {
         // The key is judged when the log quotes the signature: the time in the text is the signer's alone.

@@ -7,7 +7,7 @@ use scope::Digest;
 
 use super::{Log, Logged, NAMESPACE, attested, folder};
 use crate::acquisition::RunNumber;
-use crate::event::{AcquisitionStart, Action, ApprovedBy, Person};
+use crate::event::{AcquisitionStart, Action, ApprovedBy, Event, PackageSeal, Person};
 use crate::sshsig::{self, PublicKey};
 use crate::trust::{Principal, QuorumError, Role, Step, Trust};
 
@@ -27,14 +27,14 @@ impl Log {
     #[must_use]
     pub fn replay(&self, trust: &Trust) -> Replayed {
         let mut found = Replayed::default();
-        let mut state = State::default();
+        let mut course = Course::default();
         let mut before: Option<DateTime<FixedOffset>> = None;
         for (index, logged) in (0_u64..).zip(&self.entries) {
             let at = folder(index);
             let mut problems = signature_problems(logged, trust);
             problems.extend(quorum_problem(logged, trust));
-            problems.extend(state.step(index, &logged.event.action));
-            problems.extend(attested::problems(logged, trust, &state.sealed));
+            problems.extend(course.step(index, &logged.event.action));
+            problems.extend(attested::problems(logged, trust, &course.sealed));
             found.problems.extend(problems.into_iter().map(|problem| format!("{at}: {problem}")));
 
             let when = logged.event.when.at();
@@ -147,12 +147,8 @@ fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
         Action::AcquisitionResume(_) => trust.meets(Step::AcquisitionStart, &signers),
         Action::AcquisitionEnd(_) => trust.meets(Step::AcquisitionEnd, &signers),
         Action::PackageSeal(seal) => {
-            // The quorum of the seal is over its own signatures; the event needs one of those who gave them.
-            let sealed = |name: &str| seal.signatures.iter().any(|s| s.principal == name);
-            if signers.iter().any(|(name, _)| sealed(name)) {
-                return None;
-            }
-            return Some("package.seal is signed by nobody who signed the seal".to_owned());
+            // The quorum of the seal is over its own signatures.
+            return nobody_sealed(seal, &logged.event.who);
         }
         // What an attestation says, those say who signed it; whoever keeps the log puts it there.
         Action::AuditorReplay(_) | Action::HolderVerdict(_) | Action::Note(_) | Action::Override(_) => {
@@ -162,9 +158,18 @@ fn quorum_problem(logged: &Logged, trust: &Trust) -> Option<String> {
     met.err().map(|e| e.to_string())
 }
 
-/// What has happened so far.
-#[derive(Default)]
-struct State {
+/// What is wrong where package.seal is signed by none of those whose signatures it quotes.
+fn nobody_sealed(seal: &PackageSeal, who: &[Person]) -> Option<String> {
+    let sealed = |name: &str| seal.signatures.iter().any(|own| own.principal == name);
+    match who.iter().any(|who| sealed(&who.principal)) {
+        true => None,
+        false => Some("package.seal is signed by nobody who signed the seal".to_owned()),
+    }
+}
+
+/// What a log tells of its runs so far: it says which event can come next.
+#[derive(Clone, Debug, Default)]
+pub struct Course {
     approved: BTreeSet<Digest>,
     runs: BTreeMap<RunNumber, Stage>,
     run_keys: BTreeSet<String>,
@@ -173,14 +178,33 @@ struct State {
 }
 
 /// How far a run has come.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Stage {
     Started,
     Ended,
     Sealed,
 }
 
-impl State {
+impl Course {
+    /// Goes on by an event of a log that is read, whatever is wrong with it.
+    pub fn read(&mut self, event: &Event) {
+        let _ = self.step(event.index, &event.action);
+    }
+
+    /// Why an event that is about to be appended would be refused by whoever reads the log, whatever their trust file says.
+    /// Nothing is gone on by.
+    #[must_use]
+    pub fn refuses(&self, event: &Event) -> Option<String> {
+        let mut problems = self.clone().step(event.index, &event.action);
+        if let Action::PackageSeal(seal) = &event.action {
+            problems.extend(nobody_sealed(seal, &event.who));
+        }
+        if let Some(attested) = event.action.attested().filter(|a| !self.sealed.contains_key(&a.package)) {
+            problems.push(attested::not_sealed(attested.package));
+        }
+        (!problems.is_empty()).then(|| problems.join("; "))
+    }
+
     /// Goes on by one event; what may not follow is a problem.
     fn step(&mut self, index: u64, action: &Action) -> Vec<String> {
         let mut problems = Vec::new();
@@ -329,9 +353,9 @@ mod tests {
     }
 
     fn check(story: &str, expected: &str) {
-        let mut state = State::default();
+        let mut course = Course::default();
         let actions = (0..).zip(story.split(", ").map(action));
-        let problems: Vec<String> = actions.flat_map(|(index, action)| state.step(index, &action)).collect();
+        let problems: Vec<String> = actions.flat_map(|(index, action)| course.step(index, &action)).collect();
         let problems = problems.join("; ");
         assert!(
             problems.contains(expected) && problems.is_empty() == expected.is_empty(),

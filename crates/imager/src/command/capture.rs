@@ -9,6 +9,7 @@
 //! ```
 
 mod after;
+mod again;
 mod amiss;
 mod clock;
 mod confirm;
@@ -20,7 +21,7 @@ use std::io::IsTerminal as _;
 
 use custody::{
     CaseFolder, Closed, Compression, Ending, Options as Batches, PackageError, PackageWriter, Reading, Rest,
-    SecretKey, SetRecipients, Setup, Signer, Unfinished, Unsealed,
+    SecretKey, SetRecipients, Setup, Signer, Unsealed,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
 use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Examine, Note, PackageSeal, Tool};
@@ -32,8 +33,10 @@ use source::Source;
 
 use after::medium_after;
 pub(super) use after::{failed, ranges};
+use again::placed;
 use clock::Watch;
 use refused::{can_be_asked, may_preserve_volumes, nothing_to_take, refuse_what_this_version_lacks};
+use stopped::untold;
 pub(super) use stopped::{can_be_resumed, not_kept};
 
 use super::destination::{Need, Places, read_back, read_back_value, tell_loss};
@@ -103,7 +106,10 @@ fn acquire(
     if args.resume {
         match resume::open(places, &disk, &at_work.case, args, console)? {
             Broken::Anew => {}
-            Broken::Placed => return placed(places, console),
+            Broken::Placed { run, departs } => {
+                let sealed = Announced::of(&at_work.case, run)?.seal.is_some();
+                return placed(places, departs, sealed, console);
+            }
             Broken::GoesOn(found) => {
                 resume::is_the_same(&found, policy.id(), at_work.trust.origin(), &setting)?;
                 unfinished = Some(found);
@@ -144,7 +150,9 @@ fn acquire(
     let expected = planned(&ready.medium.label);
     places.are_fit(args, &Need { expected, there, medium: ready.medium.size }, console)?;
     if let Some(found) = &unfinished {
-        ready.overrides.extend(resume::older(found, args)?.into_iter().chain(retaken));
+        let unsaid = announced.unsaid(found).into_iter();
+        let now = resume::older(found, args)?.into_iter().chain(retaken);
+        ready.overrides.extend(unsaid.chain(now.filter(|own| !announced.says(own))));
     }
     let volumes = ready.opened.unread_sources();
     ready.tell_departures(console);
@@ -344,32 +352,6 @@ impl AtWork<'_> {
         Ok(())
     }
 
-    /// Goes on with a package whose last batch was committed before the break: nothing of the medium is read.
-    fn ends_again(
-        mut self,
-        found: Unfinished,
-        announced: Announced,
-        console: &mut Console<'_>,
-    ) -> Result<Exit, Failure> {
-        let Some(sealed) = announced.seal else {
-            announced.fits(&found)?;
-            let run = found.begun().package;
-            let closed = found.close(recipients(&self.loaded.policy)).context("package")?;
-            return self.conclude(closed, run, console);
-        };
-        let Some(unsealed) = found.sealed(sealed).context("package")? else {
-            return Err(Failure::no(format!(
-                "what is to be sealed is not what package.seal quotes, {sealed}"
-            ))
-            .hint("keep it with the case, and say so in a note"));
-        };
-        self.case.log().checkpoint(&self.log_key).context("custody log")?;
-        let disk = unsealed.disk().clone();
-        unsealed.place(&self.case).context("seal")?;
-        let exit = placed(self.places, console)?;
-        Ok(if tell_loss(disk.loss().as_ref(), console) { Exit::Departures } else { exit })
-    }
-
     /// From the last committed batch to the seal. All of it can be done again.
     fn conclude(
         &mut self,
@@ -393,6 +375,7 @@ impl AtWork<'_> {
         let last: Counted = serde_json::from_str(&closed.ending().crew).context("journal")?;
         let (inventory, unreadable) = (closed.inventory().clone(), closed.end().unreadable);
         let medium = closed.ending().medium.clone();
+        let departs = last.departs || !closed.ending().departures.is_empty();
         let rest = Rest { run_key: start.run_key, resumed: announced.resumed, log, policy_files };
         let told = closed.lost().to_vec();
         let unsealed = closed.finish(rest).context("package")?;
@@ -445,7 +428,12 @@ impl AtWork<'_> {
                     [] => "nobody has signed".to_owned(),
                     agreed => format!("signed, and kept in the package: {}", agreed.join(" and ")),
                 },
-                confirm::sign_command(self.args, (self.places.first(), self.case.root()), &self.trust, &by)
+                confirm::sign_command(
+                    self.args,
+                    (self.places.kept(loss.as_ref()), self.case.root()),
+                    &self.trust,
+                    &by
+                )
             ),
         };
         if let Some(after) = medium.sha256 {
@@ -480,8 +468,8 @@ impl AtWork<'_> {
             fields.insert("drive_sha256".to_owned(), json!(medium.drives));
             fields.insert("medium_unreadable".to_owned(), json!(medium.unreadable));
         }
-        console.result(&value, text)?;
-        Ok(if last.departs || !sealed || !told.is_empty() || loss.is_some() {
+        console.result(&value, text).map_err(|failure| untold(failure, self.places, sealed))?;
+        Ok(if departs || !sealed || !told.is_empty() || loss.is_some() {
             Exit::Departures
         } else {
             Exit::Done
@@ -507,16 +495,6 @@ impl AtWork<'_> {
         unsealed.seal(&mut self.case, statement, by, &self.log_key).context("seal")?;
         Ok(true)
     }
-}
-
-/// A package that was complete before the break, but for its name.
-fn placed(places: Places<'_>, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let package = places.first().display().to_string();
-    let text = format!(
-        "{package} was complete but for its name, and has it now; `ambit-verify PACKAGE --trust FILE` checks it"
-    );
-    console.result(&json!({ "package": package }), text)?;
-    Ok(Exit::Done)
 }
 
 fn compression(asked: CompressionArg) -> Compression {

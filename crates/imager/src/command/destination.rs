@@ -95,6 +95,13 @@ impl<'a> Places<'a> {
         self.outs.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
+    /// The name of the first copy that was not lost.
+    pub(super) fn kept(self, loss: Option<&Loss>) -> &'a Path {
+        let lost = |number: usize| loss.is_some_and(|loss| loss.copy == number);
+        let kept = (1..).zip(self.outs).find(|(number, _)| !lost(*number));
+        kept.map_or(self.first(), |(_, path)| path)
+    }
+
     /// All of them.
     pub(super) fn all(self) -> &'a [PathBuf] {
         self.outs

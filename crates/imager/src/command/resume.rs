@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use custody::{CaseFolder, Disk, Found, PackageError, Reading, Unfinished};
-use evidence::acquisition::{Extent, MediumStatement, Resumed, RunNumber};
-use evidence::event::{AcquisitionStart, Action, Moment, Override, TreeHead};
+use evidence::acquisition::{Departure, Extent, MediumStatement, Resumed, RunNumber};
+use evidence::event::{AcquisitionStart, Action, Moment, Override, PackageSeal, TreeHead};
 use evidence::trust::Trust;
 use scope::Digest;
 
 use super::capture::{can_be_resumed, not_kept};
 use super::destination::Places;
 use crate::cli::CaptureArgs;
-use crate::console::{Console, Context as _, Failure};
+use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::asked_to_stop;
 use crate::progress::ByteProgress;
 use crate::survey::Counted;
@@ -22,7 +22,12 @@ pub(super) enum Broken {
     /// Nothing was committed of it, and nothing is there any more: it is begun anew.
     Anew,
     /// It lacked its name alone, and has it now.
-    Placed,
+    Placed {
+        /// Its run.
+        run: RunNumber,
+        /// Whether its statement has departures.
+        departs: bool,
+    },
     /// It goes on.
     GoesOn(Box<Unfinished>),
 }
@@ -61,8 +66,10 @@ pub(super) fn open(
             Ok(Broken::Anew)
         }
         Found::Complete(complete) => {
+            let said = complete.acquisition();
+            let (run, departs) = (said.package, !said.departures.is_empty());
             complete.place().context("package")?;
-            Ok(Broken::Placed)
+            Ok(Broken::Placed { run, departs })
         }
         Found::Unfinished(mut unfinished) => {
             let progress = ByteProgress::start_in(args.pace.progress, "check", unfinished.bytes());
@@ -117,24 +124,34 @@ pub(super) fn retaken(
         _ => None,
     };
     match too_far {
-        None => Ok(Some(Override {
-            what: format!(
-                "batches {from} to {to} were discarded and taken again: the destination had not kept what was written"
-            ),
-            reason: reason.clone(),
-        })),
+        None => {
+            Ok(Some(Override { what: format!("batches {from} to {to} {RETAKEN}"), reason: reason.clone() }))
+        }
         Some(why) => Err(Failure::no(format!("batch {from} of this run cannot be taken again: {why}")).hint(
             "keep it with the case, say so in a note, and capture again to a new --out; nothing was read",
         )),
     }
 }
 
+/// What an override says of batches that are taken again, before its reason.
+const RETAKEN: &str = "were discarded and taken again: the destination had not kept what was written";
+
 /// What an override says of a run that goes on from an older copy, before the numbers.
 const OLDER_COPY: &str = "the run goes on from an older copy: ";
 
 /// What to do about a package that does not hold.
-fn advised(failure: Failure) -> Failure {
-    let hint = if failure.message.contains("in use by another") {
+pub(super) fn advised(mut failure: Failure) -> Failure {
+    // The answer is no: nothing that is there is touched.
+    let lost = failure.message.contains("no journal that says what they are");
+    let foreign = failure.message.contains("; nothing was removed") && !lost;
+    if lost || foreign {
+        failure.exit = Exit::No;
+    }
+    let hint = if lost {
+        "its parts are evidence, and without their journal nobody can go on with them: look for the folder .work of this package, on the disk or in a copy of it, and put it back; else keep the parts with the case, say so in a note, and capture again to a new --out; nothing was read"
+    } else if foreign {
+        "move it out of the folder, or put back what stood there, and give the command again; if this folder is none of a capture, give another --out; nothing was read"
+    } else if failure.message.contains("in use by another") {
         "two processes on one package would spoil it; nothing was read"
     } else if failure.message.contains("copies of one run") {
         "give one --out, of the copy that is further: it goes on alone, and the other is no copy of it; nothing was read"
@@ -227,8 +244,10 @@ pub(super) struct Announced {
     pub(super) resumed: Vec<Resumed>,
     /// The log up to acquisition.end.
     pub(super) end: Option<TreeHead>,
-    /// What package.seal quotes.
-    pub(super) seal: Option<Digest>,
+    /// What package.seal says.
+    pub(super) seal: Option<PackageSeal>,
+    /// Every override since the run was announced.
+    overrides: Vec<Override>,
 }
 
 impl Announced {
@@ -245,11 +264,44 @@ impl Announced {
                 Action::AcquisitionEnd(end) if end.package == run => {
                     announced.end = case.log().tree_at(event.index.saturating_add(1));
                 }
-                Action::PackageSeal(seal) if seal.package == run => announced.seal = Some(seal.tagmanifest),
+                Action::PackageSeal(seal) if seal.package == run => announced.seal = Some(seal),
+                Action::Override(own) if announced.start.is_some() => announced.overrides.push(own),
                 _ => {}
             }
         }
         Ok(announced)
+    }
+
+    /// Whether each run key that the log announces for a batch that the journal has is of this journal's own story. Where the
+    /// log says that the run went on before such a batch, and the journal does not, the batch is of an older key.
+    fn knows_the_keys(&self, unfinished: &Unfinished) -> bool {
+        let mut own = unfinished.resumed().iter();
+        let foreign = self.resumed.iter().filter(|resumed| {
+            let rest = own.clone();
+            let known = own.by_ref().any(|batch| *batch == resumed.batch);
+            if !known {
+                own = rest;
+            }
+            !known
+        });
+        let foreign: Vec<u64> = foreign.map(|resumed| resumed.batch).collect();
+        foreign.iter().all(|batch| *batch > unfinished.batches())
+    }
+
+    /// What the journal has of discarded batches and of an older copy, and the log has not: the run was broken off between
+    /// the two.
+    pub(super) fn unsaid(&self, unfinished: &Unfinished) -> Vec<Override> {
+        let own = |departure: &&Departure| {
+            departure.what.starts_with(OLDER_COPY) || departure.what.ends_with(RETAKEN)
+        };
+        let departures = unfinished.departures().iter().filter(own);
+        let said = departures.map(|own| Override { what: own.what.clone(), reason: own.reason.clone() });
+        said.filter(|own| !self.overrides.contains(own)).collect()
+    }
+
+    /// Whether an override is on the log already.
+    pub(super) fn says(&self, own: &Override) -> bool {
+        self.overrides.contains(own)
     }
 
     /// Fails where the log knows of more than the journal does: then the journal is an old copy.
@@ -258,7 +310,7 @@ impl Announced {
         let reached = self.resumed.last().map_or(1, |resumed| resumed.batch);
         let begun = self.start.is_some() || (unfinished.batches() == 0 && unfinished.ending().is_none());
         let ended = self.end.is_none() || unfinished.ending().is_some();
-        if begun && ended && reached <= next {
+        if begun && ended && reached <= next && self.knows_the_keys(unfinished) {
             return Ok(());
         }
         let batches = unfinished.batches();
@@ -273,4 +325,10 @@ impl Announced {
 pub(super) fn counted(unfinished: &Unfinished) -> Result<Counted, Failure> {
     let crew = unfinished.crew().context("journal")?;
     crew.map_or_else(|| Ok(Counted::default()), |crew| serde_json::from_str(&crew).context("journal"))
+}
+
+/// What the run had counted when it ended.
+pub(super) fn counted_last(unfinished: &Unfinished) -> Result<Counted, Failure> {
+    let crew = unfinished.ending().map(|ending| ending.crew.as_str());
+    crew.map_or_else(|| Ok(Counted::default()), |crew| serde_json::from_str(crew).context("journal"))
 }

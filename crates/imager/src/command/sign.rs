@@ -1,13 +1,20 @@
 //! `ambit sign`: a seal signature that comes later than the capture.
 //!
 //! The signer sees counts and roots, and the package is verified up to its
-//! seal before anything is signed.
+//! seal before anything is signed. A command that was broken off is given
+//! again, and goes on; a second copy of a package that is sealed gets what the
+//! custody log says of it, and nothing new.
+
+mod sealed;
 
 use chrono::Local;
-use custody::seal::{Keeper, add_signature, conclude, signed_by};
+use custody::log::remove_unfinished;
+use custody::seal::{Keeper, add_signature, conclude, is_torn, seal_of, signature, signature_files};
 use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
+use evidence::acquisition::RunNumber;
 use evidence::event::{Action, PackageSeal};
 use evidence::report::Status;
+use evidence::sshsig::{self, PACKAGE_SEAL};
 use evidence::trust::{Role, Step, Trust};
 use evidence::verify::{VerifyOptions, verify};
 use folder::Folder;
@@ -15,14 +22,17 @@ use scope::Digest;
 use serde_json::json;
 
 use crate::cli::SignArgs;
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
 use crate::load::{self, Passphrases};
 use crate::workplace;
 
 pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let (trust, trust_bytes) = load::trust(&args.trust)?;
-    let disk = Disk::new();
+    let disk = console.disk().clone();
     let package = &args.package;
+    if package.join("custody").symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        remove_unfinished(&disk, package).context("package")?;
+    }
     let files = Folder::open(package).context(package.display())?;
     let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
     let report = verify(&files, &trust_bytes, &options);
@@ -44,50 +54,125 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     for (outcome, items) in &report.summary.counts {
         console.say(format_args!("{outcome:<22} {items:>10}"));
     }
-    let sealed = load::read(&package.join("tagmanifest-sha256.txt"), MAX_TAGMANIFEST)?;
-    let tagmanifest = Digest::of(&sealed);
-    console.say(format_args!("sealed bytes   {tagmanifest}"));
+    let bytes = load::read(&package.join("tagmanifest-sha256.txt"), MAX_TAGMANIFEST)?;
+    console.say(format_args!("sealed bytes   {}", Digest::of(&bytes)));
 
     let signers = load::signers(&args.signing, &trust, Step::PackageSeal, console)?;
-    if signers.is_empty() {
-        return Err(Failure::new("nobody signs").hint("give --sign-as NAME=KEY"));
+    let own = LogFolder::open(&disk, package, trust.origin()).context("package")?;
+    let run: RunNumber = report.summary.package.parse().context("run number")?;
+    let case = case_at_hand(args, &own, &disk)?;
+    let present = signature_files(&disk, package).context("seal")?;
+    let subject = Subject { args, disk, run, bytes, signers, present };
+    let log = case.as_ref().map_or(&own, CaseFolder::log);
+    if let Some((index, seal)) = seal_of(log, run).context("custody log")? {
+        return sealed::complete(&subject, (index, &seal), own, case.as_ref(), console);
     }
-    let before = signed_by(&disk, package).context("seal")?;
-    if let Some(twice) = signers.iter().find(|signer| before.iter().any(|name| name == signer.principal())) {
-        return Err(Failure::new(format!("`{}` has sealed this package already", twice.principal()))
-            .hint("nothing is left for this person to sign; `ambit-verify PKG --trust FILE` says whether the package is sealed"));
+    subject.add(&trust, case, console)
+}
+
+/// What is to be signed, and by whom.
+struct Subject<'a> {
+    args: &'a SignArgs,
+    disk: Disk,
+    run: RunNumber,
+    /// The sealed bytes.
+    bytes: Vec<u8>,
+    signers: Vec<Signer>,
+    /// The signatures that it has, by principal.
+    present: Vec<(String, Vec<u8>)>,
+}
+
+impl Subject<'_> {
+    /// Signs a package that nobody has sealed yet, and seals it where the quorum has signed by that.
+    fn add(
+        &self,
+        trust: &Trust,
+        mut case: Option<CaseFolder>,
+        console: &mut Console<'_>,
+    ) -> Result<Exit, Failure> {
+        if self.signers.is_empty() {
+            return Err(Failure::new("nobody signs").hint("give --sign-as NAME=KEY"));
+        }
+        let package = &self.args.package;
+        let mut all = Vec::new();
+        for (name, found) in &self.present {
+            let here = self.signers.iter().find(|signer| signer.principal() == name);
+            if here.is_some_and(|signer| is_torn(found, &signature(signer, &self.bytes))) {
+                continue;
+            }
+            let key = |key| sshsig::verify(found, key, PACKAGE_SEAL, &self.bytes).is_ok();
+            if !trust.principal(name).is_some_and(|known| known.keys.iter().any(key)) {
+                let path = custody::seal::signature_path(package, name);
+                return Err(Failure::no(format!("{}: this is no signature of `{name}` over the sealed bytes", path.display())).hint(
+                    "if a command that wrote it was broken off, have this person sign again, with --sign-as; else do not sign this package; nothing was signed",
+                ));
+            }
+            all.push(name.clone());
+        }
+        let missing = |signer: &&Signer| !all.iter().any(|name| name == signer.principal());
+        let new: Vec<&Signer> = self.signers.iter().filter(missing).collect();
+        let nothing_new = new.is_empty();
+        all.extend(new.iter().map(|signer| signer.principal().to_owned()));
+        all.sort();
+        let names: Vec<(&str, Option<Role>)> = all.iter().map(|name| (name.as_str(), None)).collect();
+        let lacks = trust.meets(Step::PackageSeal, &names).err();
+        if let (Some(lacks), true) = (&lacks, nothing_new) {
+            let who = self.signers.first().map_or("", Signer::principal);
+            return Err(Failure::new(format!("`{who}` has sealed this package already"))
+                .hint(format!("nothing is left for this person to sign; not sealed yet: {lacks}")));
+        }
+        // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
+        let log_key = match (&lacks, &case) {
+            (None, Some(case)) => Some(self.log_key(case)?),
+            (None, None) => {
+                console.say("the case folder is not at hand: package.seal goes to the package's own log, without a checkpoint");
+                None
+            }
+            _ => None,
+        };
+        for signer in &new {
+            add_signature(&self.disk, package, signer).context("seal")?;
+        }
+        if lacks.is_none() {
+            self.finish(case.as_mut(), log_key.as_ref())?;
+        }
+        let present: Vec<&str> = all.iter().map(String::as_str).collect();
+        let missing = match lacks {
+            None => Vec::new(),
+            Some(_) => workplace::missing_signers(trust, Step::PackageSeal, &present),
+        };
+        let text = match &lacks {
+            None => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
+            Some(lacks) => format!(
+                "signed by {}, and kept; not sealed yet: {lacks}\nstill to sign: {}",
+                all.join(" and "),
+                not_yet(trust, &missing)
+            ),
+        };
+        let value = json!({ "tagmanifest": self.tagmanifest(), "signed_by": all, "sealed": lacks.is_none(), "missing": missing });
+        console.result(&value, text)?;
+        Ok(if lacks.is_none() { Exit::Done } else { Exit::Departures })
     }
-    let mut all: Vec<String> =
-        signers.iter().map(|signer| signer.principal().to_owned()).chain(before).collect();
-    all.sort();
-    let names: Vec<(&str, Option<Role>)> = all.iter().map(|name| (name.as_str(), None)).collect();
-    let lacks = trust.meets(Step::PackageSeal, &names).err();
-    let concluded = lacks.is_none();
-    // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
-    let mut keeper = if concluded { Some(keeper(args, trust.origin(), console)?) } else { None };
-    for signer in &signers {
-        add_signature(&disk, package, signer).context("seal")?;
+
+    fn tagmanifest(&self) -> Digest {
+        Digest::of(&self.bytes)
     }
-    if let Some(keeper) = &mut keeper {
-        finish(args, &signers, tagmanifest, &report.summary.package, keeper)?;
+
+    fn log_key(&self, case: &CaseFolder) -> Result<SecretKey, Failure> {
+        workplace::log_key(case, &Passphrases::new(self.args.signing.passphrase_file.as_deref())?)
     }
-    let present: Vec<&str> = all.iter().map(String::as_str).collect();
-    let missing = match concluded {
-        true => Vec::new(),
-        false => workplace::missing_signers(&trust, Step::PackageSeal, &present),
-    };
-    let text = match &lacks {
-        None => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
-        Some(lacks) => format!(
-            "signed by {}, and kept; not sealed yet: {lacks}\nstill to sign: {}",
-            all.join(" and "),
-            not_yet(&trust, &missing)
-        ),
-    };
-    let value =
-        json!({ "tagmanifest": tagmanifest, "signed_by": all, "sealed": concluded, "missing": missing });
-    console.result(&value, text)?;
-    Ok(if concluded { Exit::Done } else { Exit::Departures })
+
+    /// Appends package.seal: to the case's log where the case is at hand, else to the package's own.
+    fn finish(&self, case: Option<&mut CaseFolder>, log_key: Option<&SecretKey>) -> Result<(), Failure> {
+        let by: Vec<&Signer> = self.signers.iter().collect();
+        let (package, tagmanifest) = (self.run, self.tagmanifest());
+        let action = Action::PackageSeal(PackageSeal { package, tagmanifest, signatures: Vec::new() });
+        let statement = workplace::statement(action, "", &workplace::tool()?);
+        let keeper = case.map_or(Keeper::Package, Keeper::Case);
+        conclude(&self.disk, &self.args.package, keeper, statement, &by, log_key)
+            .context("seal")
+            .or_hint("what is signed is kept: mend the fault, and give the same command again")
+    }
 }
 
 /// Who is missing, by name and role; or that nobody is left who could.
@@ -100,53 +185,28 @@ fn not_yet(trust: &Trust, missing: &[String]) -> String {
     if told.is_empty() { "another person, whom the trust file names".to_owned() } else { told.join("; ") }
 }
 
-/// The case folder and its log key; neither where the folder is not at hand.
-type CaseAtHand = Option<(CaseFolder, SecretKey)>;
-
-/// Opens whatever package.seal will be appended to.
-fn keeper(args: &SignArgs, origin: &str, console: &mut Console<'_>) -> Result<CaseAtHand, Failure> {
-    let Ok(dir) = workplace::find_case(&args.case, &args.package) else {
-        console.say("the case folder is not at hand: package.seal goes to the package's own log, without a checkpoint");
-        return Ok(None);
-    };
-    let case = CaseFolder::open(&Disk::new(), &dir).context(format_args!("case {}", dir.display()))?;
-    if case.log().origin() != origin {
+/// The case folder whose log the package's is a beginning of; none where it is not at hand.
+fn case_at_hand(args: &SignArgs, own: &LogFolder, disk: &Disk) -> Result<Option<CaseFolder>, Failure> {
+    let Ok(dir) = workplace::find_case(&args.case, &args.package) else { return Ok(None) };
+    let case = CaseFolder::open(disk, &dir).context(format_args!("case {}", dir.display()))?;
+    if case.log().origin() != own.origin() {
         return Err(Failure::new(format!(
-            "{} is the case {}, not {origin}",
+            "{} is the case {}, not {}",
             dir.display(),
-            case.log().origin()
+            case.log().origin(),
+            own.origin()
         ))
         .hint("give the package's own case with --case DIR; nothing was signed"));
     }
-    // The package's log must be a beginning of the case's.
-    let own = LogFolder::open(&Disk::new(), &args.package, origin).context("package")?;
-    if !case.log().continues(&own) {
-        return Err(Failure::new(format!("{} is another case than the package's", dir.display()))
-            .hint("give the package's own case with --case DIR; nothing was signed"));
+    if case.log().continues(own) {
+        return Ok(Some(case));
     }
-    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
-    let log_key = workplace::log_key(&case, &passphrases)?;
-    Ok(Some((case, log_key)))
-}
-
-/// Appends package.seal: to the case's log where the case is at hand, else to the package's own.
-fn finish(
-    args: &SignArgs,
-    signers: &[Signer],
-    tagmanifest: Digest,
-    run: &str,
-    keeper: &mut CaseAtHand,
-) -> Result<(), Failure> {
-    let disk = Disk::new();
-    let by: Vec<&Signer> = signers.iter().collect();
-    let package = run.parse().context("run number")?;
-    let action = Action::PackageSeal(PackageSeal { package, tagmanifest, signatures: Vec::new() });
-    let statement = workplace::statement(action, "", &workplace::tool()?);
-    match keeper {
-        None => conclude(&disk, &args.package, Keeper::Package, statement, &by, None),
-        Some((case, key)) => conclude(&disk, &args.package, Keeper::Case(case), statement, &by, Some(key)),
+    // Sealed while the case folder was not at hand, it is the package that knows more.
+    if own.continues(case.log()) {
+        return Ok(None);
     }
-    .context("seal")
+    Err(Failure::new(format!("{} is another case than the package's", dir.display()))
+        .hint("give the package's own case with --case DIR; nothing was signed"))
 }
 
 /// Longest tag manifest read: a hundred bytes per sealed file.

@@ -24,6 +24,18 @@ pub fn confine_to(paths: &[PathBuf], memory: u64) -> io::Result<Option<String>> 
     Ok(confine(paths))
 }
 
+/// Takes from this process what would leave an image of its memory behind: names and text of what is held are in it. No core
+/// is dumped, and nobody but the system's administrator attaches to it. A program calls it first of all.
+///
+/// # Errors
+///
+/// As the operating system reports them.
+pub fn leave_no_image() -> io::Result<()> {
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    // The limit does not hold where the system gives cores to a program of its own, by `kernel.core_pattern`.
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
+}
+
 /// Sets the limits that hold for all that follows: address space, no files written, no image of the memory left behind.
 fn limit(memory: u64) -> io::Result<()> {
     let most = |resource, value: u64| {

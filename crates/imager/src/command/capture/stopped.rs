@@ -22,6 +22,15 @@ pub(in super::super) fn can_be_resumed(
     ))
 }
 
+/// What is said where the result cannot be printed: the package has its name, and nothing of it is left to do.
+pub(super) fn untold(failure: Failure, places: Places<'_>, sealed: bool) -> Failure {
+    let is = if sealed { "is sealed, and lacks nothing" } else { "is whole, and not sealed yet" };
+    failure.hint(format!(
+        "{} {is}: its figures alone could not be printed; `ambit-verify PACKAGE --trust FILE` prints them",
+        places.first().display()
+    ))
+}
+
 /// Says what can be done where a destination has not kept what was written to it.
 pub(in super::super) fn not_kept(error: &PackageError, places: Places<'_>, console: &Console<'_>) -> Failure {
     let resume = console.how_to_resume();

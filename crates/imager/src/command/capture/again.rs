@@ -1,0 +1,80 @@
+//! A run that had ended before the break: nothing of the medium is read, and what is missing is done again.
+
+use custody::Unfinished;
+use evidence::acquisition::Departure;
+use evidence::event::{Action, Note, Override};
+use serde_json::json;
+
+use super::super::destination::{Places, tell_loss};
+use super::super::resume::{self, Announced};
+use super::{AtWork, recipients};
+use crate::console::{Console, Context as _, Exit, Failure};
+
+impl AtWork<'_> {
+    /// Goes on with a package whose last batch was committed before the break: nothing of the medium is read.
+    pub(super) fn ends_again(
+        mut self,
+        mut found: Unfinished,
+        announced: Announced,
+        console: &mut Console<'_>,
+    ) -> Result<Exit, Failure> {
+        let Some(sealed) = &announced.seal else {
+            let older = resume::older(&found, self.args)?;
+            announced.fits(&found)?;
+            let run = found.begun().package;
+            let unsaid = announced.unsaid(&found).into_iter();
+            for own in unsaid.chain(older.iter().filter(|own| !announced.says(own)).cloned()) {
+                self.append(Action::Override(own))?;
+            }
+            if let Some(Override { what, reason }) = older {
+                console.say(format_args!("departure: {what}; reason given: {reason}"));
+                found.depart(Departure { what, reason });
+            }
+            let closed = found.close(recipients(&self.loaded.policy)).context("package")?;
+            return self.conclude(closed, run, console);
+        };
+        let run = found.begun().package;
+        let last = resume::counted_last(&found)?;
+        let mut departs = last.departs
+            || found.ending().is_some_and(|ending| !ending.departures.is_empty())
+            || !found.lost().is_empty();
+        let Some((unsealed, mended)) = found.sealed(sealed).context("package").map_err(resume::advised)?
+        else {
+            return Err(Failure::no(format!(
+                "what is to be sealed is not what package.seal quotes, {}",
+                sealed.tagmanifest
+            ))
+            .hint("keep it with the case, and say so in a note"));
+        };
+        for mended in mended {
+            console.say(format_args!("warning: {mended}"));
+            let text = format!("of the two copies of the package of {run}: {mended}");
+            self.append(Action::Note(Note { text }))?;
+            departs = true;
+        }
+        self.case.log().checkpoint(&self.log_key).context("custody log")?;
+        let disk = unsealed.disk().clone();
+        unsealed.place(&self.case).context("seal")?;
+        departs |= tell_loss(disk.loss().as_ref(), console);
+        placed(self.places, departs, true, console)
+    }
+}
+
+/// A package that was complete before the break, but for its name.
+pub(super) fn placed(
+    places: Places<'_>,
+    departs: bool,
+    sealed: bool,
+    console: &mut Console<'_>,
+) -> Result<Exit, Failure> {
+    let package = places.first().display().to_string();
+    let next = match sealed {
+        true => "`ambit-verify PACKAGE --trust FILE` checks it",
+        false => {
+            "it is NOT sealed yet: `ambit sign PACKAGE --trust FILE --case DIR --sign-as NAME=KEY` seals it"
+        }
+    };
+    let text = format!("{package} was complete but for its name, and has it now; {next}");
+    console.result(&json!({ "package": package, "sealed": sealed }), text)?;
+    Ok(if departs || !sealed { Exit::Departures } else { Exit::Done })
+}

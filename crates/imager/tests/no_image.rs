@@ -1,0 +1,24 @@
+//! A crash of this program leaves no image of its memory.
+
+#![allow(clippy::expect_used, reason = "test code")]
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+#[test]
+fn no_core_is_left_whatever_the_shell_allows() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    // It waits for the pipe, and so does this test: whoever opens it has begun.
+    let mut program = Command::new("sh");
+    program.args(["-c", "ulimit -S -c unlimited 2>&-; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_ambit")]);
+    program.args(["trust", "show"]).arg(&pipe).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut program = program.spawn().expect("the program");
+    let writer = fs::OpenOptions::new().write(true).open(&pipe).expect("a pipe that it reads");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", program.id())).expect("its limits");
+    drop(writer);
+    program.wait().expect("its end");
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).expect("a limit");
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+}

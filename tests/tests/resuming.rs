@@ -1,0 +1,278 @@
+//! What a resume finds and does not touch: parts without a journal, what is somebody else's, an older copy that has ended.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
+)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use custody::Disk;
+use custody::durable::{Op, Step};
+use scenarios::hazard::{Hazard, Left, copy};
+use scenarios::reading::acquisition;
+use scenarios::story::Ran;
+
+const ONE: [&str; 1] = ["KC07.ambit"];
+const BOTH: [&str; 2] = ["KC07.ambit", "copy.ambit"];
+const JOURNAL: &str = "KC07.ambit.partial/.work/journal.jsonl";
+
+/// Every file and link of a folder, by its path; a link is not followed.
+fn files(of: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![of.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let kind = path.symlink_metadata().unwrap();
+            if kind.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = if kind.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
+                found.insert(path.strip_prefix(of).unwrap().to_owned(), bytes);
+            }
+        }
+    }
+    found
+}
+
+/// A disk on which an operation fails, and all after it, once `when` says so.
+fn failing(when: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Disk {
+    let failed = AtomicBool::new(false);
+    let watch = move |step: &Step<'_>| -> io::Result<usize> {
+        if failed.load(Ordering::SeqCst) || when(step) {
+            failed.store(true, Ordering::SeqCst);
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        Ok(usize::MAX)
+    };
+    Disk::watched(Arc::new(watch))
+}
+
+fn lines(journal: &Path) -> usize {
+    fs::read_to_string(journal).map_or(0, |text| text.lines().count())
+}
+
+/// A capture that stops once two batches are committed.
+fn stopped(hazard: &Hazard, place: &Path) {
+    let journal = place.join(JOURNAL);
+    let disk = failing(move |step| {
+        step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > 2
+    });
+    hazard.capture_to(disk, place, &ONE).exits(1);
+}
+
+fn resume(hazard: &Hazard, place: &Path, outs: &[&str], more: &[&str]) -> Ran {
+    hazard.capture_with(Disk::new(), place, outs, &[&["--resume"], more].concat())
+}
+
+/// Whether an operation makes an entry of the case's log while the journal says this.
+fn logs_while(place: &Path, says: &'static str) -> impl Fn(&Step<'_>) -> bool + Send + Sync + 'static {
+    let (journal, log) = (place.join(JOURNAL), place.join("case/custody"));
+    move |step| {
+        step.op == Op::CreateFolder
+            && step.path.starts_with(&log)
+            && fs::read_to_string(&journal).is_ok_and(|text| text.contains(says))
+    }
+}
+
+/// Changes a byte of the first part of the second batch.
+fn flip(partial: &Path) {
+    let path = partial.join("data/ledger-0002.jsonl.gz.age");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[9] ^= 1;
+    fs::write(&path, bytes).unwrap();
+}
+
+fn overrides(place: &Path, words: &str) -> usize {
+    let log = files(&place.join("case/custody"));
+    let has = |(path, bytes): &(&PathBuf, &Vec<u8>)| {
+        path.ends_with("event.json") && String::from_utf8_lossy(bytes).contains(words)
+    };
+    log.iter().filter(has).count()
+}
+
+/// What is done to a folder.
+type Change = fn(&Path);
+
+#[test]
+fn parts_without_a_journal_are_not_removed() {
+    let hazard = Hazard::new();
+    let made = hazard.place();
+    stopped(&hazard, made.path());
+    let journal: [(&str, Change); 5] = [
+        ("is gone", |work| fs::remove_file(work.join("journal.jsonl")).unwrap()),
+        ("is gone with its folder", |work| fs::remove_dir_all(work).unwrap()),
+        ("is empty", |work| fs::write(work.join("journal.jsonl"), "").unwrap()),
+        ("is zeros", |work| fs::write(work.join("journal.jsonl"), [0; 4096]).unwrap()),
+        ("is cut in its first line", |work| {
+            let bytes = fs::read(work.join("journal.jsonl")).unwrap();
+            fs::write(work.join("journal.jsonl"), &bytes[..300]).unwrap();
+        }),
+    ];
+    for (what, spoil) in journal {
+        let place = tempfile::tempdir().unwrap();
+        copy(made.path(), place.path());
+        spoil(&place.path().join("KC07.ambit.partial/.work"));
+        let before = files(place.path());
+        let ran = resume(&hazard, place.path(), &ONE, &[]);
+        assert_eq!(ran.exit, 2, "{what}: {ran}");
+        ran.says("no journal that says what they are").says("put it back");
+        assert!(files(place.path()) == before, "{what}");
+    }
+}
+
+#[test]
+fn what_is_somebody_elses_stays_and_no_link_is_followed() {
+    let hazard = Hazard::new();
+    let made = hazard.place();
+    stopped(&hazard, made.path());
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    let refused = |outs: &[&str], says: &str| {
+        let before = files(place.path());
+        resume(&hazard, place.path(), outs, &[]).exits(2).says(says).says("nothing was removed");
+        assert!(files(place.path()) == before, "{says}");
+    };
+    copy(made.path(), place.path());
+    fs::create_dir_all(at("other.partial/holiday")).unwrap();
+    fs::write(at("other.partial/thesis.doc"), "years of work").unwrap();
+    refused(&["other"], "no capture makes it there");
+    symlink(at("other.partial"), at("linked.partial")).unwrap();
+    refused(&["linked"], "it is a link");
+    for folder in ["data", "meta", "seal", "custody", "meta/policy", ".work"] {
+        let (own, kept) = (at(&format!("KC07.ambit.partial/{folder}")), at("kept"));
+        fs::rename(&own, &kept).unwrap();
+        symlink(&kept, &own).unwrap();
+        refused(&ONE, "it is a link");
+        fs::remove_file(&own).unwrap();
+        fs::rename(&kept, &own).unwrap();
+    }
+    for file in ["data/ledger-0001.jsonl.gz.age", ".work/journal.jsonl", ".work/lines-000001"] {
+        let (own, kept) = (at(&format!("KC07.ambit.partial/{file}")), at("kept"));
+        fs::rename(&own, &kept).unwrap();
+        symlink(&kept, &own).unwrap();
+        refused(&ONE, "it is a link");
+        fs::remove_file(&own).unwrap();
+        // Nobody waits for a pipe.
+        let made = std::process::Command::new("mkfifo").arg(&own).status().unwrap();
+        assert!(made.success());
+        refused(&ONE, "no regular file");
+        fs::remove_file(&own).unwrap();
+        fs::rename(&kept, &own).unwrap();
+    }
+    fs::write(at("KC07.ambit.partial/data/notes.txt"), "mine").unwrap();
+    refused(&ONE, "notes.txt");
+    fs::remove_file(at("KC07.ambit.partial/data/notes.txt")).unwrap();
+    let state = fs::read_dir(at("case/state")).unwrap().map(|entry| entry.unwrap().path());
+    let marks: Vec<PathBuf> = state.filter(|p| p.extension().is_some_and(|kind| kind == "marks")).collect();
+    fs::rename(&marks[0], at("kept")).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&marks[0]).status().unwrap().success());
+    resume(&hazard, place.path(), &ONE, &[]).exits(1).says("no regular file");
+    fs::remove_file(&marks[0]).unwrap();
+    fs::rename(at("kept"), &marks[0]).unwrap();
+    resume(&hazard, place.path(), &ONE, &[]).exits(0);
+    assert_eq!(hazard.judge(place.path()), Left::Whole);
+}
+
+#[test]
+fn an_older_copy_that_has_ended_is_not_sealed() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    // It ends, and the case folder cannot be told.
+    hazard.capture_to(failing(logs_while(place.path(), "{\"end\"")), place.path(), &ONE).exits(1);
+    let partial = place.path().join("KC07.ambit.partial");
+    copy(&partial, &place.path().join("older.partial"));
+    flip(&partial);
+    resume(&hazard, place.path(), &ONE, &[]).exits(1).says("read back, batch 2");
+    let journal = place.path().join(JOURNAL);
+    let ended = lines(&journal);
+    let disk = failing(move |step| {
+        step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > ended + 1
+    });
+    hazard.capture_with(disk, place.path(), &ONE, &["--resume", "--retake", "a bad disk"]).exits(1);
+    let log = files(&place.path().join("case/custody"));
+    let older = resume(&hazard, place.path(), &["older"], &[]).exits(2);
+    older.says("older.partial is an older copy").says("--older-copy REASON");
+    // Nor with a reason: what was taken since has another key, which the log has announced.
+    let reason = ["--older-copy", "the disk fell"];
+    resume(&hazard, place.path(), &["older"], &reason).exits(2).says("tells another story of this run");
+    assert!(files(&place.path().join("case/custody")) == log);
+    resume(&hazard, place.path(), &ONE, &[]).exits(3);
+    assert_eq!(hazard.judge(place.path()), Left::Whole);
+}
+
+#[test]
+fn what_is_retaken_is_on_the_log_whenever_it_was_broken_off() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    stopped(&hazard, place.path());
+    flip(&place.path().join("KC07.ambit.partial"));
+    let disk = failing(logs_while(place.path(), "discarded_from"));
+    hazard.capture_with(disk, place.path(), &ONE, &["--resume", "--retake", "a bad disk"]).exits(1);
+    assert_eq!(overrides(place.path(), "were discarded and taken again"), 0);
+    resume(&hazard, place.path(), &ONE, &[]).exits(3);
+    assert_eq!(hazard.judge(place.path()), Left::Whole);
+    assert_eq!(overrides(place.path(), "were discarded and taken again"), 1);
+    let stated = acquisition(&place.path().join("KC07.ambit")).departures;
+    assert_eq!(stated.iter().filter(|own| own.what.contains("were discarded")).count(), 1, "{stated:?}");
+}
+
+#[test]
+fn a_sealed_copy_that_was_altered_before_it_had_its_name_is_made_again_from_the_other() {
+    let hazard = Hazard::new();
+    let made = hazard.place();
+    // package.seal is on the log of the case, and the copies lack their names.
+    let log = made.path().join("case/custody");
+    let renamed = AtomicUsize::new(0);
+    let disk = failing(move |step| {
+        step.op == Op::Rename && !step.path.starts_with(&log) && renamed.fetch_add(1, Ordering::SeqCst) == 0
+    });
+    hazard.capture_to(disk, made.path(), &BOTH).exits(1);
+    assert_eq!(overrides(made.path(), "\"package.seal\""), 1);
+    let changes: [(&str, u8, Change); 5] = [
+        ("nothing", 0, |_| {}),
+        ("a part", 3, flip),
+        ("a part is gone", 3, |partial| {
+            fs::remove_file(partial.join("data/ledger-0001.jsonl.gz.age")).unwrap()
+        }),
+        ("the statement", 3, |partial| fs::write(partial.join("meta/acquisition.json"), "{}").unwrap()),
+        ("a signature", 3, |partial| {
+            fs::write(partial.join("seal/tagmanifest-sha256.txt.witness.sig"), "x").unwrap();
+        }),
+    ];
+    for which in [0, 1] {
+        for (what, exit, change) in changes {
+            let place = tempfile::tempdir().unwrap();
+            copy(made.path(), place.path());
+            change(&place.path().join(format!("{}.partial", BOTH[which])));
+            let ran = resume(&hazard, place.path(), &BOTH, &[]);
+            assert_eq!(ran.exit, exit, "{what} of {which}: {ran}");
+            assert_eq!(hazard.judge_copy(place.path(), BOTH[1 - which]), Left::Whole, "{what} of {which}");
+            let left = hazard.judge_copy(place.path(), BOTH[which]);
+            if what == "a signature" {
+                ran.says(&format!("copy {} of 2", which + 1)).says("was lost");
+                assert!(matches!(left, Left::Unfinished(_)), "{which}");
+            } else {
+                assert_eq!(left, Left::Whole, "{what} of {which}");
+                assert_eq!(overrides(place.path(), "made again from the other") == 1, exit == 3, "{what}");
+            }
+        }
+    }
+    // One copy alone has nobody to give what it lacks.
+    let place = tempfile::tempdir().unwrap();
+    copy(made.path(), place.path());
+    fs::write(place.path().join("KC07.ambit.partial/VERIFY.txt"), "x").unwrap();
+    let ran = resume(&hazard, place.path(), &ONE, &[]);
+    assert_ne!(ran.exit, 0, "{ran}");
+    assert!(!place.path().join("KC07.ambit").exists());
+}

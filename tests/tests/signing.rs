@@ -1,0 +1,163 @@
+//! Signing later: two copies get the same seal, and a command that is broken off is given again and goes on.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of this is test code: what fails here fails a test"
+)]
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use custody::Disk;
+use custody::durable::{Op, Step};
+use scenarios::hazard::copy;
+use scenarios::story::{Desk, Ran};
+
+const TRUSTED: &str = "--trust {dir}/trust.toml";
+
+/// Two copies, signed by examiner and witness, that lack the auditor's signature: `made/case`, `made/a`, `made/b`.
+fn unsealed() -> Desk {
+    let desk = Desk::new();
+    let trust = fs::read_to_string(desk.demo.path("trust.toml")).unwrap();
+    let quorum = "\n[[quorum]]\nstep = \"package.seal\"\nroles = [\"examiner\", \"witness\", \"auditor\"]\n";
+    fs::write(desk.path("trust.toml"), trust + quorum).unwrap();
+    fs::create_dir(desk.path("made")).unwrap();
+    let new = "ambit case new {dir}/made/case --medium-label KC07 --log-key {keys}/log {examiner}";
+    desk.run(&format!("{new} {TRUSTED}")).exits(0);
+    desk.run("ambit policy approve {policy} --case {dir}/made/case {officer}").exits(0);
+    let what = format!("--policy {{policy}} --medium {{medium}} --case {{dir}}/made/case {TRUSTED}");
+    let outs = "--out {dir}/made/a --out {dir}/made/b";
+    desk.run(&format!("ambit capture {what} {{both}} {outs}")).exits(3).prints("NOT sealed yet");
+    desk
+}
+
+/// `ambit sign` of a copy in a folder of the desk, on this disk.
+fn sign(desk: &Desk, disk: Disk, place: &str, name: &str, who: &str) -> Ran {
+    let command = format!("ambit sign {{dir}}/{place}/{name} {TRUSTED} --case {{dir}}/{place}/case {who}");
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let words = desk.words(&command);
+    let exit = imager::run_on(disk, words.iter().map(Into::into), &mut out, &mut err) as u8;
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { command, exit, out: text(out), err: text(err) }
+}
+
+const AUDITOR: &str = "--sign-as auditor={keys}/auditor";
+
+/// How many events of a kind are on the log below `place`.
+fn count(place: &Path, kind: &str) -> usize {
+    let log = fs::read_dir(place.join("custody")).unwrap();
+    let has = |entry: &io::Result<fs::DirEntry>| {
+        let event = fs::read_to_string(entry.as_ref().unwrap().path().join("event.json")).unwrap();
+        event.contains(&format!("\"{kind}\""))
+    };
+    log.filter(has).count()
+}
+
+fn is_intact(desk: &Desk, package: &str) {
+    desk.run(&format!("ambit-verify {{dir}}/{package} {TRUSTED}")).exits(0).prints("INTACT");
+}
+
+#[test]
+fn the_second_copy_gets_the_seal_of_the_first_and_the_case_goes_on() {
+    let desk = unsealed();
+    sign(&desk, Disk::new(), "made", "a", AUDITOR).exits(0).prints("package.seal is on the log");
+    // Whoever has not signed this copy is asked for, and nothing was written meanwhile.
+    sign(&desk, Disk::new(), "made", "b", "").exits(1).says("lacks what it quotes").says("auditor.sig");
+    sign(&desk, Disk::new(), "made", "b", "{officer}").exits(1).says("`court-officer` cannot be added");
+    sign(&desk, Disk::new(), "made", "b", AUDITOR)
+        .exits(0)
+        .prints("package.seal was on the log already")
+        .prints("sealed by auditor and examiner and witness");
+    sign(&desk, Disk::new(), "made", "b", AUDITOR).exits(1).says("`auditor` has sealed this package already");
+    for copy in ["made/a", "made/b"] {
+        is_intact(&desk, copy);
+        assert_eq!(count(&desk.path(copy), "package.seal"), 1, "{copy}");
+    }
+    assert_eq!(count(&desk.path("made/case"), "package.seal"), 1);
+    // A later package of the case has the whole log in it.
+    let what = format!("--policy {{policy}} --medium {{medium}} --case {{dir}}/made/case {TRUSTED}");
+    desk.run(&format!("ambit capture {what} {{both}} {AUDITOR} --out {{dir}}/made/c")).exits(0);
+    is_intact(&desk, "made/c");
+}
+
+#[test]
+fn a_signature_that_was_copied_by_hand_is_enough_and_a_foreign_one_is_not() {
+    let desk = unsealed();
+    sign(&desk, Disk::new(), "made", "a", AUDITOR).exits(0);
+    let name = |who: &str| format!("tagmanifest-sha256.txt.{who}.sig");
+    let of = |copy: &str, who: &str| desk.path(&format!("made/{copy}/seal/{}", name(who)));
+    fs::copy(of("a", "auditor"), of("b", "court-officer")).unwrap();
+    sign(&desk, Disk::new(), "made", "b", AUDITOR)
+        .exits(2)
+        .says("court-officer.sig")
+        .says("does not quote it");
+    fs::remove_file(of("b", "court-officer")).unwrap();
+    fs::copy(of("a", "auditor"), of("b", "auditor")).unwrap();
+    sign(&desk, Disk::new(), "made", "b", "").exits(0);
+    is_intact(&desk, "made/b");
+}
+
+#[test]
+fn another_package_of_the_same_run_is_not_signed() {
+    let desk = unsealed();
+    // The same run, but for what its statement says; the bag fits it.
+    sign(&desk, Disk::new(), "made", "a", AUDITOR).exits(0);
+    let (info, tags) = (desk.path("made/b/bag-info.txt"), desk.path("made/b/tagmanifest-sha256.txt"));
+    let text = fs::read(&info).unwrap();
+    let changed = [text.as_slice(), b"Contact-Name: somebody else\n"].concat();
+    let hex = |bytes: &[u8]| scope::Digest::of(bytes).hex();
+    let list = fs::read_to_string(&tags).unwrap().replace(&hex(&text), &hex(&changed));
+    fs::write(&info, changed).unwrap();
+    fs::write(&tags, list).unwrap();
+    let ran = sign(&desk, Disk::new(), "made", "b", AUDITOR).exits(2);
+    assert!(
+        ran.err.contains("package.seal of this run over the sealed bytes") || ran.err.contains("check `bag`"),
+        "{ran}"
+    );
+    assert_eq!(count(&desk.path("made/case"), "package.seal"), 1);
+}
+
+#[test]
+fn whatever_operation_fails_the_same_command_seals_afterwards() {
+    let desk = unsealed();
+    let mut whole = false;
+    for n in 0.. {
+        let place = format!("n{n}");
+        copy(&desk.path("made"), &desk.path(&place));
+        let seen = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&seen);
+        let watch = move |step: &Step<'_>| -> io::Result<usize> {
+            if matches!(step.op, Op::Open | Op::Read) {
+                return Ok(usize::MAX);
+            }
+            if counted.fetch_add(1, Ordering::SeqCst) < n {
+                return Ok(usize::MAX);
+            }
+            Err(io::Error::from_raw_os_error(5))
+        };
+        let ran = sign(&desk, Disk::watched(Arc::new(watch)), &place, "a", AUDITOR);
+        if ran.exit == 0 {
+            whole = true;
+        } else {
+            let again = sign(&desk, Disk::new(), &place, "a", AUDITOR);
+            assert_eq!(again.exit, 0, "operation {n}, {}: {again}", ran.err);
+        }
+        sign(&desk, Disk::new(), &place, "b", AUDITOR).exits(0);
+        for copy in ["a", "b"] {
+            is_intact(&desk, &format!("{place}/{copy}"));
+        }
+        assert_eq!(count(&desk.path(&format!("{place}/case")), "package.seal"), 1, "operation {n}");
+        fs::remove_dir_all(desk.path(&place)).unwrap();
+        if seen.load(Ordering::SeqCst) <= n {
+            assert!(whole, "it was never done");
+            assert!(n > 10, "{n} operations");
+            return;
+        }
+    }
+}
