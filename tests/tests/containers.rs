@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use scenarios::archives::desk;
+use scenarios::archives::{desk, made_by};
 use scenarios::reading::{files_below, ledger, zip_entries};
 use scenarios::second::{self, opened};
 use scope::{Digest, Tier};
@@ -123,6 +123,14 @@ fn an_archive_is_taken_whole_or_its_files_are_taken_singly() {
     desk.run("ambit open {dir}/fat.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/got").exits(0);
     assert!(files_below(&desk.path("got")).values().any(|bytes| bytes == b"three archives down\n"));
 
+    // Who asks about an archive hears of its files, though it was left itself: they stand for it.
+    let attest = "ambit-verify attest {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --prefix /opt/panel/mixed.zip --write-result {dir}/mixed.txt";
+    desk.run(attest).exits(0);
+    let text = fs::read_to_string(desk.path("mixed.txt")).unwrap();
+    assert!(text.contains("\ncaptured 1\nheld 1\nlisted 0\nleft 1\nwithin 0 0\n"), "{text}");
+    assert!(text.contains("says Something under this path was taken.\n"), "{text}");
+    assert!(text.contains("says On the whole medium the files in "), "{text}");
+
     // One byte of a file in an archive: it has another check sum, and so it differs.
     let mut image = fs::read(desk.path("fat.img")).unwrap();
     let text = b"three archives";
@@ -192,4 +200,63 @@ fn under_counts_nothing_is_recorded_of_what_is_left_in_an_archive() {
         let replayed = opened(&desk, &desk.fill("{dir}/fat.ambit")).replay();
         assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
     }
+}
+
+/// Packs an archive of the image again with other content, of the same length in every place.
+const SWAP: &str = r#"
+import io, sys, zipfile
+folder = sys.argv[1]
+old = open(folder + "/tree/opt/panel/mixed.zip", "rb").read()
+held = io.BytesIO()
+with zipfile.ZipFile(io.BytesIO(old)) as was, zipfile.ZipFile(held, "w") as out:
+    for info in was.infolist():
+        out.writestr(info, was.read(info).replace(b"panel", b"PANEL"))
+new = held.getvalue()
+image = open(folder + "/fat.img", "rb").read()
+assert len(new) == len(old) and new != old and image.count(old) == 1
+open(folder + "/fat.img", "wb").write(image.replace(old, new))
+"#;
+
+#[test]
+fn a_sample_looks_at_files_in_archives_and_so_does_another_program() {
+    let Some(desk) = desk("left   = \"facts\"") else { return };
+    desk.run(CAPTURE).exits(0);
+    let sample = "ambit-verify sample {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --nonce lottery-07-14-21 --n 9999 --i-may-see-names --against {dir}/fat.img";
+    let ran = desk.run(sample).exits(0).prints("MATCHED: the record agrees").prints("and none is wrong");
+    assert!(!ran.out.contains("slack"), "{ran}");
+    // Every command that unpacks a file of an archive, run as it is printed, gives what is on record.
+    let mut compared = 0;
+    for line in ran.out.lines().map(str::trim) {
+        assert!(!line.starts_with("icat") || !line.contains("panel.php"), "a name in a command: {line}");
+    }
+    let lines: Vec<&str> = ran.out.lines().map(str::trim).collect();
+    for (at, name) in
+        lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.strip_prefix("name ")?)))
+    {
+        let Some((archive, _)) =
+            name.split_once("!/").filter(|(archive, _)| archive.starts_with("/opt/panel/"))
+        else {
+            continue;
+        };
+        let mut rest = lines[at..].iter().take_while(|line| !line.is_empty());
+        let command = rest.find_map(|line| line.strip_prefix("icat "));
+        let on_record = rest.find_map(|line| line.strip_prefix("on record: ")).unwrap();
+        let (Some(command), Some((_, sha256))) = (command, on_record.split_once("sha256:")) else { continue };
+        let (_, unpack) = command.split_once(" INODE | ").unwrap();
+        let command = format!("cat {} | {unpack}", desk.fill(&format!("{{dir}}/tree{archive}")));
+        let done = Command::new("sh").args(["-c", &command]).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(
+            told.starts_with(sha256),
+            "{name}: {command}\n{told}\n{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
+        compared += 1;
+    }
+    assert!(compared >= 8, "{compared}: {ran}");
+
+    // Another content in an archive whose own facts stay the same: the sample sees it, and states no bound.
+    assert!(made_by("python3", &["-c", SWAP, &desk.fill("{dir}")]));
+    let ran = desk.run(sample).exits(2).prints("NOT MATCHED").prints("No bound is stated");
+    assert!(ran.out.contains("/member:0"), "{ran}");
 }

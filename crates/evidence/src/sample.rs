@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use scope::Digest;
 use sha2::{Digest as _, Sha256};
 
-pub use places::Elsewhere;
+pub use places::{Elsewhere, Unpack, outermost};
 
 /// Most members drawn: a person looks at each.
 pub const MAX_DRAWN: usize = 100_000;

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use evidence::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
 use evidence::replay::{Finding, FindingKind, Reexamination};
-use evidence::sample::{Draw, Population, Seed};
-use examine::{Examiner, Options, every_entry};
+use evidence::sample::{Draw, Population, Seed, outermost};
+use examine::{Examined, Examiner, Options, every_entry};
 use scope::Policy;
+use scope::facts::Look;
 use scope::policy::LeftRecord;
 use source::{Entry, OpenOptions, Source, WalkEvent};
 
@@ -28,6 +29,10 @@ pub struct Sampled {
     pub lines_seen: u64,
     /// Of the lines' items, those that no walk gives by itself: slack.
     pub lines_unseen: u64,
+    /// Of the lines' items, those of which something cannot be read today, and was not compared.
+    pub lines_unread: u64,
+    /// Items of drawn lines and drawn items of the medium of which something was not compared.
+    pub unread: u64,
     /// What differs.
     pub findings: Vec<Finding>,
     /// What was not looked at, and why.
@@ -77,11 +82,13 @@ pub fn sample_medium(
     };
     let mut draw: Draw<(usize, Entry)> = Draw::new(seed, Population::Nodes, n);
     let mut chosen: BTreeMap<String, (usize, Entry)> = BTreeMap::new();
+    // Members come of their archive's examination, not of a walk.
+    let archives: BTreeSet<&str> = lines.iter().map(|locator| outermost(locator)).collect();
     for (at, source) in sources.iter().enumerate() {
         let walk = every_entry(policy, source.as_ref(), &mut |event| {
             if let WalkEvent::Item(entry) = event {
                 draw.meet(entry.locator.as_bytes(), || (at, entry.clone()));
-                if lines.contains(&entry.locator) {
+                if archives.contains(entry.locator.as_str()) {
                     chosen.insert(entry.locator.clone(), (at, entry));
                 }
             }
@@ -90,48 +97,103 @@ pub fn sample_medium(
         .map_err(|error| format!("volume {}: {error}", source.info().volume))?;
         limits.extend(shortcomings(&walk));
     }
-    let lines_seen = chosen.len() as u64;
-    // Slack and members come of their file's examination, not of a walk.
-    let (slack, gone): (Vec<&String>, Vec<&String>) = lines
-        .iter()
-        .filter(|locator| !chosen.contains_key(*locator))
-        .partition(|l| l.ends_with("/slack") || l.contains("/member:"));
-    let mut findings: Vec<Finding> = gone
-        .into_iter()
-        .map(|locator| Finding {
-            kind: FindingKind::Extra,
-            item: locator.clone(),
-            rule: String::new(),
-            detail: "in the ledger, not on the medium".to_owned(),
-        })
-        .collect();
     let nodes = draw.met();
     let drawn: Vec<(usize, Entry)> = draw.drawn().collect();
     let names: Vec<String> = drawn.iter().map(|(_, entry)| entry.locator.clone()).collect();
     for (at, entry) in drawn {
         chosen.insert(entry.locator.clone(), (at, entry));
     }
+    let findings = reexamination.take_findings();
     let counts = policy.record().left == LeftRecord::Counts;
-    findings.extend(reexamination.take_findings());
+    let mut looked =
+        Looked { reexamination, counts, findings, read: BTreeSet::new(), unread: BTreeSet::new() };
+    let drawn_nodes: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     for (at, entry) in chosen.values() {
         let Some(source) = sources.get(*at) else { continue };
         let source: &dyn Source = source.as_ref();
-        let examined =
-            examiner.examine(entry, source).map_err(|error| format!("item {}: {error}", entry.locator))?;
-        compare_facts(&mut reexamination, counts, &entry.locator, &examined);
-        compare_object(&mut reexamination, source, entry, &examined, &Counts::default());
-        // By locator: who draws a sample need not see names.
-        let found = reexamination.take_findings().into_iter();
-        findings.extend(found.map(|finding| Finding { item: entry.locator.clone(), ..finding }));
+        // An archive that was drawn from the medium is its members, too.
+        let whole = drawn_nodes.contains(entry.locator.as_str());
+        let wanted = |locator: &str| whole || lines.contains(locator);
+        let examined = examiner
+            .examine_each(entry, source, &mut |source, member, examined| {
+                looked.at(source, member, &examined, wanted(&member.locator));
+                ControlFlow::Continue(())
+            })
+            .map_err(|error| format!("item {}: {error}", entry.locator))?;
+        looked.at(source, entry, &examined, wanted(&entry.locator));
     }
-    limits.extend(not_compared(reexamination.unread()));
-    let lines_unseen = slack.len() as u64;
+    let (mut lines_seen, mut lines_unseen, mut lines_unread) = (0_u64, 0_u64, 0_u64);
+    for locator in lines {
+        let count = if looked.read.contains(locator) {
+            &mut lines_seen
+        } else if locator.ends_with("/slack") {
+            &mut lines_unseen
+        } else if looked.unread.contains(locator) || looked.is_in_unread(locator) {
+            limits.push(format!(
+                "not compared: {locator}: it, or the archive that it is in, cannot be read today"
+            ));
+            &mut lines_unread
+        } else {
+            looked.findings.push(Finding {
+                kind: FindingKind::Extra,
+                item: locator.clone(),
+                rule: String::new(),
+                detail: "in the ledger, not on the medium".to_owned(),
+            });
+            continue;
+        };
+        *count = count.saturating_add(1);
+    }
+    limits.extend(not_compared(looked.reexamination.unread()));
+    let unread = looked.reexamination.unread().items.saturating_add(lines_unread);
+    let findings = looked.findings;
     Ok(Sampled {
         nodes: (nodes, names.len() as u64),
         drawn: names,
         lines_seen,
         lines_unseen,
+        lines_unread,
+        unread,
         findings,
         limits,
     })
+}
+
+/// What was examined again, and what came of it.
+struct Looked {
+    reexamination: Reexamination,
+    counts: bool,
+    findings: Vec<Finding>,
+    /// Locators of what was compared in all that the ledger has of it.
+    read: BTreeSet<String>,
+    /// And of what was not; of archives, also where they were not asked for.
+    unread: BTreeSet<String>,
+}
+
+impl Looked {
+    fn at(&mut self, source: &dyn Source, entry: &Entry, examined: &Examined, wanted: bool) {
+        let locator = &entry.locator;
+        if !wanted {
+            let failed = |look| examined.facts.failures.iter().any(|failure| failure.look == look);
+            if failed(Look::Type) || failed(Look::Content) {
+                self.unread.insert(locator.clone());
+            }
+            return;
+        }
+        let before = self.reexamination.unread().items;
+        compare_facts(&mut self.reexamination, self.counts, locator, examined);
+        compare_object(&mut self.reexamination, source, entry, examined, &Counts::default());
+        let compared = before == self.reexamination.unread().items;
+        if compared { &mut self.read } else { &mut self.unread }.insert(locator.clone());
+        // By locator: who draws a sample need not see names.
+        let found = self.reexamination.take_findings().into_iter();
+        self.findings.extend(found.map(|finding| Finding { item: locator.clone(), ..finding }));
+    }
+
+    /// Whether an archive that the member is in could not be read.
+    fn is_in_unread(&self, locator: &str) -> bool {
+        std::iter::successors(Some(locator), |locator: &&str| Some(locator.rsplit_once("/member:")?.0))
+            .skip(1)
+            .any(|locator| self.unread.contains(locator))
+    }
 }

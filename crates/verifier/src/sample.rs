@@ -8,7 +8,7 @@ use evidence::acquisition::LayerStatement;
 use evidence::item::Record;
 use evidence::replay::Reexamination;
 use evidence::report::{Answer, Report};
-use evidence::sample::{Elsewhere, MAX_DRAWN, Seed, most_wrong};
+use evidence::sample::{Elsewhere, MAX_DRAWN, Seed, Unpack, most_wrong, outermost};
 use evidence::verify::{audit_with, draw_lines};
 use folder::{Sampled, sample_medium};
 use source::{OpenOptions, Reader};
@@ -47,10 +47,14 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
     let mut reexamination = Reexamination::new();
     // A record that cannot be read is a finding of the replay already.
     let mut recorded = 0_u64;
+    let mut forms: BTreeMap<String, String> = BTreeMap::new();
     let mut verified = audit_with(&files, &trust, &options, |record| {
         // Slack comes of its file's examination, and no walk gives it by itself.
         recorded = recorded.saturating_add(u64::from(!record.locator.ends_with("/slack")));
         drop(reexamination.record(record));
+        // What a member is unpacked with, its archive says.
+        let container = record.parts().ok().and_then(|parts| parts.facts.container);
+        forms.extend(container.map(|held| (record.locator.clone(), held.form)));
     });
     let judged = (verified.acquisition.as_ref(), verified.policy.as_ref());
     let (Some(acquisition), Some(policy)) = judged else {
@@ -86,9 +90,13 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
             )
         }
     };
-    let image = match args.against.as_slice() {
-        [one] => quoted(&one.display().to_string()),
-        _ => "IMAGE".to_owned(),
+    let places = Places {
+        layers: &acquisition.layers,
+        forms: &forms,
+        image: match args.against.as_slice() {
+            [one] => quoted(&one.display().to_string()),
+            _ => "IMAGE".to_owned(),
+        },
     };
     let mut text = String::new();
     let (drawn, kept) = (lines.drawn.len() as u64, records.len() as u64);
@@ -106,7 +114,7 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
                     writeln!(text, "    {outcome}: no record of it is kept, as the policy has it: {line}");
             }
             Some(record) => {
-                item(&mut text, outcome, &record.locator, &names, &acquisition.layers, &image);
+                item(&mut text, outcome, &record.locator, &names, &places);
                 let _ = writeln!(text, "      on record: {}", on_record(record));
             }
         }
@@ -115,16 +123,20 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
         let (nodes, drawn) = sampled.nodes;
         let _ = writeln!(text, "  nodes  {drawn} of {nodes} drawn from the medium itself");
         for locator in &sampled.drawn {
-            item(&mut text, "node", locator, &names, &acquisition.layers, &image);
+            item(&mut text, "node", locator, &names, &places);
         }
     }
     said(&mut text, recorded, drawn, kept, sampled.as_ref());
     if let Some(sampled) = sampled {
+        let (unread, none) = (sampled.unread, sampled.findings.is_empty());
         let what = format!(
             "a sample: {} items of drawn lines, {} drawn from the medium",
             sampled.lines_seen, sampled.nodes.1
         );
         verified.report.reexamined(&what, sampled.findings.into_iter().map(Into::into).collect());
+        if none && unread > 0 {
+            verified.report.matched = Answer::NotChecked;
+        }
         verified.report.limits.extend(sampled.limits.into_iter().map(|l| format!("examined again: {l}")));
     }
     Ok((verified.report, text))
@@ -139,28 +151,49 @@ fn item(
     what: &str,
     locator: &str,
     names: &BTreeMap<&str, Vec<String>>,
-    layers: &[LayerStatement],
-    image: &str,
+    places: &Places<'_>,
 ) {
     let _ = writeln!(text, "    {what}: {locator}");
     for name in names.get(locator).into_iter().flatten() {
         let _ = writeln!(text, "      name {name}");
     }
-    let elsewhere = Elsewhere::of(locator, layers);
-    if let Elsewhere::Nowhere(why) = &elsewhere {
-        let _ = writeln!(text, "      no other tool: {why}");
-    }
-    for command in elsewhere.commands(image) {
+    let elsewhere = Elsewhere::of(outermost(locator), places.layers);
+    let is_member = outermost(locator) != locator;
+    let unpack = Unpack::of(locator, |archive| places.forms.get(archive).map(String::as_str));
+    let commands = match (&elsewhere, is_member, &unpack) {
+        (Elsewhere::Nowhere(why), ..) => {
+            let _ = writeln!(text, "      no other tool: {why}");
+            Vec::new()
+        }
+        (_, true, None) => {
+            text.push_str(
+                "      no other tool: of the archive that it is in there is no record that says its form\n",
+            );
+            Vec::new()
+        }
+        (_, true, Some(unpack)) => elsewhere.within(&places.image, unpack),
+        (_, false, _) => elsewhere.commands(&places.image),
+    };
+    for command in commands {
         let _ = writeln!(text, "      {command}");
     }
+}
+
+/// Where items are, for other tools.
+struct Places<'a> {
+    layers: &'a [LayerStatement],
+    /// The form of each archive on record, by locator.
+    forms: &'a BTreeMap<String, String>,
+    image: String,
 }
 
 /// What the other tool's answer is compared with.
 fn on_record(record: &Record) -> String {
     let Ok(parts) = record.parts() else { return "nothing that can be read".to_owned() };
     let control = parts.decision.control.map(|control| control.to_string());
-    let size = parts.facts.size.map(|size| format!("{size} bytes"));
-    let sha256 = parts.facts.content_hash().map(|hash| hash.sha256.to_string());
+    let size = parts.facts.content_size().map(|size| format!("{size} bytes"));
+    let looked = parts.facts.content_hash().map(|hash| hash.sha256);
+    let sha256 = looked.or(parts.object.map(|object| object.sha256)).map(|digest| digest.to_string());
     let told: Vec<String> = [control, size, sha256].into_iter().flatten().collect();
     if told.is_empty() { "neither a size nor a digest".to_owned() } else { told.join(", ") }
 }
@@ -208,6 +241,14 @@ fn said(text: &mut String, recorded: u64, drawn: u64, kept: u64, sampled: Option
         );
     }
     unseen(text, drawn.saturating_sub(kept), sampled.lines_unseen);
+    if sampled.lines_unread > 0 {
+        let _ = writeln!(
+            text,
+            "{} drawn lines' items could not be compared, since they, or the archives that they are in, cannot be read today: they \
+             are not among those that were looked at.",
+            sampled.lines_unread
+        );
+    }
     text.push_str("This was read by the same readers as the capture; the commands above read by others.\n");
 }
 

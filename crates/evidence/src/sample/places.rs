@@ -64,6 +64,25 @@ impl Elsewhere {
         }
     }
 
+    /// The commands for a member of the item, as [`Elsewhere::commands`].
+    #[must_use]
+    pub fn within(&self, image: &str, unpack: &Unpack) -> Vec<String> {
+        let mut commands = self.commands(image);
+        let (at, content) = match self {
+            Self::Inode { sectors, content, .. } => (sectors, content.as_str()),
+            // As the listing gives it for the archive.
+            Self::Listing { sectors } => (sectors, "INODE"),
+            Self::Nowhere(_) => return Vec::new(),
+        };
+        if matches!(self, Self::Inode { .. }) {
+            // Of the archive itself another line of the sample speaks.
+            commands.pop();
+        }
+        let at = at.map_or_else(String::new, |sectors| format!(" -o {sectors}"));
+        commands.push(format!("icat{at} {image} {content} | {} | sha256sum", unpack.0.join(" | ")));
+        commands
+    }
+
     /// The commands, for an image that a person calls `image` in a shell.
     #[must_use]
     pub fn commands(&self, image: &str) -> Vec<String> {
@@ -78,6 +97,46 @@ impl Elsewhere {
         }
     }
 }
+
+/// What gets a member out of an archive on standard input: by its number, so that no name from the medium is in a command.
+///
+/// `of` says the form of the container of that locator.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unpack(Vec<String>);
+
+impl Unpack {
+    /// From the item on the volume to the member; none where the form of an archive is not known.
+    pub fn of<'f>(locator: &str, form: impl Fn(&str) -> Option<&'f str>) -> Option<Self> {
+        let inner = locator.match_indices(MEMBER).map(|(at, _)| at);
+        let steps = inner.map(|at| {
+            let (container, rest) = locator.split_at_checked(at)?;
+            let number: u64 = rest.strip_prefix(MEMBER)?.split('/').next()?.parse().ok()?;
+            match form(container)? {
+                "gzip" => Some("gzip -dc".to_owned()),
+                "zip" => Some(format!("python3 -c '{ZIP}[{number}]))'")),
+                "tar" => Some(format!("python3 -c '{TAR},{number},None))).read())'")),
+                _ => None,
+            }
+        });
+        steps.collect::<Option<Vec<_>>>().map(Self)
+    }
+}
+
+/// What a locator has before the number of a member.
+const MEMBER: &str = "/member:";
+
+/// The item on the volume, of a member.
+#[must_use]
+pub fn outermost(locator: &str) -> &str {
+    locator.split_once(MEMBER).map_or(locator, |(outermost, _)| outermost)
+}
+
+/// Members of a zip are its entries, but for those that are folders.
+const ZIP: &str = "import io,sys,zipfile; a=zipfile.ZipFile(io.BytesIO(sys.stdin.buffer.read())); \
+     sys.stdout.buffer.write(a.read([i for i in a.infolist() if i.file_size or i.filename[-1:]!=\"/\"]";
+/// Members of a tar are its regular files.
+const TAR: &str = "import itertools,sys,tarfile; a=tarfile.open(fileobj=sys.stdin.buffer,mode=\"r|\"); \
+     sys.stdout.buffer.write(a.extractfile(next(itertools.islice((m for m in a if m.isreg())";
 
 /// The place of a locator, and the item in its file system.
 fn split(locator: &str) -> (&str, &str) {
@@ -134,6 +193,23 @@ mod tests {
             let commands = Elsewhere::of(locator, &layers).commands("I").join("; ");
             assert_eq!(commands, expected, "{locator}");
         };
+        let form = |container: &str| match container {
+            "ext4:9f0c/inode:12:0" => Some("gzip"),
+            "ext4:9f0c/inode:12:0/member:0" => Some("tar"),
+            "ext4:9f0c/inode:12:0/member:0/member:7" => Some("zip"),
+            _ => None,
+        };
+        let within = |locator: &str| {
+            let elsewhere = Elsewhere::of(outermost(locator), &layers);
+            Unpack::of(locator, form).map(|unpack| elsewhere.within("I", &unpack).join("; "))
+        };
+        let deep = "ext4:9f0c/inode:12:0/member:0/member:7/member:3";
+        let expected = format!(
+            "istat I 12; icat I 12 | gzip -dc | python3 -c '{TAR},7,None))).read())' | python3 -c '{ZIP}[3]))' | sha256sum"
+        );
+        assert_eq!(within(deep), Some(expected));
+        assert_eq!(within("ext4:9f0c/inode:13:0/member:0"), None, "of no form that is known");
+        assert_eq!(within("ext4:9f0c/inode:12:0/member:$(reboot)"), None);
         check("ext4:9f0c/inode:12:0", "istat I 12; icat I 12 | sha256sum");
         check("gpt:1/ext4:9f0c/inode:12:0", "istat -o 2048 I 12; icat -o 2048 I 12 | sha256sum");
         check("gpt:1/ntfs:0A/record:64:2", "istat -o 2048 I 64; icat -o 2048 I 64 | sha256sum");
