@@ -239,6 +239,10 @@ fn a_sample_looks_at_files_in_archives_and_so_does_another_program() {
             continue;
         };
         let mut rest = lines[at..].iter().take_while(|line| !line.is_empty());
+        // What is encrypted no program unpacks without its password.
+        if archive.ends_with("locked.zip") {
+            continue;
+        }
         let command = rest.find_map(|line| line.strip_prefix("icat "));
         let on_record = rest.find_map(|line| line.strip_prefix("on record: ")).unwrap();
         let (Some(command), Some((_, sha256))) = (command, on_record.split_once("sha256:")) else { continue };

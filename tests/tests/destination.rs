@@ -85,7 +85,9 @@ fn a_disk_is_left_before_it_is_full_and_the_run_goes_on_where_there_is_room() {
     assert!(!small.0.join("P").exists());
     assert!(free_bytes(&small.0) > reserve / 2, "{} bytes are free", free_bytes(&small.0));
     // It is still as full as it was.
-    desk.run(&format!("{CAPTURE} --out {{dir}}/small/P --resume")).exits(1).says("may be needed");
+    desk.run(&format!("{CAPTURE} --out {{dir}}/small/P --resume"))
+        .exits(1)
+        .says("are left free by every capture");
 
     let Some(larger) = Mounted::memory(256 << 20, &desk.path("larger")) else { return };
     let signed = "--case {case} --sign-as examiner={keys}/examiner";

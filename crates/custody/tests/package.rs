@@ -16,7 +16,7 @@ use custody::{
     CaseFolder, Closed, Content, Disk, Hand, Item, Kept, Missing, NewCase, Options, PackageError,
     PackageWriter, Rest, SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
 };
-use evidence::acquisition::{Acquisition, MediumStatement, RecordLeft, SetName};
+use evidence::acquisition::{Acquisition, RecordLeft, SetName};
 use evidence::event::Action;
 use evidence::gzip::GzipReader;
 use evidence::inventory::Inventory;
@@ -25,9 +25,9 @@ use evidence::ledger::LedgerReader;
 use evidence::manifest::{Binding, Manifest, Row};
 use evidence::strict;
 use evidence::trust::Role;
-use made::{ending, signer, statement};
-use scope::facts::{CaseRule, Facts, Kind, Look};
-use scope::{Decision, Digest, Outcome, RawName, Tier};
+use made::{ending, facts, medium, signer, started, statement};
+use scope::facts::{Kind, Look};
+use scope::{Decision, Digest, Outcome, Tier};
 
 /// Stands in every name and every content here, and must stand nowhere on the disk.
 const SECRET: &str = "rosebud";
@@ -109,12 +109,7 @@ impl World {
         Setup {
             origin: "example.org/KC07".to_owned(),
             package: custody::new_run_number().unwrap(),
-            medium: MediumStatement {
-                label: "KC07".to_owned(),
-                form: "mounted tree".to_owned(),
-                size: None,
-                ids: Vec::new(),
-            },
+            medium: medium(),
             policy: Digest::of(b"policy"),
             run_key: self.run_key.clone(),
             recipients: SetRecipients {
@@ -143,41 +138,19 @@ impl World {
         }
     }
 
-    /// Appends acquisition.end and writes the rest.
-    fn finish(&mut self, closed: Closed) -> custody::Unsealed {
+    /// Appends acquisition.start and acquisition.end.
+    fn logs(&mut self, closed: &Closed) {
+        let start = started(closed.end().package, self.run_key.public_line());
+        self.case.append(start, &[&self.examiner]).unwrap();
         let mut end = statement();
         end.action = Action::AcquisitionEnd(closed.end());
         self.case.append(end, &[&self.examiner]).unwrap();
-        closed.finish(self.rest()).unwrap()
     }
-}
 
-fn facts(node: usize, kind: Kind, names: &[String], size: Option<u64>) -> Facts {
-    Facts {
-        volume: "tree".to_owned(),
-        case_rule: CaseRule::Sensitive,
-        node: format!("inode:{node}"),
-        kind,
-        names: names.iter().map(|name| RawName(name.as_bytes().to_vec())).collect(),
-        links: None,
-        size,
-        allocated: None,
-        slack: None,
-        member: None,
-        times: Vec::new(),
-        uid: None,
-        gid: None,
-        sid: None,
-        mode: None,
-        link_target: None,
-        attributes: Vec::new(),
-        type_fact: None,
-        hash: None,
-        keywords: Vec::new(),
-        mail: Vec::new(),
-        container: None,
-        failures: Vec::new(),
-        looks: vec![Look::Metadata],
+    /// Appends both, and writes the rest.
+    fn finish(&mut self, closed: Closed) -> custody::Unsealed {
+        self.logs(&closed);
+        closed.finish(self.rest()).unwrap()
     }
 }
 
@@ -518,7 +491,7 @@ fn without_the_case_folder_the_package_is_the_master_and_the_case_catches_up() {
     own.append(statement(), &[&world.witness]).unwrap();
     world.case.append(statement(), &[&world.examiner]).unwrap();
     let fork = own.copy_to(world.case.log_mut()).unwrap_err();
-    assert!(matches!(fork, custody::LogError::Fork { index: 3 }), "{fork}");
+    assert!(matches!(fork, custody::LogError::Fork { index: 4 }), "{fork}");
 }
 
 #[test]
@@ -607,6 +580,7 @@ fn run_until_error(world: &mut World, disk: &Disk) -> Result<(), String> {
         return Err(first);
     }
     let closed = writer.close().map_err(|e| text(&e))?;
+    world.logs(&closed);
     let unsealed = closed.finish(world.rest()).map_err(|e| text(&e))?;
     let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
     let signers = [&world.examiner, &world.witness];

@@ -242,7 +242,7 @@ fn sextet(byte: u8) -> Option<u32> {
     Some(u32::from(value))
 }
 
-/// Fewest characters of a term that is looked for: shorter ones are met by chance.
+/// Fewest bytes, in UTF-8, of a term that is looked for: shorter ones are met by chance.
 pub(crate) const LEAST: usize = 4;
 /// Longest escape, in bytes: what is longer is read as it is written.
 const LONGEST: usize = 512;

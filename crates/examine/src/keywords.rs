@@ -104,13 +104,13 @@ impl Searchers {
 }
 
 impl Searcher {
-    /// Prepares to search for every term of `lists` that has so many characters in loose text.
+    /// Prepares to search for every term of `lists` that has so many bytes in UTF-8, in loose text.
     ///
     /// # Errors
     ///
     /// [`SearcherError::TooLong`] where the lists are too large to be searched for at once.
     pub fn loose(lists: &[KeywordList<'_>], least: usize) -> Result<Self, SearcherError> {
-        let long = |term: &String| term.chars().count() >= least;
+        let long = |term: &String| term.len() >= least;
         let of_term = |term: &String| if long(term) { loose(term) } else { String::new() };
         let loosened = |list: &KeywordList<'_>| list.terms.iter().map(of_term).collect();
         let terms: Vec<Vec<String>> = lists.iter().map(loosened).collect();

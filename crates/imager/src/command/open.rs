@@ -353,7 +353,7 @@ mod tests {
         check(&[(4096, 8192)], "partial:4096-8192");
         check(&[(0, 512), (1024, 1536)], "partial:0-512,1024-1536");
         let changed = "changed during reading: its size\n";
-        assert_eq!(read_of(&[], Some(changed)), "doubtful: changed during reading: its size\\x0a");
+        assert_eq!(read_of(&[], Some(changed)), "doubtful: changed during reading: its size%0A");
         assert_eq!(read_of(&[(0, 512)], Some(changed)), "partial:0-512");
     }
 }

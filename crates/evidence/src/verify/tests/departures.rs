@@ -166,8 +166,8 @@ fn looks_and_reruns_show() {
         let told = [report.departures.join("\n"), report.limits.join("\n")];
         assert!(told[usize::from(code == 0)].contains(why), "{why}: {told:?}");
     };
-    history(vec![], vec![], "shows 0 examinations and 1 acquisitions of this medium", 0);
-    history(vec![], vec![examine(Some(policy))], "shows 1 examinations and 1 acquisitions", 0);
+    history(vec![], vec![], "shows 0 examinations and 1 acquisition of this medium", 0);
+    history(vec![], vec![examine(Some(policy))], "shows 1 examination and 1 acquisition", 0);
     history(vec![examine(Some(policy))], vec![], "before any policy was approved", 3);
     history(vec![], vec![examine(None)], "by no policy, which is not that of this package", 3);
     history(vec![], vec![examine(Some(scope::Digest([1; 32])))], "which is not that of this package", 3);
