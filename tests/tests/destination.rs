@@ -111,7 +111,9 @@ fn a_disk_is_left_before_it_is_full_and_the_run_goes_on_where_there_is_room() {
     refused.says("may be needed").says("--tight");
     desk.run(&format!("{CAPTURE} --out {{dir}}/small/Q --tight")).exits(1).says("writing stops before");
     fs::write(small.0.join("more"), vec![1; free_bytes(&small.0) as usize - (256 << 10)]).unwrap();
-    desk.run(&format!("{CAPTURE} --out {{dir}}/small/R --tight")).exits(1).says("may be needed");
+    desk.run(&format!("{CAPTURE} --out {{dir}}/small/R --tight"))
+        .exits(1)
+        .says("are left free by every capture");
     assert!(!desk.path("Q.partial").exists() && !desk.path("small/R.partial").exists());
     assert!(fs::read_dir(desk.path("case/custody")).unwrap().count() == events + 2, "a start and its note");
 }

@@ -146,7 +146,9 @@ fn whatever_operation_fails_the_same_command_seals_afterwards() {
             whole = true;
         } else {
             let again = sign(&desk, Disk::new(), &place, "a", AUDITOR);
-            assert_eq!(again.exit, 0, "operation {n}, {}: {again}", ran.err);
+            // Where only the last name was not made durable, all is there.
+            let done = again.exit == 0 || again.err.contains("nothing is left to sign");
+            assert!(done, "operation {n}, {}: {again}", ran.err);
         }
         sign(&desk, Disk::new(), &place, "b", AUDITOR).exits(0);
         for copy in ["a", "b"] {

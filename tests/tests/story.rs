@@ -289,7 +289,7 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         ("policy check {policy}", "id policy version warnings"),
         ("policy render {policy}", "policy rendering"),
-        ("policy diff {policy} {policy}", "after before findings sentences verdict"),
+        ("policy diff {policy} {policy}", "after before causes findings sentences verdict"),
         (
             "policy approve {policy} --case {dir}/second {officer}",
             "approval event instrument policy rendering signed_by",

@@ -549,6 +549,7 @@ fn lints_name_what_a_person_should_see() {
         "any-folder selector any",
         "short-name selector short",
         "short-keyword list tiny",
+        "unread-text keywords",
     ];
     assert_eq!(found, expected);
 }

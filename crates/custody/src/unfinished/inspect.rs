@@ -13,7 +13,7 @@ use crate::site::{FOLDERS, WORK};
 /// What lies there beside folders and the journal.
 #[derive(Debug, Default)]
 pub(super) struct Lies {
-    /// Files that are not empty.
+    /// Files that are more than what a capture tries out.
     pub(super) files: u64,
     /// Bytes of them.
     pub(super) bytes: u64,
@@ -50,7 +50,11 @@ pub(super) fn inspect(disk: &Disk, partial: &Path) -> Result<Lies, PackageError>
                 (Some(false), Some(_)) if Path::new(&path) == own_journal => {}
                 (Some(false), Some(own)) if is_own_file(&folder, own) => {
                     let length = disk.length(&partial.join(&path))?;
-                    lies.files += u64::from(length > 0);
+                    // What a capture tries out before it begins: no part and no list is as short.
+                    if length <= TRIED_OUT {
+                        continue;
+                    }
+                    lies.files += 1;
                     lies.bytes = lies.bytes.saturating_add(length);
                     if !(folder == "data" || folder == WORK || path == INVENTORY) {
                         lies.late.get_or_insert(path);
@@ -91,6 +95,9 @@ fn is_number(text: &str) -> bool {
     text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Bytes of a file by which a destination is tried out.
+const TRIED_OUT: u64 = 5;
+
 const NOT_OURS: &str = "no capture makes it there";
 
 const TAG_FILES: [&str; 5] =
@@ -125,10 +132,10 @@ mod tests {
                 "meta/inventory.txt",
             ];
             for own in own {
-                fs::write(partial.join(own), "12").unwrap();
+                fs::write(partial.join(own), "no part").unwrap();
             }
             let before = inspect(&Disk::new(), &partial).unwrap();
-            assert_eq!((before.files, before.bytes), (5, 10));
+            assert_eq!((before.files, before.bytes), (5, 35));
             assert!(before.before_the_end(&partial).is_ok());
             let path = if place.is_empty() { partial.clone() } else { partial.join(place) };
             if path.is_dir() {
@@ -139,7 +146,7 @@ mod tests {
             let found = found.map_err(|error| error.to_string()).unwrap_err();
             assert!(found.contains(place) && found.contains(says), "{place}: {found}");
         };
-        let file = |path: &Path| fs::write(path, "x").unwrap();
+        let file = |path: &Path| fs::write(path, "somebody's").unwrap();
         let link = |path: &Path| symlink("/tmp", path).unwrap();
         for place in [
             "thesis.doc",
