@@ -18,6 +18,7 @@ use scope::Digest;
 
 use crate::durable::{Disk, DurableError};
 use crate::keys::{SecretKey, Signer};
+use crate::seal::without_zeros;
 
 /// Why a log could not be read or appended to.
 #[derive(Debug, thiserror::Error)]
@@ -313,8 +314,7 @@ impl LogFolder {
         };
         let bytes = self.disk.read(path, MAX_FILE)?;
         let body = Checkpoint { origin: self.origin().to_owned(), size, root }.body();
-        let written = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
-        let written = bytes.get(..written).unwrap_or_default();
+        let written = without_zeros(&bytes);
         let begun = body.as_bytes().starts_with(written) || written.starts_with(body.as_bytes());
         if begun && SignedCheckpoint::parse(&bytes).is_err() {
             self.disk.remove_file(path)?;

@@ -39,7 +39,7 @@ use crate::sorted::Runs;
 
 pub use crate::hand::Hand;
 pub use crate::part::Content;
-pub use crate::site::partial_path;
+pub use crate::site::{TRY_OUT, partial_path};
 pub use crate::totals::Totals;
 pub use crate::zipper::Compression;
 

@@ -198,10 +198,13 @@ pub fn signature(signer: &Signer, tagmanifest: &[u8]) -> Vec<u8> {
 /// Whether `found` is what a break can leave of a file that was to be `whole`: its beginning, or zeros where nothing came.
 #[must_use]
 pub fn is_torn(found: &[u8], whole: &[u8]) -> bool {
+    found != whole && found.len() <= whole.len() && whole.starts_with(without_zeros(found))
+}
+
+/// What was written of a file of text that a power cut filled up with zeros.
+pub(crate) fn without_zeros(found: &[u8]) -> &[u8] {
     let written = found.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
-    found != whole
-        && found.len() <= whole.len()
-        && found.get(..written).is_some_and(|begun| whole.starts_with(begun))
+    found.get(..written).unwrap_or_default()
 }
 
 /// The name of a signature over the sealed bytes.

@@ -81,5 +81,8 @@ pub(crate) fn remove_keys(disk: &Disk, key_path: &Path) -> Result<(), DurableErr
 /// The folders of a package.
 pub(crate) const FOLDERS: [&str; 5] = ["data", "meta", "meta/policy", "seal", "custody"];
 
+/// What a destination is tried out with, before anything of a package is there: in files by the names of a package.
+pub const TRY_OUT: &[u8] = b"ambit";
+
 /// The folder of what never ships.
 pub(crate) const WORK: &str = ".work";

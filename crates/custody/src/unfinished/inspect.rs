@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
+use crate::close::INVENTORY;
 use crate::durable::Disk;
 use crate::journal;
 use crate::package::PackageError;
-use crate::site::{FOLDERS, WORK};
+use crate::site::{FOLDERS, TRY_OUT, WORK};
 
 /// What lies there beside folders and the journal.
 #[derive(Debug, Default)]
@@ -51,10 +52,10 @@ pub(super) fn inspect(disk: &Disk, partial: &Path) -> Result<Lies, PackageError>
                 (Some(false), Some(own)) if is_own_file(&folder, own) => {
                     let length = disk.length(&partial.join(&path))?;
                     // What a capture tries out before it begins: no part and no list is as short.
-                    if length <= TRIED_OUT {
+                    if length <= TRY_OUT.len() as u64 {
                         continue;
                     }
-                    lies.files += 1;
+                    lies.files = lies.files.saturating_add(1);
                     lies.bytes = lies.bytes.saturating_add(length);
                     if !(folder == "data" || folder == WORK || path == INVENTORY) {
                         lies.late.get_or_insert(path);
@@ -95,9 +96,6 @@ fn is_number(text: &str) -> bool {
     text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Bytes of a file by which a destination is tried out.
-const TRIED_OUT: u64 = 5;
-
 const NOT_OURS: &str = "no capture makes it there";
 
 const TAG_FILES: [&str; 5] =
@@ -105,8 +103,6 @@ const TAG_FILES: [&str; 5] =
 
 /// How the names of the signatures of a seal begin.
 const SIGNATURES: &str = "tagmanifest-sha256.txt.";
-
-const INVENTORY: &str = "meta/inventory.txt";
 
 #[cfg(test)]
 mod tests {

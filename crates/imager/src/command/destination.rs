@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use custody::Disk;
 use custody::durable::{free_bytes, longest_file, low_water, on_one_disk};
 use custody::mirror::Loss;
-use custody::package::partial_path;
+use custody::package::{TRY_OUT, partial_path};
 use evidence::acquisition::SetName;
 use evidence::trust::Trust;
 use scope::Policy;
@@ -239,7 +239,7 @@ fn try_out(partial: &Path, policy: &Policy, trust: &Trust) -> Result<(), (PathBu
         let path = partial.join(name);
         let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
             let file = fs::File::create_new(&path)?;
-            io::Write::write_all(&mut &file, b"ambit")?;
+            io::Write::write_all(&mut &file, TRY_OUT)?;
             file.sync_all()
         });
         written.map_err(|error| (path, error))
