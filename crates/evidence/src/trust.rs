@@ -256,7 +256,7 @@ impl Trust {
     pub fn allowed_signers(&self) -> String {
         let mut text = String::new();
         for principal in &self.principals {
-            let mut options = format!("namespaces=\"{}\"", principal.namespaces().join(","));
+            let mut options = format!("namespaces=\"{}\"", self.namespaces(principal).join(","));
             for (option, moment) in
                 [("valid-after", &principal.valid_from), ("valid-before", &principal.valid_until)]
             {
@@ -271,6 +271,22 @@ impl Trust {
         }
         text
     }
+
+    /// The namespaces in which this principal may sign.
+    ///
+    /// An approval is signed by whom the step needs, and one by an instrument by the examiner and the witness who attest it.
+    fn namespaces(&self, principal: &Principal) -> Vec<&'static str> {
+        let approvers = self.quorum(Step::PolicyApprove).concat();
+        let has = |roles: &[Role]| roles.iter().any(|role| principal.roles.contains(role));
+        let mut namespaces = vec![sshsig::CUSTODY_EVENT, sshsig::ATTESTATION];
+        if has(&approvers) || has(&[Role::Authority, Role::Examiner, Role::Witness]) {
+            namespaces.push(sshsig::APPROVAL);
+        }
+        if has(&[Role::Examiner, Role::Witness]) {
+            namespaces.push(sshsig::PACKAGE_SEAL);
+        }
+        namespaces
+    }
 }
 
 impl Principal {
@@ -279,19 +295,6 @@ impl Principal {
     pub fn valid_at(&self, at: DateTime<FixedOffset>) -> bool {
         self.valid_from.as_ref().is_none_or(|from| from.at() <= at)
             && self.valid_until.as_ref().is_none_or(|until| at < until.at())
-    }
-
-    /// The namespaces in which this principal may sign.
-    fn namespaces(&self) -> Vec<&'static str> {
-        let has = |role: Role| self.roles.contains(&role);
-        let mut namespaces = vec![sshsig::CUSTODY_EVENT, sshsig::ATTESTATION];
-        if has(Role::Authority) || has(Role::Examiner) {
-            namespaces.push(sshsig::APPROVAL);
-        }
-        if has(Role::Examiner) || has(Role::Witness) {
-            namespaces.push(sshsig::PACKAGE_SEAL);
-        }
-        namespaces
     }
 }
 

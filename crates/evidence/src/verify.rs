@@ -264,12 +264,13 @@ impl Context<'_> {
                 self.summary.words_confirmed = true;
                 Ok(format!("read; {people} principals; its words are those on paper"))
             }
-            Some(words) => Err(Stop::Fail(match words::unknown(words) {
-                Some(word) => format!(
-                    "the words on paper are not those of this trust file: `{word}` is no word of the list that they are taken from; was it mistyped?"
+            Some(words) => Err(match words::slip(words) {
+                Some(slip) => Stop::Unfinished(format!("the words could not be compared: {slip}")),
+                None if words::in_some_order(&trust.digest(), words) => Stop::Fail(
+                    "the words are those of this trust file, and stand in another order than on its paper".to_owned(),
                 ),
-                None => "the words on paper are those of another trust file".to_owned(),
-            })),
+                None => Stop::Fail("the words on paper are those of another trust file".to_owned()),
+            }),
         }
     }
 

@@ -31,16 +31,34 @@ pub fn words(digest: &Digest) -> [&'static str; COUNT] {
 /// Case does not count, and anything that is not a letter separates words. All eight are needed.
 #[must_use]
 pub fn matches(digest: &Digest, typed: &str) -> bool {
-    let typed = typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    typed.map(str::to_lowercase).eq(words(digest))
+    parted(typed).eq(words(digest))
 }
 
-/// The first of the words that somebody typed that stands in no list: a slip of the pen, most likely.
+/// Why the words that somebody typed can be no digest at all: a slip of the pen, most likely, which says nothing of any file.
 #[must_use]
-pub fn unknown(typed: &str) -> Option<String> {
+pub fn slip(typed: &str) -> Option<String> {
     let list = English::words();
-    let typed = typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-    typed.map(str::to_lowercase).find(|word| !list.contains(&word.as_str()))
+    if let Some(word) = parted(typed).find(|word| !list.contains(&word.as_str())) {
+        return Some(format!("`{word}` is no word of the list that they are taken from; was it mistyped?"));
+    }
+    match parted(typed).count() {
+        COUNT => None,
+        count => Some(format!("{COUNT} words are needed, and {count} were given")),
+    }
+}
+
+/// Whether the words that somebody typed are those of this digest, in whatever order.
+#[must_use]
+pub fn in_some_order(digest: &Digest, typed: &str) -> bool {
+    let mut typed: Vec<String> = parted(typed).collect();
+    let mut own = words(digest);
+    typed.sort_unstable();
+    own.sort_unstable();
+    typed.iter().eq(own.iter())
+}
+
+fn parted(typed: &str) -> impl Iterator<Item = String> + '_ {
+    typed.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()).map(str::to_lowercase)
 }
 
 /// Bits a word: 2^11 is 2,048.
@@ -52,8 +70,14 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_pen_is_named() {
-        assert_eq!(unknown("verb toddler, Rangee crane"), Some("rangee".to_owned()));
-        assert_eq!(unknown("verb toddler Range crane"), None);
+        assert!(slip("verb toddler, Rangee crane").unwrap().starts_with("`rangee` is no word"));
+        assert_eq!(slip("verb toddler Range crane").unwrap(), "8 words are needed, and 4 were given");
+        let digest = Digest::of(b"abc");
+        let mut paper = words(&digest).to_vec();
+        assert_eq!(slip(&paper.join(" ")), None);
+        paper.reverse();
+        assert!(in_some_order(&digest, &paper.join("-")));
+        assert!(!in_some_order(&Digest::of(b"abd"), &paper.join("-")));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(crate) fn survey(
     let (mut tally, mut study) = (Tally::default(), Study::default());
     let mut written = Ok(());
     made::every_item(description, policy, &mut |locator, examined| {
+        policy.meet_paths(&examined.facts, &mut tally.paths);
         tally.count(&examined, 0);
         study.add(policy, &examined);
         if list && written.is_ok() {

@@ -35,8 +35,9 @@ impl Hours {
         }
     }
 
-    /// How long the hours go on from this moment; nothing where it lies outside. For `Any` a day, of which nobody asks.
-    fn left_at(self, at: DateTime<FixedOffset>) -> Option<TimeDelta> {
+    /// How long the hours go on from this moment; nothing where it lies outside. For `Any` a day, which says nothing.
+    #[must_use]
+    pub fn left_at(self, at: DateTime<FixedOffset>) -> Option<TimeDelta> {
         const DAY: i64 = 24 * 60 * 60;
         let Self::Daily { from, until, offset } = self else { return Some(TimeDelta::days(1)) };
         let local = at.with_timezone(&offset);

@@ -19,7 +19,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use evidence::report::{Report, Status, escape};
+use evidence::report::{Check, Intact, Report, Status, escape};
 use source::Reader;
 
 /// Runs one check: the whole of the program `ambit-verify`. The report is written to `out`, errors to `err`.
@@ -134,6 +134,15 @@ fn run_with(
 fn unanswered(report: &Report) -> Option<String> {
     if report.exit_code() != 1 {
         return None;
+    }
+    // What stands first in the way of an answer stands first in the report.
+    if report.intact == Intact::Unfinished {
+        let needed = |check: &&Check| {
+            check.status == Status::NotChecked
+                && !["consistency", "cosignatures", "time", "objects"].contains(&check.id)
+        };
+        let first = report.checks.iter().find(needed);
+        return first.map(|check| escape(&format!("{}: {}", check.id, check.detail)));
     }
     let limit = report.limits.iter().find(|limit| limit.starts_with("not replayed: "));
     let open =

@@ -117,7 +117,7 @@ impl Report {
             }
             Intact::No => format!(
                 "NOT INTACT: the package is not, or not provably, what was sealed. First to fail: {}; all that failed: {}.",
-                failed.first().unwrap_or(&"none"),
+                first_of(&failed),
                 failed.join(", ")
             ),
             Intact::Unfinished => "UNFINISHED: a check could not be made, and none has failed. Nothing is said about the package.".to_owned(),
@@ -156,6 +156,16 @@ fn answer_sentence(word: &str, answer: Answer, what: &str, needs: &str) -> Strin
         Answer::Yes => format!("{word}: {what}."),
         Answer::No => format!("NOT {word}: it is not so that {what}; see the findings."),
         Answer::NotChecked => format!("{word}: not checked; {needs}."),
+    }
+}
+
+/// The failure to begin with. An entry of the log that cannot be read makes the seal and the approval in it fail as well, which the
+/// report tells before the log.
+fn first_of<'a>(failed: &[&'a str]) -> &'a str {
+    let first = failed.first().copied().unwrap_or("none");
+    match first {
+        "seal" | "approval" if failed.contains(&"log") => "log",
+        _ => first,
     }
 }
 

@@ -79,7 +79,7 @@ fn one_person_fills_one_role() {
 fn ssh_keygen_gets_one_line_per_key() {
     let text = Trust::parse(trust().as_bytes()).unwrap().allowed_signers();
     let line = format!(
-        "witness namespaces=\"ambit/custody-event/v1,ambit/attestation/v1,ambit/package-seal/v1\",\
+        "witness namespaces=\"ambit/custody-event/v1,ambit/attestation/v1,ambit/approval/v1,ambit/package-seal/v1\",\
          valid-after=\"20260101000000Z\",valid-before=\"20270101000000Z\" {}",
         key_line("witness")
     );

@@ -31,10 +31,19 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     })
 }
 
+/// Whether a file is one that a desktop leaves in a folder that somebody looks at.
+fn is_leavings(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    ["ds_store", "thumbs.db", "desktop.ini"].contains(&file.trim_start_matches(['.', '_']).to_lowercase().as_str())
+}
+
+const LEAVINGS: &str = "a desktop makes such a file where a folder is looked at; take it out of a copy, and check that again";
+
 fn problem(name: &str, sealed_by: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let leavings = is_leavings(name).then_some(LEAVINGS);
     let (folder, file) = match name.split_once('/') {
         None if TOP.contains(&name) => return None,
-        None => return Some("no such file belongs at the top of a package"),
+        None => return Some(leavings.unwrap_or("no such file belongs at the top of a package")),
         Some(parts) => parts,
     };
     let holds = match folder {
@@ -64,9 +73,9 @@ fn problem(name: &str, sealed_by: impl Fn(&str) -> bool) -> Option<&'static str>
             }
             None => false,
         },
-        _ => return Some("no such folder belongs into a package"),
+        _ => return Some(leavings.unwrap_or("no such folder belongs into a package")),
     };
-    (!holds).then_some("the package does not name this file")
+    (!holds).then(|| leavings.unwrap_or("the package does not name this file"))
 }
 
 /// Whether a name is plain and opaque: 1 to 100 characters of `[a-z0-9._-]`, not only dots.

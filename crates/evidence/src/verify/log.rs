@@ -74,7 +74,7 @@ pub(crate) fn checkpoint(context: &mut Context<'_>) -> Checked {
     match context.package.seal_event() {
         Some((logged, _)) if logged.event.index < head.size => {}
         Some(_) => problems.push("package.seal does not lie under the last checkpoint".to_owned()),
-        None => problems.push("the log has no package.seal of this run".to_owned()),
+        None => problems.push(context.package.unsealed()),
     }
     none_or_fail(&problems, || format!("signed by the log key: {} entries, root {}", head.size, head.root))
 }

@@ -161,6 +161,19 @@ impl Package {
         })
     }
 
+    /// Why there is no package.seal of this run to be found: what cannot be read comes before what is not there.
+    pub(crate) fn unsealed(&self) -> String {
+        if self.run().is_none() {
+            return "meta/acquisition.json cannot be read, and it alone says which run's package.seal to look for"
+                .to_owned();
+        }
+        if !self.log.problems.is_empty() {
+            return "the custody log cannot be read whole (see `log`), and what can be read of it has no package.seal of this run"
+                .to_owned();
+        }
+        "the custody log has no package.seal of this run: the package is not sealed".to_owned()
+    }
+
     /// The policy's id, computed from its files.
     pub(crate) fn policy_id(&self) -> Option<Digest> {
         self.bundle.as_ref().ok().map(Bundle::id)

@@ -14,13 +14,8 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     let trust = context.trust()?;
     let package = &context.package;
     let sealed = package.tag_manifest.as_ref().map_err(Clone::clone)?;
-    if package.run().is_none() {
-        return Err(Stop::Fail("acquisition.json does not say which run this is".to_owned()));
-    }
     let Some((logged, event)) = package.seal_event() else {
-        return Err(Stop::Fail(
-            "the custody log has no package.seal of this run: the package is not sealed".to_owned(),
-        ));
+        return Err(Stop::Fail(package.unsealed()));
     };
     let mut problems = Vec::new();
     let found = Digest::of(sealed);

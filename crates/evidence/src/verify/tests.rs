@@ -135,6 +135,10 @@ fn every_file_every_way() {
             // The tag manifest is sealed, and hashes nothing if it cannot be read: either check may be the one.
             let catcher = if name == "tagmanifest-sha256.txt" { "seal" } else { catcher(name) };
             assert!(failed(&report).contains(&catcher), "{name} {way}: {catcher}\n{}", report.text());
+            // What is told first is where to look, and no consequence of it.
+            let told = report.text().split_whitespace().collect::<Vec<_>>().join(" ");
+            let first = if name == "tagmanifest-sha256.txt" { "bag" } else { catcher };
+            assert!(told.contains(&format!("First to fail: {first};")), "{name} {way}: {first}\n{told}");
         }
     }
 }
@@ -161,6 +165,7 @@ fn nothing_can_be_added() {
         ("meta/extra.json", "directory"),
         ("meta/policy/extra.txt", "bag"),
         ("meta/policy/Extra.txt", "directory"),
+        (".DS_Store", "directory"),
         ("data/held-x-0001.zip.age", "bag"),
         ("data/../up", "directory"),
         ("seal/tagmanifest-sha256.txt.other.sig", "directory"),
@@ -374,7 +379,18 @@ fn the_trust_file_decides() {
     let good = with(&words.to_uppercase().replace(' ', "-"));
     assert_eq!(good.intact, Intact::Yes);
     assert!(!good.text().contains("not confirmed"));
-    assert_eq!(failed(&with(&words.replacen(' ', " x", 1))), ["trust"]);
+    let (first, rest) = words.split_once(' ').unwrap();
+    let check = |typed: &str, intact: Intact, why: &str| {
+        let report = with(typed);
+        assert_eq!(report.intact, intact, "{typed}");
+        let detail = &report.check("trust").unwrap().detail;
+        assert!(detail.contains(why), "{typed}: {detail}");
+    };
+    check(&format!("zoo {rest}"), Intact::No, "another trust file");
+    check(&format!("{rest} {first}"), Intact::No, "in another order");
+    // A slip of the pen says nothing of the package.
+    check(rest, Intact::Unfinished, "8 words are needed, and 7 were given");
+    check(&words.replacen(' ', " x", 1), Intact::Unfinished, "is no word of the list");
     let required =
         String::from_utf8(trust.clone()).unwrap().replacen("\n\n", "\nrequire = [\"time\"]\n\n", 1);
     assert_eq!(failed(&report(&files, required.as_bytes())), ["time"]);

@@ -211,6 +211,9 @@ fn acquire(
     let writer = writer.context(format_args!("package {}", places.first().display()))?;
     tell_loss(writer.disk().loss().as_ref(), console);
     let watch = Watch::start();
+    if let Some(left) = clock::left_of(policy.authority().hours, &workplace::now()) {
+        console.say(format_args!("note: {left}"));
+    }
 
     for departure in &ready.overrides {
         at_work.append(Action::Override(departure.clone()))?;
@@ -232,7 +235,7 @@ fn acquire(
             write_blocker: args.write_blocker.clone(),
         }))?;
     }
-    let began = began.unwrap_or_else(workplace::now);
+    let (resumed, began) = (began.is_some(), began.unwrap_or_else(workplace::now));
 
     let keeping = Keeping::new(&writer, policy, console.interrupt(), counted.changed);
     let how = How {
@@ -261,6 +264,12 @@ fn acquire(
         }
     };
 
+    // On the screen alone: in the record, which needs no key, it would tell of names that are left or held.
+    if extent == Extent::Files {
+        for path in tally.dead_paths(policy) {
+            console.say(format_args!("note: {path}; is it misspelt?"));
+        }
+    }
     let ended = workplace::now();
     let (medium, altered) = medium_after(&ready, &args.examine.source, console)?;
     let mut limits = limits(&ready, &tally, policy, extent, changed);
@@ -269,6 +278,10 @@ fn acquire(
         console.say(format_args!("warning: {moved}"));
         limits.push(moved);
     }
+    let overran = clock::overran(policy.authority().hours, (&began, &ended), resumed);
+    if let Some(overran) = &overran {
+        console.say(format_args!("warning: {overran}; whoever checks the package is told so, as a departure"));
+    }
     let is_lost =
         |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);
     let lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
@@ -276,6 +289,7 @@ fn acquire(
         departs: ready.departs()
             || !stated.is_empty()
             || altered
+            || overran.is_some()
             || tally.interrupted.is_some()
             || !lost.is_empty(),
         unread: ready.opened.unread.len(),
@@ -527,7 +541,6 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed
     if extent == Extent::Files {
         let idle = tally.idle_rules(policy).into_iter();
         limits.extend(idle.map(|rule| format!("rule {rule} determined no item on this medium")));
-        limits.extend(tally.dead_paths(policy));
     }
     if !policy.target().closed.is_empty() {
         limits.push(

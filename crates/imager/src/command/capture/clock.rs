@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use evidence::event::Moment;
 use rustix::time::{ClockId, clock_gettime};
+use scope::policy::Hours;
 
 use crate::workplace;
 
@@ -46,12 +47,47 @@ fn running() -> Duration {
     Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec.try_into().unwrap_or(0))
 }
 
+/// How long the order's hours go on from `now`; nothing where it has none, or `now` lies outside of them.
+pub(super) fn left_of(hours: Hours, now: &Moment) -> Option<String> {
+    let (Hours::Daily { .. }, Some(left)) = (hours, hours.left_at(now.at())) else { return None };
+    let minutes = left.num_minutes();
+    Some(format!("the order's hours, {hours}, go on for {} h {:02} min from now", minutes / 60, minutes % 60))
+}
+
+/// What to say of work that went on past the order's hours, as whoever checks the package finds it. Of a run that was broken off,
+/// only its moments count: in between nobody was at work.
+pub(super) fn overran(hours: Hours, (began, ended): (&Moment, &Moment), resumed: bool) -> Option<String> {
+    let within = hours.holds(ended.at()) && (resumed || hours.hold_all(began.at(), ended.at()));
+    (!within).then(|| format!("the work went on until {ended}, past the order's hours, {hours}"))
+}
+
 /// Seconds by which a clock may be corrected without a word: a time service does more than that only after a jump.
 const TOLD: u64 = 5;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn work_past_the_hours_is_told_at_once() {
+        let at = |text: &str| Moment::new(chrono::DateTime::parse_from_rfc3339(text).unwrap());
+        let day = Hours::Daily { from: 8 * 60, until: 18 * 60, offset: chrono::FixedOffset::east_opt(3600).unwrap() };
+        let check = |began: &str, ended: &str, resumed: bool, told: bool| {
+            let (began, ended) = (at(began), at(ended));
+            assert_eq!(overran(day, (&began, &ended), resumed).is_some(), told, "{began} {ended}");
+            assert_eq!(overran(Hours::Any, (&began, &ended), resumed), None);
+        };
+        check("2026-05-04T08:00:00+01:00", "2026-05-04T17:59:59+01:00", false, false);
+        check("2026-05-04T08:00:00+01:00", "2026-05-04T18:00:00+01:00", false, true);
+        check("2026-05-04T08:00:00+01:00", "2026-05-05T09:00:00+01:00", false, true);
+        check("2026-05-04T08:00:00+01:00", "2026-05-05T09:00:00+01:00", true, false);
+        assert_eq!(
+            left_of(day, &at("2026-05-04T15:30:30Z")).unwrap(),
+            "the order's hours, 08:00-18:00 +01:00, go on for 1 h 29 min from now"
+        );
+        assert_eq!(left_of(day, &at("2026-05-04T17:30:30Z")), None);
+        assert_eq!(left_of(Hours::Any, &at("2026-05-04T15:30:30Z")), None);
+    }
 
     #[test]
     fn a_jump_is_told_and_a_correction_is_not() {
