@@ -239,6 +239,47 @@ fn a_policy_is_tried_on_a_medium_that_was_made_up() {
     .exits(1);
 }
 
+/// A court is shown what becomes of archives, too, and of the paths that made-up files have.
+#[test]
+fn archives_are_made_up_with_what_is_in_them() {
+    let desk = Desk::new();
+    let media = "media = [{ label = \"KC07\", fsuuid = \"1A2B-3C4D\" }]\ncontainers = { open = [\"zip\"], max_depth = 2 }";
+    desk.policy_with(&[("media ", media)]);
+    let times = "modified = [\"2010-07-01T00:00:00Z\", \"2010-08-01T00:00:00Z\"]\n";
+    let sort = |table: &str, rest: &str| format!("[[{table}]]\nlabel = \"x\"\n{times}{rest}\n");
+    let zip = "type = \"zip\"\n";
+    let described = [
+        "schema = \"synthetic-medium/1\"\ntitle = \"t\"\nseed = 1\n".to_owned(),
+        sort("items", &format!("path = \"/opt/panel/{{f}}.zip\"\nfiles = [3, 3]\n{zip}")),
+        sort("items.members", "path = \"a/{f}.php\"\nfiles = [2, 2]"),
+        sort("items.members", &format!("path = \"inner.zip\"\n{zip}")),
+        sort("items.members.members", "path = \"deep.php\""),
+        sort("items", &format!("path = \"/opt/panel/closed.zip\"\n{zip}")),
+    ];
+    std::fs::write(desk.path("made.toml"), described.concat()).unwrap();
+    let plan = |policy: &str, more: &str| {
+        desk.run(&format!("ambit plan --policy {policy} --synthetic {{dir}}/made.toml {more}")).exits(0)
+    };
+    let told = plan("{dir}/policy", "--json").json();
+    let count = |outcome: &str| told["outcomes"][outcome]["items"].as_u64().unwrap_or(0);
+    // The folder /opt/panel; three archives, in each two pages and an archive with one page.
+    assert_eq!((count("captured"), count("held:neutral")), (1 + 3 + 6 + 3 + 3, 1), "{told}");
+    let names = plan("{dir}/policy", "--list").out;
+    for name in ["\"/opt/panel/1.zip!/a/2.php\"", "\"/opt/panel/3.zip!/inner.zip!/deep.php\""] {
+        assert!(names.contains(name), "{name}: {names}");
+    }
+    let text = plan("{dir}/policy", "").out;
+    assert!(
+        text.contains("1 archive would be opened on a medium, and the description gives no `members` of it"),
+        "{text}"
+    );
+    let dead = told["dead_paths"].to_string();
+    assert!(!dead.contains("path /opt/panel/** ") && dead.contains("path /dev/shm/** "), "{dead}");
+    // Where the order does not have archives opened, the same files lie in them unseen.
+    let closed = plan("{policy}", "--json").json();
+    assert_eq!(closed["outcomes"]["captured"]["items"], 5, "{closed}");
+}
+
 /// What leads to another outcome is said in words, the policies' sentences in the language that was asked for.
 #[test]
 fn a_comparison_says_why_in_the_language_of_the_reader() {

@@ -267,7 +267,8 @@ impl Context<'_> {
             Some(words) => Err(match words::slip(words) {
                 Some(slip) => Stop::Unfinished(format!("the words could not be compared: {slip}")),
                 None if words::in_some_order(&trust.digest(), words) => Stop::Fail(
-                    "the words are those of this trust file, and stand in another order than on its paper".to_owned(),
+                    "the words are those of this trust file, and stand in another order than on its paper"
+                        .to_owned(),
                 ),
                 None => Stop::Fail("the words on paper are those of another trust file".to_owned()),
             }),

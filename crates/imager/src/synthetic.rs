@@ -29,7 +29,7 @@ pub(crate) fn survey(
 ) -> Result<(Tally, Study), Failure> {
     let (mut tally, mut study) = (Tally::default(), Study::default());
     let mut written = Ok(());
-    made::every_item(description, policy, &mut |locator, examined| {
+    let undescribed = made::every_item(description, policy, &mut |locator, examined| {
         policy.meet_paths(&examined.facts, &mut tally.paths);
         tally.count(&examined, 0);
         study.add(policy, &examined);
@@ -37,6 +37,12 @@ pub(crate) fn survey(
             written = console.line(&line(locator, &examined));
         }
     });
+    if undescribed > 0 {
+        tally.limits.push(format!(
+            "{} would be opened on a medium, and the description gives no `members` of it: undetermined here",
+            scope::render::counted(undescribed, "archive")
+        ));
+    }
     if let Some(limit) = policy.limits().items.filter(|limit| tally.items > *limit) {
         tally.limits.push(format!("a capture would stop at the policy's limit of {limit} items"));
     }
@@ -91,6 +97,17 @@ mod tests {
         refuses("path = \"/var\"\ncolour = 1", "unknown field");
         refuses("path = \"/var\"\ntype = \"message\"", "`message` is no type");
         refuses("path = \"/var\"\nmail = { anna = 9 }", "give `type = \"eml\"`");
+        let within = |rest: &str| {
+            format!(
+                "path = \"/a\"\ntype = \"zip\"\n[[items.members]]\nlabel = \"x\"\nmodified = [\"2011-01-01T00:00:00Z\", \"2011-02-01T00:00:00Z\"]\n{rest}"
+            )
+        };
+        assert_eq!(with(&within("path = \"a/{f}\"\nfiles = [1, 9]")), Ok(()));
+        refuses(&within("path = \"/a\""), "no `/` at its beginning");
+        refuses(&within("path = \"a/../b\""), "no name is `.` or `..`");
+        refuses(&within("path = \"a{n}\"\nn = 2"), "`n` is that of the archive");
+        refuses(&within("path = \"a/{f}\"\nfiles = [1, 9000000]"), "at most 5000000");
+        refuses(&within("path = \"a\"").replace("\"zip\"", "\"text\""), "`members` are of archives");
         assert_eq!(with("path = \"/var\"\ntype = \"eml\"\nmail = { anna = 9 }"), Ok(()));
     }
 }

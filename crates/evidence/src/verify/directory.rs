@@ -34,10 +34,12 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
 /// Whether a file is one that a desktop leaves in a folder that somebody looks at.
 fn is_leavings(name: &str) -> bool {
     let file = name.rsplit('/').next().unwrap_or(name);
-    ["ds_store", "thumbs.db", "desktop.ini"].contains(&file.trim_start_matches(['.', '_']).to_lowercase().as_str())
+    ["ds_store", "thumbs.db", "desktop.ini"]
+        .contains(&file.trim_start_matches(['.', '_']).to_lowercase().as_str())
 }
 
-const LEAVINGS: &str = "a desktop makes such a file where a folder is looked at; take it out of a copy, and check that again";
+const LEAVINGS: &str =
+    "a desktop makes such a file where a folder is looked at; take it out of a copy, and check that again";
 
 fn problem(name: &str, sealed_by: impl Fn(&str) -> bool) -> Option<&'static str> {
     let leavings = is_leavings(name).then_some(LEAVINGS);

@@ -280,7 +280,8 @@ fn acquire(
     }
     let overran = clock::overran(policy.authority().hours, (&began, &ended), resumed);
     if let Some(overran) = &overran {
-        console.say(format_args!("warning: {overran}; whoever checks the package is told so, as a departure"));
+        console
+            .say(format_args!("warning: {overran}; whoever checks the package is told so, as a departure"));
     }
     let is_lost =
         |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);

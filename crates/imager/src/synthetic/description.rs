@@ -83,6 +83,101 @@ pub(crate) struct Items {
     /// Of a thousand, how many cannot be read.
     #[serde(default)]
     pub(crate) unreadable: u64,
+    /// Of an archive: what is in each.
+    #[serde(default)]
+    pub(crate) members: Vec<Items>,
+}
+
+impl Items {
+    /// The path of one file.
+    pub(crate) fn path_of(&self, n: u64, f: u64) -> String {
+        self.path.replace("{n}", &n.to_string()).replace("{f}", &f.to_string())
+    }
+
+    /// What is wrong with it, with the words that name it.
+    fn problem(&self, depth: usize) -> Result<(), String> {
+        let wrong = |why: String| Err(format!("items \"{}\": {why}", self.label.escape_debug()));
+        let plain = self.path.chars().all(|c| !c.is_control());
+        let rest = match depth {
+            0 => self.path.strip_prefix('/'),
+            _ => Some(self.path.as_str()),
+        };
+        let named = rest.is_some_and(|rest| rest.split('/').all(|name| !name.is_empty()));
+        if !plain || !named {
+            return wrong(match depth {
+                0 => "a path begins with `/`, and has a name behind each".to_owned(),
+                _ => "the path of a member has no `/` at its beginning, and a name before and behind each"
+                    .to_owned(),
+            });
+        }
+        if self.path.split('/').any(|name| matches!(name, "." | "..")) {
+            return wrong("no name is `.` or `..`".to_owned());
+        }
+        if self.path.len() > MAX_PATH {
+            return wrong(format!("a path has at most {MAX_PATH} bytes"));
+        }
+        if depth > 0 && self.n != 1 {
+            return wrong("`n` is that of the archive".to_owned());
+        }
+        if self.files[1] > 1 && !self.path.contains("{f}") || self.n > 1 && !self.path.contains("{n}") {
+            return wrong(
+                "the path must have `{n}` where there are several, and `{f}` where each has several"
+                    .to_owned(),
+            );
+        }
+        if self.files[0] > self.files[1]
+            || self.size[0] > self.size[1]
+            || self.modified[0] >= self.modified[1]
+        {
+            return wrong("of two bounds the first is the lower".to_owned());
+        }
+        if !scope::magic::is_type(&self.r#type) {
+            return wrong(format!(
+                "`{}` is no type that magic/1 knows, such as `text` or `eml`",
+                self.r#type.escape_debug()
+            ));
+        }
+        if !self.mail.is_empty() && !matches!(self.r#type.as_str(), "eml" | "mbox") {
+            return wrong(format!(
+                "`mail` is of messages, and these are of the type `{}`: give `type = \"eml\"` or `\"mbox\"`",
+                self.r#type.escape_debug()
+            ));
+        }
+        if self.size[1] > MAX_SIZE {
+            return wrong(format!("a file has at most {MAX_SIZE} bytes"));
+        }
+        let shares = self
+            .keywords
+            .values()
+            .map(|share| share.per_mille)
+            .chain(self.on_list.values().copied())
+            .chain(self.mail.values().copied());
+        if shares.chain([self.unreadable]).any(|share| share > 1000) {
+            return wrong("a share is of a thousand".to_owned());
+        }
+        if !self.members.is_empty() && !matches!(self.r#type.as_str(), "zip" | "gzip" | "tar") {
+            return wrong(format!(
+                "`members` are of archives, `type = \"zip\"`, `\"gzip\"` or `\"tar\"`, and these are of the type `{}`",
+                self.r#type.escape_debug()
+            ));
+        }
+        if depth >= MAX_DEPTH && !self.members.is_empty() {
+            return wrong(format!("archives in each other, at most {MAX_DEPTH}"));
+        }
+        self.members.iter().try_for_each(|members| members.problem(depth.saturating_add(1)))
+    }
+
+    /// The most files that it makes, with those in archives.
+    fn most(&self) -> u64 {
+        let each = self.members.iter().map(Self::most).fold(1, u64::saturating_add);
+        self.n.saturating_mul(self.files[1]).saturating_mul(each)
+    }
+
+    /// Itself, and what is in it.
+    fn all<'a>(&'a self, found: &mut Vec<&'a Self>) {
+        found.push(self);
+        self.members.iter().for_each(|members| members.all(found));
+    }
 }
 
 /// A share of the files.
@@ -135,57 +230,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Description, String> {
     if description.schema != SCHEMA {
         return Err(format!("the schema is not {SCHEMA}"));
     }
-    let mut most = 0_u64;
-    for items in &description.items {
-        let wrong = |why: String| Err(format!("items \"{}\": {why}", items.label.escape_debug()));
-        let plain = items.path.chars().all(|c| !c.is_control());
-        if !items.path.starts_with('/') || items.path.ends_with('/') || items.path.contains("//") || !plain {
-            return wrong("a path begins with `/`, and has a name behind each".to_owned());
-        }
-        if items.path.split('/').any(|name| matches!(name, "." | "..")) {
-            return wrong("no name is `.` or `..`".to_owned());
-        }
-        if items.path.len() > MAX_PATH {
-            return wrong(format!("a path has at most {MAX_PATH} bytes"));
-        }
-        if items.files[1] > 1 && !items.path.contains("{f}") || items.n > 1 && !items.path.contains("{n}") {
-            return wrong(
-                "the path must have `{n}` where there are several, and `{f}` where each has several"
-                    .to_owned(),
-            );
-        }
-        if items.files[0] > items.files[1]
-            || items.size[0] > items.size[1]
-            || items.modified[0] >= items.modified[1]
-        {
-            return wrong("of two bounds the first is the lower".to_owned());
-        }
-        if !scope::magic::is_type(&items.r#type) {
-            return wrong(format!(
-                "`{}` is no type that magic/1 knows, such as `text` or `eml`",
-                items.r#type.escape_debug()
-            ));
-        }
-        if !items.mail.is_empty() && !matches!(items.r#type.as_str(), "eml" | "mbox") {
-            return wrong(format!(
-                "`mail` is of messages, and these are of the type `{}`: give `type = \"eml\"` or `\"mbox\"`",
-                items.r#type.escape_debug()
-            ));
-        }
-        if items.size[1] > MAX_SIZE {
-            return wrong(format!("a file has at most {MAX_SIZE} bytes"));
-        }
-        let shares = items
-            .keywords
-            .values()
-            .map(|share| share.per_mille)
-            .chain(items.on_list.values().copied())
-            .chain(items.mail.values().copied());
-        if shares.chain([items.unreadable]).any(|share| share > 1000) {
-            return wrong("a share is of a thousand".to_owned());
-        }
-        most = most.saturating_add(items.n.saturating_mul(items.files[1]));
-    }
+    description.items.iter().try_for_each(|items| items.problem(0))?;
+    let most = description.items.iter().map(Items::most).fold(0, u64::saturating_add);
     if most > MAX_ITEMS {
         return Err(format!("up to {most} files; at most {MAX_ITEMS} are made up"));
     }
@@ -194,7 +240,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Description, String> {
 
 /// That a policy has the lists that the description speaks of.
 pub(crate) fn check_lists(description: &Description, policy: &scope::Policy) -> Result<(), Failure> {
-    for items in &description.items {
+    let mut all = Vec::new();
+    description.items.iter().for_each(|items| items.all(&mut all));
+    for items in all {
         for (id, word) in items
             .keywords
             .keys()
@@ -222,6 +270,8 @@ pub(crate) fn check_lists(description: &Description, policy: &scope::Policy) -> 
     Ok(())
 }
 
+/// Most archives in each other: as many as a policy can open.
+const MAX_DEPTH: usize = 8;
 /// The name of the format.
 const SCHEMA: &str = "synthetic-medium/1";
 const HINT: &str = "of each group: `keywords = { LIST = { per_mille = 20, terms = 2 } }`, `on_list = { LIST = 5 }`, \

@@ -4,42 +4,122 @@ use std::collections::BTreeSet;
 
 use examine::Examined;
 use scope::facts::{
-    Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Stamp, TimeKind, TypeFact, Zone,
+    ContainerFact, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Member, Stamp, TimeKind,
+    TypeFact, Zone,
 };
 use scope::mail::{MailFact, MailTally};
 use scope::policy::ListItems;
-use scope::{Digest, Policy, RawName, decide_from_metadata};
+use scope::{Digest, Outcome, Policy, RawName, decide_from_metadata};
 
 use super::description::{Description, Items};
 
-/// Decides every item of the medium.
-pub(super) fn every_item(description: &Description, policy: &Policy, each: &mut dyn FnMut(&str, Examined)) {
-    let mut numbers = Numbers(description.seed);
+/// Decides every item of the medium. How many archives the policy would have opened of which the description gives no members.
+pub(super) fn every_item(
+    description: &Description,
+    policy: &Policy,
+    each: &mut dyn FnMut(&str, Examined),
+) -> u64 {
+    let numbers = Numbers(description.seed);
+    let mut maker = Maker { description, policy, numbers, made: 0, undescribed: 0, each };
     let mut folders = BTreeSet::new();
-    let mut made = 0_u64;
-    let mut decide = |facts: Facts, each: &mut dyn FnMut(&str, Examined)| {
-        made = made.saturating_add(1);
-        // INVARIANT: the facts have all looks, so no look is missing.
-        if let Ok(decision) = decide_from_metadata(policy, &facts) {
-            let facts = facts.up_to(&decision.looks);
-            each(&format!("{VOLUME}/item:{made}"), Examined { facts, decision, content: None });
-        }
-    };
     for items in &description.items {
         for n in 1..=items.n {
-            for f in 1..=numbers.between(items.files) {
-                let path = items.path.replace("{n}", &n.to_string()).replace("{f}", &f.to_string());
+            for f in 1..=maker.numbers.between(items.files) {
+                let path = items.path_of(n, f);
                 for (at, _) in path.match_indices('/') {
                     let folder = path.get(..at.max(1)).unwrap_or("/");
                     if !folders.contains(folder) {
                         folders.insert(folder.to_owned());
-                        decide(self::folder(description, items, n, folder), each);
+                        let facts = self::folder(description, items, n, folder);
+                        let locator = maker.next_locator();
+                        maker.decided(&locator, facts);
                     }
                 }
-                decide(file(description, items, n, &path, policy, &mut numbers), each);
+                let facts = file(description, items, n, &path, policy, &mut maker.numbers);
+                let locator = maker.next_locator();
+                maker.file(&locator, facts, items, n);
             }
         }
     }
+    maker.undescribed
+}
+
+/// What goes from item to item.
+struct Maker<'a> {
+    description: &'a Description,
+    policy: &'a Policy,
+    numbers: Numbers,
+    made: u64,
+    undescribed: u64,
+    each: &'a mut dyn FnMut(&str, Examined),
+}
+
+impl Maker<'_> {
+    fn next_locator(&mut self) -> String {
+        self.made = self.made.saturating_add(1);
+        format!("{VOLUME}/item:{}", self.made)
+    }
+
+    /// A file, with what is in it where it is an archive that the policy opens. Whether it was captured.
+    fn file(&mut self, locator: &str, mut facts: Facts, items: &Items, n: u64) -> bool {
+        let opened = scope::opens(self.policy, &facts);
+        let form = items.r#type.clone();
+        let mut held = ContainerFact { form, members: 0, captured: 0, others: 0, trouble: None };
+        if opened && items.members.is_empty() {
+            self.undescribed = self.undescribed.saturating_add(1);
+            held.trouble = Some("made up: the description gives no members".to_owned());
+        }
+        // The numbers are drawn whether or not the policy opens it, so that each policy is tried on the same medium.
+        for sort in &items.members {
+            for f in 1..=self.numbers.between(sort.files) {
+                let path = sort.path_of(n, f);
+                let mut member = file(self.description, sort, n, &path, self.policy, &mut self.numbers);
+                let below = format!("{locator}/member:{}", held.members);
+                if !opened {
+                    self.drawn(sort, n);
+                    continue;
+                }
+                packed(&mut member, (locator, &facts), held.members);
+                held.members = held.members.saturating_add(1);
+                let captured = self.file(&below, member, sort, n);
+                held.captured = held.captured.saturating_add(u64::from(captured));
+            }
+        }
+        facts.container = opened.then_some(held);
+        self.decided(locator, facts)
+    }
+
+    /// Draws the numbers of what is in a file that is not an item itself.
+    fn drawn(&mut self, items: &Items, n: u64) {
+        for sort in &items.members {
+            for f in 1..=self.numbers.between(sort.files) {
+                file(self.description, sort, n, &sort.path_of(n, f), self.policy, &mut self.numbers);
+                self.drawn(sort, n);
+            }
+        }
+    }
+
+    fn decided(&mut self, locator: &str, facts: Facts) -> bool {
+        // INVARIANT: the facts have all looks, so no look is missing.
+        let Ok(decision) = decide_from_metadata(self.policy, &facts) else { return false };
+        let captured = decision.outcome == Outcome::Captured;
+        let facts = facts.up_to(&decision.looks);
+        (self.each)(locator, Examined { facts, decision, content: None });
+        captured
+    }
+}
+
+/// Makes of a file one that lies in an archive: on the archive's volume, its owner's, with the time alone that archives keep.
+fn packed(facts: &mut Facts, (of, container): (&str, &Facts), number: u64) {
+    let own = facts.names.first().map(|name| name.bytes().to_vec()).unwrap_or_default();
+    let within = |path: &RawName| RawName([path.bytes(), b"!/", &own].concat());
+    facts.names = container.names.iter().map(within).collect();
+    facts.kind = Kind::Member;
+    facts.node = format!("member:{number}");
+    let depth = container.member.as_ref().map_or(0, |member| member.depth).saturating_add(1);
+    facts.member = Some(Member { of: of.to_owned(), number, depth, name: RawName(own) });
+    facts.times.retain(|stamp| stamp.of == TimeKind::Modified);
+    (facts.uid, facts.sid) = (container.uid, container.sid.clone());
 }
 
 fn common(description: &Description, items: &Items, n: u64, path: &str, kind: Kind, seconds: i64) -> Facts {

@@ -71,7 +71,11 @@ mod tests {
     #[test]
     fn work_past_the_hours_is_told_at_once() {
         let at = |text: &str| Moment::new(chrono::DateTime::parse_from_rfc3339(text).unwrap());
-        let day = Hours::Daily { from: 8 * 60, until: 18 * 60, offset: chrono::FixedOffset::east_opt(3600).unwrap() };
+        let day = Hours::Daily {
+            from: 8 * 60,
+            until: 18 * 60,
+            offset: chrono::FixedOffset::east_opt(3600).unwrap(),
+        };
         let check = |began: &str, ended: &str, resumed: bool, told: bool| {
             let (began, ended) = (at(began), at(ended));
             assert_eq!(overran(day, (&began, &ended), resumed).is_some(), told, "{began} {ended}");
