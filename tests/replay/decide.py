@@ -95,6 +95,17 @@ def opening(policy, facts, looks, tier):
     return None if held["captured"] == held["members"] and tier == "included" else "singly"
 
 
+def may_be_opened(policy, facts):
+    """Whether its type says, or does not tell, that it is a container of a form that is opened, not too deep: its members are asked for content."""
+    kind = facts.slack["of"] if facts.kind == "slack" and facts.slack is not None else facts.kind
+    if not policy.containers or kind not in ("file", "stream", "member"):
+        return False
+    if facts.member is not None and facts.member["depth"] >= policy.max_depth:
+        return False
+    known = "type" in facts.looks and facts.type is not None and not facts.failed("type")
+    return not known or facts.type["name"] in policy.containers
+
+
 def opens(policy, facts):
     """Whether the fact `container` is to be there: by all other facts, the item is a container that is opened."""
     if not policy.containers or by_target(policy, facts.kind) is not None:
@@ -185,7 +196,10 @@ class Table:
                     value = NAMED[atom.field](atom.value, self.facts, name)
                     row[number] = U if value == F and self.missing else value
             else:
-                self.set_all(number, WHOLE[atom.field](atom.value, self.facts, self.policy))
+                value = WHOLE[atom.field](atom.value, self.facts, self.policy)
+                if value == T and look == "content" and may_be_opened(self.policy, self.facts):
+                    value = U
+                self.set_all(number, value)
 
     def trits(self):
         return ["".join([LETTERS[value] for value in row]) for row in self.rows[: self.recorded]]
@@ -380,6 +394,9 @@ class Tiers:
     def next_look(self, taken):
         """The first look that is allowed, not taken, and for which a live atom waits."""
         waiting = {FIELDS[self.policy.atoms[atom].field] for atom in self.live_atoms()}
+        if self.policy.containers and "content" in waiting:
+            # What content means depends on whether it is that of a container that is opened.
+            waiting.add("type")
         for look in ("type", "hash", "content"):
             if look in self.policy.inspect and look not in taken and look in waiting:
                 return look

@@ -281,7 +281,9 @@ class Replay:
             member = facts.member
             if locator != f"{member['of']}/member:{member['number']}" or member["depth"] != locator.count("/member:"):
                 self.found.add("fact", item, "the locator is not that of its container, number and depth")
-            if not all(name.endswith(b"!/" + member["name"]) for name in facts.names):
+            inside = all(b"!/" in name for name in facts.names)
+            named = not facts.names or any(name.endswith(b"!/" + member["name"]) for name in facts.names)
+            if not inside or not named:
                 self.found.add("fact", item, "a name that does not end with the member's")
             self.members[member["of"]].append(outcome == "captured")
 

@@ -11,8 +11,8 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use scope::RawName;
 use scope::facts::{ContainerFact, Facts, Failure, Kind, Look, Member, Stamp, TimeKind, Zone};
+use scope::{Policy, RawName};
 use source::archive::{self, Form, Place};
 use source::extract::{self, Take};
 use source::{
@@ -82,14 +82,16 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Takes a member, which is named once for each name of its container.
+    /// Takes a member, which is named once for each name of its container and each of its own.
     fn take(&self, member: &archive::Member, container: &Facts) -> Result<(), String> {
         let members = self.members.get().checked_sub(1);
         let members = members.ok_or_else(|| format!("more than {MAX_MEMBERS} members in each other"))?;
         let bytes = self.bytes.get().checked_sub(member.size);
         let bytes = bytes.ok_or_else(|| format!("members of more than {MAX_BYTES} bytes in each other"))?;
-        let own = member.name.len().saturating_add(64);
-        let length = |name: &RawName| name.bytes().len().saturating_add(own);
+        let room = |name: &Vec<u8>| name.len().saturating_add(64);
+        let own = member.also.iter().map(room).fold(room(&member.name), usize::saturating_add);
+        let each = member.also.len().saturating_add(1);
+        let length = |name: &RawName| name.bytes().len().saturating_mul(each).saturating_add(own);
         let names = container.names.iter().map(length).fold(own, usize::saturating_add);
         let names = u64::try_from(names).ok().and_then(|names| self.names.get().checked_sub(names));
         let names = names.ok_or_else(|| format!("members with names of more than {MAX_NAMES} bytes"))?;
@@ -133,16 +135,23 @@ pub(crate) fn open(
         }
     };
     let archive = &unpacked.archive;
-    fact.others = archive.others;
+    fact.others = u64::try_from(archive.others.len()).unwrap_or(u64::MAX);
+    let policy = examiner.policy();
+    fact.trouble = unnamed(policy, facts, &archive.others);
     let unreadable =
         archive.members.iter().filter(|member| matches!(member.place, Place::Unreadable(_))).count();
+    if archive.aside > 0 {
+        fact.trouble = Some(format!("{} bytes of it say something and belong to no member", archive.aside));
+    }
     if archive.loose > 0 {
         fact.trouble = Some(format!("{} bytes of it belong to no member", archive.loose));
+    }
+    if archive.unsound > 0 {
+        fact.trouble = Some(format!("{} members are not packed as it says", archive.unsound));
     }
     if unreadable > 0 {
         fact.trouble = Some(format!("{unreadable} members are encrypted, or of a form that is not read"));
     }
-    let policy = examiner.policy();
     let members = Members { info: source.info(), of: entry.locator.clone(), unpacked };
     for (number, own) in members.unpacked.archive.members.iter().enumerate() {
         if let Err(trouble) = budget.take(own, facts) {
@@ -152,7 +161,7 @@ pub(crate) fn open(
         let own = member(entry, facts, number, own);
         if own.facts.names.iter().any(|name| policy.is_below_closed(name, own.facts.case_rule)) {
             // As on the volume: nobody enters it, and nobody knows what the archive holds there.
-            fact.trouble = Some("members of it are below a folder that target.closed closes".to_owned());
+            fact.trouble = Some(CLOSED.to_owned());
             continue;
         }
         if own.locator.len() > MAX_LOCATOR {
@@ -172,33 +181,78 @@ pub(crate) fn open(
     Ok(Ok(fact))
 }
 
-/// A member as an item. It is on the volume of its container, and its owner's.
+/// What entries without content are called is asked of the rules: they are no items, and an archive that is kept whole has them
+/// in it.
+fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> Option<String> {
+    let facts = |other: &archive::Other| Facts {
+        kind: other.kind,
+        member: None,
+        ..inside(container, (&other.name, &other.also, other.doubtful), other.modified)
+    };
+    let (mut barred, mut closed) = (0_u64, false);
+    for own in others.iter().map(facts) {
+        closed |= own.names.iter().any(|name| policy.is_below_closed(name, own.case_rule));
+        barred = barred.saturating_add(u64::from(scope::may_be_barred(policy, &own)));
+    }
+    let told = || {
+        format!(
+            "{barred} folders, links or other entries have names that a rule excludes, withholds or holds, or may"
+        )
+    };
+    if closed { Some(CLOSED.to_owned()) } else { (barred > 0).then(told) }
+}
+
+/// A member as an item.
 fn member(of: &Entry, container: &Facts, number: usize, own: &archive::Member) -> Entry {
     let number = u64::try_from(number).unwrap_or(u64::MAX);
     let name = if own.name.is_empty() { unpacked_name(container) } else { own.name.clone() };
-    let mut names: Vec<RawName> =
-        container.names.iter().map(|path| RawName([path.bytes(), b"!/", &name].concat())).collect();
+    let depth = container.member.as_ref().map_or(0, |member| member.depth).saturating_add(1);
+    let facts = Facts {
+        node: format!("member:{number}"),
+        size: Some(own.size),
+        member: Some(Member { of: of.locator.clone(), number, depth, name: RawName(name.clone()) }),
+        ..inside(container, (&name, &own.also, own.doubtful), own.modified)
+    };
+    let locator = format!("{}/member:{number}", of.locator);
+    Entry { locator, facts, node: NodeId::with_part(of.node.number(), number) }
+}
+
+/// What is known of something in a container. It is on the volume of that, and its owner's.
+fn inside(
+    container: &Facts,
+    (name, also, doubtful): (&[u8], &[Vec<u8>], bool),
+    modified: Option<archive::Modified>,
+) -> Facts {
+    let form = container.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
+    let mut names = Vec::new();
+    for path in &container.names {
+        // Programs call what is in a gzip by the name in it, or by that of the gzip.
+        let unpacked = unpacked(path).filter(|_| form == "gzip");
+        let all = std::iter::once(name).chain(also.iter().map(Vec::as_slice)).chain(unpacked.as_deref());
+        names.extend(all.map(|name| RawName([path.bytes(), b"!/", name].concat())));
+    }
     names.sort();
     names.dedup();
-    let form = container.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
+    // Where a name of the container was not found, so was one of the member.
+    let found = u64::try_from(container.names.len()).unwrap_or(u64::MAX);
+    let missing = doubtful || container.links.is_some_and(|links| links > found);
+    let own = u64::try_from(names.len()).unwrap_or(u64::MAX);
     let stamp = |time: archive::Modified| Stamp {
         of: TimeKind::Modified,
         from: form,
         ns: time.ns,
         zone: if time.local { Zone::None } else { Zone::Recorded },
     };
-    let depth = container.member.as_ref().map_or(0, |member| member.depth).saturating_add(1);
-    let facts = Facts {
-        node: format!("member:{number}"),
+    Facts {
+        node: String::new(),
         kind: Kind::Member,
+        links: if missing { Some(own.saturating_add(1)) } else { container.links },
         names,
-        // Where a name of the container was not found, so was one of the member.
-        links: container.links,
-        size: Some(own.size),
+        size: None,
         allocated: None,
         slack: None,
-        member: Some(Member { of: of.locator.clone(), number, depth, name: RawName(name) }),
-        times: own.modified.map(stamp).into_iter().collect(),
+        member: None,
+        times: modified.map(stamp).into_iter().collect(),
         mode: None,
         link_target: None,
         attributes: Vec::new(),
@@ -214,18 +268,23 @@ fn member(of: &Entry, container: &Facts, number: usize, own: &archive::Member) -
         uid: container.uid,
         gid: container.gid,
         sid: container.sid.clone(),
-    };
-    let locator = format!("{}/member:{number}", of.locator);
-    Entry { locator, facts, node: NodeId::with_part(of.node.number(), number) }
+    }
 }
 
 /// The name of a gzip's member where the gzip has none: its own, without the ending.
 fn unpacked_name(container: &Facts) -> Vec<u8> {
-    let path = container.names.first().map(RawName::bytes).unwrap_or_default();
-    let last = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    let cut = |ending: &[u8], instead: &[u8]| Some([last.strip_suffix(ending)?, instead].concat());
-    let name = cut(b".tgz", b".tar").or_else(|| cut(b".gz", b"")).unwrap_or_default();
-    if name.is_empty() { b"content".to_vec() } else { name }
+    container.names.first().and_then(unpacked).unwrap_or_else(|| b"content".to_vec())
+}
+
+/// The name that a gzip has without its ending; `None` where it has none.
+fn unpacked(path: &RawName) -> Option<Vec<u8>> {
+    let last = path.bytes().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+    let ends = |ending: &[u8]| {
+        let (stem, own) = last.split_at_checked(last.len().checked_sub(ending.len())?)?;
+        own.eq_ignore_ascii_case(ending).then_some(stem)
+    };
+    let cut = |ending: &[u8], instead: &[u8]| Some([ends(ending)?, instead].concat());
+    cut(b".tgz", b".tar").or_else(|| cut(b".gz", b"")).filter(|name| !name.is_empty())
 }
 
 /// Most members of one item of a walk, with those in containers in each other: all are of one batch, which a part's reader
@@ -235,5 +294,6 @@ pub const MAX_MEMBERS: u64 = 50_000;
 const MAX_BYTES: u64 = 64 << 30;
 /// Most bytes of the names of all these members, each with 64 bytes more: a name stands in the record of each member below it.
 const MAX_NAMES: u64 = 64 << 20;
+const CLOSED: &str = "members of it are below a folder that target.closed closes";
 /// Longest locator of a record.
 const MAX_LOCATOR: usize = 512;

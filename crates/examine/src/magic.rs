@@ -32,8 +32,27 @@ fn signature(head: &[u8]) -> Option<Found> {
     if head.is_empty() {
         return Some(("empty", Some(false)));
     }
+    // First of all: the name of its first file may be a signature.
+    if is_tar(head) {
+        return Some(("tar", Some(false)));
+    }
     let fixed = FIXED.iter().find(|rule| starts_at(head, rule.at, rule.bytes));
     fixed.map(|rule| (rule.name, rule.encrypted)).or_else(|| conditional(head))
+}
+
+/// Whether the head is that of a tar, of whatever form: the check sum of its first header is right.
+fn is_tar(head: &[u8]) -> bool {
+    let Some((header, _)) = head.split_first_chunk::<512>() else { return false };
+    let (before, rest) = header.split_at(148);
+    let (field, after) = rest.split_at(8);
+    let digits: Vec<u8> = field.iter().copied().filter(|byte| !matches!(byte, b' ' | 0)).collect();
+    if digits.is_empty() || !digits.iter().all(|digit| (b'0'..=b'7').contains(digit)) {
+        return false;
+    }
+    let stated = digits.iter().fold(0_u64, |sum, digit| (sum << 3) | u64::from(digit & 7));
+    // The sum counts its own field as spaces.
+    let sum = before.iter().chain(after).fold(8 * 32, |sum: u64, byte| sum.saturating_add(u64::from(*byte)));
+    stated == sum
 }
 
 fn conditional(head: &[u8]) -> Option<Found> {

@@ -63,6 +63,11 @@ impl Source for One {
 }
 
 fn policy(target: &str, conditions: &str) -> Policy {
+    policy_and(target, conditions, "")
+}
+
+/// With more at its end.
+fn policy_and(target: &str, conditions: &str, more: &str) -> Policy {
     let key = "age1400m9ftvlh27j2e2yde5c6n2xmvn504e70f5xvlcsz4xpxpkk3pslcejxt";
     let text = format!(
         r#"
@@ -88,6 +93,7 @@ fn policy(target: &str, conditions: &str) -> Policy {
         basis = "b"
         text = "t"
         any = ["wanted"]
+        {more}
         "#,
         zeros = "0".repeat(64),
         // Where there is a list, whatever is opened is searched.
@@ -365,4 +371,103 @@ fn what_an_archive_contradicts_is_told_from_what_cannot_be_read() {
     let found = examined(&policy("", ALL), long, 50_000..50_001, one_name());
     let all = found.1.iter().map(|(_, own)| own).chain([&found.0]).flat_map(|own| &own.facts.failures);
     assert!(all.clone().count() > 0 && all.clone().all(|failure| !failure.is_of_archive()));
+}
+
+/// Excludes by name.
+const OUT: &str = r#"
+    [selector.out]
+    label = "l"
+    path = ["/**/priv/**", "/**/priv*"]
+    [[rule]]
+    id = "X-1"
+    effect = "exclude"
+    basis = "b"
+    text = "t"
+    any = ["out"]"#;
+
+/// An entry whose header is changed.
+fn with(name: &str, content: &[u8], kind: u8, target: &[u8]) -> Vec<u8> {
+    let mut entry = entry(name, content);
+    entry[156] = kind;
+    entry[157..157 + target.len()].copy_from_slice(target);
+    entry[148..156].fill(b' ');
+    let sum: u64 = entry[..512].iter().map(|byte| u64::from(*byte)).sum();
+    entry[148..155].copy_from_slice(format!("{sum:06o}\0").as_bytes());
+    entry
+}
+
+fn of_entries(entries: &[Vec<u8>]) -> Found {
+    let bytes = [entries.concat(), vec![0; 1024]].concat();
+    examined(&policy_and("", ALL, OUT), bytes, 0..0, one_name())
+}
+
+#[test]
+fn names_of_folders_and_links_are_asked_of_the_rules() {
+    let letter = || with("letter", b"x", b'0', b"");
+    for (other, is_whole) in [
+        (with("docs/", b"", b'5', b""), true),
+        (with("priv-of-counsel/", b"", b'5', b""), false),
+        (with("docs/priv", b"", b'2', b"elsewhere"), false),
+        (with("docs/link", b"", b'2', b"elsewhere"), true),
+        (with("docs/priv", b"", b'6', b""), false),
+        // A name that nobody can tell may be one that is excluded.
+        (with("a/../b", b"", b'5', b""), false),
+    ] {
+        let found = of_entries(&[letter(), other]);
+        assert_eq!(found.1[0].1.decision.outcome, Outcome::Captured);
+        assert_eq!(trouble(&found).contains("other entries have names"), !is_whole, "{}", trouble(&found));
+        let expected = if is_whole { Tier::Included } else { Tier::Undetermined };
+        assert_eq!(found.0.decision.tier, expected);
+    }
+}
+
+#[test]
+fn any_of_the_names_that_programs_show_excludes_a_member() {
+    for entries in [
+        vec![with("docs\\priv\\letter", b"x", b'0', b"")],
+        vec![with("./priv/letter", b"x", b'0', b"")],
+        vec![with("docs//priv-letter", b"x", b'0', b"")],
+        vec![with("letter", b"x", b'0', b""), with("priv/letter", b"", b'1', b"letter")],
+    ] {
+        let found = of_entries(&entries);
+        let [(_, member)] = &found.1[..] else { panic!("{} members", found.1.len()) };
+        assert_eq!((&member.decision.outcome, member.decision.tier), (&Outcome::Left, Tier::Excluded));
+    }
+    // Which name this is, nobody can tell.
+    let found =
+        of_entries(&[with("docs/../priv/letter", b"x", b'0', b""), with("b/../letter", b"x", b'0', b"")]);
+    let tiers: Vec<Tier> = found.1.iter().map(|(_, member)| member.decision.tier).collect();
+    assert_eq!(tiers, [Tier::Excluded, Tier::Undetermined]);
+    assert_eq!(found.1[1].1.facts.links, Some(2));
+}
+
+#[test]
+fn a_gzip_is_unpacked_under_either_name() {
+    let gzip =
+        |name: &str| [&b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"[..], name.as_bytes(), b"\0", &GZIP[10..]].concat();
+    let inside = OUT.replace("\"/**/priv/**\", \"/**/priv*\"", "\"/**/*priv*\"");
+    for (file, name, tier) in
+        [("/in/a.txt.GZ", "tmp1.dat", Tier::Included), ("/in/a.gz", "priv.txt", Tier::Excluded)]
+    {
+        let found = examined(&policy_and("", ALL, &inside), gzip(name), 0..0, vec![RawName(file.into())]);
+        assert_eq!(found.1[0].1.decision.tier, tier, "{file} {name}");
+    }
+    let found =
+        examined(&policy("", ALL), gzip("tmp1.dat"), 0..0, vec![RawName(b"/in/letter.eml.gz".to_vec())]);
+    let names: Vec<String> = found.1[0].1.facts.names.iter().map(ToString::to_string).collect();
+    assert_eq!(names, ["/in/letter.eml.gz!/letter.eml", "/in/letter.eml.gz!/tmp1.dat"]);
+}
+
+#[test]
+fn a_hit_in_an_archive_is_that_of_its_file() {
+    let exclude = OUT
+        .replace("path = [\"/**/priv/**\", \"/**/priv*\"]", "keywords = { list = \"marks\", at_least = 1 }");
+    let policy = policy_and(
+        "",
+        ALL,
+        &format!("{exclude}\n[list.marks]\nkind = \"keywords\"\nlabel = \"l\"\nitems = [\"needle\"]"),
+    );
+    let found = examined(&policy, tar(&[("a", b"some hay"), ("b", b"a needle")]), 0..0, one_name());
+    let tiers: Vec<Tier> = found.1.iter().map(|(_, member)| member.decision.tier).collect();
+    assert_eq!((tiers, found.0.decision.tier), (vec![Tier::Included, Tier::Excluded], Tier::OutOfScope));
 }

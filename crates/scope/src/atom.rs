@@ -8,6 +8,7 @@ use crate::fold::{Symbol, fold, symbols};
 use crate::glob::Glob;
 use crate::looks::Looks;
 use crate::magic;
+use crate::members;
 use crate::trit::Trit;
 
 /// One name of an item, ready to be compared.
@@ -94,12 +95,12 @@ pub(crate) fn value(
             .mail
             .iter()
             .find(|found| found.selector == atom.atom.selector)
-            .map_or(Trit::U, |found| test.value(found, failed)),
+            .map_or(Trit::U, |found| of_members(test.value(found, failed), compiled, facts)),
         Test::Keywords { list, terms, at_least, no_text_is_no_hit } => {
             let Some(found) = facts.keywords.iter().find(|found| found.list == *list) else { return Trit::U };
             let hits: Vec<u64> = found.terms().into_iter().filter(|term| term < terms).collect();
             match found.layer {
-                _ if hits.len() as u64 >= *at_least => Trit::T,
+                _ if hits.len() as u64 >= *at_least => of_members(Trit::T, compiled, facts),
                 _ if failed => Trit::U,
                 Layer::Full => Trit::F,
                 Layer::None if *no_text_is_no_hit => Trit::F,
@@ -107,6 +108,13 @@ pub(crate) fn value(
             }
         }
     }
+}
+
+/// What the raw bytes of a container contain is one of its members', or none's: of a container that is opened, the members are
+/// asked. Its type is looked at before.
+fn of_members(value: Trit, compiled: &Compiled, facts: &Facts) -> Trit {
+    let is_opened = compiled.containers.as_ref().is_some_and(|own| members::may_be_opened(own, facts));
+    if value == Trit::T && is_opened { Trit::U } else { value }
 }
 
 fn of_name(name: Option<&Name>, test: impl Fn(&Name) -> bool) -> Trit {

@@ -216,8 +216,11 @@ impl Row<'_> {
         }
         let Some((_, start, end)) = self.compiled.selectors.get(selector) else { return false };
         let atoms = self.compiled.atoms.iter().zip(self.atoms).skip(*start).take(end.saturating_sub(*start));
+        // What content means depends on whether it is that of a container that is opened: the type tells.
+        let opens = self.compiled.containers.is_some();
+        let first = |own| opens && look == Look::Type && own == Look::Content;
         let mut unknown = atoms.filter(|(_, value)| **value == Trit::U);
-        unknown.any(|(atom, _)| atom.look == look)
+        unknown.any(|(atom, _)| atom.look == look || first(atom.look))
     }
 
     /// The atoms, as a record has them.

@@ -9,7 +9,9 @@ use crate::fold::{Symbol, text_symbols};
 use crate::glob::Glob;
 use crate::hash_list::HashList;
 use crate::mail::{MailTest, loose, normal};
-use crate::policy::{Atom, Condition, Effect, ListItems, MailCondition, PathCase, TimeMode, Tree};
+use crate::policy::{
+    Atom, Condition, Containers, Effect, ListItems, MailCondition, PathCase, TimeMode, Tree,
+};
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -21,6 +23,8 @@ pub(crate) struct Compiled {
     pub(crate) rules: Vec<CompiledRule>,
     /// How many compartments there are.
     pub(crate) compartments: usize,
+    /// Which containers are opened.
+    pub(crate) containers: Option<Containers>,
     /// `None` where it is as the volume has it.
     pub(crate) folded: Option<bool>,
     pub(crate) zoneless_offset_ns: Option<i128>,
@@ -126,6 +130,7 @@ impl Compiled {
         Self {
             rules: rules.collect(),
             compartments: tree.compartments.len(),
+            containers: tree.target.containers.clone(),
             folded: match tree.defaults.path_case {
                 PathCase::AsVolume => None,
                 PathCase::Sensitive => Some(false),

@@ -95,6 +95,15 @@ pub fn opens(policy: &Policy, facts: &Facts) -> bool {
     members::step(policy, &closed, Looks::of(&facts.looks), tier, board.is_barred()) == Opening::Open
 }
 
+/// Whether a rule excludes, withholds or holds an item, or may, by what is known of it.
+#[must_use]
+pub fn may_be_barred(policy: &Policy, facts: &Facts) -> bool {
+    let board = Board::of(&policy.compiled, facts);
+    let holds = (0..policy.compartments().len()).map(RuleTier::Hold);
+    let mut tiers = [RuleTier::Exclude, RuleTier::Withhold].into_iter().chain(holds);
+    tiers.any(|tier| board.tier(tier) != Trit::F)
+}
+
 /// The outcome of kinds about which no rule can be: `[target]` says of all of them what may be done.
 fn by_target(policy: &Policy, kind: Kind) -> Option<(Outcome, Tier)> {
     let target = policy.target();

@@ -13,7 +13,7 @@
 use crate::facts::{Facts, Kind, Look};
 use crate::looks::Looks;
 use crate::outcome::Tier;
-use crate::policy::Policy;
+use crate::policy::{Containers, Policy};
 
 /// What opening a container has to say of an item that the rules have brought to a tier.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -64,4 +64,14 @@ pub(crate) fn step(policy: &Policy, facts: &Facts, taken: Looks, tier: Tier, bar
         Some(held) if held.captured == held.members && tier == Tier::Included => Opening::AsRules,
         Some(_) => Opening::Singly,
     }
+}
+
+/// Whether an item is a container of a form that is opened, and no deeper than that, by its type; or may be, where that is not
+/// known.
+pub(crate) fn may_be_opened(containers: &Containers, facts: &Facts) -> bool {
+    let may_be = matches!(facts.kind_for_rules(), Kind::File | Kind::Stream | Kind::Member);
+    let failed = facts.failures.iter().any(|failure| failure.look == Look::Type);
+    let form = facts.type_fact.as_ref().filter(|_| !failed && facts.looks.contains(&Look::Type));
+    let deep = facts.member.as_ref().is_some_and(|member| member.depth >= containers.max_depth);
+    may_be && !deep && form.is_none_or(|form| containers.open.contains(&form.name.as_str()))
 }

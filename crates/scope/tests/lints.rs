@@ -285,6 +285,11 @@ fn cases() -> Vec<(&'static str, String, String)> {
             window(modified),
         ),
         (
+            "archive-alone",
+            CONTAINERS.to_owned() + "||" + &plain("path = [\"/a/**\"]\next = [\"zip\"]"),
+            CONTAINERS.to_owned() + "||" + &plain("path = [\"/a/**\"]\next = [\"txt\"]"),
+        ),
+        (
             "unopened",
             CONTAINERS.to_owned() + "|" + &left + &path("/a/x"),
             CONTAINERS.to_owned() + "||" + &path("/a/x"),

@@ -15,11 +15,13 @@
 
 mod content;
 mod gzip;
+mod names;
 mod tar;
 pub mod zip;
 
 use std::sync::Arc;
 
+use scope::facts::Kind;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{ByteSource, ReadFault};
@@ -59,11 +61,11 @@ impl Form {
 /// [`ArchiveError`].
 pub fn read(form: Form, bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<Archive, ArchiveError> {
     let archive = match form {
-        Form::Zip => zip::read(bytes.as_ref(), limits),
+        Form::Zip => zip::read_whole(bytes, limits),
         Form::Gzip => gzip::read(bytes, limits),
         Form::Tar => tar::read(bytes.as_ref(), limits),
     }?;
-    limits.check_names(&archive.members)?;
+    limits.check_names(&archive)?;
     Ok(archive)
 }
 
@@ -78,10 +80,14 @@ const MAX_FOLDERS: u64 = 255;
 pub struct Archive {
     /// Files with content, in the order in which the archive names them.
     pub members: Vec<Member>,
-    /// Entries without content, such as directories: they are counted alone.
-    pub others: u64,
+    /// Entries without content, such as directories.
+    pub others: Vec<Other>,
     /// Bytes that belong to no member and to no structure of the archive.
     pub loose: u64,
+    /// Bytes in its structure that say something of which no member tells: comments, attributes, what stands behind a name.
+    pub aside: u64,
+    /// Members whose packed bytes are not what the archive says of them: damaged, or with other bytes behind their end.
+    pub unsound: u64,
 }
 
 impl Archive {
@@ -105,12 +111,31 @@ impl Archive {
 pub struct Member {
     /// Its name as it stands there: any bytes, also `../`, a leading `/`, zero bytes; perhaps the name of another member as well.
     pub name: Vec<u8>,
+    /// Its other names: as other programs show it, and those of hard links to it.
+    pub also: Vec<Vec<u8>>,
+    /// Whether there may be one more name, which nobody can tell.
+    pub doubtful: bool,
     /// How many bytes its content has. The archive claims it; a stream that has more or fewer ends in an error.
     pub size: u64,
     /// When it was changed, as the archive says.
     pub modified: Option<Modified>,
     /// Where its content is.
     pub place: Place,
+}
+
+/// An entry without content: a folder, a link, a device.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// What it is.
+    pub kind: Kind,
+    /// Its name, as a [`Member::name`] without a slash at its end.
+    pub name: Vec<u8>,
+    /// As of a [`Member`].
+    pub also: Vec<Vec<u8>>,
+    /// As of a [`Member`].
+    pub doubtful: bool,
+    /// When it was changed, as the archive says.
+    pub modified: Option<Modified>,
 }
 
 /// A time of change.
@@ -146,12 +171,14 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Checks the names of members.
-    pub(crate) fn check_names(&self, members: &[Member]) -> Result<(), ArchiveError> {
+    /// Checks all names.
+    pub(crate) fn check_names(&self, archive: &Archive) -> Result<(), ArchiveError> {
+        let members = archive.members.iter().flat_map(|own| std::iter::once(&own.name).chain(&own.also));
+        let others = archive.others.iter().flat_map(|own| std::iter::once(&own.name).chain(&own.also));
         let mut total = 0_u64;
-        for member in members {
-            let folders = member.name.iter().filter(|byte| **byte == b'/').count();
-            let own = crate::bytes::length(member.name.len());
+        for name in members.chain(others) {
+            let folders = name.iter().filter(|byte| **byte == b'/').count();
+            let own = crate::bytes::length(name.len());
             total = total.saturating_add(own);
             for (found, limit, what) in [
                 (own, MAX_NAME, "bytes in a member's name"),

@@ -131,6 +131,8 @@ pub struct Exact<R> {
     /// How many bytes are read at once: few behind a fault.
     careful: u64,
     patience: Arc<Patience>,
+    /// Why the last read failed.
+    reason: (Option<StreamFault>, String),
 }
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -150,7 +152,15 @@ impl<R: Content> Exact<R> {
 
     /// As [`Exact::new`], for a reader that shares its patience with others.
     pub(crate) fn with(inner: R, declared: u64, patience: Arc<Patience>) -> Self {
-        Self { inner, declared, delivered: 0, state: State::Reading, careful: u64::MAX, patience }
+        Self {
+            inner,
+            declared,
+            delivered: 0,
+            state: State::Reading,
+            careful: u64::MAX,
+            patience,
+            reason: <_>::default(),
+        }
     }
 
     fn end(&mut self) -> io::Result<usize> {
@@ -241,14 +251,22 @@ impl<R: Content> Read for Exact<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         match self.state {
             State::Ended => return Ok(0),
-            State::Failed | State::Gap(_) => return Err(io::Error::other("the stream has already failed")),
+            // Whoever asks again learns why.
+            State::Failed | State::Gap(_) => {
+                let (fault, reason) = self.reason.clone();
+                return Err(fault.map_or_else(|| io::Error::other(reason), io::Error::from));
+            }
             State::Reading if buf.is_empty() => return Ok(0),
             State::Reading => {}
         }
         let result = self.step(buf);
-        let failed = result.as_ref().is_err_and(|error| error.kind() != io::ErrorKind::Interrupted);
-        if failed && self.state == State::Reading {
-            self.state = State::Failed;
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            self.reason = (StreamFault::of(error).cloned(), error.to_string());
+            if self.state == State::Reading {
+                self.state = State::Failed;
+            }
         }
         result
     }
@@ -320,6 +338,8 @@ mod tests {
         let mut stream = Exact::new(Changed(io::Cursor::new(b"abc".to_vec())), 3);
         let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
         assert_eq!(StreamFault::of(&error), Some(&StreamFault::ChangedDuringRead("size".into())));
+        let again = stream.read(&mut [0; 8]).unwrap_err();
+        assert_eq!(again.to_string(), error.to_string());
     }
 
     /// Every read fails, each with the words that follow.

@@ -51,8 +51,13 @@ pub(super) fn unsound(policy: &Policy, locator: &str, facts: &Facts) -> Vec<(Fin
         found.push((FindingKind::Fact, "the locator is not that of the container, the number and the depth"));
     }
     let ending = [b"!/", member.name.bytes()].concat();
-    if !facts.names.iter().all(|name| name.bytes().ends_with(&ending)) {
-        found.push((FindingKind::Fact, "a name that does not end with the member's name"));
+    let inside = facts.names.iter().all(|name| name.bytes().windows(2).any(|pair| pair == b"!/"));
+    let named = facts.names.is_empty() || facts.names.iter().any(|name| name.bytes().ends_with(&ending));
+    if !inside || !named {
+        found.push((
+            FindingKind::Fact,
+            "names that are not in a container, or none that ends with the member's",
+        ));
     }
     found
 }

@@ -4,11 +4,12 @@ use super::Remarks;
 use super::relations::globs_of;
 use crate::facts::TimeKind;
 use crate::glob::Glob;
-use crate::policy::{Condition, Field, Selector, TimeCondition, TimeMode, UnknownDefault};
+use crate::policy::{Condition, Effect, Field, Selector, TimeCondition, TimeMode, UnknownDefault};
 
 pub(super) fn selectors(remarks: &mut Remarks<'_>) {
     for selector in remarks.policy.selectors() {
         contradiction(remarks, selector);
+        archives(remarks, selector);
         for condition in &selector.conditions {
             let field = condition.field();
             let about = || format!("selector {}", selector.id);
@@ -40,6 +41,42 @@ pub(super) fn selectors(remarks: &mut Remarks<'_>) {
                 Condition::Time(time) => times(remarks, selector, time),
                 _ => {}
             }
+        }
+    }
+}
+
+/// Where archives are opened: an include that is made for the archive, and not for what is in it.
+fn archives(remarks: &mut Remarks<'_>, selector: &Selector) {
+    let policy = remarks.policy;
+    let Some(containers) = &policy.target().containers else { return };
+    let mut rules = policy.rules().iter().filter(|rule| rule.effect == Effect::Include);
+    if !rules.any(|rule| rule.any.iter().chain(&rule.all).any(|id| *id == selector.id)) {
+        return;
+    }
+    let form = |ext: &str| match ext {
+        "zip" => Some("zip"),
+        "gz" | "tgz" => Some("gzip"),
+        "tar" => Some("tar"),
+        _ => None,
+    };
+    let opened =
+        |ext: &str| form(&ext.to_ascii_lowercase()).is_some_and(|form| containers.open.contains(&form));
+    let ends = |glob: &Glob| glob.text().rsplit_once('.').is_some_and(|(_, ext)| opened(ext));
+    for condition in &selector.conditions {
+        let alone = match condition {
+            Condition::HashIn(_) => true,
+            Condition::Type(types) => types.iter().any(|own| containers.open.contains(&own.as_str())),
+            Condition::Ext(exts) => exts.iter().any(|ext| opened(ext)),
+            Condition::Name(globs) | Condition::Path(globs) => globs.iter().any(ends),
+            _ => false,
+        };
+        if alone {
+            let word = condition.field().word();
+            let message = format!(
+                "`{word}` fits an archive itself: it is opened, and a file in it is taken only where an include fits that file"
+            );
+            let place = format!("selector.{}.{word}", selector.id);
+            remarks.add("archive-alone", format!("selector {}", selector.id), &place, message);
         }
     }
 }

@@ -16,11 +16,16 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 35] = [
+pub const KINDS: [LintKind; 36] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
         "begin it with the folder that the order names, or have the whole medium approved",
+    ),
+    kind(
+        "archive-alone",
+        "an include asks for the digest, type or name of an archive, and archives are opened: a file in it is taken only where an include fits that file",
+        "include by the place of the archives, which is the place of their files, too, or leave the form out of `target.containers.open`",
     ),
     kind(
         "closed-include",

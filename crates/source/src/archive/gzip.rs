@@ -12,6 +12,7 @@ use std::sync::Arc;
 use flate2::bufread::GzDecoder;
 
 use super::content::Range;
+use super::names::Names;
 use super::{Archive, ArchiveError, Limits, Member, Modified, Place};
 use crate::bytes::{ByteSource, ReadFault, length};
 
@@ -37,13 +38,16 @@ pub(super) fn read(bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<A
         total = total.saturating_add(length(count));
         limits.check(total, len)?;
     }
-    let first = unpacked.first.take();
-    let (name, seconds) = first.unwrap_or_default();
+    let (name, seconds) = unpacked.first.take().unwrap_or_default();
+    let aside = unpacked.aside;
     let ns = i128::from(seconds).saturating_mul(1_000_000_000);
     let modified = (seconds != 0).then_some(Modified { ns, local: false });
     let loose = unpacked.loose().map_err(failed)?;
-    let member = Member { name, size: total, modified, place: Place::Gzip { length: len } };
-    Ok(Archive { members: vec![member], others: 0, loose })
+    // Where it has none, whoever asks knows what the file is called.
+    let Names { name, also, doubtful } = if name.is_empty() { Names::default() } else { Names::of(&name) };
+    let place = Place::Gzip { length: len };
+    let member = Member { name, also, doubtful, size: total, modified, place };
+    Ok(Archive { members: vec![member], others: Vec::new(), loose, aside, unsound: 0 })
 }
 
 /// The content of a gzip, stream by stream.
@@ -53,12 +57,22 @@ pub(super) struct Unpacked<'b> {
     rest: Option<Range<'b>>,
     /// Name and time of the first stream, once it was read.
     first: Option<(Vec<u8>, u32)>,
+    /// Whether the header of this stream was read, and bytes in all of them that say something of which no member tells.
+    met: bool,
+    aside: u64,
     ended: bool,
 }
 
 impl<'b> Unpacked<'b> {
     pub(super) fn new(bytes: Range<'b>) -> Self {
-        Self { decoder: Some(GzDecoder::new(bytes)), rest: None, first: None, ended: false }
+        Self {
+            decoder: Some(GzDecoder::new(bytes)),
+            rest: None,
+            first: None,
+            met: false,
+            aside: 0,
+            ended: false,
+        }
     }
 
     /// How many bytes follow the last stream; zeros, with which tapes are filled up, are none.
@@ -82,10 +96,18 @@ impl Read for Unpacked<'_> {
         while !self.ended && !buf.is_empty() {
             let Some(decoder) = &mut self.decoder else { break };
             let count = decoder.read(buf)?;
-            if self.first.is_none()
+            if !self.met
                 && let Some(header) = decoder.header()
             {
-                self.first = Some((header.filename().unwrap_or_default().to_vec(), header.mtime()));
+                self.met = true;
+                let name = header.filename().unwrap_or_default();
+                let said = header.comment().map_or(0, <[u8]>::len);
+                let extra = header.extra().filter(|extra| !is_block_size(extra)).map_or(0, <[u8]>::len);
+                // Of a stream that follows another, nobody asks for the name.
+                let unasked = if self.first.is_some() { name.len() } else { 0 };
+                let aside = said.saturating_add(extra).saturating_add(unasked);
+                self.aside = self.aside.saturating_add(length(aside));
+                self.first.get_or_insert_with(|| (name.to_vec(), header.mtime()));
             }
             if count > 0 {
                 return Ok(count);
@@ -93,13 +115,18 @@ impl Read for Unpacked<'_> {
             let Some(decoder) = self.decoder.take() else { break };
             let mut rest = decoder.into_inner();
             if rest.fill_buf()?.starts_with(&[0x1F]) {
-                self.decoder = Some(GzDecoder::new(rest));
+                (self.decoder, self.met) = (Some(GzDecoder::new(rest)), false);
             } else {
                 (self.rest, self.ended) = (Some(rest), true);
             }
         }
         Ok(0)
     }
+}
+
+/// Whether an extra field is how long its own stream is, as `bgzip` writes it.
+fn is_block_size(extra: &[u8]) -> bool {
+    extra.len() == 6 && extra.starts_with(b"BC\x02\0")
 }
 
 /// Bytes unpacked at once.
@@ -145,6 +172,22 @@ mod tests {
         check(&[&one[..], &[0; 700]].concat(), Ok((b"one", 0)));
         check(&[&one[..], b"hidden"].concat(), Ok((b"one", 6)));
         check(&[&one[..], b"\0\0hidden"].concat(), Ok((b"one", 8)));
+    }
+
+    #[test]
+    fn what_headers_say_beside_the_name_is_told_of() {
+        let aside = |build: flate2::GzBuilder| {
+            let mut pack = build.write(Vec::new(), flate2::Compression::best());
+            pack.write_all(b"x").unwrap();
+            let bytes = [gzip("a.txt", b"one"), pack.finish().unwrap()].concat();
+            read(Arc::new(bytes), &Limits::default()).unwrap().aside
+        };
+        let new = flate2::GzBuilder::new;
+        assert_eq!(aside(new()), 0);
+        assert_eq!(aside(new().comment("hidden")), 6);
+        assert_eq!(aside(new().extra("hidden")), 6);
+        assert_eq!(aside(new().extra(*b"BC\x02\0\x1b\0")), 0);
+        assert_eq!(aside(new().filename("priv.txt")), 8);
     }
 
     #[test]

@@ -11,8 +11,17 @@
 //!
 //! Open Office and Microsoft's OOXML files are zips, so this reader is for them as well.
 
-use super::{Archive, ArchiveError, Limits, Member, Modified, Place};
-use crate::bytes::{ByteSource, length};
+mod extra;
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use scope::facts::Kind;
+
+use self::extra::Extra;
+use super::names::Names;
+use super::{Archive, ArchiveError, Limits, Member, Modified, Other, Place, content};
+use crate::bytes::{ByteSource, ReadFault, length};
 use crate::calendar::Moment;
 use crate::field::{le16, le32, le64};
 
@@ -48,10 +57,53 @@ pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveE
         return Err(ArchiveError::damaged(end.start, "the directory has other entries than its end says"));
     }
     limits.check(total, bytes.len())?;
-    let loose = locate(&mut entries, bytes, end.start)?;
-    let others = entries.iter().filter(|entry| entry.is_other()).count();
-    let members = entries.into_iter().filter(|entry| !entry.is_other()).map(Entry::member).collect();
-    Ok(Archive { members, others: length(others), loose })
+    let mut loose = locate(&mut entries, bytes, end.start)?;
+    end.is_the_only_one(&entries)?;
+    let mut aside = end.aside;
+    let (mut members, mut others) = (Vec::new(), Vec::new());
+    for entry in entries {
+        aside = aside.saturating_add(entry.aside);
+        if entry.is_other() {
+            loose = loose.saturating_add(entry.hidden(bytes)?);
+            others.push(entry.other());
+        } else {
+            members.push(entry.member());
+        }
+    }
+    Ok(Archive { members, others, loose, aside, unsound: 0 })
+}
+
+/// As [`read`], and unpacks every deflated member, in the order in which they lie: whether a stream ends where its packed bytes do
+/// shows at its end alone.
+pub(super) fn read_whole(bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<Archive, ArchiveError> {
+    let mut archive = read(bytes.as_ref(), limits)?;
+    let mut packed: Vec<(u64, &Member)> = archive
+        .members
+        .iter()
+        .filter_map(|member| match member.place {
+            Place::Deflated { at, .. } => Some((at, member)),
+            _ => None,
+        })
+        .collect();
+    packed.sort_by_key(|(at, _)| *at);
+    let (mut unsound, mut piece) = (0_u64, vec![0; 64 << 10]);
+    for (_, member) in packed {
+        let mut stream = content::open(member, Arc::clone(&bytes))?;
+        loop {
+            match stream.read(&mut piece) {
+                Ok(0) => break,
+                Ok(_) => {}
+                // What the medium does not give is no matter of the archive's, and is told where the member is read.
+                Err(error) if error.get_ref().is_some_and(|inside| inside.is::<ReadFault>()) => break,
+                Err(_) => {
+                    unsound = unsound.saturating_add(1);
+                    break;
+                }
+            }
+        }
+    }
+    archive.unsound = unsound;
+    Ok(archive)
 }
 
 /// Where the directory is.
@@ -59,6 +111,10 @@ struct End {
     start: u64,
     size: u64,
     entries: u64,
+    /// Bytes of the comment.
+    aside: u64,
+    /// Where in the archive the marks of an end stand that are not used.
+    unused: Vec<u64>,
 }
 
 impl End {
@@ -85,9 +141,12 @@ impl End {
         let (disk, first) = (le16(end, 4).ok_or_else(short)?, le16(end, 6).ok_or_else(short)?);
         let (here, all) = (le16(end, 8).ok_or_else(short)?, le16(end, 10).ok_or_else(short)?);
         let (size, start) = (le32(end, 12).ok_or_else(short)?, le32(end, 16).ok_or_else(short)?);
-        let found = Self { start: start.into(), size: size.into(), entries: all.into() };
-        let wide = [disk, first, here, all].contains(&u16::MAX) || size == u32::MAX || start == u32::MAX;
-        let (found, stop) = match wide.then(|| Self::wide(bytes, offset)).transpose()?.flatten() {
+        let comment = end.get(usize::try_from(END).unwrap_or_default()..).unwrap_or_default();
+        let aside = if is_digest(comment) { 0 } else { length(comment.len()) };
+        let (start, size, entries) = (start.into(), size.into(), all.into());
+        let found = Self { start, size, entries, aside, unused: Vec::new() };
+        // Programs look for it whether or not this end says that it is needed.
+        let (mut found, stop) = match Self::wide(bytes, offset)? {
             Some((wide, stop)) => (wide.instead_of(&found, offset)?, stop),
             None if disk == 0 && first == 0 && here == all => (found, offset),
             None => return Err(ArchiveError::Unreadable("it is one of several parts")),
@@ -95,7 +154,26 @@ impl End {
         if found.start.checked_add(found.size) != Some(stop) {
             return Err(ArchiveError::damaged(offset, "its directory is not where its end says"));
         }
+        let locator = if stop == offset { offset } else { offset.saturating_sub(length(LOCATOR)) };
+        let marks = (0..tail.len()).filter(|at| {
+            le32(&tail, *at).is_some_and(|mark| [END_MARK, LOCATOR_MARK, WIDE_MARK].contains(&mark))
+        });
+        let marks = marks.map(|at| tail_start.saturating_add(length(at)));
+        found.unused = marks.filter(|at| ![offset, stop, locator].contains(at)).collect();
         Ok(found)
+    }
+
+    /// Programs look for an end from behind, and some believe what they meet first. So where none is used, none stands: but in
+    /// the data of a member, which is looked into by itself.
+    fn is_the_only_one(&self, entries: &[Entry]) -> Result<(), ArchiveError> {
+        let within = |at: u64| {
+            let mut own = entries.iter().filter(|entry| !entry.is_other());
+            own.any(|entry| (entry.data..entry.data.saturating_add(entry.packed)).contains(&at))
+        };
+        match self.unused.iter().find(|at| !within(**at)) {
+            Some(at) => Err(ArchiveError::damaged(*at, "here is another end of a directory")),
+            None => Ok(()),
+        }
     }
 
     /// The 64-bit end before the other one, and where it begins.
@@ -127,7 +205,8 @@ impl End {
             return Err(ArchiveError::Unreadable("it is one of several parts"));
         }
         let (entries, size) = (le64(&wide, 32).unwrap_or_default(), le64(&wide, 40).unwrap_or_default());
-        Ok(Some((Self { start: le64(&wide, 48).unwrap_or_default(), size, entries }, at)))
+        let start = le64(&wide, 48).unwrap_or_default();
+        Ok(Some((Self { start, size, entries, aside: 0, unused: Vec::new() }, at)))
     }
 
     /// The 64-bit end, where the other one says nothing else.
@@ -136,13 +215,21 @@ impl End {
         let all = same(self.entries, narrow.entries, u16::MAX.into())
             && same(self.size, narrow.size, u32::MAX.into())
             && same(self.start, narrow.start, u32::MAX.into());
-        if all { Ok(self) } else { Err(ArchiveError::damaged(offset, "its two ends contradict each other")) }
+        if all {
+            Ok(Self { aside: narrow.aside, ..self })
+        } else {
+            Err(ArchiveError::damaged(offset, "its two ends contradict each other"))
+        }
     }
 }
 
 /// One entry of the directory.
 struct Entry {
     name: Vec<u8>,
+    /// The name in Unicode, where it is told of this name.
+    unicode: Option<Vec<u8>>,
+    /// Bytes that say something of which no member tells.
+    aside: u64,
     flags: u16,
     method: u16,
     crc: u32,
@@ -178,9 +265,16 @@ impl Entry {
         };
         // In this order.
         let (size, packed, header) = (take(size)?, take(packed)?, take(header)?);
+        let name = bytes.get(ENTRY..extra_at).unwrap_or_default().to_vec();
+        let unicode = unicode(&name, &extra);
+        // Where the name in Unicode is of another name, no program uses it.
+        let unused = extra.name.filter(|_| unicode.is_none()).map_or(0, |(_, unused)| unused.len());
+        let aside = extra.aside.saturating_add(unused).saturating_add(comment.into());
         let stamp = extra.modified.or_else(|| local_time(field(14).ok()?, field(12).ok()?));
         let entry = Self {
-            name: bytes.get(ENTRY..extra_at).unwrap_or_default().to_vec(),
+            name,
+            unicode,
+            aside: length(aside),
             flags,
             method,
             crc: narrow(16)?,
@@ -220,48 +314,54 @@ impl Entry {
         self.size == 0 && self.name.ends_with(b"/")
     }
 
+    /// Its names: that of its header, and the one in Unicode. Bytes that are no UTF-8 are nobody's spelling, where that is there.
+    fn names(&self) -> Names {
+        let name = self.name.strip_suffix(b"/").filter(|_| self.is_other()).unwrap_or(&self.name);
+        let unicode = self.unicode.as_deref().map(|name| name.strip_suffix(b"/").unwrap_or(name));
+        match unicode {
+            Some(unicode) if std::str::from_utf8(name).is_err() => Names::of(unicode),
+            Some(unicode) => Names::of(name).and(unicode),
+            None => Names::of(name),
+        }
+    }
+
+    /// Packed bytes of an entry without content: a deflate stream of nothing is none.
+    fn hidden(&self, bytes: &dyn ByteSource) -> Result<u64, ArchiveError> {
+        let mut packed = [0; 2];
+        if self.packed == 2 && self.method == DEFLATE && self.flags & ENCRYPTED == 0 {
+            bytes.read_exact_at(self.data, &mut packed)?;
+        }
+        Ok(if packed == [3, 0] { 0 } else { self.packed })
+    }
+
+    fn other(self) -> Other {
+        let Names { name, also, doubtful } = self.names();
+        Other { kind: Kind::Directory, name, also, doubtful, modified: self.modified }
+    }
+
     fn member(self) -> Member {
+        let Names { name, also, doubtful } = self.names();
         let place = match self.method {
             _ if self.flags & ENCRYPTED != 0 => Place::Unreadable(Place::ENCRYPTED),
             STORED => Place::Stored { at: self.data, crc: Some(self.crc) },
             DEFLATE => Place::Deflated { at: self.data, packed: self.packed, crc: self.crc },
             _ => Place::Unreadable(Place::METHOD),
         };
-        Member { name: self.name, size: self.size, modified: self.modified, place }
+        Member { name, also, doubtful, size: self.size, modified: self.modified, place }
     }
 }
 
-/// What an entry's extra fields say.
-struct Extra<'a> {
-    wide: &'a [u8],
-    modified: Option<Modified>,
+/// The name in Unicode, where it is told of `name`.
+fn unicode(name: &[u8], extra: &Extra<'_>) -> Option<Vec<u8>> {
+    let (crc, unicode) = extra.name?;
+    let mut sum = flate2::Crc::new();
+    sum.update(name);
+    (sum.sum() == crc && std::str::from_utf8(unicode).is_ok()).then(|| unicode.to_vec())
 }
 
-impl<'a> Extra<'a> {
-    fn parse(mut bytes: &'a [u8], offset: u64) -> Result<Self, ArchiveError> {
-        let mut found = Self { wide: &[], modified: None };
-        // Some programs fill up with a few zeros, which are no field.
-        while let (Some(id), Some(size)) = (le16(bytes, 0), le16(bytes, 2)) {
-            let size = usize::from(size);
-            let holds = bytes
-                .get(4..size.saturating_add(4))
-                .ok_or(ArchiveError::damaged(offset, "an extra field is cut off"))?;
-            match id {
-                WIDE_FIELD if found.wide.is_empty() => found.wide = holds,
-                WIDE_FIELD => {
-                    return Err(ArchiveError::damaged(offset, "an entry has its 64-bit sizes twice"));
-                }
-                TIME_FIELD if holds.first().is_some_and(|flags| flags & 1 != 0) => {
-                    let seconds = le32(holds, 1).map(u32::cast_signed);
-                    let ns = seconds.map(|seconds| i128::from(seconds).saturating_mul(1_000_000_000));
-                    found.modified = ns.map(|ns| Modified { ns, local: false });
-                }
-                _ => {}
-            }
-            bytes = bytes.get(size.saturating_add(4)..).unwrap_or_default();
-        }
-        Ok(found)
-    }
+/// Whether a comment is the name of a commit, as `git archive` writes it.
+fn is_digest(comment: &[u8]) -> bool {
+    comment.len() == 40 && comment.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The time of MS-DOS: local, in steps of two seconds; `None` where it is no time.
@@ -280,7 +380,8 @@ fn locate(entries: &mut [Entry], bytes: &dyn ByteSource, directory: u64) -> Resu
     let starts: Vec<u64> = order.iter().skip(1).map(|entry| entry.header).chain([directory]).collect();
     let (mut done, mut loose) = (0_u64, 0_u64);
     for (entry, next) in order.into_iter().zip(starts) {
-        let overlaps = || ArchiveError::damaged(entry.header, "members overlap each other or the directory");
+        let at = entry.header;
+        let overlaps = || ArchiveError::damaged(at, "members overlap each other or the directory");
         loose = loose.saturating_add(entry.header.checked_sub(done).ok_or_else(overlaps)?);
         let header = header(entry, bytes, next)?;
         entry.data = entry.header.checked_add(header).ok_or_else(overlaps)?;
@@ -291,8 +392,9 @@ fn locate(entries: &mut [Entry], bytes: &dyn ByteSource, directory: u64) -> Resu
 }
 
 /// Compares the header of `entry` with its entry in the directory. Returns how long the header is.
-fn header(entry: &Entry, bytes: &dyn ByteSource, next: u64) -> Result<u64, ArchiveError> {
-    let damaged = |what| ArchiveError::damaged(entry.header, what);
+fn header(entry: &mut Entry, bytes: &dyn ByteSource, next: u64) -> Result<u64, ArchiveError> {
+    let at = entry.header;
+    let damaged = |what| ArchiveError::damaged(at, what);
     let mut fixed = [0; LOCAL];
     if entry.header.saturating_add(length(LOCAL)) > next {
         return Err(damaged("members overlap each other or the directory"));
@@ -314,7 +416,13 @@ fn header(entry: &Entry, bytes: &dyn ByteSource, next: u64) -> Result<u64, Archi
     if local_name != entry.name || le16(&fixed, 8) != Some(entry.method) || !same_flags {
         return Err(damaged("a member's header names another member than the directory"));
     }
-    let wide = Extra::parse(extra, entry.header)?.wide;
+    let extra = Extra::parse(extra, entry.header)?;
+    if extra.name.is_some() && unicode(local_name, &extra) != entry.unicode {
+        return Err(damaged("a member's header has another name in Unicode than the directory"));
+    }
+    let unused = extra.name.filter(|_| entry.unicode.is_none()).map_or(0, |(_, unused)| unused.len());
+    entry.aside = entry.aside.saturating_add(length(extra.aside)).saturating_add(length(unused));
+    let wide = extra.wide;
     let (crc, packed, size) = (le32(&fixed, 14), le32(&fixed, 18), le32(&fixed, 22));
     let says = |stated: Option<u32>, at: usize, truth: u64| match stated {
         Some(u32::MAX) => le64(wide, at) == Some(truth) || truth == u64::from(u32::MAX),
@@ -373,9 +481,6 @@ const LOCAL: usize = 30;
 const ENCRYPTED: u16 = 1;
 const DESCRIBED: u16 = 1 << 3;
 const MASKED: u16 = 1 << 13;
-/// Extra fields: 64-bit sizes, and Unix times.
-const WIDE_FIELD: u16 = 1;
-const TIME_FIELD: u16 = 0x5455;
 const STORED: u16 = 0;
 const DEFLATE: u16 = 8;
 /// How many bytes one byte of deflate can give, at most.

@@ -21,13 +21,15 @@ mod serve;
 use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use scope::RawName;
+use scope::facts::Kind;
 use serde::{Deserialize, Serialize};
 
 use super::frame::{VERSION, ask, tell};
 use super::process::{Ended, Process};
 use super::words::{Begin, Fault, plain};
 use super::{Apart, Reader};
-use crate::archive::{self, Archive, Form, Limits, Member, Modified, Place};
+use crate::archive::{self, Archive, Form, Limits, Member, Modified, Other, Place};
 use crate::bytes::{ByteSource, length};
 use crate::exact::{Content, EvidenceStream, Exact, Gap};
 use crate::extract::{self, Take, extract};
@@ -249,15 +251,21 @@ impl Session<'_> {
     fn list(&mut self, form: Form) -> Result<Archive, SourceError> {
         let asked = serde_json::to_vec(&ArchiveAsk { form, length: self.bytes.len() });
         let asked = asked.map_err(|error| SourceError::Io("asking for members", error.into()))?;
-        let (mut members, mut held) = (Vec::new(), 0_u64);
+        let (mut members, mut others, mut held) = (Vec::new(), Vec::new(), 0_u64);
         let (mut kind, mut holds) = self.ask(ask::ARCHIVE, &asked)?;
         while kind == tell::MEMBERS {
             let told: Vec<Told> = serde_json::from_slice(&holds).unwrap_or_default();
             held = held.saturating_add(length(holds.len()));
-            if told.is_empty() || length(members.len()) > Limits::default().entries || held > MAX_TOLD {
+            let all = members.len().saturating_add(others.len());
+            if told.is_empty() || length(all) > Limits::default().entries || held > MAX_TOLD {
                 return Err(self.broke("it tells of members that are none"));
             }
-            members.extend(told.into_iter().map(Told::member));
+            for told in told {
+                match told.kind {
+                    Some(kind) => others.push(told.other(kind)),
+                    None => members.push(told.member()),
+                }
+            }
             (kind, holds) = self.ask(ask::MORE, &[])?;
         }
         let listed: Option<Listed> = Some(&holds)
@@ -266,13 +274,15 @@ impl Session<'_> {
         let Some(listed) = listed else {
             return Err(self.broke("it was asked for members and told something else"));
         };
-        let total = members.iter().fold(0_u64, |sum, member: &Member| sum.saturating_add(member.size));
-        let stated = members.iter().all(|member| member.size < 1 << 53) && listed.others < 1 << 53;
+        let Listed { loose, aside, unsound } = listed;
+        let archive = Archive { members, others, loose, aside, unsound };
+        let total = archive.members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
+        let stated = archive.members.iter().all(|member| member.size < 1 << 53);
         let limits = Limits::default();
-        if !stated || limits.check(total, self.bytes.len()).and(limits.check_names(&members)).is_err() {
+        if !stated || limits.check(total, self.bytes.len()).and(limits.check_names(&archive)).is_err() {
             return Err(self.broke("it tells of members that cannot be"));
         }
-        Ok(Archive { members, others: listed.others, loose: listed.loose })
+        Ok(archive)
     }
 
     /// Opens a member: whether what comes with the answer is all, and that.
@@ -400,11 +410,15 @@ struct Want {
     length: usize,
 }
 
-/// A [`Member`].
+/// A [`Member`], or an [`Other`].
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Told {
-    name: scope::RawName,
+    /// Of an entry without content.
+    kind: Option<Kind>,
+    name: RawName,
+    also: Vec<RawName>,
+    doubtful: bool,
     size: u64,
     /// Nanoseconds as text, and whether they are local time.
     modified: Option<(String, bool)>,
@@ -414,30 +428,63 @@ struct Told {
 impl Told {
     fn of(member: &Member) -> Self {
         Self {
-            name: scope::RawName(member.name.clone()),
+            kind: None,
+            name: RawName(member.name.clone()),
+            also: member.also.iter().cloned().map(RawName).collect(),
+            doubtful: member.doubtful,
             size: member.size,
             modified: member.modified.map(|time| (time.ns.to_string(), time.local)),
             readable: !matches!(member.place, Place::Unreadable(_)),
         }
     }
 
+    fn of_other(other: &Other) -> Self {
+        Self {
+            kind: Some(other.kind),
+            name: RawName(other.name.clone()),
+            also: other.also.iter().cloned().map(RawName).collect(),
+            doubtful: other.doubtful,
+            size: 0,
+            modified: other.modified.map(|time| (time.ns.to_string(), time.local)),
+            readable: false,
+        }
+    }
+
+    /// How many bytes its names have.
+    fn length(&self) -> usize {
+        self.also.iter().chain([&self.name]).fold(100, |sum, name| sum.saturating_add(name.bytes().len()))
+    }
+
+    fn modified(&self) -> Option<Modified> {
+        let (ns, local) = self.modified.as_ref()?;
+        Some(Modified { ns: ns.parse().ok()?, local: *local })
+    }
+
+    fn other(self, kind: Kind) -> Other {
+        let modified = self.modified();
+        let also = self.also.into_iter().map(|name| name.0).collect();
+        Other { kind, name: self.name.0, also, doubtful: self.doubtful, modified }
+    }
+
     fn member(self) -> Member {
-        let modified = self.modified.and_then(|(ns, local)| Some(Modified { ns: ns.parse().ok()?, local }));
+        let modified = self.modified();
         // The process knows where it is.
         let place = if self.readable {
             Place::Stored { at: 0, crc: None }
         } else {
             Place::Unreadable("not readable")
         };
-        Member { name: self.name.0, size: self.size, modified, place }
+        let also = self.also.into_iter().map(|name| name.0).collect();
+        Member { name: self.name.0, also, doubtful: self.doubtful, size: self.size, modified, place }
     }
 }
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
-    others: u64,
     loose: u64,
+    aside: u64,
+    unsound: u64,
 }
 
 /// Address space of a process that opens archives: a directory of 64 MiB and its entries are some 300 MiB.

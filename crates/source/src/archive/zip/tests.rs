@@ -119,7 +119,7 @@ fn each_member_has_its_name_and_content() {
     ];
     let bytes = zip(&files);
     let archive = read(&bytes, &Limits::default()).unwrap();
-    assert_eq!((archive.members.len(), archive.others, archive.loose), (5, 1, 0));
+    assert_eq!((archive.members.len(), archive.others.len(), archive.loose), (5, 1, 0));
     for (number, file) in files.iter().filter(|file| file.name != b"folder/").enumerate() {
         assert_eq!(archive.members[number].name, file.name);
         assert_eq!(archive.members[number].size, file.content.len() as u64);
@@ -142,7 +142,7 @@ fn names_are_bytes_and_not_judged() {
 
 #[test]
 fn a_unix_time_goes_before_a_local_one() {
-    let extra = [&TIME_FIELD.to_le_bytes()[..], &[5, 0, 1], &1_300_000_000_u32.to_le_bytes()].concat();
+    let extra = [&0x5455_u16.to_le_bytes()[..], &[5, 0, 1], &1_300_000_000_u32.to_le_bytes()].concat();
     let bytes = zip(&[File { extra, ..file(b"a", b"x") }]);
     let modified = read(&bytes, &Limits::default()).unwrap().members[0].modified.unwrap();
     assert_eq!(modified, Modified { ns: 1_300_000_000_000_000_000, local: false });
@@ -222,6 +222,99 @@ fn two_ends_of_a_directory_are_one_too_many() {
 }
 
 #[test]
+fn an_end_that_is_not_used_is_one_too_many_wherever_it_stands() {
+    let files = pieces(&[file(b"a", b"x")]);
+    let with = |comment: &[u8]| {
+        let mut end = files.end.clone();
+        end[20..22].copy_from_slice(&(comment.len() as u16).to_le_bytes());
+        [files.locals.concat(), files.entries.concat(), end, comment.to_vec()].concat()
+    };
+    assert_eq!(read(&with(b"only words"), &Limits::default()).unwrap().aside, 10);
+    // An archive in the comment, whose own comment is longer, or shorter, than what follows.
+    let inner = zip(&[file(b"priv/letter.txt", b"dear counsel")]);
+    refused(&with(&[&inner[..], b"\0\0"].concat()), "another end of a directory");
+    let mut longer = inner.clone();
+    let stated = longer.len() - 2;
+    longer[stated] = 5;
+    refused(&with(&longer), "another end of a directory");
+    for mark in [END_MARK, WIDE_MARK, LOCATOR_MARK] {
+        refused(&with(&mark.to_le_bytes()), "another end of a directory");
+        // In the comment of an entry, and in the name.
+        let mut pieces = pieces(&[file(b"a", b"x")]);
+        pieces.entries[0].extend(mark.to_le_bytes());
+        pieces.entries[0][32] = 4;
+        let size = pieces.entries[0].len() as u32;
+        pieces.end[12..16].copy_from_slice(&size.to_le_bytes());
+        refused(&pieces.bytes(), "another end of a directory");
+        refused(&zip(&[file(&mark.to_le_bytes(), b"x")]), "another end of a directory");
+        // What is in a member is looked into by itself.
+        assert!(read(&zip(&[file(b"a", &mark.to_le_bytes())]), &Limits::default()).is_ok());
+    }
+    assert_eq!(read(&zip(&[file(b"in.zip", &inner)]), &Limits::default()).unwrap().loose, 0);
+}
+
+#[test]
+fn bytes_that_say_something_and_are_no_members_are_told_of() {
+    let aside = |file: File| read(&zip(&[file]), &Limits::default()).unwrap().aside;
+    let extra = |id: u16, holds: &[u8]| File {
+        extra: [&id.to_le_bytes()[..], &(holds.len() as u16).to_le_bytes(), holds].concat(),
+        ..file(b"a", b"x")
+    };
+    // Once before the member, and once in the directory.
+    assert_eq!(aside(extra(0x4141, b"dear counsel")), 32);
+    assert_eq!(aside(extra(0x5455, &[1, 0, 0, 0, 0])), 0);
+    assert_eq!(aside(extra(0x7875, &[1, 4, 1, 2, 3, 4, 4, 1, 2, 3, 4])), 0);
+    assert_eq!(aside(extra(0x000A, &[0; 32])), 0);
+    assert_eq!(aside(extra(0x000A, &[0; 33])), 74);
+    assert_eq!(aside(extra(0xA220, &[0x28, 0xA0, 0, 0, 0, 0])), 0);
+    assert_eq!(aside(extra(0xA220, &[0x28, 0xA0, 0, 0, 0, 1])), 20);
+    assert_eq!(aside(File { extra: b"abc".to_vec(), ..file(b"a", b"x") }), 6);
+    // A name for another name.
+    assert_eq!(aside(extra(0x7075, b"\x01\0\0\0\0priv")), 8);
+}
+
+#[test]
+fn packed_bytes_of_a_folder_are_loose() {
+    let loose = |file: File, packed: &[u8], method: u16| {
+        let mut pieces = pieces(&[file]);
+        let count = (packed.len() as u32).to_le_bytes();
+        pieces.locals[0].extend(packed);
+        pieces.locals[0][18..22].copy_from_slice(&count);
+        pieces.locals[0][8..10].copy_from_slice(&method.to_le_bytes());
+        pieces.entries[0][20..24].copy_from_slice(&count);
+        pieces.entries[0][10..12].copy_from_slice(&method.to_le_bytes());
+        let directory = pieces.locals[0].len() as u32;
+        pieces.end[16..20].copy_from_slice(&directory.to_le_bytes());
+        let archive = read(&pieces.bytes(), &Limits::default()).unwrap();
+        assert_eq!((archive.members.len(), archive.others.len()), (0, 1));
+        archive.loose
+    };
+    assert_eq!(loose(file(b"x/", b""), b"\x03\0dear counsel", DEFLATE), 14);
+    assert_eq!(loose(file(b"x/", b""), b"dear counsel", 12), 12);
+    assert_eq!(loose(File { flags: ENCRYPTED, ..file(b"x/", b"") }, b"\x03\0", DEFLATE), 2);
+    // As programs in Java write a folder.
+    assert_eq!(loose(file(b"x/", b""), b"\x03\0", DEFLATE), 0);
+}
+
+#[test]
+fn a_name_in_unicode_is_one_of_the_names() {
+    let named = |name: &[u8], unicode: &[u8]| {
+        let mut sum = flate2::Crc::new();
+        sum.update(name);
+        let holds = [&[1][..], &sum.sum().to_le_bytes(), unicode].concat();
+        let extra = [&0x7075_u16.to_le_bytes()[..], &(holds.len() as u16).to_le_bytes(), &holds].concat();
+        let member =
+            read(&zip(&[File { extra, ..file(name, b"x") }]), &Limits::default()).unwrap().members.remove(0);
+        (member.name, member.also, member.doubtful)
+    };
+    let (report, letter) = (b"report.txt".to_vec(), b"priv/letter.txt".to_vec());
+    assert_eq!(named(b"report.txt", b"priv/letter.txt"), (report, vec![letter.clone()], false));
+    assert_eq!(named(b"Anw\x84ltin", "Anw\u{e4}ltin".as_bytes()), ("Anw\u{e4}ltin".into(), vec![], false));
+    let plain = read(&zip(&[file(b"Anw\x84ltin", b"x")]), &Limits::default()).unwrap();
+    assert!(plain.members[0].doubtful);
+}
+
+#[test]
 fn sizes_that_cannot_be_are_refused() {
     let mut pieces = pieces(&[deflated(b"a", b"x")]);
     for piece in [&mut pieces.entries[0][24..28], &mut pieces.locals[0][22..26]] {
@@ -267,6 +360,8 @@ fn content_of_another_length_or_sum_is_an_error() {
     let bytes = pieces.bytes();
     let archive = read(&bytes, &Limits::default()).unwrap();
     assert!(content(&archive, 0, &bytes).unwrap_err().contains("packed bytes follow"));
+    let unsound = |bytes: &[u8]| read_whole(Arc::new(bytes.to_vec()), &Limits::default()).unwrap().unsound;
+    assert_eq!((unsound(&bytes), unsound(&zip(&[deflated(b"a", b"abc")]))), (1, 0));
 }
 
 #[test]
@@ -305,7 +400,7 @@ fn no_byte_that_is_changed_makes_it_panic() {
 #[test]
 fn sizes_of_64_bits_are_read_where_they_are_needed() {
     let wide = |first: u64, second: u64| {
-        [&WIDE_FIELD.to_le_bytes()[..], &16_u16.to_le_bytes(), &first.to_le_bytes(), &second.to_le_bytes()]
+        [&1_u16.to_le_bytes()[..], &16_u16.to_le_bytes(), &first.to_le_bytes(), &second.to_le_bytes()]
             .concat()
     };
     let mut pieces = pieces(&[File { extra: wide(7, 7), ..file(b"a", b"content") }]);

@@ -78,14 +78,20 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, unconfined: &str) -> i
 /// Tells of some members, or that these were all.
 fn tell_members(archive: &Archive, listed: &mut usize, telling: &mut bool) -> io::Result<()> {
     let (mut some, mut long) = (Vec::new(), 0_usize);
-    while let Some(member) = archive.members.get(*listed).filter(|_| long < BATCH) {
-        long = long.saturating_add(member.name.len()).saturating_add(100);
+    let members = archive.members.iter().skip(*listed).map(Told::of);
+    let others = archive.others.iter().skip(listed.saturating_sub(archive.members.len()));
+    for told in members.chain(others.map(Told::of_other)) {
+        if long >= BATCH {
+            break;
+        }
+        long = long.saturating_add(told.length());
         *listed = listed.saturating_add(1);
-        some.push(Told::of(member));
+        some.push(told);
     }
     if some.is_empty() {
         *telling = false;
-        return send_json(tell::LISTED, &Listed { others: archive.others, loose: archive.loose });
+        let Archive { loose, aside, unsound, .. } = *archive;
+        return send_json(tell::LISTED, &Listed { loose, aside, unsound });
     }
     send_json(tell::MEMBERS, &some)
 }
