@@ -190,9 +190,10 @@ fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> Opt
         ..inside(container, (&other.name, &other.also, other.doubtful), other.modified)
     };
     let (mut barred, mut closed) = (0_u64, false);
-    for own in others.iter().map(facts) {
+    for (other, own) in others.iter().map(|other| (other, facts(other))) {
+        let unseen = own.links.is_some_and(|links| links > own.names.len() as u64) || other.doubtful;
         closed |= own.names.iter().any(|name| policy.is_below_closed(name, own.case_rule));
-        barred = barred.saturating_add(u64::from(scope::may_be_barred(policy, &own)));
+        barred = barred.saturating_add(u64::from(scope::may_be_barred(policy, &own, unseen)));
     }
     let told = || {
         format!(

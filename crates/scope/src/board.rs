@@ -51,8 +51,17 @@ impl<'a> Board<'a> {
     pub(crate) fn on(compiled: &'a Compiled, facts: &'a Facts, taken: Looks) -> Self {
         // A directory's count is of its subdirectories: it has one name.
         let counted = facts.links.filter(|_| facts.kind != Kind::Directory);
+        let unseen = counted.is_some_and(|links| links > facts.names.len() as u64);
+        Self::with(compiled, facts, taken, unseen)
+    }
+
+    /// The values by all looks that were taken, of an item with a name that was not found, or without.
+    pub(crate) fn unseen(compiled: &'a Compiled, facts: &'a Facts, unseen: bool) -> Self {
+        Self::with(compiled, facts, Looks::of(&facts.looks), unseen)
+    }
+
+    fn with(compiled: &'a Compiled, facts: &'a Facts, taken: Looks, unseen: bool) -> Self {
         let names = facts.names.len();
-        let unseen = counted.is_some_and(|links| links > names as u64);
         let rows = names.max(1).saturating_add(usize::from(unseen && names > 0));
         let width = compiled.atoms.len().saturating_add(compiled.selectors.len());
         let values = vec![Trit::U; rows.saturating_mul(width)];

@@ -95,10 +95,11 @@ pub fn opens(policy: &Policy, facts: &Facts) -> bool {
     members::step(policy, &closed, Looks::of(&facts.looks), tier, board.is_barred()) == Opening::Open
 }
 
-/// Whether a rule excludes, withholds or holds an item, or may, by what is known of it.
+/// Whether a rule excludes, withholds or holds an item, or may, by what is known of it: it has a name that was not found where
+/// one is `unseen`, of whatever kind it is.
 #[must_use]
-pub fn may_be_barred(policy: &Policy, facts: &Facts) -> bool {
-    let board = Board::of(&policy.compiled, facts);
+pub fn may_be_barred(policy: &Policy, facts: &Facts, unseen: bool) -> bool {
+    let board = Board::unseen(&policy.compiled, facts, unseen);
     let holds = (0..policy.compartments().len()).map(RuleTier::Hold);
     let mut tiers = [RuleTier::Exclude, RuleTier::Withhold].into_iter().chain(holds);
     tiers.any(|tier| board.tier(tier) != Trit::F)

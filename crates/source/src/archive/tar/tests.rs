@@ -200,7 +200,7 @@ fn too_many_entries_and_names_without_end_are_refused() {
         let error = super::super::read(Form::Tar, bytes, &limits).unwrap_err().to_string();
         assert!(error.contains(because), "{error}");
     };
-    let named = |name: &[u8]| [entry(b'L', b"", name), entry(b'0', b"a", b"")].concat();
+    let named = |name: &[u8]| [entry(b'L', b"", name), entry(b'0', b"a", b"x")].concat();
     refused(&vec![entry(b'5', b"a/", b""); 4], "more than 3 entries");
     refused(&[entry(b'0', b"abcdef", b""), entry(b'0', b"abcdef", b"")], "more than 10 bytes of names");
     let limits = Limits::default();
