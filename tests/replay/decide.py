@@ -90,6 +90,8 @@ def opening(policy, facts, looks, tier):
     held = facts.container
     if held is None:
         return "unknown" if facts.failed("content") else "open"
+    if held["barred"] > 0:
+        return "singly"
     if held["trouble"] is not None:
         return "unknown"
     return None if held["captured"] == held["members"] and tier == "included" else "singly"
@@ -121,6 +123,16 @@ def opens(policy, facts):
     opened = opening(policy, facts, facts.looks, found[1])
     facts.container = held
     return opened == "open"
+
+
+def is_barred(policy, facts):
+    """Whether the archive that holds the item may go whole to nobody."""
+    if facts.container is not None and facts.container["barred"] > 0:
+        return True
+    table = Table(policy, facts)
+    for look in facts.looks[1:]:
+        table.take(look)
+    return Tiers(policy, table).kept_apart()
 
 
 def by_target(policy, kind):
@@ -390,6 +402,13 @@ class Tiers:
         """Whether a rule excludes, withholds or holds the item, whatever else is unknown."""
         holds = [("hold", compartment) for compartment in self.policy.compartments]
         return T in [self.values[tier] for tier in ["exclude", "withhold", *holds]]
+
+    def kept_apart(self):
+        """Whether a rule keeps the item from whoever has what is captured, and what is unknown."""
+        if T in (self.values["exclude"], self.values["withhold"]):
+            return True
+        held = [compartment for compartment in self.policy.compartments if self.values[("hold", compartment)] == T]
+        return bool(held) and held[0] != self.policy.unknown
 
     def next_look(self, taken):
         """The first look that is allowed, not taken, and for which a live atom waits."""

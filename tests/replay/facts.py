@@ -244,9 +244,9 @@ def member_fact(value):
 
 
 def container_fact(value):
-    fields(value, "form", "members", "captured", "others", "trouble")
+    fields(value, "form", "members", "captured", "barred", "others", "trouble")
     text(value["form"])
-    for name in ("members", "captured", "others"):
+    for name in ("members", "captured", "barred", "others"):
         number(value[name])
     need(value["trouble"] is None or REASON.fullmatch(text(value["trouble"])))
     return value

@@ -285,7 +285,7 @@ class Replay:
             named = not facts.names or any(name.endswith(b"!/" + member["name"]) for name in facts.names)
             if not inside or not named:
                 self.found.add("fact", item, "a name that does not end with the member's")
-            self.members[member["of"]].append(outcome == "captured")
+            self.members[member["of"]].append((outcome == "captured", decide.is_barred(self.policy, facts)))
 
     def all_contained(self):
         every = self.policy.record_left == "facts"
@@ -294,7 +294,10 @@ class Replay:
             if held is None:
                 amiss = every
             else:
-                amiss = held["captured"] != sum(there) or held["members"] < len(there) or every and held["members"] != len(there)
+                captured, barred = (sum(column) for column in zip(*there)) if there else (0, 0)
+                amiss = held["captured"] != captured or held["barred"] < barred
+                amiss = amiss or held["trouble"] is None and held["barred"] > (barred if every else held["members"]) + held["others"]
+                amiss = amiss or held["members"] < len(there) or every and held["members"] != len(there)
             if amiss:
                 self.found.add("missing", locator, "a container whose members are others than it says; target.containers")
 

@@ -41,6 +41,10 @@ locked = bytearray(zipped([("locked.txt", b"nobody reads this\n")]))
 locked[6] |= 1
 locked[locked.rindex(b"PK\1\2") + 8] |= 1
 put("opt/panel/locked.zip", bytes(locked))
+half = bytearray(zipped([("half.php", b"<?php // half\n"), ("old/emails.txt", b"someone@victim.example\n"), ("locked2.txt", b"nor this\n")]))
+half[half.rindex(b"PK\3\4") + 6] |= 1
+half[half.rindex(b"PK\1\2") + 8] |= 1
+put("opt/panel/half.zip", bytes(half))
 put("opt/panel/cut.zip", zipped([("cut.txt", b"cut off\n" * 50)])[:-30])
 deep = zipped([("bottom.txt", b"too deep\n")])
 for level in range(3):

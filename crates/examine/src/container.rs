@@ -117,7 +117,7 @@ pub(crate) fn open(
     each: &mut EachMember<'_>,
 ) -> Result<Result<ContainerFact, String>, ExamineError> {
     let form = facts.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
-    let mut fact = ContainerFact { form, members: 0, captured: 0, others: 0, trouble: None };
+    let mut fact = ContainerFact { form, members: 0, captured: 0, barred: 0, others: 0, trouble: None };
     let Some(known) = Form::of_type(&fact.form) else { return Ok(Ok(fact)) };
     let bytes: Result<Arc<dyn ByteSource + '_>, _> =
         Reopened::new(source, entry, examiner.options().buffer).map(|bytes| Arc::new(bytes) as _);
@@ -137,7 +137,7 @@ pub(crate) fn open(
     let archive = &unpacked.archive;
     fact.others = u64::try_from(archive.others.len()).unwrap_or(u64::MAX);
     let policy = examiner.policy();
-    fact.trouble = unnamed(policy, facts, &archive.others);
+    (fact.barred, fact.trouble) = unnamed(policy, facts, &archive.others);
     let unreadable =
         archive.members.iter().filter(|member| matches!(member.place, Place::Unreadable(_))).count();
     if archive.aside > 0 {
@@ -162,6 +162,7 @@ pub(crate) fn open(
         if own.facts.names.iter().any(|name| policy.is_below_closed(name, own.facts.case_rule)) {
             // As on the volume: nobody enters it, and nobody knows what the archive holds there.
             fact.trouble = Some(CLOSED.to_owned());
+            fact.barred = fact.barred.saturating_add(1);
             continue;
         }
         if own.locator.len() > MAX_LOCATOR {
@@ -172,6 +173,7 @@ pub(crate) fn open(
         fact.members = fact.members.saturating_add(1);
         let captured = examined.decision.outcome == scope::Outcome::Captured;
         fact.captured = fact.captured.saturating_add(u64::from(captured));
+        fact.barred = fact.barred.saturating_add(u64::from(scope::is_barred(policy, &examined.facts)));
         if each(&members, &own, examined).is_break() {
             // Whoever wants no more has no use for the container either.
             fact.trouble = Some("stopped".to_owned());
@@ -182,25 +184,27 @@ pub(crate) fn open(
 }
 
 /// What entries without content are called is asked of the rules: they are no items, and an archive that is kept whole has them
-/// in it.
-fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> Option<String> {
+/// in it. Returns of how many it is certain that they may not go along, and what to say of these and of others.
+fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> (u64, Option<String>) {
     let facts = |other: &archive::Other| Facts {
         kind: other.kind,
         member: None,
         ..inside(container, (&other.name, &other.also, other.doubtful), other.modified)
     };
-    let (mut barred, mut closed) = (0_u64, false);
+    let (mut barred, mut doubtful, mut closed) = (0_u64, 0_u64, false);
     for (other, own) in others.iter().map(|other| (other, facts(other))) {
         let unseen = own.links.is_some_and(|links| links > own.names.len() as u64) || other.doubtful;
-        closed |= own.names.iter().any(|name| policy.is_below_closed(name, own.case_rule));
-        barred = barred.saturating_add(u64::from(scope::may_be_barred(policy, &own, unseen)));
+        let below = own.names.iter().any(|name| policy.is_below_closed(name, own.case_rule));
+        closed |= below;
+        barred = barred.saturating_add(u64::from(below || scope::is_barred(policy, &own)));
+        doubtful = doubtful.saturating_add(u64::from(scope::may_be_barred(policy, &own, unseen)));
     }
     let told = || {
         format!(
-            "{barred} folders, links or other entries have names that a rule excludes, withholds or holds, or may"
+            "{doubtful} folders, links or other entries have names that a rule excludes, withholds or holds, or may"
         )
     };
-    if closed { Some(CLOSED.to_owned()) } else { (barred > 0).then(told) }
+    (barred, if closed { Some(CLOSED.to_owned()) } else { (doubtful > 0).then(told) })
 }
 
 /// A member as an item.

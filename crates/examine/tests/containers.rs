@@ -249,7 +249,9 @@ fn what_the_policy_closes_is_closed_in_an_archive_too() {
         ]
     );
     assert!(trouble(&found).contains("target.closed"), "{}", trouble(&found));
-    assert_eq!(found.0.decision.tier, Tier::Undetermined);
+    // Nobody gets the whole, with what nobody may enter in it.
+    assert_eq!(found.0.facts.container.as_ref().unwrap().barred, 1);
+    assert_eq!(found.0.decision.tier, Tier::OutOfScope);
 }
 
 #[test]
@@ -404,20 +406,40 @@ fn of_entries(entries: &[Vec<u8>]) -> Found {
 #[test]
 fn names_of_folders_and_links_are_asked_of_the_rules() {
     let letter = || with("letter", b"x", b'0', b"");
-    for (other, is_whole) in [
-        (with("docs/", b"", b'5', b""), true),
-        (with("priv-of-counsel/", b"", b'5', b""), false),
-        (with("docs/priv", b"", b'2', b"elsewhere"), false),
-        (with("docs/link", b"", b'2', b"elsewhere"), true),
-        (with("docs/priv", b"", b'6', b""), false),
+    for (other, expected) in [
+        (with("docs/", b"", b'5', b""), Tier::Included),
+        (with("priv-of-counsel/", b"", b'5', b""), Tier::OutOfScope),
+        (with("docs/priv", b"", b'2', b"elsewhere"), Tier::OutOfScope),
+        (with("docs/link", b"", b'2', b"elsewhere"), Tier::Included),
+        (with("docs/priv", b"", b'6', b""), Tier::OutOfScope),
         // A name that nobody can tell may be one that is excluded.
-        (with("a/../b", b"", b'5', b""), false),
+        (with("a/../b", b"", b'5', b""), Tier::Undetermined),
     ] {
+        let is_whole = expected == Tier::Included;
         let found = of_entries(&[letter(), other]);
         assert_eq!(found.1[0].1.decision.outcome, Outcome::Captured);
         assert_eq!(trouble(&found).contains("other entries have names"), !is_whole, "{}", trouble(&found));
-        let expected = if is_whole { Tier::Included } else { Tier::Undetermined };
         assert_eq!(found.0.decision.tier, expected);
+    }
+}
+
+#[test]
+fn an_archive_with_an_excluded_file_is_taken_whole_by_nobody() {
+    // Loose bytes make it unknown; what is excluded makes it stay where it is, at any depth.
+    let loose = |entries: &[Vec<u8>]| [entries.concat(), vec![0; 1024], vec![b'x'; 512]].concat();
+    let (letter, secret) = (with("letter", b"x", b'0', b""), with("priv/letter", b"y", b'0', b""));
+    let inner = loose(&[secret.clone()]);
+    let hold = policy_and("", ALL, OUT);
+    for (entries, barred, tier) in [
+        (vec![letter.clone()], 0, Tier::Undetermined),
+        (vec![letter.clone(), secret], 1, Tier::OutOfScope),
+        (vec![letter, with("box.tar", &inner, b'0', b"")], 1, Tier::OutOfScope),
+    ] {
+        let found = examined(&hold, loose(&entries), 0..0, one_name());
+        let held = found.0.facts.container.as_ref().unwrap();
+        assert!(trouble(&found).contains("belong to no member"), "{}", trouble(&found));
+        assert_eq!((held.barred, found.0.decision.tier), (barred, tier));
+        assert_eq!((&found.0.decision.outcome, held.captured), (&Outcome::Left, 1));
     }
 }
 

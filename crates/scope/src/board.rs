@@ -14,7 +14,7 @@ use crate::compile::{Compiled, CompiledAtom, CompiledRule, RuleTier};
 use crate::facts::{Facts, Kind, Look};
 use crate::looks::Looks;
 use crate::outcome::{Decision, Outcome, Tier};
-use crate::policy::Policy;
+use crate::policy::{Policy, UnknownDefault};
 use crate::trit::Trit;
 
 /// See the module's page.
@@ -157,6 +157,18 @@ impl<'a> Board<'a> {
         let holds = (0..self.compiled.compartments).map(RuleTier::Hold);
         let mut tiers = [RuleTier::Exclude, RuleTier::Withhold].into_iter().chain(holds);
         tiers.any(|tier| self.tier(tier) == Trit::T)
+    }
+
+    /// Whether a rule keeps the item from whoever gets what is captured, and what is unknown: one excludes or withholds it, or
+    /// holds it for somebody else than has what is unknown.
+    pub(crate) fn is_kept_apart(&self, policy: &Policy) -> bool {
+        let is_true = |tier| self.tier(tier) == Trit::T;
+        let first = policy.compartments().iter().enumerate().find(|(at, _)| is_true(RuleTier::Hold(*at)));
+        let held_apart = first.is_some_and(|(_, own)| match &policy.defaults().unknown {
+            UnknownDefault::Hold(id) => own.id != *id,
+            UnknownDefault::Left => true,
+        });
+        held_apart || is_true(RuleTier::Exclude) || is_true(RuleTier::Withhold)
     }
 
     /// The tiers that are still unknown and that the decision can come to.

@@ -105,6 +105,14 @@ pub fn may_be_barred(policy: &Policy, facts: &Facts, unseen: bool) -> bool {
     tiers.any(|tier| board.tier(tier) != Trit::F)
 }
 
+/// Whether the archive that holds an item may go whole to nobody, for what is known of the item: a rule keeps it from those who
+/// would get it, or something in it.
+#[must_use]
+pub fn is_barred(policy: &Policy, facts: &Facts) -> bool {
+    let within = facts.container.as_ref().is_some_and(|held| held.barred > 0);
+    within || Board::of(&policy.compiled, facts).is_kept_apart(policy)
+}
+
 /// The outcome of kinds about which no rule can be: `[target]` says of all of them what may be done.
 fn by_target(policy: &Policy, kind: Kind) -> Option<(Outcome, Tier)> {
     let target = policy.target();

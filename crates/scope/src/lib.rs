@@ -49,7 +49,9 @@ mod trit;
 pub use artifact::Artifact;
 pub use bundle::{Bundle, BundleFile};
 pub use dead_paths::PathsMet;
-pub use decide::{MissingLook, atoms, decide, decide_from_metadata, may_be_barred, opens, visible_names};
+pub use decide::{
+    MissingLook, atoms, decide, decide_from_metadata, is_barred, may_be_barred, opens, visible_names,
+};
 pub use diff::{Difference, Verdict, diff, diff_in};
 pub use digest::Digest;
 pub use explain::{Explanation, explain, explain_visible};

@@ -8,6 +8,7 @@
 //! 3 members, 3 captured         -> captured
 //! 3 members, 2 captured         -> left: the two are taken without it
 //! a member is encrypted         -> not all of it is known: as the court said
+//! and another one is excluded   -> left: what was read is taken without it
 //! ```
 
 use crate::facts::{Facts, Kind, Look};
@@ -60,6 +61,8 @@ pub(crate) fn step(policy: &Policy, facts: &Facts, taken: Looks, tier: Tier, bar
     match &facts.container {
         None if failed(Look::Content) => Opening::Unknown,
         None => Opening::Open,
+        // Whoever got the whole would get what a rule keeps from them.
+        Some(held) if held.barred > 0 => Opening::Singly,
         Some(held) if held.trouble.is_some() => Opening::Unknown,
         Some(held) if held.captured == held.members && tier == Tier::Included => Opening::AsRules,
         Some(_) => Opening::Singly,

@@ -41,6 +41,7 @@ fn held(members: u64, captured: u64, trouble: Option<&str>) -> Option<ContainerF
         form: "zip".into(),
         members,
         captured,
+        barred: 0,
         others: 0,
         trouble: trouble.map(str::to_owned),
     })
@@ -85,6 +86,35 @@ fn a_container_is_captured_whole_only_if_every_member_is() {
         &Facts { type_fact: None, ..item("/in/a", "", None) },
         "held:neutral undetermined metadata,type",
     );
+}
+
+#[test]
+fn an_archive_with_something_that_a_rule_bars_goes_whole_to_nobody() {
+    let policy = policy(OPEN, "hold:neutral", "include=in");
+    for trouble in [None, Some("encrypted")] {
+        let barred = held(3, 1, trouble).map(|held| ContainerFact { barred: 1, ..held });
+        check(&policy, &item("/in/a.zip", "zip", barred), "left out-of-scope metadata,type,content");
+    }
+}
+
+#[test]
+fn what_is_barred_is_what_another_than_the_holder_of_the_unknown_may_have() {
+    let secret = item("/in/secret.txt", "text", None);
+    let plain = item("/in/a.txt", "text", None);
+    for (unknown, rule, expected) in [
+        ("hold:neutral", "exclude=out", true),
+        ("hold:neutral", "withhold=out", true),
+        // Its holder has what is unknown, too.
+        ("hold:neutral", "hold=out", false),
+        ("left", "hold=out", true),
+    ] {
+        let policy = policy(OPEN, unknown, &format!("include=in {rule}"));
+        assert_eq!(scope::is_barred(&policy, &secret), expected, "{unknown} {rule}");
+        assert!(!scope::is_barred(&policy, &plain));
+        let within = held(1, 0, None).map(|held| ContainerFact { barred: 1, ..held });
+        assert!(scope::is_barred(&policy, &item("/in/b.zip", "zip", within)));
+        assert!(!scope::is_barred(&policy, &item("/in/b.zip", "zip", held(1, 0, None))));
+    }
 }
 
 #[test]
@@ -184,6 +214,7 @@ fn by_the_page(policy: &Policy, facts: &Facts, tier: Tier) -> Option<(&'static s
     }
     match &facts.container {
         None => undetermined,
+        Some(held) if held.barred > 0 => Some(("left", Tier::OutOfScope)),
         Some(held) if held.trouble.is_some() => undetermined,
         Some(held) if tier == Tier::Included && held.captured == held.members => None,
         Some(_) => Some(("left", Tier::OutOfScope)),
@@ -223,17 +254,17 @@ fn included(policy: &Policy, trits: &[String]) -> u8 {
 }
 
 /// A policy, which containers it opens, an item, its type, what a container has, and what is not known.
-type Scene = (sketch::Sketch, usize, Facts, &'static str, (u64, u64, bool, u8), [bool; 10]);
+type Scene = (sketch::Sketch, usize, Facts, &'static str, (u64, u64, bool, u8, bool), [bool; 10]);
 
 #[test]
 fn the_page_and_the_evaluation_agree_on_containers() {
     let form = proptest::sample::select(vec!["zip", "tar", "gzip", "text"]);
-    let fact = (0u64..3, 0u64..3, proptest::bool::weighted(0.2), 0u8..4);
+    let fact = (0u64..3, 0u64..3, proptest::bool::weighted(0.2), 0u8..4, proptest::bool::weighted(0.2));
     let forget = proptest::array::uniform10(proptest::bool::weighted(0.1));
     let scene = (sketch(), 1..OPENINGS.len(), complete(), form, fact, forget);
     let counts = std::cell::RefCell::new(std::collections::BTreeMap::<String, u32>::new());
     let agree = |(mut sketch, containers, mut facts, form, fact, forget): Scene| {
-        let (members, captured, trouble, sort) = fact;
+        let (members, captured, trouble, sort, barred) = fact;
         // Whether a rule bars an item of which something else is unknown is asked above.
         sketch.rules.retain(|rule| rule.effect == Effect::Include);
         prop_assume!(!sketch.rules.is_empty());
@@ -245,6 +276,7 @@ fn the_page_and_the_evaluation_agree_on_containers() {
                 form: form.to_owned(),
                 members: members.max(captured),
                 captured,
+                barred: u64::from(barred),
                 others: 0,
                 trouble: trouble.then(|| "t".to_owned()),
             });

@@ -218,10 +218,16 @@ impl Archive {
             if taken.container.is_none() && scope::opens(policy, &taken) {
                 within = self.members.iter().map(|own| seen(policy, own)).collect();
                 let captured = within.iter().filter(|own| own.outcome == Outcome::Captured).count() as u64;
+                let barred = self.members.iter().filter(|own| {
+                    let decision = scope::decide_from_metadata(policy, own).unwrap();
+                    scope::is_barred(policy, &own.up_to(&decision.looks))
+                });
+                let barred = barred.count();
                 taken.container = Some(ContainerFact {
                     form: taken.type_fact.as_ref().unwrap().name.clone(),
                     members: within.len() as u64,
                     captured,
+                    barred: barred as u64,
                     others: 0,
                     trouble: self.trouble.then(|| "damaged".to_owned()),
                 });

@@ -184,6 +184,7 @@ fn container(dice: &mut Dice) -> ContainerFact {
         form: "zip".to_owned(),
         members,
         captured: members.saturating_sub(dice.number() % 2),
+        barred: u64::from(dice.percent(20)),
         others: dice.number() % 2,
         trouble: dice.percent(20).then(|| "2 bytes of it belong to no member".to_owned()),
     }

@@ -45,7 +45,7 @@ fn record(under: &mut Under, node: &str, name: &str, outcome: &str, container: O
     facts.extend(member);
     if let Some(trouble) = container {
         facts.push(format!(
-            r#"{{"container":{{"form":"zip","members":1,"captured":0,"others":0,"trouble":{trouble}}}}}"#
+            r#"{{"container":{{"form":"zip","members":1,"captured":0,"barred":0,"others":0,"trouble":{trouble}}}}}"#
         ));
     }
     facts.push(r#"{"looks":["metadata"]}"#.to_owned());

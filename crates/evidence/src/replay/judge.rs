@@ -139,7 +139,7 @@ impl<'a> Judge<'a> {
                 for (kind, detail) in members::unsound(self.policy, &record.locator, &parts.facts) {
                     to.raise(kind, &item, &[], detail.to_owned());
                 }
-                let told = members::told(&record.locator, &parts.facts, &parts.decision.outcome);
+                let told = members::told(self.policy, &record.locator, &parts.facts, &parts.decision.outcome);
                 to.containers.extend(told);
                 self.parts_of(&item, parts, to);
             }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use scope::facts::{Facts, Kind};
+use scope::facts::{ContainerFact, Facts, Kind};
 use scope::{Outcome, Policy};
 
 use super::{Finding, FindingKind};
@@ -12,20 +12,22 @@ use crate::acquisition::RecordLeft;
 
 /// What one record says of a container: it is one, or a member of one.
 pub(super) enum Told {
-    /// The container with this locator, its members, and how many of them it says were captured.
-    Container(String, u64, u64),
-    /// A member of the container with this locator, and whether it was captured.
-    Member(String, bool),
+    /// The container with this locator, and what it says of its members.
+    Container(String, ContainerFact),
+    /// A member of the container with this locator, whether it was captured, and whether it is barred.
+    Member(String, bool, bool),
 }
 
 /// What a record says of containers: a member may be one itself. A slack's facts are those of its file, which says it.
-pub(super) fn told(locator: &str, facts: &Facts, outcome: &Outcome) -> Vec<Told> {
+pub(super) fn told(policy: &Policy, locator: &str, facts: &Facts, outcome: &Outcome) -> Vec<Told> {
     if facts.kind == Kind::Slack {
         return Vec::new();
     }
-    let member = facts.member.as_ref().map(|own| Told::Member(own.of.clone(), *outcome == Outcome::Captured));
-    let held = facts.container.as_ref();
-    let container = held.map(|held| Told::Container(locator.to_owned(), held.members, held.captured));
+    let member = facts.member.as_ref().map(|own| {
+        let captured = *outcome == Outcome::Captured;
+        Told::Member(own.of.clone(), captured, scope::is_barred(policy, facts))
+    });
+    let container = facts.container.clone().map(|held| Told::Container(locator.to_owned(), held));
     member.into_iter().chain(container).collect()
 }
 
@@ -65,27 +67,43 @@ pub(super) fn unsound(policy: &Policy, locator: &str, facts: &Facts) -> Vec<(Fin
 /// What all records say of containers.
 #[derive(Default)]
 pub(super) struct Containers {
-    /// By locator: what the container's record says, members, and how many of them were captured.
+    /// By locator.
     all: BTreeMap<String, Counted>,
 }
 
 #[derive(Default)]
 struct Counted {
-    stated: Option<(u64, u64)>,
+    /// What the container's record says.
+    stated: Option<ContainerFact>,
+    /// The records of members, and how many of them were captured, and are barred.
     members: u64,
     captured: u64,
+    barred: u64,
+}
+
+impl Counted {
+    /// Whether what the record says is not what there is. Entries without content may be barred, too, and what lies below a
+    /// closed folder, of which the container's trouble tells.
+    fn differs(&self, all: bool) -> bool {
+        let Some(said) = &self.stated else { return all };
+        let most = if all { self.barred } else { said.members };
+        said.captured != self.captured
+            || said.members < self.members
+            || all && said.members != self.members
+            || said.barred < self.barred
+            || said.trouble.is_none() && said.barred > most.saturating_add(said.others)
+    }
 }
 
 impl Containers {
     pub(super) fn add(&mut self, told: Told) {
         match told {
-            Told::Container(locator, members, captured) => {
-                self.all.entry(locator).or_default().stated = Some((members, captured));
-            }
-            Told::Member(of, captured) => {
+            Told::Container(locator, held) => self.all.entry(locator).or_default().stated = Some(held),
+            Told::Member(of, captured, barred) => {
                 let counted = self.all.entry(of).or_default();
                 counted.members = counted.members.saturating_add(1);
                 counted.captured = counted.captured.saturating_add(u64::from(captured));
+                counted.barred = counted.barred.saturating_add(u64::from(barred));
             }
         }
     }
@@ -94,22 +112,16 @@ impl Containers {
     /// nor has a container that was.
     pub(super) fn finish(self, left: RecordLeft) -> Vec<Finding> {
         let all = left == RecordLeft::Facts;
-        let differs = |counted: &Counted| match counted.stated {
-            None => all,
-            Some((members, captured)) => {
-                captured != counted.captured || members < counted.members || all && members != counted.members
-            }
-        };
-        let found = self.all.into_iter().filter(|(_, counted)| differs(counted));
+        let found = self.all.into_iter().filter(|(_, counted)| counted.differs(all));
         found
             .map(|(locator, counted)| {
-                let says = counted.stated.map_or("no container".to_owned(), |(members, captured)| {
-                    format!("{members} members, {captured} captured")
+                let told =
+                    |members, captured, barred| format!("{members}, {captured} captured, {barred} barred");
+                let says = counted.stated.map_or("no container".to_owned(), |said| {
+                    format!("members: {}", told(said.members, said.captured, said.barred))
                 });
-                let detail = format!(
-                    "{says}; there are records of {}, {} captured",
-                    counted.members, counted.captured
-                );
+                let records = told(counted.members, counted.captured, counted.barred);
+                let detail = format!("{says}; there are records of {records}");
                 Finding {
                     kind: FindingKind::Missing,
                     item: locator,

@@ -25,7 +25,12 @@ pub(super) fn told(policy: &Policy, facts: &Facts, decision: &Decision) -> Optio
         (0, _) => "none of them was captured".to_owned(),
         (captured, _) => format!("{captured} of them were captured"),
     };
+    let apart = held.barred > 0;
     Some(match &held.trouble {
+        Some(trouble) if apart => format!(
+            "it is an archive ({form}) of {members}, each decided by itself: {all}; not all of it is known ({trouble}), but a rule keeps {} in it from others, and the archive is not taken as a whole",
+            if held.barred == 1 { "something".to_owned() } else { format!("{} things", held.barred) }
+        ),
         Some(trouble) if held.members == 0 => {
             format!("it is an archive ({form}), and not all of it is known: {trouble}")
         }

@@ -1,7 +1,7 @@
 //! Facts of what belongs to another item: members and their containers, slack.
 //!
 //! ```text
-//! {"container":{"form":"zip","members":2,"captured":1,"others":0,"trouble":null}}
+//! {"container":{"form":"zip","members":2,"captured":1,"barred":0,"others":0,"trouble":null}}
 //! {"member":{"of":"ext4:.../inode:13:0","number":0,"depth":1,"name":"letter.txt"}}
 //! ```
 
@@ -47,6 +47,8 @@ pub struct ContainerFact {
     pub members: u64,
     /// How many of them were captured.
     pub captured: u64,
+    /// How many of them, and of what else is in it, a rule keeps from those who would get the whole: [`crate::is_barred`].
+    pub barred: u64,
     /// How many entries have no content, and are no members.
     pub others: u64,
     /// Why not all that it holds is known, in at most [`Failure::MAX_REASON`] printable ASCII characters; `null` where all is.

@@ -433,7 +433,8 @@ fn md5_and_sha1_are_compared_where_both_sides_have_them() {
 #[test]
 fn a_container_that_cannot_be_opened_today_says_nothing_of_its_members() {
     let mut case = Case::new();
-    let held = ContainerFact { form: "zip".into(), members: 1, captured: 1, others: 0, trouble: None };
+    let held =
+        ContainerFact { form: "zip".into(), members: 1, captured: 1, barred: 0, others: 0, trouble: None };
     case.change_facts("/srv/mail/1.eml", |facts| facts.container = Some(held.clone()));
     let (container, member) = (case.at("/srv/mail/1.eml"), case.at("/etc/passwd"));
     let locator = case.items[container].record.locator.clone();
