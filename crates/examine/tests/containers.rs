@@ -428,7 +428,7 @@ fn an_archive_with_an_excluded_file_is_taken_whole_by_nobody() {
     // Loose bytes make it unknown; what is excluded makes it stay where it is, at any depth.
     let loose = |entries: &[Vec<u8>]| [entries.concat(), vec![0; 1024], vec![b'x'; 512]].concat();
     let (letter, secret) = (with("letter", b"x", b'0', b""), with("priv/letter", b"y", b'0', b""));
-    let inner = loose(&[secret.clone()]);
+    let inner = loose(std::slice::from_ref(&secret));
     let hold = policy_and("", ALL, OUT);
     for (entries, barred, tier) in [
         (vec![letter.clone()], 0, Tier::Undetermined),

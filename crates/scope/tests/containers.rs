@@ -267,7 +267,9 @@ fn the_page_and_the_evaluation_agree_on_containers() {
         let (members, captured, trouble, sort, barred) = fact;
         // Whether a rule bars an item of which something else is unknown is asked above.
         sketch.rules.retain(|rule| rule.effect == Effect::Include);
-        prop_assume!(!sketch.rules.is_empty());
+        if sketch.rules.is_empty() {
+            return Ok(());
+        }
         sketch.looks = [true; 3];
         facts.links = Some(facts.names.len() as u64);
         if facts.kind.has_content() {

@@ -44,6 +44,13 @@ pub(super) fn every_item(
     maker.undescribed
 }
 
+/// What an archive has to know of an item in it.
+#[derive(Clone, Copy, Default)]
+struct Within {
+    captured: bool,
+    barred: bool,
+}
+
 /// What goes from item to item.
 struct Maker<'a> {
     description: &'a Description,
@@ -61,10 +68,10 @@ impl Maker<'_> {
     }
 
     /// A file, with what is in it where it is an archive that the policy opens. Whether it was captured.
-    fn file(&mut self, locator: &str, mut facts: Facts, items: &Items, n: u64) -> bool {
+    fn file(&mut self, locator: &str, mut facts: Facts, items: &Items, n: u64) -> Within {
         let opened = scope::opens(self.policy, &facts);
         let form = items.r#type.clone();
-        let mut held = ContainerFact { form, members: 0, captured: 0, others: 0, trouble: None };
+        let mut held = ContainerFact { form, members: 0, captured: 0, barred: 0, others: 0, trouble: None };
         if opened && items.members.is_empty() {
             self.undescribed = self.undescribed.saturating_add(1);
             held.trouble = Some("made up: the description gives no members".to_owned());
@@ -81,8 +88,9 @@ impl Maker<'_> {
                 }
                 packed(&mut member, (locator, &facts), held.members);
                 held.members = held.members.saturating_add(1);
-                let captured = self.file(&below, member, sort, n);
-                held.captured = held.captured.saturating_add(u64::from(captured));
+                let own = self.file(&below, member, sort, n);
+                held.captured = held.captured.saturating_add(u64::from(own.captured));
+                held.barred = held.barred.saturating_add(u64::from(own.barred));
             }
         }
         facts.container = opened.then_some(held);
@@ -99,13 +107,14 @@ impl Maker<'_> {
         }
     }
 
-    fn decided(&mut self, locator: &str, facts: Facts) -> bool {
+    fn decided(&mut self, locator: &str, facts: Facts) -> Within {
         // INVARIANT: the facts have all looks, so no look is missing.
-        let Ok(decision) = decide_from_metadata(self.policy, &facts) else { return false };
+        let Ok(decision) = decide_from_metadata(self.policy, &facts) else { return Within::default() };
         let captured = decision.outcome == Outcome::Captured;
         let facts = facts.up_to(&decision.looks);
+        let within = Within { captured, barred: scope::is_barred(self.policy, &facts) };
         (self.each)(locator, Examined { facts, decision, content: None });
-        captured
+        within
     }
 }
 
