@@ -10,17 +10,19 @@
 //!
 //! In story order: `boot`, `record` (with `fixup`), `runs`, `data` (a value by
 //! position), `mft` (records by number), `file` (all records of one item), `volume`,
-//! `index` (directories), `item` (facts; `times`, `security`, `reparse`, `name`),
-//! `content` (with `lznt1`), `deleted`, `remnants`, `nodes` (what the walker asks).
+//! `index` (directories), `item` (facts; `times`, `security`, `reparse`, `ea`, `name`), `unread`,
+//! `content` (with `lznt1`), `deleted`, `remnants`, `owned`, `blocks`, `nodes` (what the walker asks).
 //!
 //! Source of the format: the documentation of the Linux-NTFS project, and MS-FSCC,
 //! MS-DTYP and MS-XCA for reparse points, security descriptors and LZNT1.
 
 mod bits;
+mod blocks;
 mod boot;
 mod content;
 mod data;
 mod deleted;
+mod ea;
 mod file;
 mod fixup;
 mod index;
@@ -37,6 +39,7 @@ mod reparse;
 mod runs;
 mod security;
 mod times;
+mod unread;
 mod volume;
 
 use std::sync::Arc;

@@ -447,6 +447,52 @@ fn damaged_structures() {
 }
 
 #[test]
+fn what_hangs_behind_the_bitmap_is_told() {
+    if !need(&["mkfs.exfat"]) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sound = filled(folder.path(), "8M", "4K");
+    let limits = |image: &[u8]| {
+        let source = file_system(Arc::new(image.to_vec())).unwrap();
+        let walked = walk(source.as_ref());
+        let (_, seen, expected) = walked.report.coverage[0].clone();
+        (source.info().limits.join("; "), expected - seen)
+    };
+    assert_eq!(limits(&sound.image), (String::new(), 0));
+    let root = sound.at(sound.root);
+    let slot = root + sound.image[root..].chunks(32).position(|slot| slot[0] == 0x81).unwrap() * 32;
+    let field = |at: usize| u32::from_le_bytes(sound.image[at..at + 4].try_into().unwrap()) as usize;
+    let (first, needed, clusters) = (field(slot + 20), field(slot + 24), field(92));
+    assert_eq!(needed, clusters.div_ceil(8));
+    // Two clusters more, in the chain, in the bitmap, and in the length that the bitmap states.
+    let mut writer =
+        Writer { image: sound.image.clone(), truth: BTreeMap::new(), cut: BTreeSet::new(), ..sound };
+    for (cluster, next) in [(first, 1500), (1500, 1501), (1501, 0xFFFF_FFFF)] {
+        writer.set_fat(cluster, next);
+        writer.image[writer.bitmap + (cluster - 2) / 8] |= 1 << ((cluster - 2) % 8);
+    }
+    writer.image[slot + 24..slot + 28].copy_from_slice(&12_288_u32.to_le_bytes());
+    let (said, missing) = limits(&writer.image);
+    let more = 12_288 - needed;
+    let words =
+        format!("states 12288 bytes, and the volume's clusters need {needed}: {more} bytes are not read");
+    assert!(said.contains(&words), "{said}");
+    assert_eq!(missing, 2, "clusters that nobody reads are not seen");
+    // Bytes behind it in its own cluster.
+    let mut image = sound.image.clone();
+    let behind = sound.bitmap + needed + 100;
+    image[behind..behind + 6].copy_from_slice(b"HIDDEN");
+    let words = format!("in its last cluster, 6 of {} bytes are not zeros", 4096 - needed);
+    assert!(limits(&image).0.contains(&words), "{}", limits(&image).0);
+    // The same bitmap named once more.
+    let mut image = sound.image.clone();
+    let free = root + image[root..].chunks(32).position(|slot| slot[0] == 0).unwrap() * 32;
+    image.copy_within(slot..slot + 32, free);
+    assert!(limits(&image).0.contains("names an allocation bitmap twice"), "{}", limits(&image).0);
+}
+
+#[test]
 fn mutants() {
     if !need(&["mkfs.exfat"]) {
         return;

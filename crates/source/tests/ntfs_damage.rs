@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::{Walked, content, has, noise, run, walk};
-use ntfs_volumes::{Mount, format, is_ready, set_attribute};
+use ntfs_volumes::{Mount, attribute_place, format, is_ready, place, set_attribute};
 use scope::facts::{Kind, TimeKind};
 use source::{Entry, Source, SourceError, WalkEvent, WalkOptions};
 
@@ -105,23 +105,6 @@ fn reparse(path: &Path, tag: u32, data: &[u8]) {
         "system.ntfs_reparse_data",
         &[&tag.to_le_bytes()[..], &length, &[0, 0], data].concat(),
     );
-}
-
-/// Where record `number` stands: the volumes here have their MFT in one piece.
-fn place(bytes: &[u8], number: usize) -> usize {
-    let cluster = usize::from(bytes[0x0D]) * 512;
-    let mft = u64::from_le_bytes(bytes[0x30..0x38].try_into().unwrap());
-    usize::try_from(mft).unwrap() * cluster + number * 1024
-}
-
-/// Where the attribute `kind` of a record begins; with a name, or without.
-fn attribute_place(bytes: &[u8], number: usize, kind: u32, named: bool) -> usize {
-    let base = place(bytes, number);
-    let mut at = base + usize::from(u16::from_le_bytes(bytes[base + 0x14..base + 0x16].try_into().unwrap()));
-    while u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) != kind || (bytes[at + 9] != 0) != named {
-        at += usize::try_from(u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap())).unwrap();
-    }
-    at
 }
 
 /// Makes an attribute of a record eight bytes longer; returns where it then ends.

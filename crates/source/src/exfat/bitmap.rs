@@ -20,6 +20,8 @@ pub(crate) struct System {
     pub(crate) runs: Vec<Run>,
     /// What limits this reading.
     pub(crate) limits: Vec<String>,
+    /// Which of the two bitmaps were met.
+    met: (bool, bool),
 }
 
 impl System {
@@ -38,7 +40,12 @@ impl System {
         let mut system = Self::default();
         let mut has_table = false;
         for slot in &slots {
-            if slot[0] == 0x82 {
+            if slot[0] == 0x82 && has_table {
+                let stated = le64(slot, 24).unwrap_or(0);
+                system.limits.push(format!(
+                    "the root directory names an up-case table twice: the other, of {stated} bytes, is not read"
+                ));
+            } else if slot[0] == 0x82 {
                 has_table = true;
                 system.up_case(volume, slot);
             } else {
@@ -61,15 +68,50 @@ impl System {
             self.limits.push(format!("an allocation bitmap has {stated} bytes of {bytes}"));
             return;
         }
+        let second = byte(slot, 1).unwrap_or(0) & 1 != 0;
+        let met = if second { &mut self.met.1 } else { &mut self.met.0 };
+        if std::mem::replace(met, true) {
+            self.limits.push(format!(
+                "the root directory names an allocation bitmap twice: the other, of {stated} bytes, is not read"
+            ));
+            return;
+        }
         match load(volume, slot, bytes) {
             Ok((runs, bitmap)) => {
+                if stated > bytes {
+                    self.limits.push(format!(
+                        "an allocation bitmap states {stated} bytes, and the volume's clusters need {bytes}: {} bytes are not read",
+                        stated.saturating_sub(bytes)
+                    ));
+                }
+                self.behind(volume, &runs, bytes, "the allocation bitmap");
                 self.runs.extend(runs);
-                let second = byte(slot, 1).unwrap_or(0) & 1 != 0;
                 if second == volume.boot.second && self.bitmap.is_none() {
                     self.bitmap = Some(bitmap);
                 }
             }
             Err(error) => self.limits.push(format!("an allocation bitmap cannot be read: {error}")),
+        }
+    }
+
+    /// Tells of what stands behind the `size` bytes of a bitmap or table in its last cluster, unless it is zeros.
+    fn behind(&mut self, volume: &Volume, runs: &[Run], size: u64, what: &str) {
+        let clusters = runs.iter().fold(0_u64, |sum, run| sum.saturating_add(run.count.into()));
+        let end = clusters.saturating_mul(volume.heap.cluster);
+        let mut reader = RunReader::new(Arc::clone(&volume.bytes), volume.heap, runs.to_vec(), end, end);
+        let mut part = vec![0; PART];
+        let (mut at, mut filled) = (0_u64, 0_u64);
+        while let Ok(count @ 1..) = reader.read(&mut part) {
+            for byte in part.get(..count).unwrap_or_default() {
+                filled = filled.saturating_add(u64::from(at >= size && *byte != 0));
+                at = at.saturating_add(1);
+            }
+        }
+        if filled > 0 {
+            self.limits.push(format!(
+                "behind {what}, in its last cluster, {filled} of {} bytes are not zeros, and are not read",
+                end.saturating_sub(size)
+            ));
         }
     }
 
@@ -83,6 +125,7 @@ impl System {
                 self.limits.push(format!("the up-case table has {stated} bytes, more than there can be"));
             }
             Ok((runs, table)) => {
+                self.behind(volume, &runs, stated, "the up-case table");
                 self.runs.extend(runs);
                 if le32(slot, 4) != Some(sum(&table)) {
                     self.limits.push("the checksum of the up-case table does not fit".into());
@@ -119,9 +162,8 @@ fn load(volume: &Volume, slot: &[u8; SLOT], size: u64) -> Result<(Vec<Run>, Vec<
     if size > u64::from(volume.heap.clusters).div_ceil(8).max(MAX_UP_CASE) {
         return Err(corrupt("it is larger than it can be"));
     }
-    let stated = le64(slot, 24).unwrap_or(0).max(size);
     let first = le32(slot, 20).unwrap_or(0);
-    let runs = volume.table.follow(first, volume.heap.needed(stated))?;
+    let runs = volume.table.follow(first, volume.heap.needed(size))?;
     let reader = RunReader::new(Arc::clone(&volume.bytes), volume.heap, runs.clone(), size, size);
     let mut bytes = Vec::new();
     reader.take(size).read_to_end(&mut bytes).map_err(|error| corrupt(&error.to_string()))?;
@@ -130,5 +172,7 @@ fn load(volume: &Volume, slot: &[u8; SLOT], size: u64) -> Result<(Vec<Run>, Vec<
 
 /// Most entries of bitmaps and tables that are looked at: a volume has two or three.
 const MAX_SYSTEM: usize = 4;
+/// Bytes that are looked at at once.
+const PART: usize = 1 << 16;
 /// An up-case table of all 65,536 units.
 const MAX_UP_CASE: u64 = 1 << 17;

@@ -119,9 +119,9 @@ impl File {
         self.all(kind).find(|(record, found)| record.name(found) == name)
     }
 
-    /// The value of an attribute that always stands in its record.
+    /// The value of an attribute without a name that always stands in its record.
     pub(crate) fn resident(&self, kind: u32) -> Option<&[u8]> {
-        self.all(kind).find_map(|(record, found)| record.resident(found))
+        self.find(kind, b"").and_then(|(record, found)| record.resident(found))
     }
 
     /// The value that begins in `first`, with its parts in other records.

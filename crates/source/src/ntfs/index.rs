@@ -187,7 +187,7 @@ pub(crate) const I30: &[u8] = b"$\0I\x003\x000\0";
 const HAS_BLOCK: u16 = 0x1;
 const IS_LAST: u16 = 0x2;
 /// Longest index block: Windows writes 4 KiB, and a cluster where that is longer.
-const MAX_BLOCK: u64 = 2 << 20;
+pub(crate) const MAX_BLOCK: u64 = 2 << 20;
 /// Most index blocks of one directory: with names of usual length, more than the walk keeps at once.
 const MAX_BLOCKS: u64 = 1 << 22;
 /// A directory with more damage than this is given up: the issues would outgrow the report.

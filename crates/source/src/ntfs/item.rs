@@ -1,19 +1,19 @@
 //! What the records of one item say of it.
 
-use std::collections::BTreeMap;
-
 use scope::RawName;
 use scope::facts::{Attribute as NamedValue, Facts, Kind};
 
 use crate::bytes::length;
 use crate::field::le32;
 use crate::ntfs::data::sound_size;
+use crate::ntfs::ea::Extended;
 use crate::ntfs::file::File;
 use crate::ntfs::name::FileName;
 use crate::ntfs::record::{Attribute, Value, kind as of};
 use crate::ntfs::reparse::{Reparse, tag};
 use crate::ntfs::security;
 use crate::ntfs::times;
+use crate::ntfs::unread::{MAX_DESCRIPTOR, MAX_EA, MAX_REPARSE, unread};
 use crate::ntfs::volume::Volume;
 use crate::walk::stated;
 
@@ -31,8 +31,10 @@ impl Item {
         self.names(file);
         self.standard_information(volume, file);
         self.content(volume, file, reparse.as_ref());
-        if !SYSTEM.contains(&file.number()) {
-            self.unread_attributes(file);
+        self.extended(volume, file);
+        for (kind, bytes) in unread(volume, file) {
+            self.issues
+                .push(format!("attributes of the type {kind:#x} have {bytes} bytes, which are not read"));
         }
         if let Some(value) = reparse_value(volume, file) {
             self.attribute("ntfs.reparse-tag", format!("0x{:08x}", tag(&value)).into_bytes());
@@ -100,7 +102,11 @@ impl Item {
         };
         let size = sound_size(&volume.disk.boot, found);
         if self.facts.kind != Kind::File {
-            if size != Some(0) {
+            let spanned = match &found.value {
+                Value::Resident(_) => 0,
+                Value::Mapped(mapped) => mapped.spanned,
+            };
+            if size != Some(0) || spanned > 0 {
                 self.issue("an item that is not a file has content, which is not read");
             }
             return;
@@ -120,28 +126,24 @@ impl Item {
         }
     }
 
-    /// What has bytes in attributes that are not read: any type can hold content, and its clusters are in use.
-    fn unread_attributes(&mut self, file: &File) {
-        let has_index = self.facts.kind == Kind::Directory || file.header().is_view_index();
-        let mut bytes: BTreeMap<u32, u64> = BTreeMap::new();
-        for (_, found) in file.attributes().filter(|(_, found)| found.first() == 0) {
-            let (size, in_clusters) = match &found.value {
-                Value::Resident(range) => (length(range.len()), false),
-                Value::Mapped(mapped) => (mapped.size.max(mapped.spanned), true),
-            };
-            let is_read = match found.kind {
-                of::INDEX_ROOT | of::INDEX_ALLOCATION | of::BITMAP => has_index,
-                of::LOGGED => !in_clusters,
-                kind => READ.contains(&kind),
-            };
-            if !is_read && size > 0 {
-                let sum = bytes.entry(found.kind).or_default();
-                *sum = sum.saturating_add(size);
-            }
+    /// The extended attributes in `$EA`.
+    fn extended(&mut self, volume: &Volume, file: &File) {
+        if file.find(of::EA, b"").is_none() {
+            return;
         }
-        for (kind, bytes) in bytes {
-            self.issues
-                .push(format!("attributes of the type {kind:#x} have {bytes} bytes, which are not read"));
+        let value = file.value(&volume.disk, of::EA, b"");
+        match value.and_then(|value| value.whole(&volume.disk, MAX_EA)) {
+            Ok(value) => {
+                for (name, value) in Extended::parse(&value).values {
+                    let kept = value.get(..value.len().min(NamedValue::MAX_VALUE)).unwrap_or_default();
+                    self.facts.attributes.push(NamedValue {
+                        name: RawName([b"ntfs.ea.", name].concat()),
+                        size: length(value.len()),
+                        value: RawName(kept.into()),
+                    });
+                }
+            }
+            Err(error) => self.issues.push(format!("the extended attributes could not be read: {error}")),
         }
     }
 
@@ -215,18 +217,10 @@ fn is_empty(found: &Attribute) -> bool {
     }
 }
 
-/// Attributes that are read, or of which the page says what is not: times, lists, names, ids, security, content, reparse points, `$EA`.
-const READ: [u32; 9] = [0x10, 0x20, 0x30, 0x40, 0x50, 0x80, 0xC0, 0xD0, 0xE0];
-/// The system's own files, whose attributes are of many types.
-const SYSTEM: std::ops::Range<u64> = 0..24;
 /// What is said of a size that cannot be.
 pub(crate) const NO_SIZE: &str = "the attribute states a larger size than its clusters or a record can have; no size is \
                                   recorded, and the content cannot be read";
 const IS_OFFLINE: u32 = 0x1000;
 const IS_RECALLED: u32 = 0x0044_0000;
-/// Longest reparse point: 16 KiB, by Windows.
-const MAX_REPARSE: u64 = 16 << 10;
-/// Longest security descriptor: 64 KiB, by Windows.
-const MAX_DESCRIPTOR: u64 = 64 << 10;
 /// Most names of which times are kept: 1,024, by Windows.
 const MAX_NAMES: usize = 1024;

@@ -178,7 +178,9 @@ impl walker::Volume for Nodes {
     }
 
     fn account(&self, _seen: &Seen, _asked: Asked) -> Vec<String> {
-        self.clusters_unowned()
+        let mut limits = self.clusters_unowned();
+        limits.extend(self.foreign_blocks());
+        limits
     }
 
     fn deleted(&self, each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {

@@ -227,8 +227,12 @@ pub(crate) mod kind {
     pub(crate) const ATTRIBUTE_LIST: u32 = 0x20;
     /// A name, the directory it stands in, and times of its own.
     pub(crate) const FILE_NAME: u32 = 0x30;
+    /// What the item is called by programs that keep track of it.
+    pub(crate) const OBJECT_ID: u32 = 0x40;
     /// Owner and rights, before NTFS 3.0 and in system files.
     pub(crate) const SECURITY_DESCRIPTOR: u32 = 0x50;
+    /// The volume's label.
+    pub(crate) const VOLUME_NAME: u32 = 0x60;
     /// The volume's version and flags.
     pub(crate) const VOLUME_INFORMATION: u32 = 0x70;
     /// Content.
@@ -241,6 +245,10 @@ pub(crate) mod kind {
     pub(crate) const BITMAP: u32 = 0xB0;
     /// What another program is to make of the item: a link, a placeholder, a compressed file.
     pub(crate) const REPARSE_POINT: u32 = 0xC0;
+    /// The lengths of `$EA`.
+    pub(crate) const EA_INFORMATION: u32 = 0xD0;
+    /// Extended attributes.
+    pub(crate) const EA: u32 = 0xE0;
     /// What other parts of the system keep: keys of encrypted files, notes of transactions.
     pub(crate) const LOGGED: u32 = 0x100;
 }

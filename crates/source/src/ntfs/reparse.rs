@@ -2,6 +2,7 @@
 
 use scope::facts::Kind;
 
+use crate::bytes::length;
 use crate::field::{le16, le32};
 use crate::ntfs::name::wtf8;
 
@@ -23,9 +24,9 @@ pub(crate) enum Reparse {
 impl Reparse {
     /// Reads the attribute's value.
     pub(crate) fn parse(value: &[u8]) -> Self {
-        let length = le16(value, 4).map_or(0, usize::from);
+        let stated = le16(value, 4).map_or(0, usize::from);
         let data = value.get(8..).unwrap_or_default();
-        let data = data.get(..length.min(data.len())).unwrap_or_default();
+        let data = data.get(..stated.min(data.len())).unwrap_or_default();
         match tag(value) {
             SYMLINK => Self::Link(target(data, 12)),
             MOUNT_POINT => Self::Link(target(data, 8)),
@@ -47,6 +48,13 @@ pub(crate) fn tag(value: &[u8]) -> u32 {
     le32(value, 0).unwrap_or_default()
 }
 
+/// Bytes behind the length that a reparse point states. One whose tag is not of Microsoft has a GUID in its header.
+pub(crate) fn unread(value: &[u8]) -> u64 {
+    let header = if tag(value) & IS_MICROSOFT == 0 { 24 } else { 8 };
+    let stated = le16(value, 4).map_or(0, u64::from).saturating_add(header);
+    length(value.len()).saturating_sub(stated)
+}
+
 /// The name to put in the link's place; names begin at `names`.
 fn target(data: &[u8], names: usize) -> Option<Vec<u8>> {
     let start = names.checked_add(usize::from(le16(data, 0)?))?;
@@ -54,6 +62,7 @@ fn target(data: &[u8], names: usize) -> Option<Vec<u8>> {
     Some(wtf8(data.get(start..end)?))
 }
 
+const IS_MICROSOFT: u32 = 0x8000_0000;
 const MOUNT_POINT: u32 = 0xA000_0003;
 const SYMLINK: u32 = 0xA000_000C;
 const LX_SYMLINK: u32 = 0xA000_001D;
@@ -85,5 +94,15 @@ mod tests {
         check(LX_FIFO, b"", &Reparse::Special(Kind::Fifo));
         check(0x9000_601A, b"", &Reparse::Cloud);
         check(0x8000_001B, b"", &Reparse::Unknown);
+    }
+
+    #[test]
+    fn bytes_behind_the_length_that_is_stated() {
+        let value = |tag: u32, behind: usize| {
+            [&tag.to_le_bytes()[..], &2_u16.to_le_bytes(), &[0; 4], &vec![7; behind]].concat()
+        };
+        assert_eq!((unread(&value(LX_FIFO, 0)), unread(&value(LX_FIFO, 9))), (0, 9));
+        // A GUID of 16 bytes.
+        assert_eq!((unread(&value(0x1234, 16)), unread(&value(0x1234, 20))), (0, 4));
     }
 }

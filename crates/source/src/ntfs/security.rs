@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::bytes::length;
-use crate::field::{byte, le32, le64};
+use crate::field::{byte, le16, le32, le64};
 use crate::ntfs::corrupt;
 use crate::ntfs::data::{Data, Disk};
 use crate::walk::SourceError;
@@ -82,6 +82,36 @@ pub(crate) fn owner(descriptor: &[u8]) -> Option<String> {
     Some(text)
 }
 
+/// Bytes of a security descriptor that are neither its header, its owners nor its lists.
+pub(crate) fn unread(descriptor: &[u8]) -> u64 {
+    let size = length(descriptor.len());
+    if byte(descriptor, 0) != Some(1) {
+        return size;
+    }
+    let part = |field: usize, is_list: bool| {
+        let at = le32(descriptor, field).filter(|at| *at >= HEADER)?;
+        let start = usize::try_from(at).ok()?;
+        let long = if is_list {
+            u64::from(le16(descriptor, start.checked_add(2)?)?)
+        } else {
+            u64::from(byte(descriptor, start.checked_add(1)?)?).saturating_mul(4).saturating_add(8)
+        };
+        Some((u64::from(at), u64::from(at).saturating_add(long)))
+    };
+    let parts = [part(4, false), part(8, false), part(12, true), part(16, true)];
+    let mut parts: Vec<_> = parts.into_iter().flatten().collect();
+    parts.sort_unstable();
+    let (mut unread, mut end) = (0_u64, u64::from(HEADER));
+    for (from, to) in parts.into_iter().chain([(size, size)]) {
+        // Parts begin at multiples of four, and a descriptor can be rounded up to eight.
+        unread = unread.saturating_add(Some(from.saturating_sub(end)).filter(|gap| *gap > 7).unwrap_or(0));
+        end = end.max(to);
+    }
+    unread
+}
+
+/// The header of a descriptor, behind which its parts stand.
+const HEADER: u32 = 20;
 /// Bytes in a block of `$SDS`, each of which stands there twice.
 const BLOCK: u64 = 256 << 10;
 /// Longest `$SDS` read: 128 MiB, with its copies half a million descriptors. Busy servers have some ten thousand.
@@ -96,6 +126,25 @@ mod tests {
         descriptor.resize(20, 0);
         descriptor.extend(sid);
         assert_eq!(owner(&descriptor).as_deref(), expect);
+    }
+
+    #[test]
+    fn bytes_between_and_behind_the_parts_of_a_descriptor() {
+        let sid = [1, 1, 0, 0, 0, 0, 0, 5, 18, 0, 0, 0];
+        let list = [2, 0, 8, 0, 0, 0, 0, 0];
+        let mut descriptor = vec![1, 0, 4, 0x80, 20, 0, 0, 0, 32, 0, 0, 0, 0, 0, 0, 0, 44, 0, 0, 0];
+        descriptor.extend([&sid[..], &sid, &list].concat());
+        assert_eq!(unread(&descriptor), 0);
+        let behind = [&descriptor[..], &[7; 100]].concat();
+        assert_eq!(unread(&behind), 100);
+        let mut between = descriptor.clone();
+        between.splice(44..44, [7; 50]);
+        between[16] = 94;
+        assert_eq!(unread(&between), 50);
+        // Two parts at one place, as some writers have owner and group.
+        descriptor[8] = 20;
+        assert_eq!(unread(&descriptor), 12);
+        assert_eq!(unread(&[7; 300]), 300);
     }
 
     #[test]

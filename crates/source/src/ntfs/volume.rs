@@ -15,6 +15,7 @@ use crate::ntfs::mft::Mft;
 use crate::ntfs::nodes::{BAD, BAD_CLUSTERS};
 use crate::ntfs::record::{Header, Value, kind};
 use crate::ntfs::security::Owners;
+use crate::ntfs::unread::unread;
 use crate::walk::SourceError;
 
 /// An NTFS volume over some bytes.
@@ -151,6 +152,9 @@ impl Volume {
             Value::Resident(range) => length(range.len()),
             Value::Mapped(mapped) => mapped.size.max(mapped.allocated),
         });
+        let sizes = sizes.chain(
+            unread(self, &file).into_iter().filter(|(of, _)| *of != kind::DATA).map(|(_, bytes)| bytes),
+        );
         let bytes = sizes.fold(0_u64, u64::saturating_add);
         (bytes > 0).then(|| {
             format!(
@@ -163,9 +167,11 @@ impl Volume {
 
 /// Records kept for the system: in use after formatting, most of them without a name; some extend the MFT's own.
 pub(crate) const RESERVED: std::ops::Range<u64> = 12..24;
+/// Records of the system's own files.
+pub(crate) const MFT: u64 = 0;
 const LOG: u64 = 2;
-const VOLUME: u64 = 3;
-const SECURE: u64 = 9;
+pub(crate) const VOLUME: u64 = 3;
+pub(crate) const SECURE: u64 = 9;
 const UPCASE: u64 = 10;
 const IS_DIRTY: u16 = 0x1;
 /// `$SDS` in UTF-16.

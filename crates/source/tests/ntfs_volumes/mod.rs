@@ -228,3 +228,20 @@ pub fn expected(root: &Path) -> BTreeMap<Vec<u8>, Said> {
     }
     all
 }
+
+/// Where record `number` stands: the volumes here have their MFT in one piece.
+pub fn place(bytes: &[u8], number: usize) -> usize {
+    let cluster = usize::from(bytes[0x0D]) * 512;
+    let mft = u64::from_le_bytes(bytes[0x30..0x38].try_into().unwrap());
+    usize::try_from(mft).unwrap() * cluster + number * 1024
+}
+
+/// Where the attribute `kind` of a record begins; with a name, or without.
+pub fn attribute_place(bytes: &[u8], number: usize, kind: u32, named: bool) -> usize {
+    let base = place(bytes, number);
+    let mut at = base + usize::from(u16::from_le_bytes(bytes[base + 0x14..base + 0x16].try_into().unwrap()));
+    while u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) != kind || (bytes[at + 9] != 0) != named {
+        at += usize::try_from(u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap())).unwrap();
+    }
+    at
+}
