@@ -17,7 +17,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use scope::facts::Look;
+use scope::identity::{Known, Other, Shown};
 use scope::outcome::is_id;
+use scope::policy::Target;
 use scope::{Digest, Outcome};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -79,6 +81,27 @@ pub struct Acquisition {
 }
 
 impl Acquisition {
+    /// By what the medium is known to be the order's, as far as this states what it showed.
+    ///
+    /// # Errors
+    ///
+    /// Why it is another.
+    pub fn known<'p>(&self, target: &'p Target) -> Result<Known<'p>, Other> {
+        let ids: Vec<(&str, &str)> = self.medium.ids.iter().map(MediumId::pair).collect();
+        let layers: Vec<(&str, u64)> =
+            self.layers.iter().map(|layer| (layer.place.as_str(), layer.length)).collect();
+        target.known(&self.medium.label, &Shown { form: &self.medium.form, ids: &ids, layers: &layers })
+    }
+
+    /// The file systems by which alone the medium is known, and which alone the order covers; `None` where it covers all
+    /// of it, or a departure says that it is another.
+    #[must_use]
+    pub fn file_systems<'p>(&self, target: &'p Target) -> Option<Vec<&'p str>> {
+        let other = self.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM));
+        let known = (!other && !self.layers.is_empty()).then(|| self.known(target).ok())?;
+        known?.file_systems
+    }
+
     /// The bytes of `meta/acquisition.json`: pretty-printed JSON and a line feed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -209,6 +232,14 @@ pub struct MediumId {
     pub kind: String,
     /// The identity itself: printable ASCII without a space.
     pub value: String,
+}
+
+impl MediumId {
+    /// Kind and value.
+    #[must_use]
+    pub fn pair(&self) -> (&str, &str) {
+        (&self.kind, &self.value)
+    }
 }
 
 /// One layer of a medium: a table, a partition, a volume, a gap.

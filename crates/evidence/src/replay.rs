@@ -201,7 +201,7 @@ impl<'a> Replay<'a> {
             unlike.compare(inventory, lines, &acquisition.medium.label, counts_alone, &mut findings)?;
         let mut last = tally.against(acquisition, unrecorded);
         if !self.interrupted {
-            let by_file_system = walked::by_file_system(policy, acquisition).is_some();
+            let by_file_system = acquisition.file_systems(policy.target()).is_some();
             last.extend(ranges.finish(acquisition, by_file_system));
         }
         last.extend(containers.finish(acquisition.record_left));

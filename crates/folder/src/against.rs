@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement, OTHER_MEDIUM};
+use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement};
 use evidence::files::{self, Files};
 use evidence::item::Record;
 use evidence::replay::{Objects, Original, Reexamination, Unread};
@@ -13,7 +13,7 @@ use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
 use scope::facts::Failure;
-use scope::policy::{LeftRecord, Target};
+use scope::policy::LeftRecord;
 use source::{Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, WalkReport};
 
 use crate::drives::{DRIVE_SHA256, drive_digests};
@@ -74,8 +74,8 @@ pub fn audit_against_with(
         files::read(files, ACQUISITION, MAX_ACQUISITION).map_err(|e| format!("{ACQUISITION}: {e}"))?;
     let stated = Acquisition::from_bytes(&stated).map_err(|error| format!("{ACQUISITION}: {error}"))?;
     let mut opened = source::open_set(medium, open).map_err(|error| error.to_string())?;
-    if !stated.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM)) {
-        limit_to_order(&mut opened, policy.target(), &stated.medium.label);
+    if let Some(named) = stated.file_systems(policy.target()) {
+        limit_to(&mut opened, &named);
     }
     let mut limits = opened.medium.limits.clone();
     let ids = ids_of(&stated, &opened, (medium, open), counts, &mut limits);
@@ -144,24 +144,23 @@ pub fn audit_against_with(
     Ok(verified)
 }
 
-/// Why an order that knows a medium by file systems alone does not say what of it is meant: several have the identity of
-/// one that it names. `None` where it does.
+/// Why the file systems by which alone a medium is known do not say what of it is meant: several have the identity of one
+/// of them. `None` where they do.
 #[must_use]
-pub fn ambiguous_order(opened: &Opened, target: &Target, label: &str) -> Option<String> {
-    let named = target.file_systems(label).filter(|_| !opened.medium.layers.is_empty())?;
+pub fn ambiguous(opened: &Opened, named: &[&str]) -> Option<String> {
     let place = |place: &str| match place {
         "" => "the medium itself".to_owned(),
         place => place.to_owned(),
     };
-    named.into_iter().find_map(|uuid| {
+    named.iter().find_map(|uuid| {
         let read = opened.sources.iter().map(|source| (&source.info().place, &source.info().ids));
         // One whose root cannot be read is one of them all the same.
         let all = read.chain(opened.unread.iter().map(|volume| (&volume.place, &volume.ids)));
-        let has_it = all.filter(|(_, ids)| ids.iter().any(|(kind, value)| kind == FSUUID && value == uuid));
+        let has_it = all.filter(|(_, ids)| ids.iter().any(|(kind, value)| kind == FSUUID && value == *uuid));
         let places: Vec<String> = has_it.map(|(at, _)| place(at)).collect();
         (places.len() > 1).then(|| {
             format!(
-                "the order names the medium by the file system {uuid} alone, and {} file systems on it have that \
+                "the medium is known by the file system {uuid} alone, and {} file systems on it have that \
                  identity: at {}. One is a copy, an older state or planted, and the order does not say which it means",
                 places.len(),
                 places.join(", ")
@@ -170,15 +169,14 @@ pub fn ambiguous_order(opened: &Opened, target: &Target, label: &str) -> Option<
     })
 }
 
-/// Takes from a medium what the order does not cover: where it knows the medium by file systems alone, all others.
+/// Takes from a medium what the order does not cover, where it is known by file systems alone: all others.
 ///
 /// Each becomes a limit of the medium.
-pub fn limit_to_order(opened: &mut Opened, target: &Target, label: &str) {
-    let Some(named) = target.file_systems(label).filter(|_| !opened.medium.layers.is_empty()) else { return };
+pub fn limit_to(opened: &mut Opened, named: &[&str]) {
     let is_named = |ids: &[(String, String)]| {
         ids.iter().any(|(kind, value)| kind == FSUUID && named.contains(&value.as_str()))
     };
-    let not_covered = "the order names the medium by another file system alone, and does not cover this";
+    let not_covered = "of what the order names, the medium shows another file system alone, and the order does not cover this";
     let limits = &mut opened.medium.limits;
     opened.sources.retain(|source| {
         let info = source.info();

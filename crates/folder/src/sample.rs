@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use evidence::acquisition::{Acquisition, Extent, OTHER_MEDIUM};
+use evidence::acquisition::{Acquisition, Extent};
 use evidence::replay::{Finding, FindingKind, Reexamination};
 use evidence::sample::{Draw, Population, Seed, outermost};
 use examine::{Examined, Examiner, Options, every_entry};
@@ -14,9 +14,7 @@ use scope::policy::LeftRecord;
 use source::{Entry, OpenOptions, Source, WalkEvent};
 
 use crate::Counts;
-use crate::against::{
-    compare_facts, compare_object, ids_of, layers, limit_to_order, not_compared, shortcomings,
-};
+use crate::against::{compare_facts, compare_object, ids_of, layers, limit_to, not_compared, shortcomings};
 
 /// What came of a sample.
 #[derive(Debug)]
@@ -56,8 +54,8 @@ pub fn sample_medium(
     open: &OpenOptions,
 ) -> Result<Sampled, String> {
     let mut opened = source::open_set(medium, open).map_err(|error| error.to_string())?;
-    if !acquisition.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM)) {
-        limit_to_order(&mut opened, policy.target(), &acquisition.medium.label);
+    if let Some(named) = acquisition.file_systems(policy.target()) {
+        limit_to(&mut opened, &named);
     }
     let mut limits = opened.medium.limits.clone();
     let ids = ids_of(acquisition, &opened, (medium, open), &Counts::default(), &mut limits);

@@ -10,6 +10,7 @@ mod console;
 mod digests;
 mod estimate;
 mod interrupt;
+mod known;
 mod load;
 mod metered;
 mod pipeline;

@@ -10,13 +10,14 @@ use evidence::custody_log::Statement;
 use evidence::event::{Action, Clock, Moment, Override, Tool};
 use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
-use scope::policy::{Hours, MediumIdKind};
+use scope::policy::Hours;
 use scope::{Bundle, BundleFile, Digest};
 use source::{ImageError, OpenError, OpenOptions, Opened};
 
 use crate::cli::{CaseArg, SourceArgs};
 use crate::console::{Chain, Console, Context as _, Failure, NextStep as _};
 use crate::digests;
+use crate::known;
 use crate::load::{self, LoadedPolicy, Passphrases};
 
 /// The case's own copy of the trust file: it says who the signers are. No verifier reads it.
@@ -132,7 +133,7 @@ pub(crate) struct Ready {
     pub(crate) overrides: Vec<Override>,
     /// Digests that the image states of itself and does not have.
     pub(crate) differing: Vec<Departure>,
-    /// Where approval or identity rests on what people attest, and a key or the medium itself should speak.
+    /// Where approval or identity rests on what people attest or anybody can set, and a key or the medium itself should speak.
     pub(crate) rests_on_people: Vec<String>,
 }
 
@@ -223,16 +224,13 @@ pub(crate) fn ready(
     told_if_claimed(&mut opened, args.digest_medium);
     let medium = statement_of(&opened, label, args, digests.ids);
     let mut rests_on_people = Vec::new();
-    let target = loaded.policy.target();
-    let is_it = is_target(loaded, label, &medium)
-        .and_then(|by_itself| folder::ambiguous_order(&opened, target, label).map_or(Ok(by_itself), Err));
-    match (is_it, &args.other_medium) {
-        (Ok(by_itself), _) => {
-            if !by_itself {
-                rests_on_people
-                    .push("that this is the policy's medium rests on the tag that a person read".to_owned());
+    match (known::known(loaded.policy.target(), label, &opened, &medium), &args.other_medium) {
+        (Ok(known), _) => {
+            rests_on_people.extend(known.rests_on.map(|weak| weak.to_string()));
+            opened.medium.limits.extend(known.unchecked.iter().map(ToString::to_string));
+            if let Some(named) = &known.file_systems {
+                folder::limit_to(&mut opened, named);
             }
-            folder::limit_to_order(&mut opened, target, label);
         }
         (Err(why), Some(reason)) => {
             overrides.push(Override { what: format!("{OTHER_MEDIUM}{why}"), reason: reason.clone() });
@@ -245,11 +243,8 @@ pub(crate) fn ready(
             ));
         }
         (Err(why), None) => {
-            let hint = match folder::ambiguous_order(&opened, target, label) {
-                Some(_) => AMBIGUOUS.to_owned(),
-                None => not_known(loaded, label, &opened, args),
-            };
-            return Err(Failure::no(why).hint(hint));
+            let hint = known::next_step(&why, loaded, label, &opened, args);
+            return Err(Failure::no(why.to_string()).hint(hint));
         }
     }
     let writable_source = args.writable_source.clone().filter(|_| opened.medium.writable);
@@ -431,61 +426,6 @@ fn statement_of(opened: &Opened, label: &str, args: &SourceArgs, digests: Vec<Me
     statement
 }
 
-/// Whether the medium shows an identity that the policy names for this label, and none that contradicts it: `true` where
-/// it shows it itself, `false` where a person read it off its tag.
-fn is_target(loaded: &LoadedPolicy, label: &str, medium: &MediumStatement) -> Result<bool, String> {
-    let target = loaded.policy.target();
-    let Some(spec) = target.media.iter().find(|spec| spec.label == label) else {
-        let labels: Vec<_> = target.media.iter().map(|spec| spec.label.as_str()).collect();
-        return Err(format!("the policy does not name a medium `{label}`; it names {}", labels.join(", ")));
-    };
-    let mut shown = None;
-    for (kind, wanted) in &spec.ids {
-        // A disk with several file systems shows several of a kind.
-        let found: Vec<&str> =
-            medium.ids.iter().filter(|id| id.kind == kind.word()).map(|id| id.value.as_str()).collect();
-        if found.is_empty() {
-            continue;
-        }
-        if !found.contains(&wanted.as_str()) {
-            let kind = kind.word();
-            return Err(format!(
-                "the policy's medium has {kind} {wanted}; this one has {}",
-                found.join(", ")
-            ));
-        }
-        let by_itself = *kind != MediumIdKind::AssetTag;
-        shown = Some(shown.unwrap_or(false) || by_itself);
-    }
-    if let Some(by_itself) = shown {
-        return Ok(by_itself);
-    }
-    let wanted: Vec<_> = spec.ids.iter().map(|(kind, value)| format!("{} {value}", kind.word())).collect();
-    let found: Vec<_> = medium.ids.iter().map(|id| format!("{} {}", id.kind, id.value)).collect();
-    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-    Err(format!("the policy's medium is known by {}; this one shows {found}", wanted.join(", ")))
-}
-
-/// What to do where a medium does not show the identity that the order names: what would show it comes first.
-fn not_known(loaded: &LoadedPolicy, label: &str, opened: &Opened, args: &SourceArgs) -> String {
-    let spec = loaded.policy.target().media.iter().find(|spec| spec.label == label);
-    let named = |kind: MediumIdKind| spec.is_some_and(|spec| spec.ids.iter().any(|(own, _)| *own == kind));
-    let mut ways = Vec::new();
-    if named(MediumIdKind::ImageSha256) && opened.image.is_some() && !args.digest_medium {
-        ways.push("the policy knows this medium by its digest, which was not computed: give --digest-medium");
-    }
-    if opened.drives.bad_ranges().is_empty() && opened.image.is_none() && args.medium.len() == 1 {
-        ways.push(
-            "a mounted folder shows little of the medium it is on: give the image or the device itself, which `ambit` reads",
-        );
-    }
-    if named(MediumIdKind::AssetTag) && args.asset_tag.is_none() {
-        ways.push("read the tag off the device and give --asset-tag, which is a departure");
-    }
-    ways.push("check the medium and the label of the case; nothing was taken");
-    ways.join("; or else: ")
-}
-
 /// What to do about a medium that could not be opened; `None` where the error itself says it.
 pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
     match error {
@@ -515,7 +455,3 @@ pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
 /// What to do where no file of a medium can be read.
 const VOLUMES_ALONE: &str = "`ambit image --to court`, with the same options as `ambit capture`, preserves its volumes whole, where the policy \
     has `unread_volumes = \"preserve\"` in [target]; `ambit medium info` says what is on it; nothing was taken";
-
-/// What to do where several file systems have the identity that the order names.
-const AMBIGUOUS: &str = "have the order name the medium itself (serial, wwn, gpt, md_uuid, vg_uuid or image_sha256), which covers all of \
-    them; or give --other-medium REASON, which takes them all and stands in the record as a departure; nothing was taken";

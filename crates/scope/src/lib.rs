@@ -30,6 +30,7 @@ pub mod fold;
 pub mod glob;
 pub mod hash_list;
 mod hours;
+pub mod identity;
 pub mod lint;
 mod looks;
 pub mod magic;

@@ -338,15 +338,6 @@ pub enum Deleted {
 }
 
 impl Target {
-    /// The file systems to which the order is limited, by their UUIDs: where it knows the medium of that label by nothing
-    /// that names the whole of it. `None` where it covers the whole medium.
-    #[must_use]
-    pub fn file_systems(&self, label: &str) -> Option<Vec<&str>> {
-        let ids = &self.media.iter().find(|spec| spec.label == label)?.ids;
-        let uuids = ids.iter().map(|(kind, value)| (*kind == MediumIdKind::Fsuuid).then_some(value.as_str()));
-        uuids.collect()
-    }
-
     /// Whether it has something held for the compartment `id`, whatever the rules say.
     #[must_use]
     pub fn holds_for(&self, id: &str) -> bool {
@@ -430,6 +421,16 @@ impl MediumIdKind {
             Self::Fsuuid => "fsuuid",
             Self::AssetTag => "asset_tag",
             Self::ImageSha256 => "image_sha256",
+        }
+    }
+
+    /// Whether it stands in the bytes of the medium: whoever reads a drive, or a copy of it, from the first byte to the
+    /// last sees it. The others are told by a device, written on its case, or computed.
+    #[must_use]
+    pub fn is_on_every_copy(self) -> bool {
+        match self {
+            Self::Gpt | Self::MdUuid | Self::VgUuid | Self::MbrSignature | Self::Fsuuid => true,
+            Self::Serial | Self::Wwn | Self::AssetTag | Self::ImageSha256 => false,
         }
     }
 }

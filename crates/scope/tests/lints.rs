@@ -306,7 +306,19 @@ fn cases() -> Vec<(&'static str, String, String)> {
         (
             "weak-identity",
             "serial = \"WD-WCAV00000007\"=>mbr_signature = \"beef0000\"||".to_owned() + &path("/a"),
-            "serial = \"=>mbr_signature = \"beef0000\", serial = \"||".to_owned() + &path("/a"),
+            "serial = \"=>mbr_signature = \"beef0000\", gpt = \"||".to_owned() + &path("/a"),
+        ),
+        (
+            "weak-identity",
+            "serial = \"=>mbr_signature = \"beef0000\", wwn = \"5\", serial = \"||".to_owned() + &path("/a"),
+            "serial = \"=>mbr_signature = \"beef0000\", fsuuid = \"U\", serial = \"||".to_owned() + &path("/a"),
+        ),
+        (
+            "shared-identity",
+            "serial = \"WD-WCAV00000007\" }=>serial = \"WD-WCAV00000007\" }, { label = \"X8\", wwn = \"5\", serial = \"WD-WCAV00000007\" }||".to_owned()
+                + &path("/a"),
+            "serial = \"WD-WCAV00000007\" }=>serial = \"WD-WCAV00000007\" }, { label = \"X8\", wwn = \"WD-WCAV00000007\" }||".to_owned()
+                + &path("/a"),
         ),
         (
             "zoneless",

@@ -102,6 +102,9 @@ pub struct Medium {
     pub size: Option<u64>,
     /// Identifiers: kind (`fsuuid`, ...) and value.
     pub ids: Vec<(String, String)>,
+    /// Those of tables, arrays and groups that lie within a volume, each with its place: a disk of a guest on a logical volume,
+    /// say. They do not make the whole the medium that they are of.
+    pub within: Vec<Within>,
     /// What the image's maker wrote down, where names were asked for: what it is about (`case`, `examiner`, ...) and the text,
     /// escaped.
     pub said: Vec<(String, String)>,
@@ -113,6 +116,18 @@ pub struct Medium {
     pub limits: Vec<String>,
     /// The layers, outermost first; empty for a mounted tree.
     pub layers: Vec<Layer>,
+}
+
+/// An identifier of something that lies within a volume.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Within {
+    /// The place of the layer that shows it.
+    pub place: String,
+    /// `gpt`, `mbr_signature`, `md_uuid` or `vg_uuid`.
+    pub kind: String,
+    /// The identifier.
+    pub value: String,
 }
 
 /// One layer of a medium: a table, a partition, a volume, a gap.

@@ -83,8 +83,9 @@ pub(crate) struct Assembly {
     pub(crate) unread: Vec<Unassembled>,
     /// What no volume of a group has.
     pub(crate) free: Vec<Free>,
-    /// What identifies the arrays and groups that were met, put together or not: kind and value.
-    pub(crate) ids: BTreeSet<(&'static str, String)>,
+    /// What identifies the arrays and groups that were met, put together or not: kind, value, and the place of a piece that
+    /// shows it. A spare, a faulty drive and a journal show none: what an array holds is not on them.
+    pub(crate) ids: BTreeSet<(&'static str, String, String)>,
 }
 
 /// What is known from one call of [`assemble_all`] to the next: what comes again keeps its place, another state of it

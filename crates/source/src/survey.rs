@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::bytes::ByteSource;
 use crate::file_system::{recognise, recognise_all};
-use crate::medium::{Layer, LayerState, Medium, UnreadVolume, cut_short, no_root};
+use crate::medium::{Layer, LayerState, Medium, UnreadVolume, Within, cut_short, no_root};
 use crate::names;
 use crate::probe::{self, Probe};
 use crate::stack::{self, Free, Unassembled};
@@ -33,7 +33,11 @@ pub(crate) struct Survey {
     pub(crate) sources: Vec<Box<dyn Source>>,
     pub(crate) unread: Vec<UnreadVolume>,
     pub(crate) ids: Vec<(String, String)>,
+    /// Identities of what lies within a volume.
+    within: Vec<Within>,
     pub(crate) limits: Vec<String>,
+    /// How near to the drives each member is, and each volume that was put together.
+    levels: BTreeMap<String, Level>,
     /// Whether names are told.
     names: bool,
     /// Pieces that stand to be looked at.
@@ -78,6 +82,29 @@ struct Found {
     stated: String,
     bytes: Arc<dyn ByteSource>,
     depth: usize,
+    level: Level,
+}
+
+/// How near to the drives that were given a piece is: what stands on a drive identifies it, and not what somebody keeps
+/// within a volume of it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Level {
+    /// A drive that was given, or an array that such drives make up.
+    Drive,
+    /// A partition of one, or an array that has such a partition as a member.
+    Part,
+    /// What lies deeper: a logical volume, a partition of a partition.
+    Within,
+}
+
+impl Level {
+    /// That of a partition of it.
+    fn part(self) -> Self {
+        match self {
+            Self::Drive => Self::Part,
+            Self::Part | Self::Within => Self::Within,
+        }
+    }
 }
 
 /// Where a partition lies in what its table divides, or the data of a volume on its member.
@@ -108,6 +135,7 @@ pub(crate) fn survey(disks: &[Arc<dyn ByteSource>], names: bool) -> Survey {
             stated: String::new(),
             bytes: Arc::clone(bytes),
             depth: 0,
+            level: Level::Drive,
         });
     }
     // A volume of a stack can hold a table, and its partitions be members again.
@@ -147,6 +175,19 @@ impl Survey {
         medium.ids.append(&mut self.ids);
         medium.ids.sort();
         medium.ids.dedup();
+        medium.within.append(&mut self.within);
+        medium.within.sort();
+        medium.within.dedup();
+    }
+
+    /// An identity that stands at `place`: the medium's where it is near enough to a drive, at most at the level `most`.
+    fn identity(&mut self, (kind, value): (&str, String), place: &str, (level, most): (Level, Level)) {
+        let kind = kind.to_owned();
+        if level <= most {
+            self.ids.push((kind, value));
+        } else {
+            self.within.push(Within { place: place.to_owned(), kind, value });
+        }
     }
 
     fn wait(&mut self, found: Found) {
@@ -184,6 +225,7 @@ impl Survey {
         let head = probe::head(found.bytes.as_ref())?;
         if stack::is_member(found.bytes.as_ref(), recognise(&head).is_some()) {
             self.layer(found, MEMBER, LayerState::Divided);
+            self.levels.insert(found.place.clone(), found.level);
             self.members.push(found.clone());
             return Ok(());
         }
@@ -288,10 +330,11 @@ impl Survey {
         let partitions = if count == 1 { "partition" } else { "partitions" };
         let what = format!("{} partition table, {count} {partitions}", table.scheme.to_uppercase());
         self.layer(found, &what, LayerState::Divided);
-        self.ids.extend(table.guid.map(|guid| ("gpt".to_owned(), guid)));
-        if table.scheme == "mbr" {
-            self.ids
-                .extend(mbr_signature(found.bytes.as_ref()).map(|value| ("mbr_signature".to_owned(), value)));
+        let signature = (table.scheme == "mbr").then(|| mbr_signature(found.bytes.as_ref())).flatten();
+        for (kind, value) in [("gpt", table.guid), ("mbr_signature", signature)] {
+            if let Some(value) = value {
+                self.identity((kind, value), &found.place, (found.level, Level::Drive));
+            }
         }
         let warnings = table.warnings.into_iter().map(|warning| match found.place.as_str() {
             "" => warning,
@@ -326,6 +369,7 @@ impl Survey {
                 stated: self.named(partition.kind, "named", partition.name),
                 bytes,
                 depth: found.depth.saturating_add(1),
+                level: found.level.part(),
             };
             let same = known.entry((partition.start, part.bytes.len())).or_insert_with(|| part.place.clone());
             if *same != part.place && !part.bytes.is_empty() {

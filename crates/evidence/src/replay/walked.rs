@@ -11,7 +11,7 @@ use scope::Policy;
 use scope::facts::{Facts, Kind};
 
 use super::finding::{Finding, FindingKind, shown};
-use crate::acquisition::{Acquisition, Extent, LayerState, LayerStatement, MediumId, OTHER_MEDIUM};
+use crate::acquisition::{Acquisition, Extent, LayerState, LayerStatement, MediumId};
 
 /// What the records are compared with.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl Ranges {
     }
 
     /// In a package of volumes, each unread volume is there from its first byte to its last, once.
-    /// Where the order names the medium by file systems alone (`by_file_system`), that holds of those that were taken.
+    /// Where the medium is known by file systems alone (`by_file_system`), that holds of those that were taken.
     pub(super) fn finish(mut self, acquisition: &Acquisition, by_file_system: bool) -> Vec<Finding> {
         if acquisition.extent == Extent::Files {
             return Vec::new();
@@ -100,24 +100,19 @@ impl Ranges {
     }
 }
 
-/// The file systems by which alone the order names the medium; `None` where it covers all of it.
-pub(super) fn by_file_system<'p>(policy: &'p Policy, acquisition: &Acquisition) -> Option<Vec<&'p str>> {
-    let other = acquisition.departures.iter().any(|departure| departure.what.starts_with(OTHER_MEDIUM));
-    let named = policy.target().file_systems(&acquisition.medium.label);
-    named.filter(|_| !other && !acquisition.layers.is_empty())
-}
-
-/// Where the order names the medium by file systems alone, nothing else was walked.
+/// Where the medium is known by file systems alone, nothing else was walked.
 pub(super) fn beyond_order(policy: &Policy, acquisition: &Acquisition) -> Vec<Finding> {
-    let Some(named) = by_file_system(policy, acquisition) else { return Vec::new() };
+    let Some(named) = acquisition.file_systems(policy.target()) else { return Vec::new() };
     let is_named = |id: &&MediumId| id.kind == "fsuuid" && named.contains(&id.value.as_str());
     let mut shown_by: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     let mut findings = Vec::new();
     for walk in &acquisition.walk {
         let ids: BTreeSet<&str> = walk.ids.iter().filter(is_named).map(|id| id.value.as_str()).collect();
         if ids.is_empty() {
-            let detail =
-                format!("{} was walked, and the order names other file systems alone", shown(&walk.volume));
+            let detail = format!(
+                "{} was walked, and the medium is known by other file systems alone",
+                shown(&walk.volume)
+            );
             findings.push(about(FindingKind::Look, MEDIA, detail));
         }
         for id in ids {
@@ -127,7 +122,7 @@ pub(super) fn beyond_order(policy: &Policy, acquisition: &Acquisition) -> Vec<Fi
     for (id, volumes) in shown_by.into_iter().filter(|(_, volumes)| volumes.len() > 1) {
         let volumes = volumes.into_iter().map(shown).collect::<Vec<String>>().join(", ");
         let detail = format!(
-            "the order names the medium by the file system {} alone, and several have that identity: {volumes}",
+            "the medium is known by the file system {} alone, and several have that identity: {volumes}",
             shown(id)
         );
         findings.push(about(FindingKind::Look, MEDIA, detail));
@@ -303,25 +298,40 @@ mod tests {
     #[test]
     fn an_order_that_names_a_file_system_covers_no_other() {
         let by = |ids: &str| POLICY.replace("serial = \"TEST1\"", ids);
-        let check = |policy: &str, walks: &[WalkStatement], expected: &[&str]| {
+        let shows = |policy: &str, serial: bool, walks: &[WalkStatement], expected: &[&str]| {
             let case = Case::under(policy);
             let mut acquisition = case.clone().seal().acquisition;
+            let mut ids: BTreeSet<MediumId> =
+                walks.iter().flat_map(|walk| walk.ids.iter().cloned()).collect();
+            if serial {
+                ids.insert(MediumId { kind: "serial".to_owned(), value: "TEST1".to_owned() });
+            }
+            acquisition.medium.ids = ids.into_iter().collect();
+            acquisition.medium.form = "raw image".to_owned();
             acquisition.layers = vec![layer("gpt:1", 9, LayerState::Read)];
             acquisition.walk = walks.to_vec();
             let found: Vec<String> = beyond_order(&case.policy, &acquisition).iter().map(told).collect();
             assert_eq!(found, expected);
         };
+        let check =
+            |policy: &str, walks: &[WalkStatement], expected: &[&str]| shows(policy, true, walks, expected);
         let walks = [walk("gpt:1/ext4:a", "a"), walk("gpt:2/ext4:b", "b")];
         check(&by("fsuuid = \"a\""), &walks[..1], &[]);
         check(
             &by("fsuuid = \"a\""),
             &walks,
-            &["look : gpt:2/ext4:b was walked, and the order names other file systems alone"],
+            &["look : gpt:2/ext4:b was walked, and the medium is known by other file systems alone"],
         );
         check(&by("serial = \"TEST1\", fsuuid = \"a\""), &walks, &[]);
+        shows(
+            &by("serial = \"TEST1\", fsuuid = \"a\""),
+            false,
+            &walks,
+            &["look : gpt:2/ext4:b was walked, and the medium is known by other file systems alone"],
+        );
         // A file system and its copy: which of the two the order means, it does not say.
         let twins = [walk("gpt:1/ext4:a", "a"), walk("gpt:2/ext4:a", "a")];
-        let several = "look : the order names the medium by the file system a alone, and several have that identity: \
+        let several = "look : the medium is known by the file system a alone, and several have that identity: \
                        gpt:1/ext4:a, gpt:2/ext4:a";
         check(&by("fsuuid = \"a\""), &twins, &[several]);
         check(&by("serial = \"TEST1\", fsuuid = \"a\""), &twins, &[]);

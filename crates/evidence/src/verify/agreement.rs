@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Seek, SeekFrom};
 
-use scope::policy::{LeftRecord, MediumIdKind};
+use scope::policy::LeftRecord;
 use scope::{Digest, Outcome, Policy};
 
 use super::package::{Package, trouble};
@@ -59,13 +59,14 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     match &package.policy {
         Ok(policy) => {
             against_policy(&mut compared, acquisition, policy);
-            match is_the_policys(&acquisition.medium, policy) {
-                Ok(Confirmed::ByItself) => compared.values = compared.values.saturating_add(1),
-                Ok(Confirmed::ByTag) => departures
-                    .push("the medium's identity rests on an asset tag that a person read".to_owned()),
+            match acquisition.known(policy.target()) {
+                Ok(known) => {
+                    compared.values = compared.values.saturating_add(1);
+                    departures.extend(known.rests_on.map(|weak| weak.to_string()));
+                }
                 // Told as a departure already.
                 Err(_) if is_another_on_purpose(package, acquisition) => {}
-                Err(problem) => compared.problems.push(problem),
+                Err(problem) => compared.problems.push(format!("medium: {problem}")),
             }
         }
         Err(_) => {
@@ -229,39 +230,6 @@ fn against_policy(compared: &mut Compared, acquisition: &Acquisition, policy: &P
         LeftRecord::Counts => RecordLeft::Counts,
     };
     compared.holds(acquisition.record_left == record, || "record_left is not the policy's".to_owned());
-}
-
-/// By what a medium is known to be the policy's.
-enum Confirmed {
-    /// By an identity that the medium itself shows.
-    ByItself,
-    /// By nothing but a tag that a person typed in.
-    ByTag,
-}
-
-/// By which identity of the policy the medium is known; the problem, where by none, or another was found.
-fn is_the_policys(medium: &MediumStatement, policy: &Policy) -> Result<Confirmed, String> {
-    let label = &medium.label;
-    let Some(spec) = policy.target().media.iter().find(|spec| spec.label == *label) else {
-        return Err(format!("medium: the policy covers no medium {label}"));
-    };
-    let mut confirmed = None;
-    for (kind, value) in &spec.ids {
-        let mut found = medium.ids.iter().filter(|id| id.kind == kind.word()).peekable();
-        if found.peek().is_none() {
-            continue;
-        }
-        if !found.any(|id| id.value == *value) {
-            return Err(format!("medium: the policy names {} {value}, another was found", kind.word()));
-        }
-        match kind {
-            MediumIdKind::AssetTag => confirmed = confirmed.or(Some(Confirmed::ByTag)),
-            _ => confirmed = Some(Confirmed::ByItself),
-        }
-    }
-    confirmed.ok_or_else(|| {
-        format!("medium: none of the identities that the policy gives for {label} was found on it")
-    })
 }
 
 /// Whether acquisition.json says so, in the words of an override that was on the log before the first read.

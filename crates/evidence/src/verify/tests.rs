@@ -339,7 +339,7 @@ fn files_agree_with_each_other() {
         a.medium.ids[0].value.push('8');
         a.departures.push(Departure { what: format!("{OTHER_MEDIUM}a copy"), reason: "broken".into() });
     });
-    check(&another, "agreement", "another was found");
+    check(&another, "agreement", "this one has WD-18");
     // The ledger to one reader more than the policy names, and all else in order.
     let more = plan(|p| {
         let extra = super::testing::identity("case").to_public().to_string();

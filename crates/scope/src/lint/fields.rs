@@ -6,6 +6,9 @@ use super::Remarks;
 use crate::placeholder::{LAST_DATE, RECIPIENTS, is_to_fill_in};
 use crate::policy::{LeftRecord, MediumIdKind, UnknownDefault};
 
+/// Identities that stand outside the bytes of a medium, and that a copy of them need not have.
+const FROM_OUTSIDE: [MediumIdKind; 3] = [MediumIdKind::Serial, MediumIdKind::Wwn, MediumIdKind::AssetTag];
+
 pub(super) fn keys(remarks: &mut Remarks<'_>) {
     let policy = remarks.policy;
     let recipients = policy.recipients();
@@ -103,13 +106,28 @@ pub(super) fn fields(remarks: &mut Remarks<'_>) {
         remarks.add("unopened", "target".to_owned(), "target.containers", message);
     }
     for (at, medium) in policy.target().media.iter().enumerate() {
-        let mut kinds =
-            medium.ids.iter().map(|(kind, _)| *kind).filter(|kind| *kind != MediumIdKind::AssetTag);
-        if kinds.next() == Some(MediumIdKind::MbrSignature) && kinds.next().is_none() {
-            let message = "the medium is known by the signature of its MBR alone: 32 bits, which each copy of a disk has, too, and \
-                which are easily set";
-            let place = format!("target.media.{at}.mbr_signature");
-            remarks.add("weak-identity", format!("medium {}", medium.label), &place, message);
+        let about = || format!("medium {}", medium.label);
+        let has = |kinds: &[MediumIdKind]| medium.ids.iter().any(|(kind, _)| kinds.contains(kind));
+        // What an image does not show is no help where an image is what there is.
+        let others = medium.ids.iter().filter(|(kind, _)| !FROM_OUTSIDE.contains(kind)).count();
+        if has(&[MediumIdKind::MbrSignature]) && others == 1 {
+            let message = if has(&[MediumIdKind::Serial, MediumIdKind::Wwn]) {
+                "an image seldom shows a serial number and never a WWN: then the medium is known by the signature of its MBR alone, 32 bits, \
+                 which each copy of a disk has, too, and which are easily set; a capture of it has a departure"
+            } else {
+                "the medium is known by the signature of its MBR alone: 32 bits, which each copy of a disk has, too, and which are easily \
+                 set; each capture of it has a departure"
+            };
+            remarks.add("weak-identity", about(), &format!("target.media.{at}.mbr_signature"), message);
+        }
+        for (kind, value) in &medium.ids {
+            if let Some(other) = policy.target().with(*kind, value, &medium.label).first() {
+                let word = kind.word();
+                let message = format!(
+                    "`{other}` has the same {word}: what two media have in common tells neither from the other, and neither is known by it"
+                );
+                remarks.add("shared-identity", about(), &format!("target.media.{at}.{word}"), message);
+            }
         }
     }
     let until = policy.record().until.to_lowercase();

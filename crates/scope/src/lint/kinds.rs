@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 36] = [
+pub const KINDS: [LintKind; 37] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -134,6 +134,11 @@ pub const KINDS: [LintKind; 36] = [
         "put the compartment first, or take the rule out",
     ),
     kind(
+        "shared-identity",
+        "two media have an identity in common; neither is known by it",
+        "give each an identity that is its own",
+    ),
+    kind(
         "shared-key",
         "the case team has a key of a compartment, or of the auditor",
         "give each compartment and the auditor keys of their own",
@@ -181,8 +186,8 @@ pub const KINDS: [LintKind; 36] = [
     kind("unused", "nothing refers to it", "take it out, or name it where it was meant"),
     kind(
         "weak-identity",
-        "a medium is known by the signature of its MBR alone, which each copy of a disk has, too",
-        "give a serial number, a WWN, or the UUID of the array or the volume group as well",
+        "a medium is known by the signature of its MBR alone, which each copy of a disk has, too; or so where an image shows no more",
+        "give the UUID of the array, the volume group or a file system as well, or the digest of the image",
     ),
     kind(
         "zoneless",

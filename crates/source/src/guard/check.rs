@@ -3,7 +3,7 @@
 use scope::facts::{Attribute, Facts, Kind, Look};
 
 use super::words::{Item, plain};
-use crate::medium::{LayerState, Medium};
+use crate::medium::{LayerState, Medium, Within};
 use crate::walk::{Entry, Issue, SourceInfo, stated};
 
 /// An item as the process told it, if it is one that a reader of this volume may give.
@@ -43,6 +43,9 @@ pub(super) fn info(info: &mut SourceInfo) {
 pub(super) fn medium(medium: &mut Medium) {
     medium.form = plain(&medium.form);
     pairs(&mut medium.ids);
+    for Within { place, kind, value } in &mut medium.within {
+        (*place, *kind, *value) = (plain(place), plain(kind), plain(value));
+    }
     pairs(&mut medium.said);
     for digest in &mut medium.stored {
         (digest.algorithm, digest.hex) = (plain(&digest.algorithm), plain(&digest.hex));

@@ -38,8 +38,8 @@ pub(super) fn groups(
     }
     let Found { physical, groups, damage } = found;
     let mut claimed = BTreeSet::new();
-    for Texted { newest: group, mut notes, .. } in groups.into_values() {
-        assembly.ids.insert(("vg_uuid", group.id.clone()));
+    for Texted { newest: group, mut notes, at, .. } in groups.into_values() {
+        assembly.ids.extend(at.into_iter().map(|place| ("vg_uuid", group.id.clone(), place)));
         for volume in group.physical.values() {
             claimed.insert(volume.id.clone());
             if let (Some(piece), Some(why)) = (physical.get(&volume.id), damage.get(&volume.id)) {
@@ -132,6 +132,8 @@ struct Texted {
     notes: Vec<String>,
     /// All that were compared.
     met: Vec<Arc<Group>>,
+    /// The places of the pieces that bear one.
+    at: BTreeSet<String>,
 }
 
 impl Found {
@@ -160,11 +162,13 @@ impl Found {
     }
 
     fn add(&mut self, group: Arc<Group>, place: &str) {
-        let Some(Texted { newest: known, notes, met }) = self.groups.get_mut(&group.id) else {
+        let Some(Texted { newest: known, notes, met, at }) = self.groups.get_mut(&group.id) else {
             let (id, met) = (group.id.clone(), vec![Arc::clone(&group)]);
-            self.groups.insert(id, Texted { newest: group, notes: Vec::new(), met });
+            let at = BTreeSet::from([place.to_owned()]);
+            self.groups.insert(id, Texted { newest: group, notes: Vec::new(), met, at });
             return;
         };
+        at.insert(place.to_owned());
         if met.iter().any(|other| Arc::ptr_eq(other, &group)) {
             return;
         }

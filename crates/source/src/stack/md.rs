@@ -35,7 +35,9 @@ pub(super) fn arrays(pieces: &[Piece], assembly: &mut Assembly) -> BTreeSet<Stri
         match find(piece.bytes.as_ref()) {
             Ok(Found::Nothing) => continue,
             Ok(Found::Good(block)) => {
-                assembly.ids.insert(("md_uuid", uuid(&block.set)));
+                if block.role().is_some_and(|role| !matches!(role, SPARE | FAULTY | JOURNAL)) {
+                    assembly.ids.insert(("md_uuid", uuid(&block.set), piece.place.clone()));
+                }
                 sets.entry(block.set).or_default().push(Claim { piece, block });
             }
             Ok(Found::Old(set, level)) => old.entry((set, level)).or_default().push(piece.place.clone()),

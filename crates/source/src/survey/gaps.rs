@@ -9,7 +9,7 @@
 
 use std::sync::Arc;
 
-use super::{Found, Span, Survey, join, shown};
+use super::{Found, Level, Span, Survey, join, shown};
 use crate::bytes::{ByteSource, length};
 use crate::file_system::{Kind, recognise};
 use crate::medium::{Layer, LayerState};
@@ -159,6 +159,7 @@ impl Survey {
             stated: String::new(),
             bytes,
             depth: found.depth.saturating_add(1),
+            level: Level::Within,
         };
         if self.layers.len() >= MAX_LAYERS {
             self.not_looked_at(&stretch, "there are too many layers".to_owned());

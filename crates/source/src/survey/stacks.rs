@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Found, MEMBER, Span, Survey, shown};
+use super::{Found, Level, MEMBER, Span, Survey, shown};
 use crate::file_system::recognise;
 use crate::medium::{Layer, LayerState, UnreadVolume};
 use crate::names;
 use crate::probe;
-use crate::stack::{self, Free, Piece, Unassembled};
+use crate::stack::{self, Assembled, Free, Piece, Unassembled};
 use crate::walk::SourceError;
 
 impl Survey {
@@ -30,7 +30,11 @@ impl Survey {
         // With more members, more may have been put together: what counts is said at the end.
         self.unassembled = assembly.unread;
         self.free = assembly.free;
-        self.ids.extend(assembly.ids.into_iter().map(|(kind, value)| (kind.to_owned(), value)));
+        self.levels_of(&assembly.volumes);
+        for (kind, value, place) in assembly.ids {
+            let level = self.level(&place);
+            self.identity((kind, value), &place, (level, Level::Part));
+        }
         for volume in assembly.volumes {
             self.used.extend(volume.members.iter().cloned());
             self.made_of.insert(volume.place.clone(), volume.members.clone());
@@ -51,8 +55,36 @@ impl Survey {
             let stated = format!("{}, of {}", volume.what, places(&volume.members));
             let name = volume.name.as_deref().and_then(|name| names::shown(name.as_bytes()));
             let stated = self.named(stated, "named", name);
-            self.wait(Found { place: volume.place, start: None, stated, bytes: volume.bytes, depth: 0 });
+            let level = self.level(&volume.place);
+            self.wait(Found {
+                place: volume.place,
+                start: None,
+                stated,
+                bytes: volume.bytes,
+                depth: 0,
+                level,
+            });
         }
+    }
+
+    /// How near to the drives each of these volumes is: an array as its farthest member, a logical volume never.
+    fn levels_of(&mut self, volumes: &[Assembled]) {
+        // Each may lie on those behind it.
+        loop {
+            let before = self.levels.len();
+            for volume in volumes.iter().filter(|volume| !volume.place.starts_with("lvm:")) {
+                let levels = volume.members.iter().map(|place| self.levels.get(place).copied());
+                let level = levels.collect::<Option<Vec<_>>>().and_then(|levels| levels.into_iter().max());
+                self.levels.extend(level.map(|level| (volume.place.clone(), level)));
+            }
+            if self.levels.len() == before {
+                return;
+            }
+        }
+    }
+
+    fn level(&self, place: &str) -> Level {
+        self.levels.get(place).copied().unwrap_or(Level::Within)
     }
 
     /// Looks at members for a file system or a table of their own: a superblock, left over from an earlier use or

@@ -246,9 +246,18 @@ fn a_medium_is_known_by_what_it_shows_itself() {
         "rests on an asset tag that a person read",
     );
     assert_eq!(tag.exit_code(), 3);
-    check(&identities("serial WD-1", &[]), "agreement", "none of the identities");
-    check(&identities("serial WD-1", &both[..1]), "agreement", "none of the identities");
-    check(&identities("serial WD-1", &[("serial", "WD-2")]), "agreement", "another was found");
+    check(&identities("serial WD-1", &[]), "agreement", "is known by serial WD-1; this one shows none");
+    check(&identities("serial WD-1", &both[..1]), "agreement", "this one shows asset_tag T-1");
+    check(&identities("serial WD-1", &[("serial", "WD-2")]), "agreement", "this one has WD-2");
+    // What the record leaves out is not believed: a drive would show its table.
+    check(&identities("serial WD-1, gpt 1", &both[1..]), "agreement", "has gpt 1; this one has none");
+    let signature = [("mbr_signature", "deadbeef")];
+    let weak = check(
+        &identities("serial WD-1, mbr_signature deadbeef", &signature),
+        "",
+        "the signature of its MBR alone",
+    );
+    assert_eq!(weak.exit_code(), 3);
     let mut on_purpose = identities("serial WD-1", &[]);
     let (what, reason) = (format!("{OTHER_MEDIUM}a copy"), "the drive is broken".to_owned());
     on_purpose.before_start = vec![Action::Override(Override { what: what.clone(), reason: reason.clone() })];

@@ -1,7 +1,7 @@
 //! What `ambit medium info` prints, for programs and for people.
 
 use serde_json::{Value, json};
-use source::{Layer, LayerState, MediumDigests, Opened};
+use source::{Layer, LayerState, MediumDigests, Opened, Within};
 
 use super::counts::Counts;
 use super::{place, tree};
@@ -44,6 +44,7 @@ pub(super) fn value(opened: &Opened, digests: &[MediumDigests], counts: &[Counts
         "form": medium.form,
         "bytes": medium.size,
         "ids": ids,
+        "ids_within": medium.within,
         "writable": medium.writable,
         "layers": medium.layers,
         "volumes": volumes,
@@ -97,6 +98,9 @@ pub(super) fn text(opened: &Opened, digests: &[MediumDigests], counts: &[Counts]
     }
     for (kind, value) in &medium.ids {
         text += &format!("{kind:<14} {value}\n");
+    }
+    for Within { place, kind, value } in &medium.within {
+        text += &format!("{kind:<14} {value}  within {place}: not an identity of this medium\n");
     }
     for (about, text_of_maker) in &medium.said {
         text += &format!("{about:<14} {text_of_maker}  as the image's maker wrote\n");

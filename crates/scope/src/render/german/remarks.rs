@@ -20,8 +20,10 @@ fn message(lint: &Lint) -> Text {
         count => format!("{count} der Begriffe {several}"),
     };
     match lint.id {
-        "weak-identity" => "Der Datenträger ist allein an der Signatur im MBR zu erkennen: 32 Bit, die jede Kopie eines Datenträgers auch hat und die sich leicht setzen lassen.".into(),
         "archive-alone" => "Die Bedingung trifft auf ein Archiv selbst zu. Archive werden geöffnet, und eine Datei darin wird nur gesichert, wenn eine Regel auch sie einbezieht.".into(),
+        "weak-identity" if has("an image") => "Ein Abbild zeigt selten eine Seriennummer und nie einen WWN; dann ist der Datenträger allein an der Signatur im MBR zu erkennen: 32 Bit, die jede Kopie eines Datenträgers auch hat und die sich leicht setzen lassen. Eine Sicherung weicht dann ab.".into(),
+        "shared-identity" => text![name(), " hat dieselbe Kennung; was zwei Datenträger gemeinsam haben, unterscheidet sie nicht, und keiner ist daran zu erkennen."],
+        "weak-identity" => "Der Datenträger ist allein an der Signatur im MBR zu erkennen: 32 Bit, die jede Kopie eines Datenträgers auch hat und die sich leicht setzen lassen. Jede Sicherung weicht damit ab.".into(),
         "unopened" => "Ein Archiv, das gesichert werden soll und nicht geöffnet werden kann, wird belassen, denn Ungeklärtes wird belassen.".into(),
         "unused" if has("no rule") => "Keine Regel nennt sie; sie wählt nichts aus.".into(),
         "unused" => "Keine Regel und keine Auswahl nimmt darauf Bezug.".into(),

@@ -188,8 +188,10 @@ fn every_level_gives_its_content() {
             let mut all = pieces(&members);
             all.reverse();
             let found = assemble(&all).unwrap();
-            let id = ("md_uuid", "30313233:34353637:38396162:63646566".to_owned());
-            assert_eq!(found.ids, BTreeSet::from([id]));
+            let id = |piece: &Piece| {
+                ("md_uuid", "30313233:34353637:38396162:63646566".to_owned(), piece.place.clone())
+            };
+            assert_eq!(found.ids, all.iter().map(id).collect::<BTreeSet<_>>());
             let found = one(found);
             let about = format!("level {} layout {:#x} of {}", array.level, array.layout, array.disks);
             assert!(super::content(&found) == content, "{about}");
