@@ -329,16 +329,23 @@ class Replay:
                 self.found.add("missing", place, f"its ranges do not go from byte 0 to {length}, each once; target.unread_volumes")
 
     def file_systems(self):
-        """The file systems by which alone the policy knows the medium; None where it covers all of it."""
+        """The file systems by which alone the medium is known; None where the order covers all of it."""
         stated = self.acquisition
-        media = [ids for label, ids in self.policy.media if label == stated["medium"]["label"]]
-        alone = media and all(set(ids) == {"fsuuid"} for ids in media)
-        if not alone or not stated["layers"] or any(each["what"].startswith("other medium: ") for each in stated["departures"]):
+        if not stated["layers"] or any(each["what"].startswith("other medium: ") for each in stated["departures"]):
             return None
-        return {ids["fsuuid"] for ids in media}
+        label = stated["medium"]["label"]
+        fits = self.fitting(next((ids for own, ids in self.policy.media if own == label), {}), label)
+        return {fits["fsuuid"]} if set(fits) == {"fsuuid"} else None
+
+    def fitting(self, named, label):
+        """Of the identities that the policy gives for this medium, those that it shows and that no other has."""
+        others = [ids for own, ids in self.policy.media if own != label]
+        shown = {(each["kind"], each["value"]) for each in self.acquisition["medium"]["ids"]}
+        return {kind: value for kind, value in named.items()
+                if (kind, value) in shown and not any(ids.get(kind) == value for ids in others)}
 
     def known_by_file_system(self):
-        """Where the policy knows the medium by `fsuuid` alone, no other volume was walked."""
+        """Where the medium is known by its `fsuuid` alone, no other volume was walked."""
         stated, named = self.acquisition, self.file_systems()
         if named is None:
             return

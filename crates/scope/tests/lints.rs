@@ -315,10 +315,9 @@ fn cases() -> Vec<(&'static str, String, String)> {
         ),
         (
             "shared-identity",
-            "serial = \"WD-WCAV00000007\" }=>serial = \"WD-WCAV00000007\" }, { label = \"X8\", wwn = \"5\", serial = \"WD-WCAV00000007\" }||".to_owned()
+            "asset_tag = \"KC-07\" }=>asset_tag = \"KC-07\" }, { label = \"X8\", wwn = \"5\", serial = \"WD-WCAV00000007\" }||".to_owned()
                 + &path("/a"),
-            "serial = \"WD-WCAV00000007\" }=>serial = \"WD-WCAV00000007\" }, { label = \"X8\", wwn = \"WD-WCAV00000007\" }||".to_owned()
-                + &path("/a"),
+            "asset_tag = \"KC-07\" }=>asset_tag = \"KC-07\" }, { label = \"X8\", wwn = \"WD-WCAV00000007\" }||".to_owned() + &path("/a"),
         ),
         (
             "zoneless",
