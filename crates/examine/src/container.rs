@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use scope::facts::{ContainerFact, Facts, Failure, Kind, Look, Member, Stamp, TimeKind, Zone};
 use scope::{Policy, RawName};
-use source::archive::{self, Form, Place};
+use source::archive::{self, Form, Limits, Place};
 use source::extract::{self, Take};
 use source::{
     ByteSource, Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, Unpacked, WalkEvent,
@@ -52,6 +52,10 @@ impl Source for Members<'_> {
         self.unpacked.content(self.number(entry)?)
     }
 
+    fn open_at(&self, entry: &Entry, from: u64) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+        self.unpacked.content_at(self.number(entry)?, from)
+    }
+
     fn extract(&self, entry: &Entry, form: extract::Form, take: Take<'_>) -> Result<(), SourceError> {
         self.unpacked.extract(self.number(entry)?, form, take)
     }
@@ -73,28 +77,37 @@ pub(crate) struct Budget {
     members: Cell<u64>,
     bytes: Cell<u64>,
     names: Cell<u64>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { members: Cell::new(MAX_MEMBERS), bytes: Cell::new(MAX_BYTES), names: Cell::new(MAX_NAMES) }
-    }
+    /// Of the item.
+    length: u64,
 }
 
 impl Budget {
+    /// Of an item of so many bytes.
+    pub(crate) fn of(length: u64) -> Self {
+        let Limits { total, names, .. } = Limits::of(length);
+        Self { members: Cell::new(MAX_MEMBERS), bytes: Cell::new(total), names: Cell::new(names), length }
+    }
+
+    /// What the next archive may have.
+    fn limits(&self) -> Limits {
+        Limits { total: self.bytes.get(), ..Limits::of(self.length) }
+    }
+
     /// Takes a member, which is named once for each name of its container and each of its own.
     fn take(&self, member: &archive::Member, container: &Facts) -> Result<(), String> {
         let members = self.members.get().checked_sub(1);
         let members = members.ok_or_else(|| format!("more than {MAX_MEMBERS} members in each other"))?;
         let bytes = self.bytes.get().checked_sub(member.size);
-        let bytes = bytes.ok_or_else(|| format!("members of more than {MAX_BYTES} bytes in each other"))?;
+        let most = Limits::of(self.length);
+        let bytes =
+            bytes.ok_or_else(|| format!("members of more than {} bytes in each other", most.total))?;
         let room = |name: &Vec<u8>| name.len().saturating_add(64);
         let own = member.also.iter().map(room).fold(room(&member.name), usize::saturating_add);
         let each = member.also.len().saturating_add(1);
         let length = |name: &RawName| name.bytes().len().saturating_mul(each).saturating_add(own);
         let names = container.names.iter().map(length).fold(own, usize::saturating_add);
         let names = u64::try_from(names).ok().and_then(|names| self.names.get().checked_sub(names));
-        let names = names.ok_or_else(|| format!("members with names of more than {MAX_NAMES} bytes"))?;
+        let names = names.ok_or_else(|| format!("members with names of more than {} bytes", most.names))?;
         self.names.set(names);
         self.members.set(members);
         self.bytes.set(bytes);
@@ -121,7 +134,7 @@ pub(crate) fn open(
     let Some(known) = Form::of_type(&fact.form) else { return Ok(Ok(fact)) };
     let bytes: Result<Arc<dyn ByteSource + '_>, _> =
         Reopened::new(source, entry, examiner.options().buffer).map(|bytes| Arc::new(bytes) as _);
-    let unpacked = bytes.and_then(|bytes| examiner.unpacker().open(known, bytes));
+    let unpacked = bytes.and_then(|bytes| examiner.unpacker().open(known, bytes, &budget.limits()));
     let unpacked = match unpacked {
         Ok(unpacked) => unpacked,
         Err(SourceError::Corrupt(what) | SourceError::NoContent(what)) => {
@@ -153,7 +166,12 @@ pub(crate) fn open(
         fact.trouble = Some(format!("{unreadable} members are encrypted, or of a form that is not read"));
     }
     let members = Members { info: source.info(), of: entry.locator.clone(), unpacked };
-    for (number, own) in members.unpacked.archive.members.iter().enumerate() {
+    // As they lie, so that what is packed around them is unpacked forward, whatever the order in which they are named.
+    let mut in_place: Vec<(usize, &archive::Member)> =
+        members.unpacked.archive.members.iter().enumerate().collect();
+    in_place.sort_by_key(|(number, own)| (own.at, *number));
+    let mut unread = 0_u64;
+    for (number, own) in in_place {
         if let Err(trouble) = budget.take(own, facts) {
             fact.trouble = Some(trouble);
             break;
@@ -172,6 +190,11 @@ pub(crate) fn open(
         let examined = examiner.examine_within(&own, &members, budget, each)?;
         fact.members = fact.members.saturating_add(1);
         let captured = examined.decision.outcome == scope::Outcome::Captured;
+        // A zip's members can be damaged one by one; what is in a gzip was unpacked when it was opened.
+        let is_whole = !examined.decision.outcome.is_kept()
+            || examined.facts.failures.is_empty() && known != Form::Zip
+            || examiner.can_read(&own, &members, &examined);
+        unread = unread.saturating_add(u64::from(!is_whole));
         fact.captured = fact.captured.saturating_add(u64::from(captured));
         fact.barred = fact.barred.saturating_add(u64::from(scope::is_barred(policy, &examined.facts)));
         if each(&members, &own, examined).is_break() {
@@ -179,6 +202,11 @@ pub(crate) fn open(
             fact.trouble = Some("stopped".to_owned());
             break;
         }
+    }
+    if unread > 0 {
+        // Nobody has their bytes but as the archive packs them.
+        fact.trouble =
+            Some(format!("the content of {unread} members that are kept could not be read to its end"));
     }
     Ok(Ok(fact))
 }
@@ -295,10 +323,6 @@ fn unpacked(path: &RawName) -> Option<Vec<u8>> {
 /// Most members of one item of a walk, with those in containers in each other: all are of one batch, which a part's reader
 /// takes up to 65,536 items of.
 pub const MAX_MEMBERS: u64 = 50_000;
-/// Most bytes of all these members, unpacked: what one archive may have.
-const MAX_BYTES: u64 = 64 << 30;
-/// Most bytes of the names of all these members, each with 64 bytes more: a name stands in the record of each member below it.
-const MAX_NAMES: u64 = 64 << 20;
 const CLOSED: &str = "members of it are below a folder that target.closed closes";
 /// Longest locator of a record.
 const MAX_LOCATOR: usize = 512;

@@ -154,7 +154,7 @@ impl<'a> Examiner<'a> {
         source: &dyn Source,
         each: &mut EachMember<'_>,
     ) -> Result<Examined, ExamineError> {
-        self.examine_within(entry, source, &Budget::default(), each)
+        self.examine_within(entry, source, &Budget::of(entry.facts.content_size().unwrap_or(0)), each)
     }
 
     /// As [`Examiner::examine_each`], for what may still be opened in the item's outermost container.
@@ -358,6 +358,14 @@ impl<'a> Examiner<'a> {
         };
         facts.keywords = raw.facts(&name, outcome.is_ok(), read.as_ref(), text);
         Ok(outcome.map(|()| name))
+    }
+
+    /// Whether the content of an examined item can be read to its end: as a look did, or once more.
+    pub(crate) fn can_read(&self, entry: &Entry, source: &dyn Source, examined: &Examined) -> bool {
+        let Examined { facts, content, .. } = examined;
+        content.is_some()
+            || facts.hash.is_some()
+            || self.read_all(entry, source, facts.size, &mut |_| {}).is_ok()
     }
 
     /// Reads the content to its end, each piece through `see`. Returns all of it where it fits the buffer.

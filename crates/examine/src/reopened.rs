@@ -21,8 +21,6 @@ struct State<'s> {
     at: u64,
     /// The last bytes that were read.
     held: Zeroizing<Vec<u8>>,
-    /// Bytes read so far, with those that were read again.
-    read: u64,
 }
 
 impl<'s> Reopened<'s> {
@@ -56,13 +54,15 @@ impl<'s> Reopened<'s> {
             let old = state.held.len().saturating_sub(window);
             state.held.drain(..old);
         }
-        let most = self.length.saturating_mul(AGAIN).saturating_add(1 << 30);
-        if state.read > most {
-            return Err(io::Error::other("it would have to be read again and again"));
-        }
         let stream = match &mut state.stream {
             Some(stream) => stream,
-            None => state.stream.insert(self.source.open(self.entry).map_err(io::Error::other)?),
+            None => {
+                let opened = self.source.open_at(self.entry, state.at).map_err(|error| match error {
+                    SourceError::Io(_, error) => error,
+                    error => io::Error::other(error),
+                });
+                state.stream.insert(opened?)
+            }
         };
         let mut piece = Zeroizing::new(vec![0; PIECE]);
         let count = loop {
@@ -76,7 +76,10 @@ impl<'s> Reopened<'s> {
         }
         state.held.extend_from_slice(piece.get(..count).unwrap_or_default());
         state.at = state.at.saturating_add(length(count));
-        state.read = state.read.saturating_add(length(count));
+        if state.at >= self.length {
+            // Its last word: whether all of this is what it should be.
+            ended(stream.as_mut())?;
+        }
         Ok(())
     }
 }
@@ -95,7 +98,8 @@ impl ByteSource for Reopened<'_> {
             let at = offset.saturating_add(length(done));
             let first = state.at.saturating_sub(length(state.held.len()));
             if at < first {
-                (state.stream, state.at) = (None, 0);
+                // In whole sectors.
+                (state.stream, state.at) = (None, at.saturating_sub(at % SECTOR));
                 state.held.clear();
                 continue;
             }
@@ -120,6 +124,18 @@ impl ByteSource for Reopened<'_> {
     }
 }
 
+/// Reads the end of a stream that has delivered all it declared.
+fn ended(stream: &mut dyn EvidenceStream) -> io::Result<()> {
+    loop {
+        match stream.read(&mut [0]) {
+            Ok(0) => return Ok(()),
+            Ok(_) => return Err(io::ErrorKind::InvalidData.into()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 fn length(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
@@ -128,8 +144,8 @@ fn length(count: usize) -> u64 {
 const PIECE: usize = 64 << 10;
 /// Bytes held of content that does not fit the buffer: whoever looked at a member's first bytes goes back so far.
 const WINDOW: usize = 1 << 20;
-/// How many times its own length content may be read.
-const AGAIN: u64 = 64;
+/// What a medium is read by.
+const SECTOR: u64 = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -140,7 +156,8 @@ mod tests {
 
     use super::*;
 
-    struct One(Vec<u8>, SourceInfo);
+    /// Content, and where it was opened.
+    struct One(Vec<u8>, SourceInfo, Mutex<Vec<u64>>);
 
     impl Source for One {
         fn info(&self) -> &SourceInfo {
@@ -159,12 +176,19 @@ mod tests {
             let length = self.0.len() as u64;
             Ok(Box::new(source::exact::Exact::new(io::Cursor::new(self.0.clone()), length)))
         }
+
+        fn open_at(&self, entry: &Entry, from: u64) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+            self.2.lock().unwrap().push(from);
+            let mut stream = self.open(entry)?;
+            stream.advance(from).unwrap();
+            Ok(stream)
+        }
     }
 
     #[test]
     fn any_place_can_be_read_in_any_order() {
         let content: Vec<u8> = (0..3_000_000_u32).map(|at| (at / 7) as u8).collect();
-        let source = One(content.clone(), SourceInfo::default());
+        let source = One(content.clone(), SourceInfo::default(), Mutex::default());
         let list = [
             Fact::Volume("v".into()),
             Fact::CaseRule(CaseRule::Sensitive),
@@ -176,12 +200,14 @@ mod tests {
         let entry = Entry { locator: "v/n".into(), facts, node: NodeId::new(1) };
         for buffer in [1000, 4_000_000] {
             let bytes = Reopened::new(&source, &entry, buffer).unwrap();
-            for at in [2_999_990, 0, 1_500_000, 1_400_000, 1_400_001, 5, 2_999_999, 3_000_000] {
+            for at in [2_999_990, 0, 1_500_000, 1_400_000, 1_400_001, 5, 2_999_999, 3_000_000, 1_500_000] {
                 let mut buf = [0; 100_000];
                 let count = bytes.read_at(at, &mut buf).unwrap();
                 let expect = &content[at as usize..content.len().min(at as usize + buf.len())];
                 assert_eq!(&buf[..count], expect, "at {at}");
             }
         }
+        // What fits the buffer is read once; in other content nobody goes back further than is asked for.
+        assert_eq!(*source.2.lock().unwrap(), [0, 0, 1_499_136]);
     }
 }

@@ -7,8 +7,9 @@
     reason = "a test stops where what it builds is not as it should be"
 )]
 
-use std::io;
+use std::io::{self, Read as _};
 use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use examine::{Examined, Examiner, Options};
 use scope::facts::{CaseRule, Fact, Facts, Kind, Look};
@@ -18,11 +19,16 @@ use source::{
     Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport,
 };
 
+#[path = "containers/unpacked.rs"]
+mod unpacked;
+
 /// A source of one file, of which some bytes cannot be read.
 struct One {
     info: SourceInfo,
     content: Vec<u8>,
     bad: Range<usize>,
+    /// Bytes that were read.
+    read: AtomicUsize,
 }
 
 struct Stream<'o>(&'o One, usize);
@@ -38,11 +44,20 @@ impl io::Read for Stream<'_> {
         let count = piece.len().min(buf.len());
         buf[..count].copy_from_slice(&piece[..count]);
         *at += count;
+        one.read.fetch_add(count, Ordering::Relaxed);
         Ok(count)
     }
 }
 
-impl Content for Stream<'_> {}
+impl Content for Stream<'_> {
+    fn begins_anywhere(&self) -> bool {
+        true
+    }
+
+    fn skip(&mut self, count: u64) {
+        self.1 += usize::try_from(count).unwrap();
+    }
+}
 
 impl Source for One {
     fn info(&self) -> &SourceInfo {
@@ -133,8 +148,26 @@ fn tar(entries: &[(&str, &[u8])]) -> Vec<u8> {
     [entries.concat(), vec![0; 1024]].concat()
 }
 
-/// What an archive comes to, and its members by locator.
-type Found = (Examined, Vec<(String, Examined)>);
+/// A gzip of blocks that are as long as what they hold.
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec();
+    for piece in content.chunks(0xffff) {
+        let length = u16::try_from(piece.len()).unwrap();
+        bytes.extend([&[0][..], &length.to_le_bytes(), &(!length).to_le_bytes(), piece].concat());
+    }
+    let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+    bytes.extend([&[1, 0, 0, 0xff, 0xff][..], &crc(content).to_le_bytes(), &length].concat());
+    bytes
+}
+
+fn crc(content: &[u8]) -> u32 {
+    let mut sum = flate2::Crc::new();
+    sum.update(content);
+    sum.sum()
+}
+
+/// What an archive comes to, its members by locator, and how many bytes of the medium were read.
+type Found = (Examined, Vec<(String, Examined)>, usize);
 
 fn examined(policy: &Policy, content: Vec<u8>, bad: Range<usize>, names: Vec<RawName>) -> Found {
     // A small buffer: longer archives are read again from their beginning, as large ones are.
@@ -148,6 +181,20 @@ fn examined_with(
     names: Vec<RawName>,
     buffer: usize,
 ) -> Found {
+    let (entry, source) = one(content, bad, names);
+    let mut members = Vec::new();
+    let examiner = Examiner::new(policy, Options { buffer, ..Options::default() });
+    let whole = examiner
+        .examine_each(&entry, &source, &mut |_, member, examined| {
+            members.push((member.locator.clone(), examined));
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+    (whole, members, source.read.into_inner())
+}
+
+/// A file of one source, and that.
+fn one(content: Vec<u8>, bad: Range<usize>, names: Vec<RawName>) -> (Entry, One) {
     let list = [
         Fact::Volume("v".into()),
         Fact::CaseRule(CaseRule::Sensitive),
@@ -158,16 +205,7 @@ fn examined_with(
     ];
     let facts = Facts { names, ..Facts::from_list(&list).unwrap() };
     let entry = Entry { locator: "v/inode:1".into(), facts, node: NodeId::new(1) };
-    let source = One { info: SourceInfo::default(), content, bad };
-    let mut members = Vec::new();
-    let examiner = Examiner::new(policy, Options { buffer, ..Options::default() });
-    let whole = examiner
-        .examine_each(&entry, &source, &mut |_, member, examined| {
-            members.push((member.locator.clone(), examined));
-            ControlFlow::Continue(())
-        })
-        .unwrap();
-    (whole, members)
+    (entry, One { info: SourceInfo::default(), content, bad, read: AtomicUsize::default() })
 }
 
 fn one_name() -> Vec<RawName> {
@@ -309,9 +347,7 @@ fn pages_and_messages_in_an_archive_are_read_as_those_on_a_volume() {
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in members {
-        let bit = |sum: u32, _| if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
-        let crc = content.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), bit));
-        let crc = !crc ^ u32::from(*name == "wrong");
+        let crc = crc(content) ^ u32::from(*name == "wrong");
         let number = |number: usize| u32::try_from(number).unwrap().to_le_bytes();
         let name_len = u16::try_from(name.len()).unwrap().to_le_bytes();
         let sizes =

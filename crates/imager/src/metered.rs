@@ -44,6 +44,10 @@ impl Source for Metered<'_> {
         Ok(Box::new(self.stream(self.source.open(entry)?)))
     }
 
+    fn open_at(&self, entry: &Entry, from: u64) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+        Ok(Box::new(self.stream(self.source.open_at(entry, from)?)))
+    }
+
     fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
         self.source.extract(entry, form, &mut |piece| {
             if self.interrupt.is_asked() {
@@ -97,5 +101,9 @@ impl EvidenceStream for Stream<'_> {
 
     fn pass(&mut self) -> Option<u64> {
         self.inner.pass()
+    }
+
+    fn advance(&mut self, count: u64) -> io::Result<()> {
+        self.inner.advance(count)
     }
 }

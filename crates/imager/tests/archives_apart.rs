@@ -5,7 +5,7 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use source::archive::Form;
+use source::archive::{Form, Limits};
 use source::{ByteSource, ReadFault, Reader, Unpacker};
 
 fn apart() -> Unpacker {
@@ -35,7 +35,7 @@ fn tar() -> Vec<u8> {
 type Listed = Result<(Vec<(Vec<u8>, Result<Vec<u8>, String>)>, u64), String>;
 
 fn read(unpacker: &Unpacker, form: Form, bytes: Arc<dyn ByteSource>) -> Listed {
-    let unpacked = unpacker.open(form, bytes).map_err(|error| error.to_string())?;
+    let unpacked = unpacker.open(form, bytes, &Limits::default()).map_err(|error| error.to_string())?;
     let members = unpacked.archive.members.iter().enumerate().map(|(number, member)| {
         let mut content = Vec::new();
         let read = unpacked
@@ -93,14 +93,14 @@ fn bytes_that_cannot_be_read_are_an_error_there_too() {
 fn a_program_that_is_no_reader_opens_nothing() {
     for program in ["/bin/cat", "/bin/false"] {
         let unpacker = Unpacker::new(&Reader::process(program, []));
-        let opened = unpacker.open(Form::Tar, Arc::new(tar()) as Arc<dyn ByteSource>);
+        let opened = unpacker.open(Form::Tar, Arc::new(tar()) as Arc<dyn ByteSource>, &Limits::default());
         assert!(opened.is_err(), "{program}");
     }
 }
 
 /// What is in a member, read as a page: its pieces, and how it ended.
 fn text(unpacker: &Unpacker, bytes: &Arc<dyn ByteSource>, number: usize, most: usize) -> (usize, bool) {
-    let unpacked = unpacker.open(Form::Tar, Arc::clone(bytes)).unwrap();
+    let unpacked = unpacker.open(Form::Tar, Arc::clone(bytes), &Limits::default()).unwrap();
     let mut length = 0;
     let read = unpacked.extract(number, source::extract::Form::Html, &mut |piece| {
         length += piece.len();

@@ -3,7 +3,7 @@
 //! Implements `docs/spec/containers.md`, "Reading an archive".
 //!
 //! ```text
-//! let archive = archive::read(Form::Zip, bytes.clone(), &Limits::default())?;
+//! let archive = archive::read(Form::Zip, bytes.clone(), &Limits::of(bytes.len()))?;
 //! for (number, member) in archive.members.iter().enumerate() {
 //!     let stream = archive.open(number, bytes.clone())?;       // as long as member.size, or an error
 //! }
@@ -16,10 +16,11 @@
 mod content;
 mod gzip;
 mod names;
+mod seek;
 mod tar;
 pub mod zip;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use scope::facts::Kind;
 use serde::{Deserialize, Serialize};
@@ -75,7 +76,6 @@ const MAX_NAME: u64 = 4096;
 const MAX_FOLDERS: u64 = 255;
 
 /// What an archive holds.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct Archive {
     /// Files with content, in the order in which the archive names them.
@@ -88,9 +88,28 @@ pub struct Archive {
     pub aside: u64,
     /// Members whose packed bytes are not what the archive says of them: damaged, or with other bytes behind their end.
     pub unsound: u64,
+    kept: Mutex<seek::Kept>,
+}
+
+impl std::fmt::Debug for Archive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { members, others, loose, aside, unsound, .. } = self;
+        f.debug_struct("Archive")
+            .field("members", members)
+            .field("others", others)
+            .field("loose", loose)
+            .field("aside", aside)
+            .field("unsound", unsound)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Archive {
+    /// Of members and other entries alone.
+    pub(crate) fn new(members: Vec<Member>, others: Vec<Other>) -> Self {
+        Self { members, others, loose: 0, aside: 0, unsound: 0, kept: Mutex::default() }
+    }
+
     /// Opens the member with this number, of the bytes from which the archive was read.
     ///
     /// # Errors
@@ -103,6 +122,23 @@ impl Archive {
     ) -> Result<Box<dyn EvidenceStream + 'b>, ArchiveError> {
         let member = self.members.get(number).ok_or(ArchiveError::Unreadable("there is no such member"))?;
         content::open(member, bytes)
+    }
+
+    /// As [`Archive::open`], for content of which the first `from` bytes were read before. Returns a stream and which byte it
+    /// delivers first: that one or one before, since what is packed is unpacked from somewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`Archive::open`].
+    pub fn open_at<'b>(
+        &self,
+        number: usize,
+        from: u64,
+        bytes: Arc<dyn ByteSource + 'b>,
+    ) -> Result<(Box<dyn EvidenceStream + 'b>, u64), ArchiveError> {
+        let member = self.members.get(number).ok_or(ArchiveError::Unreadable("there is no such member"))?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        content::open_at(member, from, bytes, kept.of(number))
     }
 }
 
@@ -119,6 +155,8 @@ pub struct Member {
     pub size: u64,
     /// When it was changed, as the archive says.
     pub modified: Option<Modified>,
+    /// Where its content begins in the archive, readable or not. No two members have bytes in common.
+    pub at: u64,
     /// Where its content is.
     pub place: Place,
 }
@@ -154,21 +192,34 @@ pub struct Limits {
     pub entries: u64,
     /// Bytes of all members together, unpacked.
     pub total: u64,
-    /// How many times as long as the archive all members together may be, where they have more than [`Limits::free`] bytes.
-    pub ratio: u64,
-    /// Bytes of all members together that are not measured by the ratio.
-    pub free: u64,
     /// Bytes of all names together.
     pub names: u64,
 }
 
-impl Default for Limits {
-    /// 50,000 members are of one batch, which has room for 65,536. 64 GiB take some minutes to unpack. Text in need of packing has a ratio of
-    /// 10 to 30, and rarely 200; deflate can reach 1,032.
-    fn default() -> Self {
-        Self { entries: 50_000, total: 64 << 30, ratio: 250, free: 256 << 20, names: 64 << 20 }
+impl Limits {
+    /// For all archives in each other in a file of `length` bytes on a medium: however they are packed in each other, a small
+    /// file has not more than a small file may have. 50,000 members are of one batch, which has room for 65,536. 64 GiB take
+    /// some minutes to unpack. Text in need of packing has a ratio of 10 to 30, and rarely 200; deflate can reach 1,032.
+    #[must_use]
+    pub fn of(length: u64) -> Self {
+        let total = length.saturating_mul(RATIO).clamp(FREE, TOTAL);
+        Self { entries: 50_000, total, names: 64 << 20 }
     }
 }
+
+impl Default for Limits {
+    /// For the longest files.
+    fn default() -> Self {
+        Self::of(u64::MAX)
+    }
+}
+
+/// How many times as long as the file all members together may be, where they have more than [`FREE`] bytes.
+const RATIO: u64 = 250;
+/// Bytes of all members together that are not measured by the ratio.
+const FREE: u64 = 256 << 20;
+/// Most bytes of all members together.
+const TOTAL: u64 = 64 << 30;
 
 impl Limits {
     /// Checks all names.
@@ -193,13 +244,10 @@ impl Limits {
         Ok(())
     }
 
-    /// Checks the bytes of all members, as the archive of `length` bytes claims them.
-    pub(crate) fn check(&self, total: u64, length: u64) -> Result<(), ArchiveError> {
+    /// Checks the bytes of all members, as the archive claims them.
+    pub(crate) fn check(&self, total: u64) -> Result<(), ArchiveError> {
         if total > self.total {
             return Err(ArchiveError::TooMuch { limit: self.total, what: "bytes unpacked" });
-        }
-        if total > self.free && total > length.saturating_mul(self.ratio) {
-            return Err(ArchiveError::TooMuch { limit: self.ratio, what: "times its own length unpacked" });
         }
         Ok(())
     }

@@ -22,7 +22,34 @@ pub trait EvidenceStream: Read + Send {
     fn pass(&mut self) -> Option<u64> {
         None
     }
+
+    /// Goes on `count` bytes further on, without delivering those before. Where a reader can begin anywhere, they are not read.
+    ///
+    /// # Errors
+    ///
+    /// Where they have to be read, and cannot be.
+    fn advance(&mut self, count: u64) -> io::Result<()> {
+        read_past(self, count)
+    }
 }
+
+/// Reads so many bytes, and forgets them.
+fn read_past(stream: &mut (impl Read + ?Sized), mut count: u64) -> io::Result<()> {
+    let mut piece = vec![0; usize::try_from(count).unwrap_or(PAST).min(PAST)];
+    while count > 0 {
+        let want = usize::try_from(count).unwrap_or(PAST).min(PAST);
+        match stream.read(piece.get_mut(..want).unwrap_or_default()) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => count = count.saturating_sub(crate::bytes::length(read)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Bytes forgotten at once.
+const PAST: usize = 64 << 10;
 
 impl<S: EvidenceStream + ?Sized> EvidenceStream for Box<S> {
     fn declared_len(&self) -> u64 {
@@ -31,6 +58,10 @@ impl<S: EvidenceStream + ?Sized> EvidenceStream for Box<S> {
 
     fn pass(&mut self) -> Option<u64> {
         (**self).pass()
+    }
+
+    fn advance(&mut self, count: u64) -> io::Result<()> {
+        (**self).advance(count)
     }
 }
 
@@ -107,7 +138,13 @@ pub trait Content: Read + Send {
         Gap::Final
     }
 
-    /// Goes on `count` bytes further on, after a read that failed. Called where [`Content::gap`] allows it alone.
+    /// Whether [`Content::skip`] may be called before anything was read, too: to begin further on.
+    fn begins_anywhere(&self) -> bool {
+        self.gap() == Gap::Unknown
+    }
+
+    /// Goes on `count` bytes further on, after a read that failed. Called where [`Content::gap`] or
+    /// [`Content::begins_anywhere`] allows it alone.
     fn skip(&mut self, _count: u64) {}
 }
 
@@ -161,6 +198,11 @@ impl<R: Content> Exact<R> {
             patience,
             reason: <_>::default(),
         }
+    }
+
+    /// Says that `inner` delivers what is behind the first `at` bytes alone.
+    pub(crate) fn beginning(self, at: u64) -> Self {
+        Self { delivered: at, ..self }
     }
 
     fn end(&mut self) -> io::Result<usize> {
@@ -283,6 +325,15 @@ impl<R: Content> EvidenceStream for Exact<R> {
         self.delivered = self.delivered.saturating_add(count);
         self.state = State::Reading;
         Some(count)
+    }
+
+    fn advance(&mut self, count: u64) -> io::Result<()> {
+        if self.state == State::Reading && self.inner.begins_anywhere() && count <= self.left() {
+            self.inner.skip(count);
+            self.delivered = self.delivered.saturating_add(count);
+            return Ok(());
+        }
+        read_past(self, count)
     }
 }
 

@@ -72,6 +72,18 @@ pub trait Source: Send + Sync {
     /// no longer the item that the walk saw.
     fn open(&self, entry: &Entry) -> Result<Box<dyn EvidenceStream + '_>, SourceError>;
 
+    /// As [`Source::open`], for content of which the first `from` bytes were read before: the stream, of the same declared length,
+    /// goes on behind them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Source::open`], and where those have to be read again and cannot be.
+    fn open_at(&self, entry: &Entry, from: u64) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+        let mut stream = self.open(entry)?;
+        stream.advance(from).map_err(|error| SourceError::Io("reading content", error))?;
+        Ok(stream)
+    }
+
     /// Reads the content of one item as `form`, and gives what is in it, piece by piece: not what was opened and read by the
     /// program, but what the process made of it that reads the medium, where there is one.
     ///

@@ -1,11 +1,12 @@
 //! A member's content: as long as it is said to be, with the check sum that it is said to have, or an error.
 
 use std::io::{self, BufRead, Read};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use flate2::bufread::DeflateDecoder;
 
 use super::gzip::Unpacked;
+use super::seek::{APART, Packed, Points, Sought};
 use super::{ArchiveError, Member};
 use crate::bytes::{ByteSource, ReadFault, length};
 use crate::exact::{Content, EvidenceStream, Exact, Gap, StreamFault};
@@ -69,10 +70,34 @@ pub(super) fn open<'b>(
     Ok(Box::new(Exact::new(content, member.size)))
 }
 
+/// Opens `member` near before its byte `from`; returns where.
+pub(super) fn open_at<'b>(
+    member: &Member,
+    from: u64,
+    bytes: Arc<dyn ByteSource + 'b>,
+    points: Arc<Mutex<Points>>,
+) -> Result<(Box<dyn EvidenceStream + 'b>, u64), ArchiveError> {
+    let (packed, place) = match member.place {
+        _ if from < APART => return Ok((open(member, bytes)?, 0)),
+        Place::Stored { at, .. } => {
+            let from = from.min(member.size);
+            let left = member.size.saturating_sub(from);
+            let unpack = Unpack::Stored(Range::new(bytes, at.saturating_add(from), left));
+            return Ok((Checked::beginning(unpack, member, from), from));
+        }
+        Place::Deflated { at, packed, crc } => (Packed::Deflate(crc), (at, packed)),
+        Place::Gzip { length } => (Packed::Gzip, (0, length)),
+        Place::Unreadable(why) => return Err(ArchiveError::Unreadable(why)),
+    };
+    let (content, at) = Sought::new(packed, bytes, place, from, points);
+    Ok((Checked::beginning(Unpack::Sought(Box::new(content)), member, at), at))
+}
+
 enum Unpack<'b> {
     Stored(Range<'b>),
     Deflated(DeflateDecoder<Range<'b>>),
     Gzip(Box<Unpacked<'b>>),
+    Sought(Box<Sought<'b>>),
 }
 
 /// Content on its way, and its check sum so far.
@@ -90,6 +115,7 @@ impl Read for Checked<'_> {
             Unpack::Stored(range) => range.read(buf),
             Unpack::Deflated(decoder) => decoder.read(buf),
             Unpack::Gzip(unpacked) => unpacked.read(buf),
+            Unpack::Sought(content) => content.read(buf),
         };
         let count = read.map_err(|error| self.fault(error))?;
         if count == 0 && self.left > 0 && !buf.is_empty() {
@@ -104,7 +130,14 @@ impl Read for Checked<'_> {
     }
 }
 
-impl Checked<'_> {
+impl<'b> Checked<'b> {
+    /// The content of `member` from its byte `at` on.
+    fn beginning(unpack: Unpack<'b>, member: &Member, at: u64) -> Box<dyn EvidenceStream + 'b> {
+        let left = member.size.saturating_sub(at);
+        let content = Self { unpack, crc: None, sum: flate2::Crc::new(), left, failed: false };
+        Box::new(Exact::new(content, member.size).beginning(at))
+    }
+
     /// The archive's fault, unless bytes of it could not be read.
     fn fault(&mut self, error: io::Error) -> io::Error {
         if error.kind() == io::ErrorKind::Interrupted {

@@ -53,7 +53,7 @@ pub(super) fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, A
         } else {
             let told = std::mem::take(&mut told);
             found.aside = found.aside.saturating_add(told.aside);
-            found.take(header, told, (at, data, size), bytes, limits)?;
+            found.take(header, told, (at, data, size), limits)?;
         }
         at = next;
     }
@@ -76,7 +76,7 @@ struct Found {
 impl Found {
     fn archive(self) -> Archive {
         let Self { members, others, loose, aside, .. } = self;
-        Archive { members, others, loose, aside, unsound: 0 }
+        Archive { loose, aside, ..Archive::new(members, others) }
     }
 
     /// Takes an entry whose header is at `at`, and `size` bytes of content at `data`.
@@ -85,7 +85,6 @@ impl Found {
         header: Header,
         told: Told,
         (at, data, size): (u64, u64, u64),
-        bytes: &dyn ByteSource,
         limits: &Limits,
     ) -> Result<(), ArchiveError> {
         let named = told.name.as_deref().unwrap_or(&header.name);
@@ -112,12 +111,12 @@ impl Found {
         let kind = match header.kind {
             _ if is_file => {
                 self.total = self.total.saturating_add(size);
-                limits.check(self.total, bytes.len())?;
+                limits.check(self.total)?;
                 let sparse = header.kind == b'S' || told.sparse;
                 let stored = Place::Stored { at: data, crc: None };
                 let place = if sparse { Place::Unreadable(Place::HOLES) } else { stored };
                 self.last.insert(name.clone(), self.members.len());
-                self.members.push(Member { name, also, doubtful, size, modified, place });
+                self.members.push(Member { name, also, doubtful, size, modified, at: data, place });
                 return Ok(());
             }
             // Readers disagree on whether content follows such a header that has a size.

@@ -56,7 +56,7 @@ pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveE
     if length(entries.len()) != end.entries || at != directory.len() {
         return Err(ArchiveError::damaged(end.start, "the directory has other entries than its end says"));
     }
-    limits.check(total, bytes.len())?;
+    limits.check(total)?;
     let mut loose = locate(&mut entries, bytes, end.start)?;
     end.is_the_only_one(&entries)?;
     let mut aside = end.aside;
@@ -70,7 +70,7 @@ pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveE
             members.push(entry.member());
         }
     }
-    Ok(Archive { members, others, loose, aside, unsound: 0 })
+    Ok(Archive { loose, aside, ..Archive::new(members, others) })
 }
 
 /// As [`read`], and unpacks every deflated member, in the order in which they lie: whether a stream ends where its packed bytes do
@@ -347,7 +347,7 @@ impl Entry {
             DEFLATE => Place::Deflated { at: self.data, packed: self.packed, crc: self.crc },
             _ => Place::Unreadable(Place::METHOD),
         };
-        Member { name, also, doubtful, size: self.size, modified: self.modified, place }
+        Member { name, also, doubtful, size: self.size, modified: self.modified, at: self.data, place }
     }
 }
 

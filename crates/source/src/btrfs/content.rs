@@ -214,6 +214,10 @@ impl Content for InodeReader {
         }
     }
 
+    fn begins_anywhere(&self) -> bool {
+        true
+    }
+
     fn skip(&mut self, count: u64) {
         self.rest = self.rest.and_then(|rest| rest.behind(count, self.position));
         self.position = self.position.saturating_add(count);

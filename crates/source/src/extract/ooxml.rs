@@ -12,7 +12,7 @@ use crate::bytes::ByteSource;
 /// The text of `document`; `None` where not all of it can be told.
 pub(super) fn text(document: Vec<u8>) -> Option<Texts> {
     let document: Arc<dyn ByteSource> = Arc::new(document);
-    let archive = archive::zip::read(document.as_ref(), &LIMITS).ok()?;
+    let archive = archive::zip::read(document.as_ref(), &limits(document.len())).ok()?;
     if archive.loose > 0 {
         return None;
     }
@@ -66,5 +66,6 @@ const PICTURES: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", 
 /// What the names of their parts end with.
 const NAMED: [&[u8]; 5] = [b".png", b".jpeg", b".jpg", b".jpe", b".gif"];
 /// A document has some dozens of parts; XML packs well, to a hundredth in a table of one value.
-const LIMITS: Limits =
-    Limits { entries: 10_000, total: 256 << 20, ratio: 250, free: 32 << 20, names: 16 << 20 };
+fn limits(length: u64) -> Limits {
+    Limits { entries: 10_000, total: length.saturating_mul(250).clamp(32 << 20, 256 << 20), names: 16 << 20 }
+}

@@ -196,14 +196,15 @@ impl Talk {
     fn open(&self, opened: &Opened, asked: OpenAsk) -> io::Result<()> {
         let source = opened.sources.get(asked.source).ok_or(io::ErrorKind::InvalidData)?;
         let entry = asked.item.entry().ok_or(io::ErrorKind::InvalidData)?;
-        let mut stream = match source.open(&entry) {
+        let mut stream = match source.open_at(&entry, asked.from) {
             Ok(stream) => stream,
             Err(error) => return send_json(tell::FAULT, &Fault::from(&error)),
         };
         let declared = stream.declared_len();
-        let whole = declared <= length(FIRST);
+        let left = declared.saturating_sub(asked.from);
+        let whole = left <= length(FIRST);
         // One byte more than there should be, so that the stream says its last word.
-        let first = usize::try_from(declared).unwrap_or(FIRST).min(FIRST);
+        let first = usize::try_from(left).unwrap_or(FIRST).min(FIRST);
         let mut buf = vec![0; first.saturating_add(usize::from(whole))];
         let mut first = 0;
         let mut fault = None;

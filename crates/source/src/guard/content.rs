@@ -13,7 +13,7 @@ use crate::exact::{Content, EvidenceStream, Exact, Gap};
 use crate::extract::Take;
 use crate::walk::{Entry, SourceError};
 
-/// Opens `entry` of the source `source`.
+/// Opens `entry` of the source `source`, to deliver what is behind its first `from` bytes.
 ///
 /// # Errors
 ///
@@ -23,9 +23,10 @@ pub(super) fn open(
     deaths: &Arc<Deaths>,
     source: usize,
     entry: &Entry,
+    from: u64,
 ) -> Result<Box<dyn EvidenceStream>, SourceError> {
     deaths.allow()?;
-    let asked = serde_json::to_vec(&OpenAsk { source, item: Item::from(entry) })
+    let asked = serde_json::to_vec(&OpenAsk { source, item: Item::from(entry), from })
         .map_err(|error| SourceError::Io("asking for content", error.into()))?;
     let mut process = pool.take()?;
     let opened = process.ask(ask::OPEN, &asked).and_then(|()| answer(&mut process));
@@ -51,7 +52,7 @@ pub(super) fn open(
         ended: false,
         missing: 0,
     };
-    Ok(Box::new(Exact::new(content, declared)))
+    Ok(Box::new(Exact::new(content, declared).beginning(from.min(declared))))
 }
 
 /// Has content read as something, and gives what is in it.

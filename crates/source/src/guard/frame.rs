@@ -11,7 +11,7 @@ pub(super) const MAX_FRAME: usize = 32 << 20;
 /// Bytes before what a frame holds.
 pub(super) const HEAD: usize = 5;
 /// The version of all this. Both sides are one program; a stranger is told from an accident by it.
-pub(super) const VERSION: u32 = 3;
+pub(super) const VERSION: u32 = 4;
 
 /// What the program asks.
 pub(super) mod ask {
@@ -31,7 +31,7 @@ pub(super) mod ask {
     pub(crate) const BAD: u8 = b'D';
     /// List the members of an archive.
     pub(crate) const ARCHIVE: u8 = b'V';
-    /// Open a member: its number, as 64 bits little-endian.
+    /// Open a member: its number, and how many bytes of it are not wanted, as 64 bits little-endian each.
     pub(crate) const MEMBER: u8 = b'M';
     /// Read a member's content as something: [`super::super::unpack::ReadAsk`]. Answered by [`super::tell::DATA`], more of it for each
     /// [`MORE`], and then [`super::tell::END`].
@@ -60,7 +60,8 @@ pub(super) mod tell {
     pub(crate) const CLOSED: u8 = b'q';
     /// The walk came to its end: a `WalkReport`.
     pub(crate) const REPORT: u8 = b'r';
-    /// Content: a byte, 1 where all of it is here, the declared length as 64 bits little-endian, the first bytes.
+    /// Content: a byte, 1 where all of it is here, the declared length as 64 bits little-endian, the first of the bytes that
+    /// are wanted.
     pub(crate) const OPENED: u8 = b'o';
     /// More bytes.
     pub(crate) const DATA: u8 = b'd';

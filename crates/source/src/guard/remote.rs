@@ -47,7 +47,14 @@ impl Source for RemoteSource {
         if !entry.facts.kind.has_content() {
             return Err(SourceError::NoContent("not a file".into()));
         }
-        content::open(&self.pool, &self.deaths, self.index, entry)
+        content::open(&self.pool, &self.deaths, self.index, entry, 0)
+    }
+
+    fn open_at(&self, entry: &Entry, from: u64) -> Result<Box<dyn EvidenceStream>, SourceError> {
+        if !entry.facts.kind.has_content() {
+            return Err(SourceError::NoContent("not a file".into()));
+        }
+        content::open(&self.pool, &self.deaths, self.index, entry, from)
     }
 
     fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {

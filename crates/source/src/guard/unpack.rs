@@ -10,7 +10,7 @@
 //!                            <--   WANT offset, length
 //!   GIVEN  bytes             -->
 //!                            <--   MEMBERS ...  LISTED
-//!   MEMBER number            -->
+//!   MEMBER number, from where -->
 //!                            <--   OPENED length, first bytes; MORE -> DATA ... END
 //!   READ   number, as what   -->
 //!                            <--   DATA ...; MORE -> DATA ... END
@@ -76,7 +76,7 @@ impl Unpacker {
         Self { apart, ..Self::default() }
     }
 
-    /// Opens the archive of this form in `bytes`.
+    /// Opens the archive of this form in `bytes`, where it has no more than `limits` allow.
     ///
     /// # Errors
     ///
@@ -85,9 +85,10 @@ impl Unpacker {
         &'b self,
         form: Form,
         bytes: Arc<dyn ByteSource + 'b>,
+        limits: &Limits,
     ) -> Result<Unpacked<'b>, SourceError> {
         let Some(apart) = &self.apart else {
-            let archive = archive::read(form, Arc::clone(&bytes), &Limits::default()).map_err(of_archive)?;
+            let archive = archive::read(form, Arc::clone(&bytes), limits).map_err(of_archive)?;
             return Ok(Unpacked { archive, inside: Inside::Here(bytes) });
         };
         self.deaths.allow()?;
@@ -97,7 +98,7 @@ impl Unpacker {
             None => self.start(apart).map_err(|ended| self.noted(ended))?,
         };
         let mut session = Session { unpacker: self, process: Some(process), bytes, opened: 0 };
-        let archive = session.list(form)?;
+        let archive = session.list(form, limits)?;
         Ok(Unpacked { archive, inside: Inside::Apart(Arc::new(Mutex::new(session))) })
     }
 
@@ -145,16 +146,25 @@ impl<'b> Unpacked<'b> {
     ///
     /// [`SourceError`] where it cannot be read: encrypted, packed in a way that is not read, or the reader ended.
     pub fn content(&self, number: usize) -> Result<Box<dyn EvidenceStream + 'b>, SourceError> {
+        self.content_at(number, 0)
+    }
+
+    /// As [`Unpacked::content`], behind the first `from` bytes of it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Unpacked::content`]; also where what is before has to be unpacked again and cannot be.
+    pub fn content_at(&self, number: usize, from: u64) -> Result<Box<dyn EvidenceStream + 'b>, SourceError> {
         match &self.inside {
-            Inside::Here(bytes) => self.archive.open(number, Arc::clone(bytes)).map_err(of_archive),
+            Inside::Here(bytes) => open_at(&self.archive, number, from, Arc::clone(bytes)),
             Inside::Apart(session) => {
                 let size = self.archive.members.get(number).map_or(0, |member| member.size);
                 let mut own = session.lock().unwrap_or_else(PoisonError::into_inner);
-                let (all, first) = own.open(number, size)?;
+                let (all, first) = own.open(number, from, size)?;
                 let session = Arc::clone(session);
                 let content =
                     Remote { session, opened: own.opened, held: first, used: 0, last: all, missing: 0 };
-                Ok(Box::new(Exact::new(content, size)))
+                Ok(Box::new(Exact::new(content, size).beginning(from.min(size))))
             }
         }
     }
@@ -175,6 +185,21 @@ impl<'b> Unpacked<'b> {
             }
         }
     }
+}
+
+/// Opens a member behind its first `from` bytes.
+fn open_at<'b>(
+    archive: &Archive,
+    number: usize,
+    from: u64,
+    bytes: Arc<dyn ByteSource + 'b>,
+) -> Result<Box<dyn EvidenceStream + 'b>, SourceError> {
+    if from == 0 {
+        return archive.open(number, bytes).map_err(of_archive);
+    }
+    let (mut stream, at) = archive.open_at(number, from, bytes).map_err(of_archive)?;
+    stream.advance(from.saturating_sub(at)).map_err(of_content)?;
+    Ok(stream)
 }
 
 fn of_content(error: io::Error) -> SourceError {
@@ -248,8 +273,8 @@ impl Session<'_> {
         }
     }
 
-    fn list(&mut self, form: Form) -> Result<Archive, SourceError> {
-        let asked = serde_json::to_vec(&ArchiveAsk { form, length: self.bytes.len() });
+    fn list(&mut self, form: Form, limits: &Limits) -> Result<Archive, SourceError> {
+        let asked = serde_json::to_vec(&ArchiveAsk { form, length: self.bytes.len(), total: limits.total });
         let asked = asked.map_err(|error| SourceError::Io("asking for members", error.into()))?;
         let (mut members, mut others, mut held) = (Vec::new(), Vec::new(), 0_u64);
         let (mut kind, mut holds) = self.ask(ask::ARCHIVE, &asked)?;
@@ -257,7 +282,7 @@ impl Session<'_> {
             let told: Vec<Told> = serde_json::from_slice(&holds).unwrap_or_default();
             held = held.saturating_add(length(holds.len()));
             let all = members.len().saturating_add(others.len());
-            if told.is_empty() || length(all) > Limits::default().entries || held > MAX_TOLD {
+            if told.is_empty() || length(all) > limits.entries || held > MAX_TOLD {
                 return Err(self.broke("it tells of members that are none"));
             }
             for told in told {
@@ -275,20 +300,21 @@ impl Session<'_> {
             return Err(self.broke("it was asked for members and told something else"));
         };
         let Listed { loose, aside, unsound } = listed;
-        let archive = Archive { members, others, loose, aside, unsound };
+        let mut archive = Archive::new(members, others);
+        (archive.loose, archive.aside, archive.unsound) = (loose, aside, unsound);
         let total = archive.members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
         let stated = archive.members.iter().all(|member| member.size < 1 << 53);
-        let limits = Limits::default();
-        if !stated || limits.check(total, self.bytes.len()).and(limits.check_names(&archive)).is_err() {
+        if !stated || limits.check(total).and(limits.check_names(&archive)).is_err() {
             return Err(self.broke("it tells of members that cannot be"));
         }
         Ok(archive)
     }
 
     /// Opens a member: whether what comes with the answer is all, and that.
-    fn open(&mut self, number: usize, size: u64) -> Result<(bool, Vec<u8>), SourceError> {
+    fn open(&mut self, number: usize, from: u64, size: u64) -> Result<(bool, Vec<u8>), SourceError> {
         let number = u64::try_from(number).unwrap_or(u64::MAX);
-        let (kind, mut holds) = self.ask(ask::MEMBER, &number.to_le_bytes())?;
+        let asked = [number.to_le_bytes(), from.to_le_bytes()].concat();
+        let (kind, mut holds) = self.ask(ask::MEMBER, &asked)?;
         let head = holds.first_chunk::<9>().copied().filter(|_| kind == tell::OPENED);
         let Some([all, declared @ ..]) = head else {
             return Err(self.broke("it was asked for content and told something else"));
@@ -393,6 +419,8 @@ impl Content for Remote<'_> {
 struct ArchiveAsk {
     form: Form,
     length: u64,
+    /// Most bytes of all members.
+    total: u64,
 }
 
 /// What is in the content of a member is asked for.
@@ -422,6 +450,7 @@ struct Told {
     size: u64,
     /// Nanoseconds as text, and whether they are local time.
     modified: Option<(String, bool)>,
+    at: u64,
     readable: bool,
 }
 
@@ -434,6 +463,7 @@ impl Told {
             doubtful: member.doubtful,
             size: member.size,
             modified: member.modified.map(|time| (time.ns.to_string(), time.local)),
+            at: member.at,
             readable: !matches!(member.place, Place::Unreadable(_)),
         }
     }
@@ -446,6 +476,7 @@ impl Told {
             doubtful: other.doubtful,
             size: 0,
             modified: other.modified.map(|time| (time.ns.to_string(), time.local)),
+            at: 0,
             readable: false,
         }
     }
@@ -475,7 +506,15 @@ impl Told {
             Place::Unreadable("not readable")
         };
         let also = self.also.into_iter().map(|name| name.0).collect();
-        Member { name: self.name.0, also, doubtful: self.doubtful, size: self.size, modified, place }
+        Member {
+            name: self.name.0,
+            also,
+            doubtful: self.doubtful,
+            size: self.size,
+            modified,
+            at: self.at,
+            place,
+        }
     }
 }
 

@@ -103,6 +103,8 @@ pub(super) struct WalkAsk {
 pub(super) struct OpenAsk {
     pub(super) source: usize,
     pub(super) item: Item,
+    /// How many bytes are not wanted: they were read before.
+    pub(super) from: u64,
 }
 
 /// What is in the content of an item is asked for.

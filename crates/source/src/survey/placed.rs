@@ -66,6 +66,13 @@ impl Source for Placed {
         self.inner.open(&self.unplaced(entry)?)
     }
 
+    fn open_at(&self, entry: &Entry, from: u64) -> Result<Box<dyn EvidenceStream + '_>, SourceError> {
+        if self.prefix.is_empty() {
+            return self.inner.open_at(entry, from);
+        }
+        self.inner.open_at(&self.unplaced(entry)?, from)
+    }
+
     fn extract(&self, entry: &Entry, form: Form, take: Take<'_>) -> Result<(), SourceError> {
         if self.prefix.is_empty() {
             return self.inner.extract(entry, form, take);

@@ -326,9 +326,6 @@ fn sizes_that_cannot_be_are_refused() {
 #[test]
 fn a_bomb_is_refused_before_it_is_unpacked() {
     let bytes = zip(&[deflated(b"a", &vec![0; 1 << 20])]);
-    let limits = Limits { free: 1 << 16, ..Limits::default() };
-    let error = read(&bytes, &limits).unwrap_err().to_string();
-    assert!(error.contains("250 times its own length"), "{error}");
     let limits = Limits { total: 1 << 19, ..Limits::default() };
     assert!(read(&bytes, &limits).unwrap_err().to_string().contains("bytes unpacked"));
     let bytes = zip(&vec![file(b"a", b""); 11]);

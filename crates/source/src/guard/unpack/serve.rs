@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::super::child::{busy, passed, send, send_json, send_parts};
 use super::super::frame::{self, ask, tell};
 use super::super::words::Fault;
-use super::{ArchiveAsk, Listed, ReadAsk, Told, WINDOW, Want, of_archive, of_content};
+use super::{ArchiveAsk, Listed, ReadAsk, Told, WINDOW, Want, of_archive, of_content, open_at};
 use crate::archive::{self, Archive, Limits};
 use crate::bytes::{ByteSource, ReadFault, length};
 use crate::exact::EvidenceStream;
@@ -35,8 +35,9 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, unconfined: &str) -> i
                     length: asked.length,
                     held: Mutex::default(),
                 });
+                let limits = Limits { total: asked.total, ..Limits::of(asked.length) };
                 (stream, open, telling) = (None, None, false);
-                match archive::read(asked.form, Arc::clone(&bytes), &Limits::default()) {
+                match archive::read(asked.form, Arc::clone(&bytes), &limits) {
                     Ok(archive) => {
                         (listed, telling) = (0, true);
                         tell_members(&archive, &mut listed, &mut telling)?;
@@ -50,11 +51,16 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, unconfined: &str) -> i
                 tell_members(archive, &mut listed, &mut telling)?;
             }
             ask::MEMBER => {
-                let number = holds.as_slice().try_into().map(u64::from_le_bytes).unwrap_or(u64::MAX);
-                let Some((archive, bytes)) = &open else { return Err(io::ErrorKind::InvalidData.into()) };
-                match archive.open(usize::try_from(number).unwrap_or(usize::MAX), Arc::clone(bytes)) {
-                    Ok(opened) => stream = tell_opened(opened)?,
-                    Err(error) => send_json(tell::FAULT, &Fault::from(&of_archive(error)))?,
+                let (asked, _) = holds.as_chunks::<8>();
+                let (Some((archive, bytes)), [number, from]) = (&open, asked) else {
+                    return Err(io::ErrorKind::InvalidData.into());
+                };
+                let number = usize::try_from(u64::from_le_bytes(*number)).unwrap_or(usize::MAX);
+                let from = u64::from_le_bytes(*from);
+                // What is before is unpacked here and told to nobody.
+                match open_at(archive, number, from, Arc::clone(bytes)) {
+                    Ok(opened) => stream = tell_opened(opened, from)?,
+                    Err(error) => send_json(tell::FAULT, &Fault::from(&error))?,
                 }
             }
             ask::READ => {
@@ -103,11 +109,11 @@ struct Opened {
 }
 
 /// Tells of a member's length, with its first bytes; with all of it where it is short and sound.
-fn tell_opened(mut stream: Box<dyn EvidenceStream>) -> io::Result<Option<Opened>> {
+fn tell_opened(mut stream: Box<dyn EvidenceStream>, from: u64) -> io::Result<Option<Opened>> {
     let declared = stream.declared_len();
     let mut first = Vec::new();
     let mut failed = None;
-    if declared <= length(FIRST) {
+    if declared.saturating_sub(from) <= length(FIRST) {
         failed = stream.by_ref().take(length(FIRST).saturating_add(1)).read_to_end(&mut first).err();
         if failed.is_none() {
             send_parts(tell::OPENED, &[&[1], &declared.to_le_bytes(), &first])?;
