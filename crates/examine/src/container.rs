@@ -176,6 +176,7 @@ pub(crate) fn open(
             fact.trouble = Some(trouble);
             break;
         }
+        let is_readable = !matches!(own.place, Place::Unreadable(_));
         let own = member(entry, facts, number, own);
         if own.facts.names.iter().any(|name| policy.is_below_closed(name, own.facts.case_rule)) {
             // As on the volume: nobody enters it, and nobody knows what the archive holds there.
@@ -191,7 +192,7 @@ pub(crate) fn open(
         fact.members = fact.members.saturating_add(1);
         let captured = examined.decision.outcome == scope::Outcome::Captured;
         // A zip's members can be damaged one by one; what is in a gzip was unpacked when it was opened.
-        let is_whole = !examined.decision.outcome.is_kept()
+        let is_whole = !(is_readable && examined.decision.outcome.is_kept())
             || examined.facts.failures.is_empty() && known != Form::Zip
             || examiner.can_read(&own, &members, &examined);
         unread = unread.saturating_add(u64::from(!is_whole));
