@@ -13,6 +13,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use evidence::acquisition::RunNumber;
+use evidence::attestation::{Attestation, Prefix, Statement, Unread};
 use scenarios::story::Desk;
 
 /// A desk with its own copies of the demo's package and case, which a test may append to.
@@ -186,6 +188,26 @@ fn a_statement_about_one_path_counts_by_all_names_and_stays_off_the_log() {
     desk.run(check).exits(0).prints("ABOUT this package");
     fs::write(desk.path("result.txt"), text.replace("gpt:2/", "gpt:9/")).unwrap();
     desk.run(check).exits(2).prints("volume: these are not the volumes that were walked");
+    // What the package says otherwise is refused also where nobody has signed yet, one thing at a time.
+    let honest = Attestation::parse(text.as_bytes()).unwrap();
+    let check = "ambit-verify attestation {dir}/result.txt --trust {trust} --package {dir}/KC07.ambit";
+    let contradicts = |edit: &dyn Fn(&mut Prefix), what: &str| {
+        let mut own = honest.clone();
+        let Statement::Prefix(prefix) = &mut own.statement else { panic!("{own:?}") };
+        edit(prefix);
+        fs::write(desk.path("result.txt"), own.to_bytes()).unwrap();
+        desk.run(check).exits(2).prints(what);
+    };
+    let unread = Unread { place: "gpt:9".to_owned(), length: 512, what: "LUKS".to_owned() };
+    contradicts(&|own| own.records = 1, "records: 1, of an inventory of");
+    contradicts(&|own| own.parts.clear(), "parts: the statement says 0");
+    contradicts(&|own| own.unread.push(unread.clone()), "unread: these are not the layers");
+    contradicts(&|own| own.other_runs.push(RunNumber([9; 16])), "other-run: these are not the other runs");
+    contradicts(&|own| own.unnamed_kept = 9999, "unnamed-kept: 9999 under the path, of ");
+    fs::write(desk.path("result.txt"), &text).unwrap();
+    desk.run(check).exits(0).prints("ABOUT this package");
+    fs::write(desk.path("KC07.ambit/meta/policy/rendering.md"), "another text").unwrap();
+    desk.run(check).exits(2).prints("is not INTACT: `ambit-verify` says why");
 }
 
 const SAMPLE: &str = "ambit-verify sample {package} --trust {trust} --identity {keys}/auditor.age --nonce";

@@ -67,9 +67,38 @@ fn prefix() -> Attestation {
     }))
 }
 
+/// A statement about a path with other numbers.
+fn with(change: fn(&mut Prefix)) -> Attestation {
+    let mut own = prefix();
+    let Statement::Prefix(found) = &mut own.statement else { unreachable!() };
+    change(found);
+    own
+}
+
 #[test]
 fn what_is_written_is_read_and_reads_as_sentences() {
+    let departed = {
+        let mut own = replay();
+        let Statement::Replay(found) = &mut own.statement else { unreachable!() };
+        found.departures = 2;
+        own
+    };
+    let held = with(|own| own.under = Counts { captured: 0, held: 1, listed: 0, left: 2 });
+    let taken = with(|own| own.under = Counts { captured: 1, held: 1, listed: 0, left: 1 });
+    for words in ["was taken into this package", "Of the listed items"] {
+        let text = String::from_utf8(held.to_bytes()).unwrap();
+        assert!(!text.contains(words), "{text}");
+    }
     for (attestation, words) in [
+        (departed, "says Departures from the order or the procedure that the report names: 2.\n"),
+        (held, "went to the case team with this package; what was held lies with a holder.\n"),
+        (taken, "says Something under this path was taken.\n"),
+        (prefix(), "says Of the listed items the names were handed over, and no content.\n"),
+        (prefix(), "says On the whole medium 1 items were taken that have no name on record"),
+        (
+            with(|own| own.unrecorded = 5),
+            "says On the whole medium 5 items were left of which nothing is on record",
+        ),
         (replay(), "says Findings: 2 of the kind fact, 1 of the kind trits.\n"),
         (prefix(), "says Nothing that has a name under this path on record was taken into this package.\n"),
         (prefix(), "In this package, of 3 items on record that have a name under /home/%FFanna, captured 0,"),

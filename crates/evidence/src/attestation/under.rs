@@ -397,4 +397,6 @@ fn lacks_a_name(facts: &Facts) -> bool {
 
 #[cfg(test)]
 #[path = "under_tests.rs"]
+mod archived;
+#[cfg(test)]
 mod tests;
