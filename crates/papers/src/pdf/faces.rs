@@ -66,10 +66,10 @@ pub(super) struct Faces {
 impl Faces {
     pub(super) fn new() -> Result<Self, PdfError> {
         Ok(Self {
-            serif: Face::new(include_bytes!("../../fonts/NotoSerif-Regular.ttf"))?,
-            bold: Face::new(include_bytes!("../../fonts/NotoSerif-Bold.ttf"))?,
-            italic: Face::new(include_bytes!("../../fonts/NotoSerif-Italic.ttf"))?,
-            mono: Face::new(include_bytes!("../../fonts/NotoSansMono-Regular.ttf"))?,
+            serif: Face::new(include_bytes!("../../fonts/Tinos-Regular.ttf"))?,
+            bold: Face::new(include_bytes!("../../fonts/Tinos-Bold.ttf"))?,
+            italic: Face::new(include_bytes!("../../fonts/Tinos-Italic.ttf"))?,
+            mono: Face::new(include_bytes!("../../fonts/Cousine-Regular.ttf"))?,
             wide: Face::new(include_bytes!("../../fonts/DroidSansFallback.ttf"))?,
         })
     }
