@@ -270,3 +270,45 @@ fn a_sample_looks_at_files_in_archives_and_so_does_another_program() {
     let ran = desk.run(sample).exits(2).prints("NOT MATCHED").prints("No bound is stated");
     assert!(ran.out.contains("/member:0"), "{ran}");
 }
+
+/// What a later policy makes of an archive hangs on what it makes of the files in it, and these on whether it opens the archive.
+#[test]
+fn two_policies_on_one_ledger_are_asked_about_archives_from_their_files_up() {
+    let Some(desk) = desk("left   = \"facts\"") else { return };
+    desk.run(CAPTURE).exits(0);
+    let own = fs::read_to_string(desk.path("policy/policy.toml")).unwrap();
+    let moves = |later: String| -> BTreeMap<String, (Option<String>, Option<String>, String)> {
+        fs::create_dir_all(desk.path("later")).unwrap();
+        fs::write(desk.path("later/policy.toml"), later).unwrap();
+        let told = desk
+            .run("ambit policy diff {dir}/policy {dir}/later --ledger {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --i-may-see-names --json")
+            .exits(2)
+            .json();
+        let mut all = BTreeMap::new();
+        for own in told["ledger"]["moves"].as_array().unwrap() {
+            let word = |side: &str, of: &str| own[side][of].as_str().map(str::to_owned);
+            let (before, after) = (word("before", "outcome"), word("after", "outcome"));
+            for item in own["some"].as_array().unwrap() {
+                let name = item["names"][0].as_str().unwrap_or_default().to_owned();
+                let because = word("after", "because").unwrap();
+                all.insert(name, (before.clone(), after.clone(), because));
+            }
+        }
+        all
+    };
+    let exclude = "\n[selector.gate]\nlabel = \"l\"\nname = [\"gate.php\"]\n[[rule]]\nid = \"X-9\"\neffect = \"exclude\"\ntext = \"t\"\nbasis = \"b\"\nany = [\"gate\"]\n";
+    let moved = moves(format!("{own}{exclude}"));
+    for name in ["/opt/panel/whole.zip!/gate.php", "/opt/panel/whole.zip"] {
+        let (before, after, _) = &moved[name];
+        assert_eq!((before.as_deref(), after.as_deref()), (Some("captured"), Some("left")), "{name}");
+    }
+    assert!(!moved.contains_key("/opt/panel/whole.zip!/inc/db.php"), "{moved:?}");
+    // Where archives are no longer opened, what is in them is no item.
+    let opening = own.lines().find(|line| line.starts_with("containers")).unwrap().to_owned();
+    let moved = moves(own.replacen(&opening, "", 1));
+    let (before, after, because) = &moved["/opt/panel/whole.zip!/gate.php"];
+    assert_eq!((before.as_deref(), after.as_deref()), (Some("captured"), None));
+    assert!(because.contains("is not opened"), "{because}");
+    assert_eq!(moved["/opt/panel/mixed.zip"].1.as_deref(), Some("captured"), "{moved:?}");
+    assert!(!moved.contains_key("/opt/panel/whole.zip"), "it is captured as before: {moved:?}");
+}

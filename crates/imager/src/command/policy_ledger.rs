@@ -4,21 +4,23 @@
 //! captured -> left              12 items           91230 bytes   I-1 -> X-3
 //! ```
 //!
-//! Both decide on recorded facts. Where one needs a look that was not taken, it cannot be said what it would come to.
+//! Both decide on recorded facts. Where one needs a look that was not taken, it cannot be said what it would come to; nor where
+//! an archive would be opened of which the ledger does not say what is in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod archives;
+
+use std::collections::BTreeMap;
 
 use evidence::item::{Parts, Record};
 use evidence::report::Answer;
 use evidence::verify::{VerifyOptions, audit, policy_of};
 use folder::Folder;
-use scope::facts::Facts;
 use scope::policy::LeftRecord;
 use scope::render::counted;
-use scope::{Decision, MissingLook, Outcome, Policy, RawName, Tier, decide_from_metadata};
+use scope::{Decision, MissingLook, Outcome, Policy, RawName, Tier};
 use serde::Serialize;
 
-use super::other_content::OtherContent;
+use self::archives::Archives;
 use crate::cli::LedgerArgs;
 use crate::console::{Console, Context as _, Failure};
 use crate::load;
@@ -92,23 +94,27 @@ pub(super) fn moved(
         ..VerifyOptions::default()
     };
     let own = policy_of(&files).map_err(Failure::new)?;
-    let (of_before, of_after) = (OtherContent::of(&own, before), OtherContent::of(&own, after));
+    let mut archives = Archives::new(&own, before, after);
     let mut moved = Moved { without_left: own.record().left == LeftRecord::Counts, ..Moved::default() };
     let mut moves: BTreeMap<(Side, Side), (Amount, Vec<Item>)> = BTreeMap::new();
-    let report = audit(&files, &trust, &options, |record| {
-        let Ok(parts) = record.parts() else { return };
+    let mut each = |[before, after]: [Side; 2], bytes: u64, item: Item| {
         moved.records += 1;
-        let sides = (side(before, &parts.facts, &of_before), side(after, &parts.facts, &of_after));
-        if sides.0.outcome == sides.1.outcome && sides.0.outcome.is_some() {
+        if before.outcome == after.outcome && before.outcome.is_some() {
             moved.same += 1;
             return;
         }
-        let (amount, some) = moves.entry(sides).or_default();
-        amount.add(parts.facts.content_size().unwrap_or(0));
+        let (amount, some) = moves.entry((before, after)).or_default();
+        amount.add(bytes);
         if some.len() < MOST {
-            some.push(item(record, parts, args.i_may_see_names));
+            some.push(item);
         }
+    };
+    let report = audit(&files, &trust, &options, |record| {
+        let Ok(parts) = record.parts() else { return };
+        let item = item(record, &parts, args.i_may_see_names);
+        archives.record(&record.locator, &parts, item, &mut each);
     });
+    archives.finish(&mut each);
     if report.followed == Answer::NotChecked {
         let why = report.limits.last().cloned().unwrap_or_default();
         return Err(Failure::new(format!("{}: the ledger cannot be relied on: {why}", package.display()))
@@ -125,29 +131,9 @@ pub(super) fn moved(
     Ok(moved)
 }
 
-/// What a policy makes of an item, whatever the answers are that the ledger does not have.
-fn side(policy: &Policy, facts: &Facts, content: &OtherContent) -> Side {
-    let Some(tried) = content.tried(facts) else {
-        return Side { outcome: None, because: "too many of its searches are not on record".to_owned() };
-    };
-    let all: BTreeSet<Side> = tried.each.iter().map(|facts| one_side(policy, facts)).collect();
-    let outcomes: BTreeSet<&Option<Outcome>> = all.iter().map(|side| &side.outcome).collect();
-    let because: BTreeSet<&str> = all.iter().map(|side| side.because.as_str()).collect();
-    let because = because.into_iter().collect::<Vec<_>>().join(" or ");
-    match outcomes.into_iter().collect::<Vec<_>>().as_slice() {
-        [outcome] => Side { outcome: (*outcome).clone(), because },
-        _ => Side {
-            outcome: None,
-            because: format!(
-                "hangs on {}, which its content was not, or not wholly, searched for",
-                tried.open.join(" and ")
-            ),
-        },
-    }
-}
-
-fn one_side(policy: &Policy, facts: &Facts) -> Side {
-    match decide_from_metadata(policy, facts) {
+/// What a decision comes to, in words.
+fn side_of(decision: Result<Decision, MissingLook>) -> Side {
+    match decision {
         Ok(Decision { outcome, tier, rules, .. }) => {
             let because = match tier {
                 Tier::OutOfScope | Tier::Undetermined => tier.word().to_owned(),
@@ -162,11 +148,11 @@ fn one_side(policy: &Policy, facts: &Facts) -> Side {
     }
 }
 
-fn item(record: &Record, parts: Parts, names: bool) -> Item {
+fn item(record: &Record, parts: &Parts, names: bool) -> Item {
     Item {
-        control: parts.decision.control.map(|control| control.to_string()),
+        control: parts.decision.control.as_ref().map(|control| control.to_string()),
         locator: record.locator.clone(),
-        names: if names { parts.facts.names } else { Vec::new() },
+        names: if names { parts.facts.names.clone() } else { Vec::new() },
     }
 }
 
