@@ -52,6 +52,12 @@ impl Hazard {
         place
     }
 
+    /// The trust file.
+    #[must_use]
+    pub fn trust(&self) -> String {
+        self.desk.fill("{trust}")
+    }
+
     /// Captures in several batches, with one worker, to `KC07.ambit` in `place`.
     #[must_use]
     pub fn capture(&self, disk: Disk, place: &Path) -> Ran {

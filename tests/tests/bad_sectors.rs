@@ -316,3 +316,90 @@ fn an_item_of_which_the_name_alone_could_be_read_is_counted_and_told() {
     assert_eq!(row("/opt/panel/gate.php")[2], "complete");
     desk.run(AUDIT).exits(0);
 }
+
+/// What debugfs says to one request.
+fn debugfs(image: &Path, request: &str) -> String {
+    let said = Command::new("debugfs").args(["-w", "-R", request]).arg(image).output().unwrap();
+    assert!(said.status.success(), "{request}");
+    String::from_utf8(said.stdout).unwrap()
+}
+
+#[test]
+fn against_a_better_image_what_the_record_says_it_could_not_read_is_counted_and_no_difference() {
+    let programs = ["mke2fs", "debugfs", "nbdkit", "nbdfuse", "losetup", "fusermount3", "tar", "gzip"];
+    if !programs.into_iter().all(is_here) {
+        return;
+    }
+    let desk = Desk::with_open_case();
+    let target = format!(
+        "containers = {{ open = [\"gzip\", \"tar\"], max_depth = 3 }}\nmedia = [{{ label = \"KC07\", fsuuid = \"{FSUUID}\" }}]"
+    );
+    desk.policy_with(&[("media ", &target)]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let (tree, image) = (desk.path("tree"), desk.path("disk.img"));
+    for (folder, files) in [("read", 3), ("torn", 40), ("nodes", 8)] {
+        fs::create_dir_all(tree.join("opt/panel").join(folder)).unwrap();
+        for number in 0..files {
+            let file = tree.join(format!("opt/panel/{folder}/file-{number}.php"));
+            fs::write(file, format!("<?php // {folder} {number}\n")).unwrap();
+        }
+    }
+    fs::write(tree.join("opt/panel/noise.bin"), noise(40 * 512)).unwrap();
+    let archive = tree.join("opt/panel/box.tar.gz");
+    let made = Command::new("tar").arg("-C").arg(&tree).arg("-czf").arg(desk.path("box")).arg("opt").status();
+    assert!(made.unwrap().success());
+    fs::rename(desk.path("box"), &archive).unwrap();
+    let packed = fs::read(&archive).unwrap();
+    let made = Command::new("mke2fs")
+        .args(["-q", "-t", "ext4", "-b", "1024", "-U", FSUUID, "-d"])
+        .args([tree.as_os_str(), image.as_os_str(), "8M".as_ref()])
+        .status();
+    assert!(made.unwrap().success());
+    let bytes = fs::read(&image).unwrap();
+    let block = |path: &str| {
+        let blocks = debugfs(&image, &format!("blocks {path}"));
+        let last: usize = blocks.split_whitespace().last().unwrap().parse().unwrap();
+        last * 1024..last * 1024 + 512
+    };
+    // `... located at block 131, offset 0x0200`
+    let said = debugfs(&image, "imap /opt/panel/nodes/file-3.php");
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let behind =
+        |word: &str| words[words.iter().rposition(|own| *own == word).unwrap() + 1].trim_end_matches(',');
+    let offset = usize::from_str_radix(behind("offset").trim_start_matches("0x"), 16).unwrap();
+    let node = (behind("block").parse::<usize>().unwrap() * 1024 + offset) / 512 * 512;
+    let bad = [block("/opt/panel/torn"), node..node + 512, place(&bytes, &packed, packed.len() / 1024)];
+
+    let Some(device) = device(&desk.path("device"), &image, &bad) else { return };
+    let capture = format!(
+        "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --out {{dir}}/out.ambit",
+        device.path.display()
+    );
+    desk.run(&capture).exits(0);
+    let same = desk.run(&format!("{AUDIT} --against {}", device.path.display())).exits(0);
+    assert!(same.out.contains("MATCHED") && !same.out.contains("not compared: ext4:"), "{same}");
+    drop(device);
+    let against = format!("{AUDIT} --against {{dir}}/disk.img");
+    let better = desk.run(&against).exits(0);
+    assert!(better.out.contains("MATCHED") && !better.out.contains("NOT MATCHED"), "{better}");
+    let words = better.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("not all names in it could be read then"), "{better}");
+    assert!(words.contains("it is in an archive that could not be read then"), "{better}");
+    assert!(
+        words.contains("the record itself says that they could not be read when it was made"),
+        "{better}"
+    );
+    let counted = words.matches("not compared: ext4:").count();
+    assert!(words.contains(&format!("{counted} items were not compared, or not in all")), "{better}");
+
+    // One more file where the record has nothing to excuse it: beside the folder, in one that was read, and in the archive's.
+    fs::write(desk.path("php"), "<?php // omitted\n").unwrap();
+    let php = desk.path("php").display().to_string();
+    for omitted in ["/opt/panel/omitted.php", "/opt/panel/read/omitted.php", "/opt/panel/torn/excused.php"] {
+        debugfs(&image, &format!("write {php} {omitted}"));
+    }
+    let ran = desk.run(&against).exits(2);
+    assert!(ran.out.contains("NOT MATCHED"), "{ran}");
+    let missing: Vec<&str> = ran.out.lines().filter(|line| line.contains("not in the ledger")).collect();
+    assert_eq!(missing.len(), 2, "{ran}");
+}

@@ -276,3 +276,92 @@ fn a_sealed_copy_that_was_altered_before_it_had_its_name_is_made_again_from_the_
     assert_ne!(ran.exit, 0, "{ran}");
     assert!(!place.path().join("KC07.ambit").exists());
 }
+
+/// The files of the case's `state/`: keys and marks of runs that go on.
+fn state(place: &Path) -> usize {
+    files(&place.join("case/state")).len()
+}
+
+#[test]
+fn without_a_journal_only_what_was_closed_and_is_whole_gets_its_name() {
+    let hazard = Hazard::new();
+    let work = |place: &Path| place.join("KC07.ambit.partial/.work");
+    // Before anybody has sealed: the list of what is sealed is there, and nothing else of a seal.
+    let place = hazard.place();
+    let seal = place.path().join("KC07.ambit.partial/seal");
+    let disk = failing(move |step| step.op == Op::Create && step.path.starts_with(&seal));
+    hazard.capture_to(disk, place.path(), &ONE).exits(1);
+    assert!(place.path().join("KC07.ambit.partial/tagmanifest-sha256.txt").exists());
+    let kept = tempfile::tempdir().unwrap();
+    copy(&work(place.path()), kept.path());
+    fs::remove_dir_all(work(place.path())).unwrap();
+    let (before, keys) = (files(place.path()), state(place.path()));
+    resume(&hazard, place.path(), &ONE, &[]).exits(2).says("was not closed either").says("its keys are kept");
+    assert_eq!(files(place.path()), before);
+    assert!(keys > 0);
+    copy(kept.path(), &work(place.path()));
+    resume(&hazard, place.path(), &ONE, &[]).exits(0);
+    assert_eq!(hazard.judge(place.path()), Left::Whole);
+
+    // Sealed, the journal is removed, and the name is missing: every file is read before it is given.
+    let made = hazard.place();
+    let journal = made.path().join(JOURNAL);
+    let begun = made.path().join("KC07.ambit.partial/custody/000000");
+    let disk = failing(move |step| step.op == Op::Rename && begun.exists() && !journal.exists());
+    hazard.capture_to(disk, made.path(), &ONE).exits(1);
+    let changes: [(&str, Change); 5] = [
+        ("a part", flip),
+        ("the inventory", |partial| fs::write(partial.join("meta/inventory.txt"), "x").unwrap()),
+        ("a signature", |partial| {
+            fs::write(partial.join("seal/tagmanifest-sha256.txt.witness.sig"), "x").unwrap();
+        }),
+        ("the log", |partial| fs::remove_dir_all(partial.join("custody")).unwrap()),
+        ("a file beside", |partial| fs::write(partial.join("data/captured-0099.zip.age"), "x").unwrap()),
+    ];
+    for (what, change) in changes {
+        let place = tempfile::tempdir().unwrap();
+        copy(made.path(), place.path());
+        change(&place.path().join("KC07.ambit.partial"));
+        let ran = resume(&hazard, place.path(), &ONE, &[]);
+        assert_ne!(ran.exit, 0, "{what}: {ran}");
+        assert!(!place.path().join("KC07.ambit").exists(), "{what}");
+        assert_eq!(state(place.path()), state(made.path()), "{what}");
+    }
+    resume(&hazard, made.path(), &ONE, &[]).exits(0).prints("was complete but for its name");
+    assert_eq!((hazard.judge(made.path()), state(made.path())), (Left::Whole, 0));
+}
+
+#[test]
+fn keys_that_a_break_left_behind_are_removed_and_said() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    let (kept, out) = (place.path().join("case/state"), place.path().join("KC07.ambit"));
+    let disk = failing(move |step| step.path.starts_with(&kept) && out.exists());
+    hazard.capture_to(disk, place.path(), &ONE).exits(1);
+    assert_eq!(hazard.judge(place.path()), Left::Whole);
+    assert!(state(place.path()) > 0);
+    resume(&hazard, place.path(), &ONE, &[])
+        .exits(1)
+        .says("still in the case folder, and are removed")
+        .says("exists");
+    assert_eq!(state(place.path()), 0);
+}
+
+#[test]
+fn an_option_that_was_not_needed_is_said_to_be_and_an_unfinished_package_is_none_to_check() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    stopped(&hazard, place.path());
+    let partial = place.path().join("KC07.ambit.partial").display().to_string();
+    let words = ["ambit-verify", &partial, "--trust", &hazard.trust()].map(Into::into);
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    assert_eq!(verifier::run_to_code(words, &mut out, &mut err), 1);
+    let said = String::from_utf8(err).unwrap();
+    assert!(out.is_empty() && said.contains("is an unfinished package"), "{said}");
+    resume(&hazard, place.path(), &ONE, &["--older-copy", "because", "--retake", "because"])
+        .exits(0)
+        .says("--older-copy was not needed")
+        .says("--retake was not needed");
+    assert_eq!(hazard.judge(place.path()), Left::Whole);
+    assert_eq!(overrides(place.path(), "because"), 0);
+}

@@ -163,3 +163,30 @@ fn whatever_operation_fails_the_same_command_seals_afterwards() {
         }
     }
 }
+
+#[test]
+fn whoever_signs_away_from_the_case_signs_and_the_case_folder_seals() {
+    let desk = unsealed();
+    fs::create_dir(desk.path("away")).unwrap();
+    fs::rename(desk.path("made/a"), desk.path("away/a")).unwrap();
+    let before = count(&desk.path("away/a"), "acquisition.end");
+    let away = format!("ambit sign {{dir}}/away/a {TRUSTED} {AUDITOR}");
+    desk.run(&away).exits(3).prints("not sealed yet").prints("where it is: ambit sign PACKAGE");
+    // Given again, it says the same; the package's log is as it was.
+    desk.run(&away).exits(3).prints("nobody else has to sign");
+    assert_eq!((count(&desk.path("away/a"), "package.seal"), before), (0, 1));
+    // The case goes on meanwhile.
+    let what = format!("--policy {{policy}} --medium {{medium}} --case {{dir}}/made/case {TRUSTED}");
+    desk.run(&format!("ambit capture {what} {{both}} {AUDITOR} --out {{dir}}/made/c")).exits(0);
+    fs::rename(desk.path("away/a"), desk.path("made/a")).unwrap();
+    sign(&desk, Disk::new(), "made", "a", "{examiner}").exits(0).prints("package.seal is on the log");
+    for package in ["made/a", "made/c"] {
+        is_intact(&desk, package);
+    }
+    // A case folder that was kept from before does not know of it, and is told.
+    let old = desk.path("old");
+    copy(&desk.path("made"), &old);
+    let last = fs::read_dir(old.join("case/custody")).unwrap().count() - 1;
+    fs::remove_dir_all(old.join(format!("case/custody/{last:06}"))).unwrap();
+    sign(&desk, Disk::new(), "old", "a", AUDITOR).exits(1).says("an older copy of the case folder");
+}

@@ -4,7 +4,7 @@
 //! custody/000006/event.json  attestation.txt  attestation.txt.auditor.sig  examiner.sig  entry.txt
 //! ```
 //!
-//! Whoever keeps the log appends: to the case folder's, of which the package gets a copy, or to the package's own.
+//! Whoever keeps the log appends, to the case folder's: the package gets a copy.
 
 use std::path::Path;
 
@@ -13,10 +13,11 @@ use evidence::custody_log::{ATTESTATION, Statement, attestation_signature};
 use evidence::event::{Action, Attested, SealSignature};
 use scope::Digest;
 
+use crate::case::CaseFolder;
 use crate::durable::Disk;
 use crate::keys::{SecretKey, Signer};
 use crate::log::{LogError, LogFolder};
-use crate::seal::{AWAY, Keeper, SealError};
+use crate::seal::SealError;
 
 /// An attestation that was signed, and by whom.
 #[derive(Clone, Debug)]
@@ -45,41 +46,21 @@ pub fn sign_attestation(signer: &Signer, text: &[u8]) -> String {
 pub fn put_on_log(
     disk: &Disk,
     package: &Path,
-    keeper: Keeper<'_>,
+    case: &mut CaseFolder,
     mut statement: Statement,
     signed: &Signed,
     signers: &[&Signer],
-    log_key: Option<&SecretKey>,
+    log_key: &SecretKey,
 ) -> Result<(), SealError> {
     let mut own = LogFolder::open(disk, package, &signed.attestation.origin)?;
     let mut files = vec![(ATTESTATION.to_owned(), signed.text.clone())];
     files.extend(signed.signatures.iter().map(|(name, bytes)| (attestation_signature(name), bytes.clone())));
     statement.action = action(signed);
-    match keeper {
-        Keeper::Case(case) => {
-            is_new(case.log(), &statement.action)?;
-            case.log().copy_to(&mut own)?;
-            append(case.log_mut(), statement, signers, &files, log_key)?;
-            case.log().copy_to(&mut own)?;
-        }
-        Keeper::Package => {
-            is_new(&own, &statement.action)?;
-            statement.reason = format!("{}{AWAY}", statement.reason).trim_start().to_owned();
-            append(&mut own, statement, signers, &files, log_key)?;
-        }
-    }
-    Ok(())
-}
-
-fn append(
-    log: &mut LogFolder,
-    statement: Statement,
-    signers: &[&Signer],
-    files: &[(String, Vec<u8>)],
-    log_key: Option<&SecretKey>,
-) -> Result<(), LogError> {
-    log.append_with(statement, signers, files)?;
-    log_key.map_or(Ok(()), |key| log.checkpoint(key))
+    is_new(case.log(), &statement.action)?;
+    case.log().copy_to(&mut own)?;
+    case.log_mut().append_with(statement, signers, &files)?;
+    case.log().checkpoint(log_key)?;
+    Ok(case.log().copy_to(&mut own)?)
 }
 
 /// Fails where the log has this very text already, with everybody who signs it now.

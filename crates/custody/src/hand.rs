@@ -70,7 +70,7 @@ impl Hand {
         }
         self.buffer = buffer;
         let partial = kept.object.as_ref().is_some_and(|object| !object.unreadable.is_empty())
-            || item.facts.attributes.iter().any(Attribute::is_unread);
+            || item.facts.attributes.iter().any(|own| own.is_unread_of(Attribute::UNREAD_NODE));
         let totals = &mut self.gathered.totals;
         totals.unreadable = totals.unreadable.saturating_add(u64::from(partial));
         let size =

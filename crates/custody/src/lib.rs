@@ -74,7 +74,7 @@ pub use package::{
 pub use part::{Missing, Trouble};
 pub use policy_file::ListOnDisk;
 pub use read_back::Reading;
-pub use seal::{Keeper, SealError};
+pub use seal::SealError;
 pub use unfinished::{Found, Unfinished};
 
 use evidence::acquisition::RunNumber;

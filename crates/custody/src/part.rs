@@ -14,6 +14,7 @@
 
 use std::io::{self, Read, Write};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use age::stream::StreamWriter;
 use evidence::acquisition::{PartStatement, SetName};
@@ -27,7 +28,7 @@ use sha2::{Digest as _, Sha256};
 use crate::durable::{Disk, NewFile};
 use crate::keys::SecretKey;
 use crate::look::Edges;
-use crate::package::{PackageError, PackageWriter};
+use crate::package::{PackageError, PackageWriter, lock};
 use crate::size_class::padme;
 use crate::zipper::ZipWriter;
 
@@ -77,18 +78,22 @@ impl Encrypted {
         let encryptor =
             age::Encryptor::with_recipients(keys).map_err(|e| PackageError::Age(e.to_string()))?;
         let header = Header::Reading(Vec::new());
-        let stream = encryptor.wrap_output(Ciphertext {
+        let why = Arc::default();
+        let failed = Some(Arc::clone(&why));
+        let wrapped = encryptor.wrap_output(Ciphertext {
             file,
             hash: Sha256::new(),
             header,
             edges: Edges::default(),
-        })?;
+            failed,
+        });
+        let stream = wrapped.map_err(|error| lock(&why).take().unwrap_or(error))?;
         Ok(Self { stream, place, recipients: u64::try_from(recipients.keys.len()).unwrap_or(u64::MAX) })
     }
 
     /// Writes the last chunk, makes the file durable, and looks at it on the disk.
     pub(crate) fn close(self, disk: &Disk) -> Result<PartStatement, PackageError> {
-        let Ciphertext { file, hash, header, edges } = self.stream.finish()?;
+        let Ciphertext { file, hash, header, edges, .. } = self.stream.finish()?;
         let path = file.path().to_owned();
         let bytes = file.finish()?;
         let sha256 = Digest(hash.finalize().into());
@@ -123,6 +128,8 @@ struct Ciphertext {
     hash: Sha256,
     header: Header,
     edges: Edges,
+    /// Where the error goes that ends the header: what age makes of it says neither what nor where.
+    failed: Option<Arc<Mutex<Option<io::Error>>>>,
 }
 
 /// The age header: gathered until its end, then only the number of its X25519 stanzas.
@@ -133,7 +140,12 @@ enum Header {
 
 impl Write for Ciphertext {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
+        if let Err(error) = self.file.write_all(bytes) {
+            if let Some(failed) = &self.failed {
+                *lock(failed) = Some(io::Error::new(error.kind(), error.to_string()));
+            }
+            return Err(error);
+        }
         self.hash.update(bytes);
         self.edges.wrote(bytes);
         if let Header::Reading(header) = &mut self.header {

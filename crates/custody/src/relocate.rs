@@ -21,7 +21,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::copying::copy_file;
-use crate::durable::{Disk, DurableError, Op};
+use crate::durable::{Disk, DurableError, Op, free_bytes};
 use crate::journal::{self, Journal, Journaled, Keys, Marks};
 use crate::lock;
 use crate::package::PackageError;
@@ -65,6 +65,24 @@ pub enum MoveError {
     /// An entry that no package has.
     #[error("`{}` is neither a file nor a folder of a package", .0.display())]
     Foreign(PathBuf),
+    /// There is too little room for it.
+    #[error("`{}`: {free} bytes are free there, and {bytes} are to be copied", there.display())]
+    NoRoom {
+        /// Where it was to go.
+        there: PathBuf,
+        /// How many bytes are free.
+        free: u64,
+        /// How many it has.
+        bytes: u64,
+    },
+    /// The copy could not be made to its end.
+    #[error("{error}; what was copied stays as `{}` until the move is given again, or removed by hand", left.display())]
+    Broken {
+        /// Why.
+        error: Box<MoveError>,
+        /// What is left of it.
+        left: PathBuf,
+    },
     /// The journal is an older copy.
     #[error("`{}` is an older copy: {older}", older.path.display())]
     Older {
@@ -129,7 +147,12 @@ pub fn move_package(
             return Err(MoveError::Older { older });
         }
         make_room(disk, &tree, &copy, &source)?;
-        copy_all(disk, &tree, &source, &copy, &mut |done| told(done, bytes))?;
+        let free = free_where(&copy);
+        if free.is_some_and(|free| free < bytes) {
+            return Err(MoveError::NoRoom { there: copy, free: free.unwrap_or(0), bytes });
+        }
+        copy_all(disk, &tree, &source, &copy, &mut |done| told(done, bytes))
+            .map_err(|error| MoveError::Broken { error: Box::new(error), left: copy.clone() })?;
         let mut _lock_of_copy = None;
         if let Some(story) = &mut told_of {
             let path = journal::path_in(&copy.join(WORK));
@@ -181,6 +204,13 @@ fn remove_the_rest(
         remove(disk, gone)?;
     }
     Ok(Moved { unfinished, run, files: tree.files.len() as u64, bytes: 0, before: true })
+}
+
+/// Bytes that are free where a folder will be made.
+fn free_where(path: &Path) -> Option<u64> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let free = free_bytes(parent.unwrap_or(Path::new(".")));
+    (free > 0).then_some(free)
 }
 
 /// The run that a finished package says it is of.

@@ -7,11 +7,9 @@
 //!    and `OUT.partial` becomes `OUT`.
 //!
 //! Where somebody signs later, [`unsealed`](Unsealed::leave_open) leaves the package
-//! without step 2, and [`add_signature`] and [`conclude`] follow. The log that
-//! is appended to is the case folder's ([`Keeper::Case`]) wherever it is at
-//! hand. Where it is not, the package's own copy becomes the master
-//! ([`Keeper::Package`]), the event's reason says so, and the case folder
-//! catches up with `package log.copy_to(case.log_mut())`.
+//! without step 2, and [`add_signature`] and [`conclude`] follow: the first
+//! wherever the signer is, the second where the case folder is. Its log alone
+//! goes on, so that no two can part.
 
 use std::path::{Path, PathBuf};
 
@@ -60,15 +58,6 @@ pub enum SealError {
         /// The package's.
         package: String,
     },
-}
-
-/// Whose log package.seal is appended to.
-#[derive(Debug)]
-pub enum Keeper<'a> {
-    /// The case folder's, of which the package gets a copy.
-    Case(&'a mut CaseFolder),
-    /// The package's own: the case folder is not at hand.
-    Package,
 }
 
 impl Unsealed {
@@ -228,8 +217,7 @@ pub fn seal_of(log: &LogFolder, run: RunNumber) -> Result<Option<(u64, PackageSe
 
 /// Appends package.seal, which quotes every signature in `seal/`: the quorum has signed.
 ///
-/// `signers` sign the event; at least one of them has sealed. `log_key` is the case's; without it the
-/// package has no checkpoint over its seal until the keeper of the log makes one.
+/// `signers` sign the event; at least one of them has sealed. `log_key` is the case's.
 ///
 /// # Errors
 ///
@@ -237,37 +225,23 @@ pub fn seal_of(log: &LogFolder, run: RunNumber) -> Result<Option<(u64, PackageSe
 pub fn conclude(
     disk: &Disk,
     package: &Path,
-    keeper: Keeper<'_>,
-    mut statement: Statement,
+    case: &mut CaseFolder,
+    statement: Statement,
     signers: &[&Signer],
-    log_key: Option<&SecretKey>,
+    log_key: &SecretKey,
 ) -> Result<(), SealError> {
     let bytes = disk.read(&package.join("meta/acquisition.json"), MAX_ACQUISITION)?;
     let acquisition: Acquisition = strict::from_json(&bytes)?;
     let mut own = LogFolder::open(disk, package, &acquisition.origin)?;
-    match keeper {
-        Keeper::Case(case) => {
-            if case.log().origin() != acquisition.origin {
-                let case = case.log().origin().to_owned();
-                return Err(SealError::OtherCase { case, package: acquisition.origin });
-            }
-            // The package's copy must be a beginning of the case's log before anything is appended to that.
-            case.log().copy_to(&mut own)?;
-            append(disk, package, acquisition.package, case.log_mut(), statement, signers)?;
-            if let Some(key) = log_key {
-                case.log().checkpoint(key)?;
-            }
-            case.log().copy_to(&mut own)?;
-        }
-        Keeper::Package => {
-            statement.reason = format!("{}{}", statement.reason, AWAY).trim_start().to_owned();
-            append(disk, package, acquisition.package, &mut own, statement, signers)?;
-            if let Some(key) = log_key {
-                own.checkpoint(key)?;
-            }
-        }
+    if case.log().origin() != acquisition.origin {
+        let case = case.log().origin().to_owned();
+        return Err(SealError::OtherCase { case, package: acquisition.origin });
     }
-    Ok(())
+    // The package's copy must be a beginning of the case's log before anything is appended to that.
+    case.log().copy_to(&mut own)?;
+    append(disk, package, acquisition.package, case.log_mut(), statement, signers)?;
+    case.log().checkpoint(log_key)?;
+    Ok(case.log().copy_to(&mut own)?)
 }
 
 /// The signatures that lie in `seal/`, by principal, as they are.
@@ -319,10 +293,6 @@ pub(crate) fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignatur
 }
 
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
-
-/// What the event says where the case folder is not at hand.
-pub(crate) const AWAY: &str =
-    " The case folder was not at hand: this package's log is the master from here on.";
 
 /// Longest tag manifest read: 100 bytes per file of `meta/policy`, of which there are at most thousands.
 const MAX_TAGMANIFEST: u64 = 64 << 20;

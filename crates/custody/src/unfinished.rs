@@ -3,7 +3,7 @@
 //! ```text
 //! match Unfinished::open(&disk, &outs, &state)? {
 //!     Found::Nothing                  begun, and nothing was committed: not even that it was begun
-//!     Found::Complete(complete)       all is there but the name: complete.place()?
+//!     Found::Complete(complete)       all is there but the name, it seems: complete.check(..)?, then place()?
 //!     Found::Unfinished(unfinished)   unfinished.check(..)?, then resume(..), close(..) or sealed(..)
 //!     Found::Finished(out)            nothing is to be done
 //! }
@@ -14,6 +14,7 @@
 //! journal is longer is gone on from, and the other is brought there. Nothing
 //! is changed before [`Unfinished::resume`] or [`Unfinished::close`].
 
+mod complete;
 mod inspect;
 mod open;
 mod sealed;
@@ -24,17 +25,18 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use evidence::acquisition::{Acquisition, Departure, PartStatement, SetName};
+use evidence::acquisition::{Departure, PartStatement, SetName};
 use scope::Digest;
 
 use crate::batch::Recorder;
 use crate::close::{Batches, Closed, Ending, INVENTORY, Subject};
-use crate::durable::{Disk, DurableError};
+use crate::durable::Disk;
 use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys, Marks};
 use crate::package::{PackageError, PackageWriter, SetRecipients, Setup};
 use crate::read_back::Reading;
-use crate::site::{WORK, partial_path, remove_keys, remove_work};
+use crate::site::{WORK, partial_path};
 use crate::sorted::Runs;
+pub use complete::{Complete, remove_what_is_left};
 
 /// A package that was broken off, and that nobody else works on.
 pub struct Unfinished {
@@ -140,42 +142,12 @@ struct Mend {
 pub enum Found {
     /// Folders, and nothing that was committed.
     Nothing,
-    /// A package that lacks nothing but its name.
+    /// A package that seems to lack nothing but its name: [`Complete::check`] says whether it does.
     Complete(Complete),
     /// A package that can go on.
     Unfinished(Box<Unfinished>),
     /// A package under its name.
     Finished(PathBuf),
-}
-
-/// A package that lacks nothing but its name, in one copy or in two.
-pub struct Complete {
-    disk: Disk,
-    outs: Vec<PathBuf>,
-    key_path: PathBuf,
-    acquisition: Box<Acquisition>,
-}
-
-impl Complete {
-    /// What it says of the acquisition.
-    #[must_use]
-    pub fn acquisition(&self) -> &Acquisition {
-        &self.acquisition
-    }
-
-    /// Gives it its name.
-    ///
-    /// # Errors
-    ///
-    /// [`DurableError`]; it can be tried again.
-    pub fn place(self) -> Result<(), DurableError> {
-        for out in &self.outs {
-            let partial = partial_path(out);
-            remove_work(&self.disk, &partial)?;
-            self.disk.rename(&partial, out)?;
-        }
-        remove_keys(&self.disk, &self.key_path)
-    }
 }
 
 impl Unfinished {

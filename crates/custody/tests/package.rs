@@ -453,12 +453,10 @@ fn a_witness_who_signs_later_concludes_the_seal_and_both_logs_are_one() {
         assert_eq!(seal::add_signature(&disk, &world.out, &world.witness).is_ok(), mended, "{left:?}");
     }
     std::fs::write(&path, &whole).unwrap();
-    let keeper = seal::Keeper::Case(&mut world.case);
-    seal::conclude(&disk, &world.out, keeper, statement(), &[&world.witness], Some(&log_key)).unwrap();
+    seal::conclude(&disk, &world.out, &mut world.case, statement(), &[&world.witness], &log_key).unwrap();
     // A second one is refused where it is made: whoever reads the log would refuse the log.
     let tree = world.case.tree();
-    let keeper = seal::Keeper::Case(&mut world.case);
-    let again = seal::conclude(&disk, &world.out, keeper, statement(), &[&world.witness], Some(&log_key));
+    let again = seal::conclude(&disk, &world.out, &mut world.case, statement(), &[&world.witness], &log_key);
     assert!(again.unwrap_err().to_string().contains("is sealed already"));
     assert_eq!(world.case.tree(), tree);
     let files = |root: &Path| -> BTreeMap<PathBuf, Vec<u8>> {
@@ -471,7 +469,7 @@ fn a_witness_who_signs_later_concludes_the_seal_and_both_logs_are_one() {
 }
 
 #[test]
-fn without_the_case_folder_the_package_is_the_master_and_the_case_catches_up() {
+fn logs_that_went_on_apart_are_told_from_one_that_is_behind() {
     let mut world = World::new();
     let mut writer = world.writer(&Disk::new()).unwrap();
     fill(&mut writer).unwrap();
@@ -479,19 +477,19 @@ fn without_the_case_folder_the_package_is_the_master_and_the_case_catches_up() {
     let disk = Disk::new();
     let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
     unsealed.leave_open(&world.case, &[&world.examiner], &log_key).unwrap();
-    seal::add_signature(&disk, &world.out, &world.witness).unwrap();
-    seal::conclude(&disk, &world.out, seal::Keeper::Package, statement(), &[&world.witness], None).unwrap();
-
-    let own = custody::LogFolder::open(&disk, &world.out, "example.org/KC07").unwrap();
-    assert_eq!(own.size(), world.case.log().size() + 1);
+    let mut own = custody::LogFolder::open(&disk, &world.out, "example.org/KC07").unwrap();
+    own.append(statement(), &[&world.witness]).unwrap();
     own.copy_to(world.case.log_mut()).unwrap();
     assert_eq!(own.tree(), world.case.tree());
-    // From here on they part: each appends its own.
-    let mut own = own;
+    // From here on they part: each appends its own, and neither is sealed under the other.
     own.append(statement(), &[&world.witness]).unwrap();
     world.case.append(statement(), &[&world.examiner]).unwrap();
     let fork = own.copy_to(world.case.log_mut()).unwrap_err();
     assert!(matches!(fork, custody::LogError::Fork { index: 4 }), "{fork}");
+    seal::add_signature(&disk, &world.out, &world.witness).unwrap();
+    let (case, by) = (&mut world.case, [&world.witness]);
+    let parted = seal::conclude(&disk, &world.out, case, statement(), &by, &log_key).unwrap_err();
+    assert!(parted.to_string().contains("the logs differ at entry 4"), "{parted}");
 }
 
 #[test]

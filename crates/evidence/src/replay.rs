@@ -41,7 +41,7 @@ use scope::{Digest, Outcome, Policy};
 
 pub use finding::{Finding, FindingKind};
 pub(crate) use judge::wrong_compartment;
-pub use reexamine::{Objects, Original, Reexamination, Unread, match_medium};
+pub use reexamine::{Objects, Original, Reexamination, Unread, Unsaid, match_medium};
 
 use crate::acquisition::{Acquisition, RecordLeft, SetName};
 use crate::commit::BatchKey;

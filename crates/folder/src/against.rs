@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement};
 use evidence::files::{self, Files};
 use evidence::item::Record;
-use evidence::replay::{Objects, Original, Reexamination, Unread};
+use evidence::replay::{Objects, Original, Reexamination, Unread, Unsaid};
 use evidence::report::{Answer, Report};
 use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
@@ -132,6 +132,7 @@ pub fn audit_against_with(
     }
     limits.extend(told(&reexamination.objects()));
     limits.extend(not_compared(reexamination.unread()));
+    limits.extend(unsaid(reexamination.unsaid()));
     let all = reexamination.unread().items == 0;
     report.limits.extend(limits.into_iter().map(|limit| format!("examined again: {limit}")));
     let findings = reexamination.finish();
@@ -275,7 +276,9 @@ pub(crate) fn compare_facts(
     let kept = !counts || reexamination.has_record(locator);
     match examined.decision.outcome {
         Outcome::Left if counts => _ = reexamination.left_item(locator, facts),
-        _ if !kept && !facts.failures.iter().all(Failure::is_of_archive) => reexamination.undecided(locator),
+        _ if !kept && !facts.failures.iter().all(Failure::is_of_archive) => {
+            reexamination.undecided(locator, facts)
+        }
         _ => reexamination.item(locator, facts),
     }
 }
@@ -367,6 +370,23 @@ pub(crate) fn not_compared(unread: &Unread) -> Vec<String> {
     let more = unread.items.saturating_sub(u64::try_from(unread.first.len()).unwrap_or(u64::MAX));
     if more > 0 {
         told.push(format!("not compared: {more} further items, of which something cannot be read today"));
+    }
+    told
+}
+
+/// What of the original was not compared, item by item, since the record says that it could not be read when it was made.
+pub(crate) fn unsaid(unsaid: &Unsaid) -> Vec<String> {
+    if unsaid.items == 0 {
+        return Vec::new();
+    }
+    let mut told = vec![format!(
+        "{} items were not compared, or not in all: the record itself says that they could not be read when it was made",
+        unsaid.items
+    )];
+    told.extend(unsaid.first.iter().map(|what| format!("not compared: {what}")));
+    let more = unsaid.items.saturating_sub(u64::try_from(unsaid.first.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        told.push(format!("not compared: {more} further items that could not be read then"));
     }
     told
 }

@@ -14,7 +14,9 @@ use scope::policy::LeftRecord;
 use source::{Entry, OpenOptions, Source, WalkEvent};
 
 use crate::Counts;
-use crate::against::{compare_facts, compare_object, ids_of, layers, limit_to, not_compared, shortcomings};
+use crate::against::{
+    compare_facts, compare_object, ids_of, layers, limit_to, not_compared, shortcomings, unsaid,
+};
 
 /// What came of a sample.
 #[derive(Debug)]
@@ -85,6 +87,8 @@ pub fn sample_medium(
     for (at, source) in sources.iter().enumerate() {
         let walk = every_entry(policy, source.as_ref(), &mut |event| {
             if let WalkEvent::Item(entry) = event {
+                // Which folders the record says it could not read is known on the way down alone.
+                reexamination.passed(&entry.locator, &entry.facts);
                 draw.meet(entry.locator.as_bytes(), || (at, entry.clone()));
                 if archives.contains(entry.locator.as_str()) {
                     chosen.insert(entry.locator.clone(), (at, entry));
@@ -128,7 +132,7 @@ pub fn sample_medium(
             &mut lines_unseen
         } else if looked.unread.contains(locator) || looked.is_in_unread(locator) {
             limits.push(format!(
-                "not compared: {locator}: it, or the archive that it is in, cannot be read today"
+                "not compared: {locator}: it, or the archive that it is in, cannot be read today, or could not then"
             ));
             &mut lines_unread
         } else {
@@ -143,7 +147,9 @@ pub fn sample_medium(
         *count = count.saturating_add(1);
     }
     limits.extend(not_compared(looked.reexamination.unread()));
-    let unread = looked.reexamination.unread().items.saturating_add(lines_unread);
+    limits.extend(unsaid(looked.reexamination.unsaid()));
+    let unread = looked.reexamination.unread().items;
+    let unread = unread.saturating_add(looked.reexamination.unsaid().items).saturating_add(lines_unread);
     let findings = looked.findings;
     Ok(Sampled {
         nodes: (nodes, names.len() as u64),
@@ -178,10 +184,12 @@ impl Looked {
             }
             return;
         }
-        let before = self.reexamination.unread().items;
+        let uncompared =
+            |reexamination: &Reexamination| (reexamination.unread().items, reexamination.unsaid().items);
+        let before = uncompared(&self.reexamination);
         compare_facts(&mut self.reexamination, self.counts, locator, examined);
         compare_object(&mut self.reexamination, source, entry, examined, &Counts::default());
-        let compared = before == self.reexamination.unread().items;
+        let compared = before == uncompared(&self.reexamination);
         if compared { &mut self.read } else { &mut self.unread }.insert(locator.clone());
         // By locator: who draws a sample need not see names.
         let found = self.reexamination.take_findings().into_iter();

@@ -190,20 +190,34 @@ impl Attribute {
     /// Longest value kept as a fact. A longer one is cut here and its `size` tells.
     pub const MAX_VALUE: usize = 4096;
 
-    /// Of an item of which its name alone is known: what the name leads to could not be read.
+    /// Of an item of which not all could be read: its value says what is wanting, [`Attribute::UNREAD_NODE`] and the like,
+    /// with a space between two.
     pub const UNREAD: &str = "item.unread";
+    /// What the item's name leads to: nothing but the name is known.
+    pub const UNREAD_NODE: &str = "node";
+    /// Some of what else is known of the item.
+    pub const UNREAD_FACTS: &str = "facts";
+    /// Some of the names in the folder.
+    pub const UNREAD_NAMES: &str = "names";
 
     /// See [`Attribute::UNREAD`].
     #[must_use]
-    pub fn unread() -> Self {
+    pub fn unread(what: &str) -> Self {
         let text = |text: &str| RawName(text.as_bytes().to_vec());
-        Self { name: text(Self::UNREAD), size: 4, value: text("node") }
+        let size = u64::try_from(what.len()).unwrap_or(u64::MAX);
+        Self { name: text(Self::UNREAD), size, value: text(what) }
     }
 
     /// Whether this is [`Attribute::UNREAD`].
     #[must_use]
     pub fn is_unread(&self) -> bool {
         self.name.0 == Self::UNREAD.as_bytes()
+    }
+
+    /// Whether this is [`Attribute::UNREAD`], and says so of `what`.
+    #[must_use]
+    pub fn is_unread_of(&self, what: &str) -> bool {
+        self.is_unread() && self.value.0.split(|byte| *byte == b' ').any(|word| word == what.as_bytes())
     }
 }
 

@@ -8,6 +8,7 @@
 //! read 700416..700928             fails three times: known as bad, never asked again
 //! ```
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,6 +72,22 @@ impl Patient {
         }
         insert(&mut bad.all, range);
         self.any.store(true, Ordering::Relaxed);
+    }
+
+    fn read_or_narrow(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
+        let left = usize::try_from(self.inner.len().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let want = left.min(buf.len());
+        let buf = buf.get_mut(..want).unwrap_or_default();
+        if let Some(known) = self.known(&(offset..offset.saturating_add(length(want)))) {
+            return Err(known);
+        }
+        let began = Instant::now();
+        let Err(fault) = self.inner.read_exact_at(offset, buf) else {
+            self.patience.eased();
+            return Ok(want);
+        };
+        self.patience.failed(began.elapsed());
+        self.narrow(offset, buf, fault).map_or(Ok(want), Err)
     }
 
     /// Reads `buf` in ever smaller pieces, and returns the first range that could not be read, with the reason.
@@ -140,6 +157,16 @@ impl Patient {
     }
 }
 
+thread_local! {
+    /// Reads of this thread that ended in a fault.
+    static FAILED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many reads this thread asked a medium for that it did not give. What was parsed meanwhile may lack something for that.
+pub(crate) fn failed_reads() -> u64 {
+    FAILED.with(Cell::get)
+}
+
 /// What the first of `ranges` that reaches into `range` has of it.
 fn first_of(ranges: &[Range<u64>], range: &Range<u64>) -> Option<Range<u64>> {
     let first = ranges.get(ranges.partition_point(|other| other.end <= range.start))?;
@@ -183,19 +210,8 @@ impl ByteSource for Patient {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
-        let left = usize::try_from(self.inner.len().saturating_sub(offset)).unwrap_or(usize::MAX);
-        let want = left.min(buf.len());
-        let buf = buf.get_mut(..want).unwrap_or_default();
-        if let Some(known) = self.known(&(offset..offset.saturating_add(length(want)))) {
-            return Err(known);
-        }
-        let began = Instant::now();
-        let Err(fault) = self.inner.read_exact_at(offset, buf) else {
-            self.patience.eased();
-            return Ok(want);
-        };
-        self.patience.failed(began.elapsed());
-        self.narrow(offset, buf, fault).map_or(Ok(want), Err)
+        self.read_or_narrow(offset, buf)
+            .inspect_err(|_| FAILED.with(|failed| failed.set(failed.get().saturating_add(1))))
     }
 
     fn sector_size(&self) -> u32 {

@@ -25,6 +25,7 @@ use scope::facts::{Attribute, Facts, Kind};
 use crate::bytes::ByteSource;
 use crate::exact::EvidenceStream;
 use crate::node_set::NodeSet;
+use crate::patient::failed_reads;
 use crate::walk::{
     Entry, Issue, NodeId, ROOT_UNREAD, Source, SourceError, SourceInfo, Unused, WalkEvent, WalkOptions,
     WalkReport,
@@ -296,10 +297,10 @@ impl Walker<'_> {
         let place = root.locator.clone();
         self.tell_issues(&mut root)?;
         crate::walk::add_name(&mut root.facts, b"/".to_vec());
+        let wanting = self.enter(id, Some(Vec::new()), &mut root.facts);
         self.item(id, root)?;
-        let before = self.report.issues;
-        self.enter(&place, id, Some(Vec::new()))?;
-        let is_damaged = self.report.issues > before;
+        let is_damaged = !wanting.is_empty();
+        self.issues(&place, wanting)?;
         while let Some((link, path)) = self.descent.next() {
             self.link(&link, path)?;
         }
@@ -339,10 +340,14 @@ impl Walker<'_> {
                 "a further name of an item that was walked before; that name is not recorded".into(),
             );
         }
+        let failed = failed_reads();
         let mut node = match self.volume.node(link.node) {
             Ok(node) => node,
             Err(error) => return self.unreadable(link.node, path, error),
         };
+        if failed_reads() > failed && !node.issues.is_empty() {
+            mark(&mut node.facts, Attribute::UNREAD_FACTS);
+        }
         self.tell_issues(&mut node)?;
         if path.is_none() && !self.descent.is_nameless() {
             self.issue(
@@ -353,14 +358,15 @@ impl Walker<'_> {
         add_name(&mut node.facts, path.clone());
         if node.facts.kind == Kind::Directory {
             let place = node.locator.clone();
-            self.item(link.node, node)?;
-            return match path.map(RawName) {
+            let wanting = match path.map(RawName) {
                 Some(path) if (self.options.closed)(&path) => {
                     self.closed = self.closed.saturating_add(1);
-                    ControlFlow::Continue(())
+                    Vec::new()
                 }
-                path => self.enter(&place, link.node, path.map(|path| path.0)),
+                path => self.enter(link.node, path.map(|path| path.0), &mut node.facts),
             };
+            self.item(link.node, node)?;
+            return self.issues(&place, wanting);
         }
         self.item_or_wait(link.node, node)
     }
@@ -374,11 +380,18 @@ impl Walker<'_> {
         self.item(id, node)
     }
 
-    fn enter(&mut self, place: &str, id: NodeId, path: Option<Vec<u8>>) -> ControlFlow<()> {
-        for what in self.descent.enter(self.volume, id, path) {
-            self.issue(Some(place), what)?;
+    /// Goes into a directory before it is yielded itself: its facts say whether the medium gave all of its names.
+    fn enter(&mut self, id: NodeId, path: Option<Vec<u8>>, facts: &mut Facts) -> Vec<String> {
+        let failed = failed_reads();
+        let wanting = self.descent.enter(self.volume, id, path);
+        if failed_reads() > failed && !wanting.is_empty() {
+            mark(facts, Attribute::UNREAD_NAMES);
         }
-        ControlFlow::Continue(())
+        wanting
+    }
+
+    fn issues(&mut self, place: &str, issues: Vec<String>) -> ControlFlow<()> {
+        issues.into_iter().try_for_each(|what| self.issue(Some(place), what))
     }
 
     /// An item of which only the name is known: on record all the same.
@@ -386,8 +399,7 @@ impl Walker<'_> {
         let (locator, mut facts) = self.volume.unreadable(id);
         self.issue(Some(&locator), format!("a name leads to an item that could not be read: {error}"))?;
         add_name(&mut facts, path);
-        facts.attributes.push(Attribute::unread());
-        facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
+        mark(&mut facts, Attribute::UNREAD_NODE);
         let node = Node { locator, facts, issues: Vec::new(), streams: Vec::new(), uses: Vec::new() };
         self.item_or_wait(id, node)
     }
@@ -490,6 +502,18 @@ impl Walker<'_> {
         self.report.issues = self.report.issues.saturating_add(1);
         (self.visit)(WalkEvent::Issue(Issue { locator: locator.map(str::to_owned), what }))
     }
+}
+
+/// Notes among the facts of an item what of it could not be read.
+fn mark(facts: &mut Facts, what: &str) {
+    match facts.attributes.iter_mut().find(|attribute| attribute.is_unread()) {
+        Some(said) => {
+            let said_before = String::from_utf8_lossy(&said.value.0).into_owned();
+            *said = Attribute::unread(&format!("{said_before} {what}"));
+        }
+        None => facts.attributes.push(Attribute::unread(what)),
+    }
+    facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
 /// A stream as an item: what holds of its file holds of it, and each of the file's names is one of its own.

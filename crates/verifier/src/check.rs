@@ -97,6 +97,13 @@ pub(crate) fn audit(args: &AuditArgs, reader: Reader, err: &mut dyn Write) -> Re
     Ok(verified.report)
 }
 
+/// Whether this is what stands under the name of a package until it is closed: it has a journal, or no list of what is sealed.
+fn is_unfinished(package: &Path) -> bool {
+    let there = |name: &str| package.join(name).symlink_metadata().is_ok();
+    let ending = package.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".partial"));
+    ending && (there(".work/journal.jsonl") || !there("tagmanifest-sha256.txt"))
+}
+
 /// What a check is given: the package, the trust file, the keys.
 pub(crate) fn prepare(
     args: &CheckArgs,
@@ -106,6 +113,13 @@ pub(crate) fn prepare(
     let files = Folder::open(package).map_err(|error| {
         Failure::of(package.display())(&error).hint("give the package's folder, such as KC07.ambit")
     })?;
+    if is_unfinished(package) {
+        return Err(Failure::new(format!(
+            "{} is an unfinished package: a capture writes it, or was broken off; nothing of it is sealed, and there is nothing to check yet",
+            package.display()
+        ))
+        .hint("`ambit capture ... --resume`, with the options of the capture, goes on with it; check the package that comes of it"));
+    }
     if is_inside(&args.trust, package) {
         return Err(Failure::new(format!("{}: the trust file lies in the package", args.trust.display()))
             .hint("a package cannot say whom to believe: use the trust file that the court or your side gave you"));

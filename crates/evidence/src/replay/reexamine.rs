@@ -10,32 +10,31 @@
 //!   and the allocated size, which file systems settle after the fact;
 //! - the reason of a failure, though not that there was one;
 //! - what the original does not give today and gave then: that item is told as not compared. Where the archive that holds the
-//!   item contradicts it today, the original was read, and differs.
+//!   item contradicts it today, the original was read, and differs;
+//! - what the record itself says could not be read then, and the original gives today: see [`unsaid`].
 
 mod content;
+mod labels;
+mod medium;
 mod unopened;
+mod unsaid;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
-use scope::facts::{Fact, Facts, Failure, Look, Stamp, TimeKind};
+use scope::facts::{Facts, Failure, Look};
 
 use super::finding::{Finding, FindingKind, called, shown};
-use super::short_digest;
-use crate::acquisition::{LayerStatement, MediumStatement};
 use crate::item::{ObjectValue, Record, RecordError};
 pub use content::Original;
 use content::Preserved;
+use labels::{
+    CONTAINER, KIND_AND_PLACE, Label, MD5, NAME, SHA1, Short, bit, bits, digests, failure_label, look_of,
+    look_word,
+};
 use unopened::Unopened;
-
-/// The kind of identity that any changed byte changes.
-const IMAGE_SHA256: &str = "image_sha256";
-
-/// As [`IMAGE_SHA256`], of each drive of a set.
-const DRIVE_SHA256: &str = "drive_sha256";
-
-/// The volume of a mounted tree.
-const TREE: &str = "tree";
+use unsaid::Claims;
+pub use unsaid::Unsaid;
 
 /// Compares ledger records with a re-examined medium, by locator.
 ///
@@ -48,6 +47,7 @@ pub struct Reexamination {
     left: u64,
     /// Containers that were opened then and cannot be today.
     unopened: Unopened,
+    unsaid: Unsaid,
     findings: Vec<Finding>,
 }
 
@@ -94,20 +94,12 @@ struct Recorded {
     /// 2^128 steps.
     facts: Box<[(Label, Short)]>,
     looks: u8,
+    /// Of these, looks that failed, and not for what an archive says of itself.
+    failed: u8,
+    claims: Claims,
     met: bool,
     object: Option<Box<Preserved>>,
 }
-
-/// The first bytes of a digest.
-type Short = [u8; 16];
-
-/// A kind of fact, as a finding names it.
-type Label = &'static str;
-
-/// Digests that are made where somebody asks for them: compared where both sides have them.
-const CONTAINER: Label = "container";
-const MD5: Label = "md5";
-const SHA1: Label = "sha1";
 
 impl Reexamination {
     /// Nothing recorded, nothing compared.
@@ -135,9 +127,14 @@ impl Reexamination {
 
     /// Takes in a record by its locator, its facts and what was preserved.
     pub fn recorded_item(&mut self, locator: &str, facts: &Facts, object: Option<&ObjectValue>) {
+        let claims = Claims::of(facts);
+        self.unsaid.record(locator, facts, claims);
+        let failed = facts.failures.iter().filter(|failure| !failure.is_of_archive());
         let recorded = Recorded {
             facts: digests(facts).into_iter().collect(),
             looks: bits(&facts.looks),
+            failed: failed.fold(0, |bits, failure| bits | bit(failure.look)),
+            claims,
             met: false,
             object: object.map(|object| Box::new(Preserved::of(object))),
         };
@@ -158,116 +155,6 @@ impl Reexamination {
 
     fn has(&self, label: Label) -> bool {
         self.recorded.values().any(|recorded| recorded.facts.iter().any(|(found, _)| *found == label))
-    }
-
-    /// Why this is not the medium that was acquired, where it shows that it is not. Nothing on it need be looked at then.
-    ///
-    /// It is another where its length differs; where a kind of identity that both have has no value in common, but for a
-    /// digest of the whole where another identity agrees, since one changed byte changes it; and where no identity can
-    /// be compared and its layers differ.
-    #[must_use]
-    pub fn other_medium(
-        stated: &MediumStatement,
-        stated_layers: &[LayerStatement],
-        size: Option<u64>,
-        ids: &[(String, String)],
-        layers: &[LayerStatement],
-    ) -> Option<String> {
-        if let (Some(was), Some(is)) = (stated.size, size)
-            && was != is
-        {
-            return Some(format!("it has {is} bytes, and {was} were acquired"));
-        }
-        let mut agrees = false;
-        let mut digest = None;
-        let kinds: BTreeSet<&str> = ids.iter().map(|(kind, _)| kind.as_str()).collect();
-        for kind in kinds {
-            let was: Vec<&str> =
-                stated.ids.iter().filter(|id| id.kind == kind).map(|id| id.value.as_str()).collect();
-            let is: Vec<&str> =
-                ids.iter().filter(|(of, _)| of == kind).map(|(_, value)| value.as_str()).collect();
-            if was.is_empty() || is.iter().any(|value| was.contains(value)) {
-                agrees |= !was.is_empty();
-                continue;
-            }
-            let told =
-                |values: &[&str]| values.iter().map(|value| shown(value)).collect::<Vec<_>>().join(", ");
-            let why = format!("it has the {} {}, and {} was acquired", shown(kind), told(&is), told(&was));
-            match kind {
-                IMAGE_SHA256 | DRIVE_SHA256 => digest = Some(why),
-                _ => return Some(why),
-            }
-        }
-        if agrees {
-            return None;
-        }
-        let layers_differ = || {
-            let mut rest: Vec<&LayerStatement> = stated_layers.iter().collect();
-            let found = layers.iter().all(|layer| {
-                rest.iter().position(|other| *other == layer).map(|at| rest.swap_remove(at)).is_some()
-            });
-            (!found || !rest.is_empty())
-                .then(|| "it shows no identity that was acquired, and its layers are others".to_owned())
-        };
-        digest.or_else(layers_differ)
-    }
-
-    /// The whole answer for a medium that is another.
-    #[must_use]
-    pub fn of_another(why: &str) -> Finding {
-        Finding {
-            kind: FindingKind::Fact,
-            item: String::new(),
-            rule: String::new(),
-            detail: format!("another medium: {why}; no item of it was looked at"),
-        }
-    }
-
-    /// Compares the medium itself with what the acquisition states of it: its size, and identities of a kind that
-    /// both have. Returns how many identities were compared.
-    pub fn medium(&mut self, stated: &MediumStatement, size: Option<u64>, ids: &[(String, String)]) -> usize {
-        if let (Some(was), Some(is)) = (stated.size, size)
-            && was != is
-        {
-            let detail = format!("the medium has {is} bytes; {was} were acquired");
-            self.raise(FindingKind::Fact, String::new(), detail);
-        }
-        let mut compared: usize = 0;
-        for (kind, value) in ids {
-            let mut same_kind = stated.ids.iter().filter(|id| id.kind == *kind).peekable();
-            if same_kind.peek().is_none() {
-                continue;
-            }
-            compared = compared.saturating_add(1);
-            let was: Vec<String> = same_kind.map(|id| shown(&id.value)).collect();
-            if !stated.ids.iter().any(|id| id.kind == *kind && id.value == *value) {
-                let (kind, value, was) = (shown(kind), shown(value), was.join(", "));
-                let detail =
-                    format!("the medium has the {kind} {value}; the one that was acquired has {was}");
-                self.raise(FindingKind::Fact, String::new(), detail);
-            }
-        }
-        compared
-    }
-
-    /// Compares the layers of the medium with those that the acquisition states: where each is, how long, what it is.
-    pub fn layers(&mut self, stated: &[LayerStatement], found: &[LayerStatement]) {
-        let mut stated: Vec<&LayerStatement> = stated.iter().collect();
-        for layer in found {
-            // Each stated layer stands for one: two of a kind are two.
-            match stated.iter().position(|other| *other == layer) {
-                Some(at) => _ = stated.swap_remove(at),
-                None => {
-                    let detail =
-                        format!("the medium has, and the acquisition does not state, {}", told(layer));
-                    self.raise(FindingKind::Fact, String::new(), detail);
-                }
-            }
-        }
-        for layer in stated {
-            let detail = format!("the acquisition states, and the medium does not have, {}", told(layer));
-            self.raise(FindingKind::Fact, String::new(), detail);
-        }
     }
 
     /// Whether the ledger has an object of the item, which [`Reexamination::object`] compares.
@@ -321,6 +208,19 @@ impl Reexamination {
         &self.unread
     }
 
+    /// What the record says could not be read then, so far.
+    #[must_use]
+    pub fn unsaid(&self) -> &Unsaid {
+        &self.unsaid
+    }
+
+    /// Takes note of an item that is met on the way to others: of a folder without a record, whether the record says why.
+    pub fn passed(&mut self, locator: &str, facts: &Facts) {
+        if !self.recorded.contains_key(locator) {
+            self.unsaid.covers(locator, facts, &mut self.recorded);
+        }
+    }
+
     /// Whether the ledger has a record of the item.
     #[must_use]
     pub fn has_record(&self, locator: &str) -> bool {
@@ -328,7 +228,12 @@ impl Reexamination {
     }
 
     /// Takes note of an item without a record that the policy may leave: a look that its decision needs fails today.
-    pub fn undecided(&mut self, locator: &str) {
+    pub fn undecided(&mut self, locator: &str, facts: &Facts) {
+        if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
+            self.unsaid.add(locator, why);
+            self.unsaid.left = self.unsaid.left.saturating_add(1);
+            return;
+        }
         self.unread.undecided = self.unread.undecided.saturating_add(1);
         let what = "it has no record, and what decides whether it needs one cannot be read today";
         self.unread.add(format!("{}: {what}", shown(locator)));
@@ -338,41 +243,65 @@ impl Reexamination {
     /// Compares an item of the medium, looked into as deep as the examiner of today wants.
     pub fn item(&mut self, locator: &str, facts: &Facts) {
         let Some(recorded) = self.recorded.get_mut(locator) else {
+            if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
+                return self.unsaid.add(locator, why);
+            }
             let detail = format!("on the medium at {}, not in the ledger", shown(locator));
-            self.raise(FindingKind::Missing, called(locator, facts), detail);
-            return;
+            return self.raise(FindingKind::Missing, called(locator, facts), detail);
         };
         recorded.met = true;
-        let both = recorded.looks & bits(&facts.looks);
-        let found = digests(facts);
         let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
+        let (then, today) = (recorded.claims, Claims::of(facts));
+        if then.node && !today.node {
+            return self.unsaid.add(locator, "what its name leads to could not be read then");
+        }
+        if today.node && !then.node {
+            return self.unread.add(format!("{}: it cannot be read today", shown(locator)));
+        }
+        // Nameless then, since the folder that names it could not be read.
+        let named = !facts.names.is_empty() && !was.contains_key(NAME);
+        if named && facts.names.iter().all(|name| self.unsaid.is_covered(name, facts)) {
+            self.unsaid.is_another(locator);
+            return self.unsaid.add(locator, "its folder could not be read then");
+        }
+        let found = digests(facts);
         // What its archive contradicts could be read, and is not what it was.
         let of_archive = |look: Look| {
             let mut failures = facts.failures.iter().filter(|failure| failure.look == look);
             failures.any(Failure::is_of_archive)
         };
-        let fails_today = |look: &Look| {
-            let label = failure_label(*look);
-            both & bit(*look) != 0
-                && found.contains_key(label)
-                && !was.contains_key(label)
-                && !of_archive(*look)
+        let both = recorded.looks & bits(&facts.looks);
+        let one_failed = |look: Look, failed: &BTreeMap<Label, Short>, well: &BTreeMap<Label, Short>| {
+            let label = failure_label(look);
+            both & bit(look) != 0 && failed.contains_key(label) && !well.contains_key(label)
         };
-        let failed: Vec<Look> =
-            [Look::Type, Look::Hash, Look::Content].into_iter().filter(fails_today).collect();
-        let both = failed.iter().fold(both, |both, look| both & !bit(*look));
-        let differ: Vec<Label> = was
+        let deep = [Look::Type, Look::Hash, Look::Content];
+        let fails_today = |look: &Look| one_failed(*look, &found, &was) && !of_archive(*look);
+        let failed_then = |look: &Look| one_failed(*look, &was, &found) && recorded.failed_for_want(*look);
+        let failed: Vec<Look> = deep.into_iter().filter(fails_today).collect();
+        let wanting: Vec<Look> = deep.into_iter().filter(failed_then).collect();
+        let both = failed.iter().chain(&wanting).fold(both, |both, look| both & !bit(*look));
+        let metadata = then.facts == today.facts;
+        let mut differ: BTreeSet<Label> = was
             .keys()
             .chain(found.keys())
             .filter(|label| both & bit(look_of(label)) != 0 && was.get(*label) != found.get(*label))
+            .filter(|label| metadata || look_of(label) != Look::Metadata || KIND_AND_PLACE.contains(label))
             .filter(|label| {
                 ![MD5, SHA1].contains(label) || was.contains_key(*label) && found.contains_key(*label)
             })
             .copied()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
             .collect();
+        let further = differ.contains(NAME) && {
+            let mut known = facts.clone();
+            known.names.retain(|name| !self.unsaid.is_covered(name, facts));
+            known.names.len() < facts.names.len() && digests(&known).get(NAME) == was.get(NAME)
+        };
+        if further {
+            differ.remove(NAME);
+        }
         if !differ.is_empty() {
+            let differ: Vec<Label> = differ.into_iter().collect();
             let detail = format!("the medium differs from the ledger in: {}", differ.join(", "));
             self.raise(FindingKind::Fact, called(locator, facts), detail);
         }
@@ -383,6 +312,25 @@ impl Reexamination {
             if failed.contains(&Look::Content) && was.contains_key(CONTAINER) {
                 self.unopened.insert(locator);
             }
+        } else if today.facts && !then.facts || today.names && !then.names {
+            self.unread.add(format!("{}: not all of it can be read today", shown(locator)));
+        }
+        let mut unsaid: Vec<String> = Vec::new();
+        if !wanting.is_empty() {
+            let words: Vec<&str> = wanting.iter().map(|look| look_word(*look)).collect();
+            unsaid.push(format!("it could not be read then for its {}", words.join(", ")));
+        }
+        if then.facts && !today.facts {
+            unsaid.push("not all of it could be read then".to_owned());
+        }
+        if then.names && !today.names {
+            unsaid.push("not all names in it could be read then".to_owned());
+        }
+        if further {
+            unsaid.push("it has names in a folder that could not be read then".to_owned());
+        }
+        if !unsaid.is_empty() {
+            self.unsaid.add(locator, &unsaid.join("; "));
         }
     }
 
@@ -393,6 +341,9 @@ impl Reexamination {
         let recorded = self.recorded.contains_key(locator);
         if recorded {
             self.item(locator, facts);
+        } else if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
+            self.unsaid.add(locator, why);
+            self.unsaid.left = self.unsaid.left.saturating_add(1);
         } else {
             self.left = self.left.saturating_add(1);
             let without = facts.failures.iter().any(|failure| failure.look == Look::Content);
@@ -406,7 +357,7 @@ impl Reexamination {
     /// After the whole medium, under `record.left = "counts"`: as many items are left as the inventory has lines of
     /// that outcome.
     pub fn left_lines(&mut self, lines: u64) {
-        let most = self.left.saturating_add(self.unread.undecided);
+        let most = self.left.saturating_add(self.unread.undecided).saturating_add(self.unsaid.left);
         // How many members were left of a container that cannot be opened today is not known.
         let most = if self.unopened.is_empty() { most } else { u64::MAX };
         if !(self.left..=most).contains(&lines) {
@@ -423,7 +374,7 @@ impl Reexamination {
             .iter()
             .filter(|(_, recorded)| !recorded.met)
             .map(|(locator, _)| &**locator)
-            .filter(|locator| !self.unopened.holds(locator))
+            .filter(|locator| !self.unopened.holds(locator) && !self.unsaid.is_of_another(locator))
             .collect();
         unmet.sort_unstable();
         for locator in unmet {
@@ -454,14 +405,6 @@ impl Reexamination {
     }
 }
 
-/// A layer, as a finding names it.
-fn told(layer: &LayerStatement) -> String {
-    let (place, what, state) = (shown(&layer.place), shown(&layer.what), layer.state);
-    let place = if place.is_empty() { "the medium".to_owned() } else { place };
-    let start = layer.start.map_or_else(|| "several places".to_owned(), |start| start.to_string());
-    format!("{place}: {what} ({state}), {} bytes at {start}", layer.length)
-}
-
 /// Compares all records with a whole re-examined medium, given as locators and facts.
 ///
 /// Under `record.left = "counts"` items that were left have no record and would come out as missing: give those to
@@ -487,111 +430,25 @@ pub fn match_medium<'r>(
 impl Recorded {
     /// A record of which nothing can be compared.
     fn unreadable() -> Self {
-        Self { facts: Box::default(), looks: 0, met: false, object: None }
-    }
-}
-
-/// One digest per kind of fact: several names or times are one.
-fn digests(facts: &Facts) -> BTreeMap<Label, Short> {
-    let tree = facts.volume == TREE;
-    let mut texts: BTreeMap<Label, Vec<u8>> = BTreeMap::new();
-    for fact in facts.to_list() {
-        if let Fact::Hash(hash) = &fact {
-            let extras = [(MD5, &hash.md5), (SHA1, &hash.sha1)];
-            let extras =
-                extras.into_iter().filter_map(|(label, hex)| Some((label, hex.clone()?.into_bytes())));
-            texts.extend(extras);
-        }
-        if let Some((label, text)) = compared(&fact, tree) {
-            let bytes = texts.entry(label).or_default();
-            bytes.extend_from_slice(&text);
-            bytes.push(b'\n'); // no JSON value of ours holds a line feed
+        Self {
+            facts: Box::default(),
+            looks: 0,
+            failed: 0,
+            claims: Claims::default(),
+            met: false,
+            object: None,
         }
     }
-    texts.into_iter().map(|(label, text)| (label, short_digest(&text))).collect()
-}
 
-/// The label and text of a fact, if it is one that is compared.
-fn compared(fact: &Fact, tree: bool) -> Option<(Label, Vec<u8>)> {
-    let label = match fact {
-        Fact::Volume(_) => "volume",
-        Fact::CaseRule(_) => "case-rule",
-        Fact::Node(_) => "node",
-        Fact::Kind(_) => "kind",
-        Fact::Name(_) => "name",
-        Fact::Links(_) => "links",
-        Fact::Size(_) => "size",
-        Fact::Allocated(_) if tree => return None,
-        Fact::Allocated(_) => "allocated",
-        Fact::Slack(_) => "slack",
-        Fact::Member(_) => "member",
-        Fact::Time(Stamp { of: TimeKind::Accessed, .. }) if tree => return None,
-        Fact::Time(stamp) => time_label(stamp.of),
-        Fact::Uid(_) => "uid",
-        Fact::Gid(_) => "gid",
-        Fact::Sid(_) => "sid",
-        Fact::Mode(_) => "mode",
-        Fact::LinkTarget(_) => "link-target",
-        Fact::Attribute(_) => "attribute",
-        Fact::Type(_) => "type",
-        Fact::Hash(hash) => return Some(("hash", hash.sha256.0.to_vec())),
-        Fact::Keywords(_) => "keywords",
-        Fact::Mail(_) => "mail",
-        Fact::Container(_) => CONTAINER,
-        Fact::Failure(failure) => return Some((failure_label(failure.look), Vec::new())),
-        Fact::Looks(_) => return None,
-    };
-    // Facts hold strings, integers and booleans alone: writing them cannot fail.
-    Some((label, serde_json::to_vec(fact).unwrap_or_default()))
-}
-
-fn time_label(of: TimeKind) -> Label {
-    match of {
-        TimeKind::Modified => "time modified",
-        TimeKind::Accessed => "time accessed",
-        TimeKind::Changed => "time changed",
-        TimeKind::Created => "time created",
+    /// Whether a look failed since bytes were wanting. An object that has every byte says that none were.
+    fn failed_for_want(&self, look: Look) -> bool {
+        self.failed & bit(look) != 0 && self.object.as_ref().is_none_or(|object| object.is_amiss())
     }
-}
 
-fn failure_label(look: Look) -> Label {
-    match look {
-        Look::Metadata => "failure of metadata",
-        Look::Type => "failure of type",
-        Look::Hash => "failure of hash",
-        Look::Content => "failure of content",
-    }
-}
-
-/// What a look finds, in words.
-fn look_word(look: Look) -> &'static str {
-    match look {
-        Look::Metadata => "metadata",
-        Look::Type => "type",
-        Look::Hash => "hash",
-        Look::Content => "words searched for",
-    }
-}
-
-fn look_of(label: Label) -> Look {
-    match label {
-        "type" | "failure of type" => Look::Type,
-        "hash" | MD5 | SHA1 | "failure of hash" => Look::Hash,
-        "keywords" | "mail" | CONTAINER | "failure of content" => Look::Content,
-        _ => Look::Metadata,
-    }
-}
-
-fn bits(looks: &[Look]) -> u8 {
-    looks.iter().fold(0, |bits, look| bits | bit(*look))
-}
-
-fn bit(look: Look) -> u8 {
-    match look {
-        Look::Metadata => 1,
-        Look::Type => 2,
-        Look::Hash => 4,
-        Look::Content => 8,
+    /// Whether this is an archive that was to be opened and could not be read.
+    fn was_not_opened(&self) -> bool {
+        let opened = self.facts.iter().any(|(label, _)| *label == CONTAINER);
+        self.failed_for_want(Look::Content) && !opened
     }
 }
 

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use chrono::Local;
 use custody::attest::{Signed, put_on_log, sign_attestation};
-use custody::seal::Keeper;
 use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
 use evidence::attestation::{About, Attestation, MAX_ATTESTATION, Statement};
 use evidence::custody_log::Log;
@@ -72,19 +71,13 @@ pub(super) fn append(args: &AttestationAppendArgs, console: &mut Console<'_>) ->
             Failure::new("nobody signs the event").hint("give --sign-as NAME=KEY of whoever keeps the log")
         );
     }
-    let mut keeper = keeper(args, trust.origin(), console)?;
+    let (mut case, log_key) = keeper(args, trust.origin())?;
     // The action is filled in by the log itself.
     let statement = workplace::statement(Action::Note(Note { text: String::new() }), "", &workplace::tool()?);
     let by: Vec<&Signer> = signers.iter().collect();
     let signed = Signed { attestation, text, signatures };
     let disk = Disk::new();
-    match &mut keeper {
-        None => put_on_log(&disk, &args.package, Keeper::Package, statement, &signed, &by, None),
-        Some((case, key)) => {
-            put_on_log(&disk, &args.package, Keeper::Case(case), statement, &signed, &by, Some(key))
-        }
-    }
-    .context("custody log")?;
+    put_on_log(&disk, &args.package, &mut case, statement, &signed, &by, &log_key).context("custody log")?;
     let word = signed.attestation.statement.word();
     let people: Vec<&str> = signed.signatures.iter().map(|(name, _)| name.as_str()).collect();
     let value = json!({ "statement": word, "signed_by": people });
@@ -180,19 +173,12 @@ fn is_about(
     ))
 }
 
-/// The case folder and its log key; neither where the folder is not at hand.
-type CaseAtHand = Option<(CaseFolder, SecretKey)>;
-
-fn keeper(
-    args: &AttestationAppendArgs,
-    origin: &str,
-    console: &mut Console<'_>,
-) -> Result<CaseAtHand, Failure> {
+/// The case folder, whose log alone goes on, and its log key.
+fn keeper(args: &AttestationAppendArgs, origin: &str) -> Result<(CaseFolder, SecretKey), Failure> {
     let Ok(dir) = workplace::find_case(&args.case, &args.package) else {
-        console.say(
-            "the case folder is not at hand: the event goes to the package's own log, without a checkpoint",
-        );
-        return Ok(None);
+        return Err(Failure::new("the case folder is not here, and the log goes on there alone").hint(
+            "hand the attestation and its signatures to whoever has it, and give the command there, or give --case DIR; nothing was appended",
+        ));
     };
     let case = CaseFolder::open(&Disk::new(), &dir).context(format_args!("case {}", dir.display()))?;
     let own = LogFolder::open(&Disk::new(), &args.package, origin).context("package")?;
@@ -202,7 +188,7 @@ fn keeper(
     }
     let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
     let log_key = workplace::log_key(&case, &passphrases)?;
-    Ok(Some((case, log_key)))
+    Ok((case, log_key))
 }
 
 /// Longest signature file read.

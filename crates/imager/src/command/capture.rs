@@ -124,7 +124,10 @@ fn acquire(
         None => Announced::default(),
     };
     let retaken = match &unfinished {
-        Some(found) => resume::retaken(found, &announced, args)?,
+        Some(found) => {
+            resume::not_needed(found, args, console);
+            resume::retaken(found, &announced, args)?
+        }
         None => None,
     };
     if let Some(found) = unfinished.take_if(|found| announced.seal.is_some() || found.ending().is_some()) {

@@ -102,6 +102,7 @@ fn advised(error: &MoveError) -> Failure {
         MoveError::Foreign(_) => {
             "a package has none such: see what it is, and take it out; nothing was moved"
         }
+        MoveError::NoRoom { .. } => "free space there, or give another DEST; nothing was copied or moved",
         MoveError::Older { .. } => "find the copy that went on; nothing was moved",
         _ => {
             "nothing is lost: what was to be moved stays whole until its copy is; mend the fault, and give the same command again"

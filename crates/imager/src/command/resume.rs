@@ -52,6 +52,11 @@ pub(super) fn open(
     let partial = told(&partials);
     match Unfinished::open(disk, places.all(), &case.state()).context(&partial).map_err(advised)? {
         Found::Finished(_) => {
+            let left =
+                custody::unfinished::remove_what_is_left(disk, places.all(), &case.state(), case.log());
+            if left.context("case folder")? {
+                console.say("note: the resume keys of this run were still in the case folder, and are removed: it is closed, and goes on no more");
+            }
             Err(Failure::new(format!("{} exists: there is nothing to resume", told(places.all()))).hint(
                 "`ambit-verify PACKAGE --trust FILE` checks it; give another --out for another package",
             ))
@@ -68,18 +73,22 @@ pub(super) fn open(
         Found::Complete(complete) => {
             let said = complete.acquisition();
             let (run, departs) = (said.package, !said.departures.is_empty());
+            let all = said
+                .sets
+                .iter()
+                .flat_map(|set| &set.parts)
+                .fold(0, |sum: u64, part| sum.saturating_add(part.bytes));
+            let checked = read_again(all, args, console, |reading| complete.check(case.log(), reading));
+            match checked {
+                Err(PackageError::Stopped) => return Err(can_be_resumed(asked_to_stop(), places, console)),
+                checked => checked.context("package").map_err(advised)?,
+            }
             complete.place().context("package")?;
             Ok(Broken::Placed { run, departs })
         }
         Found::Unfinished(mut unfinished) => {
-            let progress = ByteProgress::start_in(args.pace.progress, "check", unfinished.bytes());
-            let told = |read, all| progress.bytes_of(read, all);
-            let interrupt = console.interrupt();
-            let in_order = interrupt.ends_in_order();
-            let stop = || interrupt.is_asked();
-            let checked = unfinished.check(Reading { jobs: args.pace.jobs(), told: &told, stop: &stop });
-            drop(in_order);
-            progress.finish();
+            let all = unfinished.bytes();
+            let checked = read_again(all, args, console, |reading| unfinished.check(reading));
             match checked {
                 Err(PackageError::Stopped) => return Err(can_be_resumed(asked_to_stop(), places, console)),
                 Err(PackageError::Altered { batch, .. }) if args.retake.is_some() => {
@@ -95,6 +104,24 @@ pub(super) fn open(
     }
 }
 
+/// Reads what is there again: with its progress, and so that it can be stopped in order.
+fn read_again(
+    bytes: u64,
+    args: &CaptureArgs,
+    console: &Console<'_>,
+    read: impl FnOnce(Reading<'_>) -> Result<(), PackageError>,
+) -> Result<(), PackageError> {
+    let progress = ByteProgress::start_in(args.pace.progress, "check", bytes);
+    let told = |read, all| progress.bytes_of(read, all);
+    let interrupt = console.interrupt();
+    let in_order = interrupt.ends_in_order();
+    let stop = || interrupt.is_asked();
+    let checked = read(Reading { jobs: args.pace.jobs(), told: &told, stop: &stop });
+    drop(in_order);
+    progress.finish();
+    checked
+}
+
 /// Fails where the case folder knows of more than this copy has, unless somebody says why it goes on all the same.
 pub(super) fn older(unfinished: &Unfinished, args: &CaptureArgs) -> Result<Option<Override>, Failure> {
     match (unfinished.older(), &args.older_copy) {
@@ -106,6 +133,16 @@ pub(super) fn older(unfinished: &Unfinished, args: &CaptureArgs) -> Result<Optio
         (Some(older), None) => Err(Failure::no(format!("{} is an older copy: {older}", older.path.display())).hint(
             "find the copy that went on, or was moved, and resume that; if it is lost, --older-copy REASON goes on from this one: nothing is missing from such a package, and the record says so; nothing was read",
         )),
+    }
+}
+
+/// Says which options were given for what is not there: nothing on record comes of them.
+pub(super) fn not_needed(unfinished: &Unfinished, args: &CaptureArgs, console: &mut Console<'_>) {
+    if args.older_copy.is_some() && unfinished.older().is_none() {
+        console.say("note: --older-copy was not needed: by what the case folder knows this is the newest copy, and the record says nothing of the reason given");
+    }
+    if args.retake.is_some() && unfinished.discarded().is_none() {
+        console.say("note: --retake was not needed: every committed batch was read and is as it was written, and the record says nothing of the reason given");
     }
 }
 
@@ -142,7 +179,8 @@ const OLDER_COPY: &str = "the run goes on from an older copy: ";
 /// What to do about a package that does not hold.
 pub(super) fn advised(mut failure: Failure) -> Failure {
     // The answer is no: nothing that is there is touched.
-    let lost = failure.message.contains("no journal that says what they are");
+    let lost = failure.message.contains("no journal that says what they are")
+        || failure.message.contains("has no journal, and was not closed either");
     let foreign = failure.message.contains("; nothing was removed") && !lost;
     if lost || foreign {
         failure.exit = Exit::No;

@@ -9,7 +9,7 @@ mod sealed;
 
 use chrono::Local;
 use custody::log::remove_unfinished;
-use custody::seal::{Keeper, add_signature, conclude, is_torn, seal_of, signature, signature_files};
+use custody::seal::{add_signature, conclude, is_torn, seal_of, signature, signature_files};
 use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
 use evidence::acquisition::RunNumber;
 use evidence::event::{Action, PackageSeal};
@@ -122,36 +122,40 @@ impl Subject<'_> {
                 .hint(format!("nothing is left for this person to sign; not sealed yet: {lacks}")));
         }
         // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
-        let log_key = match (&lacks, &case) {
-            (None, Some(case)) => Some(self.log_key(case)?),
-            (None, None) => {
-                console.say("the case folder is not at hand: package.seal goes to the package's own log, without a checkpoint");
-                None
-            }
-            _ => None,
-        };
+        let key = case.as_ref().filter(|_| lacks.is_none()).map(|case| self.log_key(case)).transpose()?;
         for signer in &new {
             add_signature(&self.disk, package, signer).context("seal")?;
         }
-        if lacks.is_none() {
-            self.finish(case.as_mut(), log_key.as_ref())?;
-        }
+        let sealed = match (&mut case, &key) {
+            (Some(case), Some(key)) => {
+                self.finish(case, key)?;
+                true
+            }
+            _ => false,
+        };
         let present: Vec<&str> = all.iter().map(String::as_str).collect();
         let missing = match lacks {
             None => Vec::new(),
             Some(_) => workplace::missing_signers(trust, Step::PackageSeal, &present),
         };
         let text = match &lacks {
-            None => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
+            None if sealed => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
+            // A log that went on in two places could never be one again: the case folder's alone goes on.
+            None => format!(
+                "signed by {}, and kept: nobody else has to sign; not sealed yet: package.seal goes to the log of the case folder, which is not here\n\
+                 Next, where it is: ambit sign PACKAGE --trust TRUST --case CASE --sign-as NAME=KEY, with the key of one of them; if this is a copy, copy \
+                 `seal/` of it into the package there first",
+                all.join(" and ")
+            ),
             Some(lacks) => format!(
                 "signed by {}, and kept; not sealed yet: {lacks}\nstill to sign: {}",
                 all.join(" and "),
                 not_yet(trust, &missing)
             ),
         };
-        let value = json!({ "tagmanifest": self.tagmanifest(), "signed_by": all, "sealed": lacks.is_none(), "missing": missing });
+        let value = json!({ "tagmanifest": self.tagmanifest(), "signed_by": all, "sealed": sealed, "missing": missing });
         console.result(&value, text)?;
-        Ok(if lacks.is_none() { Exit::Done } else { Exit::Departures })
+        Ok(if sealed { Exit::Done } else { Exit::Departures })
     }
 
     fn tagmanifest(&self) -> Digest {
@@ -162,14 +166,13 @@ impl Subject<'_> {
         workplace::log_key(case, &Passphrases::new(self.args.signing.passphrase_file.as_deref())?)
     }
 
-    /// Appends package.seal: to the case's log where the case is at hand, else to the package's own.
-    fn finish(&self, case: Option<&mut CaseFolder>, log_key: Option<&SecretKey>) -> Result<(), Failure> {
+    /// Appends package.seal to the case's log.
+    fn finish(&self, case: &mut CaseFolder, log_key: &SecretKey) -> Result<(), Failure> {
         let by: Vec<&Signer> = self.signers.iter().collect();
         let (package, tagmanifest) = (self.run, self.tagmanifest());
         let action = Action::PackageSeal(PackageSeal { package, tagmanifest, signatures: Vec::new() });
         let statement = workplace::statement(action, "", &workplace::tool()?);
-        let keeper = case.map_or(Keeper::Package, Keeper::Case);
-        conclude(&self.disk, &self.args.package, keeper, statement, &by, log_key)
+        conclude(&self.disk, &self.args.package, case, statement, &by, log_key)
             .context("seal")
             .or_hint("what is signed is kept: mend the fault, and give the same command again")
     }
@@ -201,9 +204,14 @@ fn case_at_hand(args: &SignArgs, own: &LogFolder, disk: &Disk) -> Result<Option<
     if case.log().continues(own) {
         return Ok(Some(case));
     }
-    // Sealed while the case folder was not at hand, it is the package that knows more.
     if own.continues(case.log()) {
-        return Ok(None);
+        return Err(Failure::new(format!(
+            "{} has {} events, and the package's log {}: it is an older copy of the case folder",
+            dir.display(),
+            case.log().size(),
+            own.size()
+        ))
+        .hint("give the case folder that went on, with --case DIR; nothing was signed"));
     }
     Err(Failure::new(format!("{} is another case than the package's", dir.display()))
         .hint("give the package's own case with --case DIR; nothing was signed"))

@@ -88,6 +88,11 @@ impl Preserved {
         !self.unreadable.is_empty()
     }
 
+    /// Whether the medium did not give it as it was.
+    pub(super) fn is_amiss(&self) -> bool {
+        self.amiss
+    }
+
     pub(super) fn is(&self, found: &Found) -> bool {
         !found.longer
             && (self.amiss || !found.damaged)

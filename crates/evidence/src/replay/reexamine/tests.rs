@@ -4,6 +4,7 @@ use scope::facts::{ContainerFact, Failure, HashFact};
 use scope::{Digest, RawName};
 
 use super::*;
+use crate::acquisition::{LayerStatement, MediumStatement};
 use crate::replay::testing::{Case, take, told};
 
 /// The medium as it was captured, or a changed one.

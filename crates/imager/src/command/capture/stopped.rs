@@ -14,6 +14,14 @@ pub(in super::super) fn can_be_resumed(
     if failure.hint.is_some() {
         return failure;
     }
+    let partial = places.first().display();
+    if failure.message.contains("bytes are free") {
+        return failure.hint(format!(
+            "{partial}.partial keeps what is committed; free space there, and go on with: {}; or bring it to a larger disk with: ambit package move {partial} DEST \
+             --case CASE --sign-as NAME=KEY, and go on there with the same command and --out DEST",
+            console.how_to_resume()
+        ));
+    }
     let mend = if console.interrupt().is_asked() { "" } else { "mend the fault, and " };
     failure.hint(format!(
         "{}.partial keeps what is committed; {mend}go on with: {}",

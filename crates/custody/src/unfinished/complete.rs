@@ -1,0 +1,191 @@
+//! A package that lacks its name alone, as it seems: its journal is gone, and a tag manifest is there.
+//!
+//! The journal goes first when a package gets its name, so that this is where a break can leave it. A journal can be lost
+//! otherwise, too: what is believed is the list of what is sealed, read again, and the log of the case.
+
+use std::path::{Path, PathBuf};
+
+use evidence::acquisition::{Acquisition, RunNumber};
+use evidence::bag::Manifest;
+use evidence::event::Action;
+use evidence::strict;
+use scope::Digest;
+
+use super::{MAX_ACQUISITION, TAGMANIFEST};
+use crate::durable::{Disk, DurableError};
+use crate::journal;
+use crate::log::{LogError, LogFolder};
+use crate::package::PackageError;
+use crate::read_back::{Committed, Reading, differing, digest_of};
+use crate::relocate::Tree;
+use crate::seal::{SealError, seal_of, signatures};
+use crate::site::{WORK, partial_path, remove_keys, remove_work};
+
+/// A package that lacks nothing but its name, as it seems, in one copy or in two.
+pub struct Complete {
+    pub(super) disk: Disk,
+    pub(super) outs: Vec<PathBuf>,
+    pub(super) key_path: PathBuf,
+    pub(super) acquisition: Box<Acquisition>,
+}
+
+impl Complete {
+    /// What it says of the acquisition.
+    #[must_use]
+    pub fn acquisition(&self) -> &Acquisition {
+        &self.acquisition
+    }
+
+    /// Whether it does lack its name alone: every file is read and is what the tag manifest says, there is no other, and
+    /// its copy of the log has all that the case's log has of this run, whether somebody sealed or not yet.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Part`] for a file that is not what is listed, [`PackageError::Broken`] for what is missing beside.
+    /// Nothing was changed.
+    pub fn check(&self, case: &LogFolder, reading: Reading<'_>) -> Result<(), PackageError> {
+        for out in &self.outs {
+            let partial = partial_path(out);
+            closed_in_order(&self.disk, &partial, self.acquisition.package, case)?;
+            self.files_are_there(&partial, reading)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the files are those that are listed, and as they are listed.
+    fn files_are_there(&self, partial: &Path, reading: Reading<'_>) -> Result<(), PackageError> {
+        let list = |name: &str| {
+            let bytes = self.disk.read(&partial.join(name), MAX_MANIFEST)?;
+            Manifest::parse(&bytes).map_err(|error| PackageError::Broken(format!("{name}: {error}")))
+        };
+        let payload = list(MANIFEST)?;
+        let tags = list(TAGMANIFEST)?;
+        let listed = tags.0.iter().chain(&payload.0).map(|(file, digest)| Committed {
+            file: file.clone(),
+            digest: *digest,
+            bytes: self.disk.length(&partial.join(file)).ok(),
+            batch: 0,
+        });
+        let listed: Vec<Committed> = listed.collect();
+        let roots = [partial.to_owned()];
+        let bad = differing(&self.disk, &roots, &listed, false, reading)?.into_iter().next();
+        if let Some(file) = bad.and_then(|bad| listed.get(bad.index)) {
+            let path = partial.join(&file.file);
+            let found = digest_of(&self.disk, &path).unwrap_or(Digest::of(b""));
+            let length = self.disk.length(&path).unwrap_or(0);
+            return Err(PackageError::Part { path, stated: file.digest, found, length });
+        }
+        let beside = |file: &&String| {
+            let of_no_list = [WORK, "seal/", "custody/"].iter().any(|folder| file.starts_with(folder));
+            !of_no_list
+                && *file != TAGMANIFEST
+                && !tags.0.contains_key(*file)
+                && !payload.0.contains_key(*file)
+        };
+        let tree = Tree::of(&self.disk, partial).map_err(|error| PackageError::Broken(error.to_string()))?;
+        match tree.files.iter().find(beside) {
+            Some(file) => {
+                let path = partial.join(file);
+                Err(PackageError::Broken(format!(
+                    "`{}` is in no list of the package; nothing was removed",
+                    path.display()
+                )))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Gives it its name. [`Complete::check`] comes first.
+    ///
+    /// # Errors
+    ///
+    /// [`DurableError`]; it can be tried again.
+    pub fn place(self) -> Result<(), DurableError> {
+        for out in &self.outs {
+            let partial = partial_path(out);
+            remove_work(&self.disk, &partial)?;
+            self.disk.rename(&partial, out)?;
+        }
+        remove_keys(&self.disk, &self.key_path)
+    }
+}
+
+/// Removes the keys of a run whose package has its name in every place that is given, and was closed in order: a break can
+/// leave them behind. `true` where there were any.
+///
+/// # Errors
+///
+/// [`PackageError`].
+pub fn remove_what_is_left(
+    disk: &Disk,
+    outs: &[PathBuf],
+    state: &Path,
+    case: &LogFolder,
+) -> Result<bool, PackageError> {
+    let mut keys = None;
+    for out in outs {
+        let Ok(bytes) = disk.read(&out.join("meta/acquisition.json"), MAX_ACQUISITION) else {
+            return Ok(false);
+        };
+        let Ok(said) = strict::from_json::<Acquisition>(&bytes) else { return Ok(false) };
+        let path = journal::key_path(state, said.package);
+        let known = [path.clone(), journal::marks_path(&path)].iter().any(|path| disk.exists(path));
+        if !known || closed_in_order(disk, out, said.package, case).is_err() {
+            return Ok(false);
+        }
+        keys = Some(path);
+    }
+    let Some(keys) = keys else { return Ok(false) };
+    remove_keys(disk, &keys)?;
+    Ok(true)
+}
+
+/// Whether a package was closed in order: its copy of the log goes to its seal, or to the end of the acquisition.
+fn closed_in_order(
+    disk: &Disk,
+    partial: &Path,
+    run: RunNumber,
+    case: &LogFolder,
+) -> Result<(), PackageError> {
+    let of_log = |error: LogError| PackageError::Broken(error.to_string());
+    let not_closed = |what: &str| {
+        let path = partial.display();
+        Err(PackageError::Broken(format!(
+            "`{path}` has no journal, and was not closed either: {what}; nothing was removed, and its keys are kept"
+        )))
+    };
+    let own = LogFolder::open(disk, partial, case.origin()).map_err(of_log)?;
+    if !case.continues(&own) {
+        return not_closed("its copy of the custody log is not the beginning of the case's");
+    }
+    let Some((index, seal)) = seal_of(case, run).map_err(of_log)? else {
+        let ended = own
+            .events()
+            .map_err(of_log)?
+            .into_iter()
+            .any(|event| matches!(event.action, Action::AcquisitionEnd(end) if end.package == run));
+        return if ended {
+            Ok(())
+        } else {
+            not_closed("its copy of the custody log has no end of the acquisition")
+        };
+    };
+    let bytes = disk.read(&partial.join(TAGMANIFEST), MAX_ACQUISITION)?;
+    if Digest::of(&bytes) != seal.tagmanifest {
+        return not_closed("the custody log has a seal of this run over other bytes");
+    }
+    let signed =
+        signatures(disk, partial).map_err(|error: SealError| PackageError::Broken(error.to_string()))?;
+    if signed != seal.signatures {
+        return not_closed("it has not the signatures that the seal on the custody log quotes");
+    }
+    if own.size() <= index {
+        return not_closed("its copy of the custody log ends before the seal");
+    }
+    Ok(())
+}
+
+const MANIFEST: &str = "manifest-sha256.txt";
+
+/// Longest list of files that is read: a hundred bytes for each part.
+const MAX_MANIFEST: u64 = 1 << 30;
