@@ -22,8 +22,8 @@ pub(super) const MD5: Label = "md5";
 pub(super) const SHA1: Label = "sha1";
 
 pub(super) const NAME: Label = "name";
-/// What of an item's metadata is known wherever the item is.
-pub(super) const KIND_AND_PLACE: [Label; 4] = ["volume", "case-rule", "node", "kind"];
+/// What of an item's metadata its folder says, or is known of any item that can be read at all.
+pub(super) const KIND_AND_PLACE: [Label; 5] = ["volume", "case-rule", "node", "kind", NAME];
 
 /// One digest per kind of fact: several names or times are one.
 pub(super) fn digests(facts: &Facts) -> BTreeMap<Label, Short> {

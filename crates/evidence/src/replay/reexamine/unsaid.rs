@@ -97,13 +97,13 @@ impl Unsaid {
         recorded: &mut HashMap<Box<str>, Recorded>,
     ) -> Option<&'static str> {
         if self.nodes.is_empty() && self.folders.is_empty() && !locator.contains(MEMBER) {
-            return of_streams(locator, facts, recorded);
+            return of_holder(locator, facts, recorded);
         }
         let mut archives = locator.match_indices(MEMBER).filter_map(|(at, _)| locator.get(..at));
         if archives.any(|archive| recorded.get(archive).is_some_and(Recorded::was_not_opened)) {
             return Some("it is in an archive that could not be read then");
         }
-        if let Some(why) = of_streams(locator, facts, recorded) {
+        if let Some(why) = of_holder(locator, facts, recorded) {
             return Some(why);
         }
         // What is in an item, or beside it, is covered with it, and with nothing else.
@@ -151,11 +151,11 @@ impl Unsaid {
     }
 }
 
-/// Streams of an item of which facts were wanting.
-fn of_streams(locator: &str, facts: &Facts, recorded: &HashMap<Box<str>, Recorded>) -> Option<&'static str> {
-    let item = holder(locator, facts.kind).filter(|_| facts.kind == Kind::Stream)?;
-    let claims = recorded.get(item)?.claims;
-    (claims.facts || claims.node).then_some("not all of the item that it belongs to could be read then")
+/// Streams of an item of which facts were wanting; and whatever is in an item, or beside it, that could not be read at all.
+fn of_holder(locator: &str, facts: &Facts, recorded: &HashMap<Box<str>, Recorded>) -> Option<&'static str> {
+    let claims = recorded.get(holder(locator, facts.kind)?)?.claims;
+    let covered = claims.node || claims.facts && facts.kind == Kind::Stream;
+    covered.then_some("not all of the item that it belongs to could be read then")
 }
 
 /// The locator of what an item is in or belongs to: of a member its outermost archive, of a stream its file.

@@ -179,8 +179,9 @@ fn facts_that_were_wanting_are_not_compared_and_others_are() {
     assert_eq!(found, Vec::<String>::new());
     assert_eq!(unsaid.len(), 2);
     facts.kind = Kind::Directory;
+    facts.names = vec!["/y".into()];
     let (found, _) = compare(&record, &[(locator.clone(), facts.clone())]);
-    assert_eq!(found, ["fact /x: the medium differs from the ledger in: kind"]);
+    assert_eq!(found, ["fact /y: the medium differs from the ledger in: kind, name"]);
     let (found, _) = compare(&[(locator.clone(), facts.clone())], &[(locator, facts), stream]);
     assert_eq!(found, ["missing /x:s: on the medium at ext4:test/inode:12:0:3, not in the ledger"]);
 }
