@@ -192,8 +192,14 @@ fn archive(failed: bool) -> (String, Facts) {
     if failed {
         facts.failures = vec![Failure::new(Look::Content, "read error after 0 bytes: other error")];
     } else {
-        facts.container =
-            Some(ContainerFact { form: "zip".into(), members: 1, captured: 0, others: 0, trouble: None });
+        facts.container = Some(ContainerFact {
+            form: "zip".into(),
+            members: 1,
+            captured: 0,
+            barred: 0,
+            others: 0,
+            trouble: None,
+        });
     }
     (locator, facts)
 }
