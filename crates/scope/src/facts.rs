@@ -13,6 +13,7 @@
 //! Integers, booleans, enumerations and byte strings alone: no floating point,
 //! so that a decision comes out the same everywhere.
 
+mod attribute;
 mod contained;
 mod decimal;
 mod keywords;
@@ -24,6 +25,7 @@ use crate::digest::Digest;
 use crate::mail::MailFact;
 use crate::name::RawName;
 
+pub use attribute::Attribute;
 pub use contained::{ContainerFact, Member, Slack};
 pub use keywords::{Hit, KeywordFact, Layer, TextFact};
 
@@ -172,53 +174,6 @@ pub enum CaseRule {
     Sensitive,
     /// `A` and `a` are one name (`fold/1`).
     Insensitive,
-}
-
-/// An extended attribute.
-#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attribute {
-    /// Its name, with the namespace: `user.comment`.
-    pub name: RawName,
-    /// Its length in bytes.
-    pub size: u64,
-    /// Its first bytes, at most [`Attribute::MAX_VALUE`].
-    pub value: RawName,
-}
-
-impl Attribute {
-    /// Longest value kept as a fact. A longer one is cut here and its `size` tells.
-    pub const MAX_VALUE: usize = 4096;
-
-    /// Of an item of which not all could be read: its value says what is wanting, [`Attribute::UNREAD_NODE`] and the like,
-    /// with a space between two.
-    pub const UNREAD: &str = "item.unread";
-    /// What the item's name leads to: nothing but the name is known.
-    pub const UNREAD_NODE: &str = "node";
-    /// Some of what else is known of the item.
-    pub const UNREAD_FACTS: &str = "facts";
-    /// Some of the names in the folder.
-    pub const UNREAD_NAMES: &str = "names";
-
-    /// See [`Attribute::UNREAD`].
-    #[must_use]
-    pub fn unread(what: &str) -> Self {
-        let text = |text: &str| RawName(text.as_bytes().to_vec());
-        let size = u64::try_from(what.len()).unwrap_or(u64::MAX);
-        Self { name: text(Self::UNREAD), size, value: text(what) }
-    }
-
-    /// Whether this is [`Attribute::UNREAD`].
-    #[must_use]
-    pub fn is_unread(&self) -> bool {
-        self.name.0 == Self::UNREAD.as_bytes()
-    }
-
-    /// Whether this is [`Attribute::UNREAD`], and says so of `what`.
-    #[must_use]
-    pub fn is_unread_of(&self, what: &str) -> bool {
-        self.is_unread() && self.value.0.split(|byte| *byte == b' ').any(|word| word == what.as_bytes())
-    }
 }
 
 /// What the look *type* found.
