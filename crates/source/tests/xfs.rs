@@ -22,7 +22,7 @@ use common::{Walked, expected, noise, populate, run, seen, unmount, walk};
 use rustix::fs::{FallocateFlags, Timespec, Timestamps, UTIME_OMIT, XattrFlags};
 use scope::facts::{CaseRule, Kind, TimeKind};
 use source::bytes::RawFile;
-use source::{Source, file_system};
+use source::{Entry, Source, file_system};
 
 /// What every XFS record says of itself.
 const ALWAYS: &str = "deleted entries are not looked for: XFS keeps next to nothing of them";
@@ -354,6 +354,12 @@ fn check_mounted(options: &[&str], reflink: bool) {
         assert!(*item == expected[name], "{options:?} {}", String::from_utf8_lossy(name));
     }
     same_as_stat(&mount.0, &walked);
+    // Of a megabyte that was reserved, some bytes were written: a block, or the pages that the kernel writes at once.
+    let named = |entry: &&Entry| entry.facts.names.iter().any(|name| name.bytes() == b"/unwritten");
+    let facts = &walked.entries.iter().find(named).unwrap().facts;
+    let fact = facts.attributes.iter().find(|one| one.name.bytes() == b"xfs.unwritten").unwrap();
+    let bytes: u64 = std::str::from_utf8(fact.value.bytes()).unwrap().parse().unwrap();
+    assert!(((1 << 20) - 65_536..1 << 20).contains(&bytes), "{bytes}");
     let item = walked.entries.iter().find(|entry| entry.facts.kind == Kind::File).unwrap();
     let inode = format!("inode {}", item.node.number());
     let generation = run("xfs_db", &["-r", "-c", &inode, "-c", "p core.gen", image.to_str().unwrap()]);
@@ -381,6 +387,46 @@ fn mounted_with_large_counters_inodes_and_directory_blocks() {
         &["-i", "size=2048,nrext64=1,sparse=1", "-n", "size=16384", "-m", "bigtime=1,rmapbt=1"],
         true,
     );
+}
+
+#[test]
+fn blocks_that_were_never_written_are_a_fact_of_their_file() {
+    if !tools() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("file"), noise(20_000, 1)).unwrap();
+    let list = folder.path().join("list");
+    fs::write(&list, format!("/\n0 0\nd--755 0 0\nfile ---644 0 0 {}\n$\n", tree.join("file").display()))
+        .unwrap();
+    let image = make(folder.path(), 320 << 20, &["-m", "crc=0", "-p", list.to_str().unwrap()]);
+    let fact = |expected: Option<&[u8]>, content: &[u8]| {
+        let source = opened(&image);
+        let walked = walk(source.as_ref());
+        assert_eq!(walked.issues.len(), 0, "{:?}", walked.issues);
+        let file = walked.entries.iter().find(|entry| entry.facts.kind == Kind::File).unwrap();
+        let found: Vec<(String, &[u8])> =
+            file.facts.attributes.iter().map(|one| (one.name.to_string(), one.value.bytes())).collect();
+        let expected: Vec<_> =
+            expected.map(|bytes| ("xfs.unwritten".to_owned(), bytes)).into_iter().collect();
+        assert_eq!(found, expected);
+        assert!(common::content(source.as_ref(), file) == content);
+    };
+    fact(None, &noise(20_000, 1));
+    let inode = walk(opened(&image).as_ref())
+        .entries
+        .iter()
+        .find(|entry| entry.facts.kind == Kind::File)
+        .unwrap()
+        .node
+        .number();
+    let inode = format!("inode {inode}");
+    // The bit that says so of the file's one extent: what stands there is no longer its content.
+    let words = ["-x", "-c", &inode, "-c", "write u3.bmx[0].extentflag 1", image.to_str().unwrap()];
+    run("xfs_db", &words);
+    fact(Some(b"20000"), &[0; 20_000]);
 }
 
 #[test]

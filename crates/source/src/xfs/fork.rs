@@ -88,6 +88,35 @@ impl Fork {
         }
     }
 
+    /// How many bytes of the first `size` of a file stand in blocks that were never written; `None` where the tree of extents
+    /// has more than [`MAX_LEAVES`] blocks that tell of extents.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where the map is damaged.
+    pub(crate) fn unwritten(&self, volume: &Volume, size: u64) -> Result<Option<u64>, SourceError> {
+        if !matches!(self.format, Format::Extents | Format::Tree) {
+            return Ok(Some(0));
+        }
+        let block = u64::from(volume.sb.block_size);
+        let end = size.div_ceil(block).min(FILE_END);
+        let (mut bytes, mut at, mut leaves) = (0_u64, 0, 0_u64);
+        while at < end {
+            leaves = leaves.saturating_add(1);
+            if leaves > MAX_LEAVES {
+                return Ok(None);
+            }
+            let leaf = self.leaf(volume, at)?;
+            for extent in leaf.extents.iter().filter(|extent| !extent.written) {
+                let from = extent.logical.saturating_mul(block);
+                let to = from.saturating_add(extent.blocks.saturating_mul(block)).min(size);
+                bytes = bytes.saturating_add(to.saturating_sub(from));
+            }
+            at = leaf.until;
+        }
+        Ok(Some(bytes))
+    }
+
     /// The part of the map around the file's block `logical`.
     fn leaf(&self, volume: &Volume, logical: u64) -> Result<Leaf, SourceError> {
         match self.format {
@@ -319,6 +348,8 @@ const HEADER_V5: usize = 72;
 const RECORD: usize = 16;
 /// Deepest tree of extents: the format's own limit (`XFS_BM_MAXLEVELS`) is below it.
 const MAX_LEVEL: u16 = 12;
+/// Most blocks of one file's tree that are read to tell what of it was never written: a file in a million pieces has fewer.
+const MAX_LEAVES: u64 = 1 << 12;
 /// A file's blocks are numbered with 54 bits.
 const FILE_END: u64 = 1 << 54;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scope::RawName;
-use scope::facts::{CaseRule, Facts, Kind};
+use scope::facts::{Attribute, CaseRule, Facts, Kind};
 
 use crate::bytes::length;
 use crate::exact::{EvidenceStream, Exact};
@@ -90,6 +90,20 @@ impl walker::Volume for Nodes {
             Ok(found) => facts.attributes = found,
             Err(error) => issues.push(format!("extended attributes could not be read: {error}")),
         }
+        if kind.has_content() && !inode.is_realtime {
+            match inode.data.unwritten(&self.volume, facts.size.unwrap_or(0)) {
+                Ok(Some(0)) => {}
+                Ok(Some(bytes)) => {
+                    facts.attributes.push(unwritten(bytes));
+                    facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
+                }
+                Ok(None) => issues.push(
+                    "its map has too many blocks to tell how much of the file was never written".into(),
+                ),
+                Err(error) => issues
+                    .push(format!("its map does not tell how much of the file was never written: {error}")),
+            }
+        }
         if kind == Kind::Symlink {
             match target(&self.volume, &inode) {
                 Ok(target) => facts.link_target = Some(RawName(target)),
@@ -154,6 +168,12 @@ impl walker::Volume for Nodes {
         let reader = FileReader::new(Arc::clone(&self.volume), inode)?;
         Ok(Box::new(Exact::new(reader, declared)))
     }
+}
+
+/// The fact that bytes of a file stand in blocks that were never written: they read as zeros, whatever stands there.
+fn unwritten(bytes: u64) -> Attribute {
+    let value = bytes.to_string().into_bytes();
+    Attribute { name: RawName::from("xfs.unwritten"), size: length(value.len()), value: RawName(value) }
 }
 
 fn node_name(number: u64, generation: Option<u32>) -> String {

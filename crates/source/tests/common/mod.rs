@@ -71,6 +71,8 @@ pub fn seen(source: &dyn Source, walked: &Walked) -> BTreeMap<Vec<u8>, Seen> {
     for entry in &walked.entries {
         let facts = &entry.facts;
         let modified = facts.times.iter().find(|stamp| stamp.of == TimeKind::Modified).unwrap();
+        // A fact of the reader's own: no operating system has it among the attributes.
+        let stored = facts.attributes.iter().filter(|a| a.name.0 != b"xfs.unwritten");
         let item = Seen {
             kind: facts.kind,
             content: facts.kind.has_content().then(|| content(source, entry)),
@@ -78,7 +80,7 @@ pub fn seen(source: &dyn Source, walked: &Walked) -> BTreeMap<Vec<u8>, Seen> {
             links: facts.links.unwrap(),
             seconds: modified.ns.div_euclid(1_000_000_000),
             mode: facts.mode.unwrap(),
-            attributes: facts.attributes.iter().map(|a| (a.name.0.clone(), a.value.0.clone())).collect(),
+            attributes: stored.map(|a| (a.name.0.clone(), a.value.0.clone())).collect(),
         };
         for name in &facts.names {
             assert!(all.insert(name.0.clone(), item.clone()).is_none(), "{name} twice");
