@@ -11,6 +11,7 @@
 //! deleted:     where the walk is to find them
 //! ```
 
+pub(crate) mod budget;
 mod descent;
 pub(crate) mod owned;
 mod remnants;

@@ -360,3 +360,36 @@ fn what_stands_in_a_journal_is_a_limit_with_its_bytes() {
     let said = limits(&walked(&image, &WalkOptions::default()).0);
     assert!(said.starts_with("the journal, inode 8, has 1024 bytes of blocks"), "{said}");
 }
+
+/// Forty directories of one map of 257 blocks, in an image of 2 MiB: the map is read for some, and of the others it is told that it was not.
+#[test]
+fn a_map_that_many_directories_share_is_not_read_for_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    for number in 0..40 {
+        fs::create_dir_all(tree.join(format!("dir{number}"))).unwrap();
+    }
+    let image = image(folder.path(), &tree, "2M", &["-t", "ext2", "-b", "1024", "-I", "128"]);
+    let mut bytes = fs::read(&image).unwrap();
+    let four = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+    // Block 2,000 holds 256 times the number of block 2,001, and that one the number of block 2,002.
+    for (block, number) in [(2000, 2001_u32), (2001, 2002)] {
+        bytes[block * 1024..][..1024].copy_from_slice(&number.to_le_bytes().repeat(256));
+    }
+    let (table, count) = (four(&bytes, 2048 + 8) * 1024, four(&bytes, 1024));
+    let mut directories = 0;
+    for at in (11..count).map(|inode| table + inode * 128) {
+        // i_mode, and the number of the block with numbers of such blocks.
+        if bytes[at + 1] >> 4 == 4 {
+            bytes[at + 40 + 13 * 4..][..4].copy_from_slice(&2000_u32.to_le_bytes());
+            directories += 1;
+        }
+    }
+    assert!(directories >= 40);
+    fs::write(&image, &bytes).unwrap();
+    let said = walked(&image, &WalkOptions::default()).0.issues;
+    let about = |words: &str| said.iter().filter(|issue| issue.what.contains(words)).count();
+    let (read, spent) =
+        (about("in which no name is read"), about("too many blocks to tell what lies behind its size"));
+    assert!(spent > 10 && read + spent >= 40, "{read} and {spent}: {said:?}");
+}

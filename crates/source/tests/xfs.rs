@@ -424,7 +424,7 @@ fn blocks_that_were_never_written_are_a_fact_of_their_file() {
         .number();
     let inode = format!("inode {inode}");
     // The bit that says so of the file's one extent: what stands there is no longer its content.
-    let words = ["-x", "-c", &inode, "-c", "write u3.bmx[0].extentflag 1", image.to_str().unwrap()];
+    let words = ["-x", "-c", &inode, "-c", "write u.bmx[0].extentflag 1", image.to_str().unwrap()];
     run("xfs_db", &words);
     fact(Some(b"20000"), &[0; 20_000]);
 }

@@ -77,19 +77,24 @@ fn list_blocks(
 fn behind(volume: &Volume, inode: &Inode) -> Option<String> {
     let size = u64::from(volume.sb.block_size);
     let end = inode.size.div_ceil(size);
-    let (mut blocks, mut maps) = (0_u64, 0_u64);
+    let (mut blocks, mut maps, mut is_spent) = (0_u64, 0_u64, false);
     // Damage is told where the names are read.
     let _ = tree::each(volume, inode, FILE_END, &mut |mapped| {
         match mapped {
-            Mapped::Map(_) => maps = maps.saturating_add(1),
+            Mapped::Map(_) => {
+                maps = maps.saturating_add(1);
+                is_spent = maps > MAX_MAPS || !volume.maps.take();
+            }
             Mapped::Run { logical, blocks: run, .. } => {
                 blocks = blocks.saturating_add(logical.saturating_add(run).saturating_sub(logical.max(end)));
             }
         }
-        if maps > MAX_MAPS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if is_spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    if maps > MAX_MAPS {
-        return Some("a directory's map has too many blocks to tell what lies behind its size".into());
+    if is_spent {
+        return Some(
+            "a directory's map, or the maps before it, have too many blocks to tell what lies behind its size".into(),
+        );
     }
     let bytes = blocks.saturating_mul(size);
     (blocks > 0).then(|| {

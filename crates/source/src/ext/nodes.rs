@@ -136,7 +136,7 @@ impl walker::Volume for Nodes {
                 facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
             }
             None => issues
-                .push("its map has too many blocks to tell how much of the file was never written".into()),
+                .push("its map, or the maps before it, have too many blocks to tell how much of the file was never written".into()),
         }
         if kind == Kind::Symlink {
             match self.target(&inode) {

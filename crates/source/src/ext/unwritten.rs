@@ -16,15 +16,18 @@ use crate::ext::tree::{self, Mapped};
 use crate::ext::volume::Volume;
 
 /// How many bytes of a file's `size` stand in blocks that were never written, as far as its map is sound; `None` where the map has more than
-/// [`MAX_MAPS`] blocks.
+/// [`MAX_MAPS`] blocks, or the volume's maps before it had too many.
 pub(super) fn within(volume: &Volume, inode: &Inode, size: Option<u64>) -> Option<u64> {
     let Some(size) = size.filter(|_| inode.has_extents() && !inode.is_inline()) else { return Some(0) };
     let block = u64::from(volume.sb.block_size);
-    let (mut bytes, mut maps) = (0_u64, 0_u64);
+    let (mut bytes, mut maps, mut is_spent) = (0_u64, 0_u64, false);
     // Damage is told where the content is read.
     let _ = tree::each(volume, inode, FILE_END, &mut |mapped| {
         match mapped {
-            Mapped::Map(_) => maps = maps.saturating_add(1),
+            Mapped::Map(_) => {
+                maps = maps.saturating_add(1);
+                is_spent = maps > MAX_MAPS || !volume.maps.take();
+            }
             Mapped::Run { logical, blocks, written: false, .. } => {
                 let from = logical.saturating_mul(block);
                 let to = from.saturating_add(blocks.saturating_mul(block)).min(size);
@@ -32,9 +35,9 @@ pub(super) fn within(volume: &Volume, inode: &Inode, size: Option<u64>) -> Optio
             }
             Mapped::Run { .. } => {}
         }
-        if maps > MAX_MAPS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if is_spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    (maps <= MAX_MAPS).then_some(bytes)
+    (!is_spent).then_some(bytes)
 }
 
 /// The fact that a file has such bytes.

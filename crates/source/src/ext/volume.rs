@@ -10,6 +10,7 @@ use crate::ext::journal;
 use crate::ext::superblock::{FIRST_INODE, LENGTH, OFFSET, Superblock, corrupt};
 use crate::field::{le16, le32, wide};
 use crate::walk::SourceError;
+use crate::walker::budget::Budget;
 
 /// An ext file system over some bytes.
 pub(crate) struct Volume {
@@ -18,6 +19,8 @@ pub(crate) struct Volume {
     /// Blocks whose newest content is still in the journal.
     pub(crate) replay: HashMap<u64, journal::Place>,
     pub(crate) limits: Vec<String>,
+    /// Blocks of maps that are read to tell what they have beside content.
+    pub(crate) maps: Budget,
 }
 
 /// Flag of a group descriptor: its inode table was never written to.
@@ -55,7 +58,8 @@ impl Volume {
         if end > bytes.len() {
             limits.push(crate::medium::cut_short("its file system claims", end, bytes.len()));
         }
-        let mut volume = Self { sb, bytes, replay: HashMap::new(), limits };
+        let maps = Budget::new(bytes.len().checked_div(sb.block_size.into()).unwrap_or(0));
+        let mut volume = Self { sb, bytes, replay: HashMap::new(), limits, maps };
         if volume.sb.needs_recovery() {
             let (replay, limits) = journal::replay(&volume);
             volume.replay = replay;

@@ -13,6 +13,7 @@
 //! before what it covers is used. Tables are read when the image is opened and
 //! again when their chunks are: what stays in memory is a few of them.
 
+mod account;
 mod adler32;
 mod disk;
 mod geometry;
@@ -27,6 +28,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
+use self::account::Account;
 use self::disk::Disk;
 use self::geometry::Geometry;
 use self::section::{FILE_HEADER, Kind, Section, Segment};
@@ -99,6 +101,7 @@ struct Reading {
     headers: usize,
     /// Sections that are of no use, or too long for what they are, and their bytes.
     unknown: (u64, u64),
+    account: Account,
     limits: Vec<String>,
 }
 
@@ -118,6 +121,7 @@ impl Reading {
             if section.kind != Kind::Table2 {
                 self.table(segment, None)?;
             }
+            self.account.section(self.segments.len(), &section);
             match section.kind {
                 Kind::Next | Kind::Done => {
                     let behind = segment.len().saturating_sub(section.data.end);
@@ -130,9 +134,14 @@ impl Reading {
                     return Ok(section.kind == Kind::Done);
                 }
                 Kind::Sectors => sectors = Some(section.data.clone()),
-                Kind::Table => self.waiting = Some(Copy::read(segment, &section, sectors.as_ref())?),
+                Kind::Table => {
+                    let copy = Copy::read(segment, &section, sectors.as_ref())?;
+                    self.account.tail(copy.as_ref().map_or(0, |copy| copy.tail));
+                    self.waiting = Some(copy);
+                }
                 Kind::Table2 => {
                     let copy = Copy::read(segment, &section, sectors.as_ref())?;
+                    self.account.tail(copy.as_ref().map_or(0, |copy| copy.tail));
                     self.table(segment, Some(copy))?;
                 }
                 _ => self.note(segment, &section)?,
@@ -273,6 +282,10 @@ impl Reading {
             self.limit(format!(
                 "{count} sections of the E01 image, of {bytes} bytes, are of unknown kinds or too long for theirs, and were not read"
             ));
+        }
+        let account = std::mem::take(&mut self.account);
+        for told in account.told(&self.segments, &self.tables, geometry.chunk) {
+            self.limit(told);
         }
         let mut bad: Vec<Range<u64>> = self.lost(&geometry).collect();
         let filled = notes::merge(self.unreadable(&geometry));

@@ -52,6 +52,8 @@ struct Header {
     first: (u64, u64),
     /// Clusters of the table of reference counts, and where it is.
     counts: (u64, u64),
+    /// The exponent of the bits of a count.
+    count_order: u32,
     /// Whether clusters are packed by zstd, not by deflate.
     zstd: bool,
     /// Whether each entry of a second table tells of 32 parts of its cluster.
@@ -75,6 +77,44 @@ impl Header {
         let start = low & 1_u64.checked_shl(split).unwrap_or(0).wrapping_sub(1);
         let sectors = (low >> split).saturating_add(1);
         start..(start & !511).saturating_add(sectors.saturating_mul(512))
+    }
+
+    /// The header in the first cluster, and what follows it of kinds that are known.
+    fn texts(&self, pages: &Pages) -> Vec<Range<u64>> {
+        let mut at = match self.version {
+            2 => 72,
+            _ => pages.be32(100, 0).map_or(104, |length| u64::from(length).clamp(104, SECTOR)),
+        };
+        let mut texts = vec![extent(0, at)];
+        while let (Ok(kind), Ok(size)) = (pages.be32(at, 0), pages.be32(at, 1)) {
+            let size = u64::from(size).saturating_add(8).next_multiple_of(8);
+            if kind == 0 || at.saturating_add(size) > self.cluster() {
+                break;
+            }
+            if EXTENSIONS.contains(&kind) && size <= MAX_EXTENSION {
+                texts.push(extent(at, size));
+            }
+            at = at.saturating_add(size);
+        }
+        texts
+    }
+
+    /// The entries that count the file's own clusters, and where those entries are told of.
+    fn counted(&self, pages: &Pages) -> Vec<Range<u64>> {
+        let cluster = self.cluster();
+        let bits = 1_u64.checked_shl(self.count_order).unwrap_or(64);
+        let per_block = cluster.saturating_mul(8) / bits;
+        let clusters = pages.file().len().div_ceil(cluster);
+        let blocks = clusters.div_ceil(per_block.max(1)).min(self.counts.0.saturating_mul(cluster / 8));
+        let mut counted = vec![extent(self.counts.1, blocks.saturating_mul(8))];
+        for block in 0..blocks {
+            let start = pages.be64(self.counts.1, block).unwrap_or(0);
+            let left = clusters.saturating_sub(block.saturating_mul(per_block)).min(per_block);
+            if start != 0 {
+                counted.push(extent(start, left.saturating_mul(bits).div_ceil(8)));
+            }
+        }
+        counted
     }
 
     fn read(file: &dyn ByteSource) -> Result<(Self, Vec<String>), ImageError> {
@@ -113,6 +153,7 @@ impl Header {
             size: eight(24),
             first: (four(36).into(), eight(40)),
             counts: (four(56).into(), eight(48)),
+            count_order: if version == 3 { four(96).min(6) } else { 4 },
             zstd: features & PACKING != 0 && packing == 1,
             parts: features & PARTS != 0,
         };
@@ -176,6 +217,11 @@ impl Clusters {
             extent(header.counts.1, header.counts.0.saturating_mul(cluster)),
         ];
         own.extend(seconds.iter().chain(&counts).map(|start| extent(*start, cluster)));
+        // Of these, what the file needs: the rest can hold anything.
+        let mut needed = header.texts(&pages);
+        needed.push(extent(header.first.1, header.first.0.saturating_mul(8)));
+        needed.extend(seconds.iter().map(|start| extent(*start, cluster)));
+        needed.extend(header.counted(&pages));
         let width = header.width();
         let held = seconds.iter().filter(|table| **table < pages.file().len());
         let slots = held.flat_map(|table| (0..cluster / width).map(move |slot| (*table, slot)));
@@ -195,7 +241,7 @@ impl Clusters {
             }
         }
         if whole {
-            let mut used: Vec<_> = own.clone();
+            let mut used = needed;
             used.extend(starts.iter().map(|start| extent(*start, cluster)).chain(packed));
             account(pages.file(), "QCOW2 disk", used, cluster, limits);
         }
@@ -389,6 +435,11 @@ const PARTS: u64 = 1 << 4;
 
 /// The bits of an entry that hold an offset.
 const OFFSET: u64 = 0x00FF_FFFF_FFFF_FE00;
+/// Extensions of the header: format of a backing file, names of features, bitmaps, encryption, name of a data file.
+const EXTENSIONS: [u32; 5] = [0xE279_2ACA, 0x6803_F857, 0x2385_2875, 0x0537_BE77, 0x4441_5441];
+/// Longest extension that is taken for one: names of 64 features and more.
+const MAX_EXTENSION: u64 = 1 << 12;
+const SECTOR: u64 = 512;
 /// The cluster or table belongs to nothing else.
 const COPIED: u64 = 1 << 63;
 /// The cluster is packed.

@@ -183,19 +183,27 @@ impl Dynamic {
             )));
         }
         let bitmap = (block / SECTOR / 8).next_multiple_of(SECTOR);
+        let pages = Pages::new(file);
+        let file = pages.file();
+        // A table can be longer than the disk needs, and what more it has can be anything.
+        let mut unused = needed;
+        while unused < entries.min(MAX_COMPARED)
+            && pages.be32(table, unused).is_ok_and(|entry| entry == UNUSED)
+        {
+            unused = unused.saturating_add(1);
+        }
         let own = [
             (0, SECTOR),
             (footer.header, 1024),
-            (table, entries.saturating_mul(4)),
+            (table, unused.saturating_mul(4)),
             (file.len().saturating_sub(SECTOR), if footer.copy { 0 } else { SECTOR }),
         ];
         let mut used: Vec<_> =
             own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
         // Writers fill the table's last sector with entries that are not used.
-        used.push(table..table.saturating_add(entries.saturating_mul(4).next_multiple_of(SECTOR)));
+        used.push(table..table.saturating_add(unused.saturating_mul(4).next_multiple_of(SECTOR)));
         let taken =
             Taken::new(own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect());
-        let pages = Pages::new(file);
         let mut starts = Vec::new();
         for index in 0..needed.min(MAX_COMPARED) {
             // A table that cannot be read is told where its blocks are asked for.

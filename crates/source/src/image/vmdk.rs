@@ -17,6 +17,7 @@ mod sparse;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -101,12 +102,40 @@ fn described(name: &OsStr, file: &dyn ByteSource, beside: &dyn Beside) -> Result
         pieces.push(Piece { start, content });
         start = start.checked_add(extent.length).ok_or_else(|| corrupt("VMDK extents beyond any length"))?;
     }
-    for (number, end, held) in surplus.into_values().filter(|(_, end, held)| held > end) {
-        let behind = held.saturating_sub(end);
-        limits.push(format!("{behind} bytes of the file of extent {number} of the VMDK, behind what the descriptor tells, are not read"));
+    for flat in surplus.into_values() {
+        flat.told(&mut limits);
     }
     let form = form(&descriptor, pieces.len());
     Ok(image(Pieces { size: start, pieces }, unit, form, limits))
+}
+
+/// A flat file, of which extents are parts.
+struct FlatFile {
+    /// The first extent that lies in it.
+    number: usize,
+    held: u64,
+    reached: Vec<Range<u64>>,
+}
+
+impl FlatFile {
+    /// Tells of the bytes that no extent has.
+    fn told(mut self, limits: &mut Vec<String>) {
+        self.reached.sort_unstable_by_key(|range| range.start);
+        let (mut end, mut holes) = (0_u64, 0_u64);
+        for range in &self.reached {
+            holes = holes.saturating_add(range.start.min(self.held).saturating_sub(end));
+            end = end.max(range.end);
+        }
+        let behind = self.held.saturating_sub(end);
+        for (bytes, place) in [(holes, "before or between"), (behind, "behind")] {
+            if bytes > 0 {
+                limits.push(format!(
+                    "{bytes} bytes of the file of extent {} of the VMDK, {place} what the descriptor tells, are not read",
+                    self.number
+                ));
+            }
+        }
+    }
 }
 
 /// Refuses a flat file that need not be of the disk. A descriptor comes with the evidence: it must not name whatever lies
@@ -128,7 +157,7 @@ fn piece(
     number: usize,
     beside: &dyn Beside,
     limits: &mut Vec<String>,
-    surplus: &mut BTreeMap<Vec<u8>, (usize, u64, u64)>,
+    surplus: &mut BTreeMap<Vec<u8>, FlatFile>,
 ) -> Result<Content, ImageError> {
     match &extent.kind {
         Kind::Zeros => Ok(Content::Zeros),
@@ -143,8 +172,9 @@ fn piece(
             }
             // A file can hold several extents.
             let end = at.saturating_add(extent.length);
-            let reached = surplus.entry(name.clone()).or_insert((number, end, file.len()));
-            reached.1 = reached.1.max(end);
+            let held = file.len();
+            let flat = surplus.entry(name.clone()).or_insert(FlatFile { number, held, reached: Vec::new() });
+            flat.reached.push(*at..end);
             Ok(Content::Flat(file, *at))
         }
         Kind::Sparse(name) => {

@@ -103,7 +103,7 @@ impl Fork {
         let (mut bytes, mut at, mut leaves) = (0_u64, 0, 0_u64);
         while at < end {
             leaves = leaves.saturating_add(1);
-            if leaves > MAX_LEAVES {
+            if leaves > MAX_LEAVES || !volume.maps.take() {
                 return Ok(None);
             }
             let leaf = self.leaf(volume, at)?;

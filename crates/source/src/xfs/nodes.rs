@@ -98,7 +98,7 @@ impl walker::Volume for Nodes {
                     facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
                 }
                 Ok(None) => issues.push(
-                    "its map has too many blocks to tell how much of the file was never written".into(),
+                    "its map, or the maps before it, have too many blocks to tell how much of the file was never written".into(),
                 ),
                 Err(error) => issues
                     .push(format!("its map does not tell how much of the file was never written: {error}")),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::bytes::{ByteSource, length};
 use crate::field::{be32, be64};
 use crate::walk::SourceError;
+use crate::walker::budget::Budget;
 use crate::xfs::inode::Inode;
 use crate::xfs::superblock::{Superblock, checksum_fits, corrupt};
 
@@ -12,6 +13,8 @@ use crate::xfs::superblock::{Superblock, checksum_fits, corrupt};
 pub(crate) struct Volume {
     pub(crate) sb: Superblock,
     bytes: Arc<dyn ByteSource>,
+    /// Blocks of maps that are read to tell what was never written.
+    pub(crate) maps: Budget,
 }
 
 /// Where a structure of version 5 says what it is: its checksum, its place, its file system, its owner.
@@ -36,7 +39,8 @@ pub(crate) enum Broken {
 impl Volume {
     /// A volume laid out by `sb`.
     pub(crate) fn new(sb: Superblock, bytes: Arc<dyn ByteSource>) -> Self {
-        Self { sb, bytes }
+        let maps = Budget::new(bytes.len().checked_div(sb.block_size.into()).unwrap_or(0));
+        Self { sb, bytes, maps }
     }
 
     /// Fills `buf` from block `block` on, `skip` bytes into it. Blocks may cross into the next ones of the same group.

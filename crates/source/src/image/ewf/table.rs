@@ -13,7 +13,7 @@ use std::ops::Range;
 
 use super::adler32::adler32;
 use super::section::{Section, Segment};
-use crate::bytes::ReadFault;
+use crate::bytes::{ReadFault, length};
 use crate::field::{le32, le64};
 
 /// A run of chunks and where they are told of.
@@ -28,7 +28,7 @@ pub(super) struct Table {
     /// The entries; `None` where both copies are damaged.
     entries: Option<Entries>,
     /// Where the run's chunks lie.
-    data: Range<u64>,
+    pub(super) data: Range<u64>,
 }
 
 /// Where the entries of a table are, and what guards them.
@@ -48,6 +48,8 @@ pub(super) struct Copy {
     checksum: Option<u32>,
     sound: bool,
     data: Range<u64>,
+    /// Bytes of the section behind the entries and their checksum.
+    pub(super) tail: u64,
 }
 
 impl Copy {
@@ -83,6 +85,7 @@ impl Copy {
             bytes,
             checksum,
             data: sectors.cloned().unwrap_or(end..section.data.end),
+            tail: if sectors.is_some() { section.data.end.saturating_sub(footer) } else { 0 },
         }))
     }
 }
@@ -128,6 +131,11 @@ impl Table {
     /// Whether no copy of the table tells where its chunks are.
     pub(super) fn is_lost(&self) -> bool {
         self.entries.is_none()
+    }
+
+    /// Whether the chunks stand behind the entries, which have no checksum that is read.
+    pub(super) fn is_bare(&self) -> bool {
+        self.entries.as_ref().is_some_and(|entries| entries.checksum.is_none())
     }
 
     /// Reads the entries.
@@ -196,6 +204,17 @@ impl Offsets {
         };
         let inside = self.data.start <= start && start < end && end <= self.data.end;
         inside.then_some(Extent { place: start..end, compressed, exact: self.bare })
+    }
+
+    /// Bytes that the chunks take, of `chunk` bytes each when unpacked. How long a packed one is shows when it is unpacked:
+    /// it counts as long as such can be.
+    pub(super) fn covered(&self, chunk: u64) -> u64 {
+        let packed = chunk.saturating_add(chunk / 64).saturating_add(64);
+        (0..length(self.raw.len())).filter_map(|index| self.extent(index)).fold(0_u64, |sum, extent| {
+            let size = extent.place.end.saturating_sub(extent.place.start);
+            let most = if extent.compressed { packed } else { chunk.saturating_add(4) };
+            sum.saturating_add(size.min(most))
+        })
     }
 
     fn start(&self, index: usize) -> Option<(u64, bool)> {

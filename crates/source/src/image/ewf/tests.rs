@@ -229,6 +229,55 @@ fn bytes_behind_the_last_section_are_counted() {
     assert!(whole(&image, 70_000) == bytes);
 }
 
+/// Puts `extra` into the content of section `kind`, `at` bytes into it, and moves everything behind it.
+fn insert(segment: &[u8], kind: &str, at: usize, extra: &[u8]) -> Vec<u8> {
+    let place = section(segment, kind) + 76 + at;
+    let mut longer = segment[..place].to_vec();
+    longer.extend(extra);
+    longer.extend(&segment[place..]);
+    let moved = |at: usize| if at >= place { at + extra.len() } else { at };
+    for (_, start) in sections(segment) {
+        let descriptor = moved(start);
+        let next = u64::from_le_bytes(segment[start + 16..start + 24].try_into().unwrap());
+        let next = moved(usize::try_from(next).unwrap());
+        longer[descriptor + 16..descriptor + 24].copy_from_slice(&(next as u64).to_le_bytes());
+        let sum = adler32(&longer[descriptor..descriptor + 72]).to_le_bytes();
+        longer[descriptor + 72..descriptor + 76].copy_from_slice(&sum);
+    }
+    longer
+}
+
+#[test]
+fn bytes_between_chunks_and_behind_entries_are_counted() {
+    if !has_ewfacquire() {
+        return;
+    }
+    for compression in ["none", "best"] {
+        let (folder, first, bytes) = small(&["-c", compression]);
+        let sound = std::fs::read(folder.path(&first)).unwrap();
+        let check = |segment: &[u8], expect: &str| {
+            folder.write(&first, segment);
+            let image = open_image(&folder, &first).unwrap();
+            let said = image.limits.join("; ");
+            assert!(
+                if expect.is_empty() { said.is_empty() } else { said.contains(expect) },
+                "{expect}: {said}"
+            );
+            assert!(whole(&image, 70_000) == bytes, "{expect}");
+        };
+        check(&sound, "");
+        let sections = sections(&sound);
+        let at = |kind: &str| sections.iter().position(|(name, _)| name == kind).unwrap();
+        let (start, end) = (sections[at("sectors")].1 + 76, sections[at("sectors") + 1].1);
+        // Behind the last chunk, which counts as long as it could be.
+        let longer = insert(&sound, "sectors", end - start, &[b'H'; 100_000]);
+        check(&longer, " bytes of the E01 image are among its chunks and in none of them");
+        let end = sections[at("table") + 1].1;
+        let longer = insert(&sound, "table", end - (sections[at("table")].1 + 76), &[b'H'; 777]);
+        check(&longer, "777 bytes of the E01 image stand behind the entries of its tables");
+    }
+}
+
 #[test]
 fn a_damaged_chunk_fails_and_no_other() {
     if !has_ewfacquire() {

@@ -97,6 +97,19 @@ fn names_of_extents_lead_nowhere_else() {
     truth.truncate(1536);
     fs::write(&disk, descriptor("disk-flat")).unwrap();
     limited(&disk, &truth, "3976 bytes of the file of extent 1 of the VMDK, behind");
+    // Before and between two extents.
+    let holes =
+        "# Disk DescriptorFile\nparentCID=ffffffff\nRW 1 FLAT \"disk-flat\" 2\nRW 1 FLAT \"disk-flat\" 5\n";
+    fs::write(&disk, holes).unwrap();
+    fs::write(folder.path().join("disk-flat"), vec![7; 3072]).unwrap();
+    let said = check(&disk, &[7; 1024]).limits;
+    assert_eq!(
+        said,
+        [
+            "2048 bytes of the file of extent 1 of the VMDK, before or between what the descriptor tells, are not read"
+        ]
+    );
+    fs::write(&disk, descriptor("disk-flat")).unwrap();
     fs::write(folder.path().join("disk-flat"), vec![7; 1024]).unwrap();
     assert!(check(&disk, &truth).limits.is_empty());
     // A file that is too short is told, and its missing part is no zeros.
@@ -109,6 +122,110 @@ fn names_of_extents_lead_nowhere_else() {
     );
     assert!(image.bytes.read_at(0, &mut [0; 1024]).is_err());
     assert!(image.bytes.read_at(0, &mut [0; 1000]).is_ok());
+}
+
+#[test]
+fn what_a_table_or_descriptor_has_more_than_it_needs_is_told() {
+    if !has_qemu() {
+        return;
+    }
+    let hidden = b"HIDDEN-IN-STRUCT".repeat(8192);
+    let be = |bytes: &[u8], at: usize| u64::from_be_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    for (options, at_least) in [
+        ("-f qcow2", 3),
+        ("-f qcow2 -o compat=0.10", 3),
+        ("-f qcow2 -o refcount_bits=1,cluster_size=4096", 3),
+        ("-f vpc -o subformat=dynamic", 1),
+        ("-f vmdk", 1),
+        ("-f vmdk -o subformat=streamOptimized", 1),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut truth = vec![0; 3 << 20];
+        truth[1 << 20..(1 << 20) + 500 * 1024].fill(7);
+        let (path, sound) = if options.contains("streamOptimized") {
+            let (raw, packed) = (folder.path().join("raw"), folder.path().join("packed"));
+            let mut state = 7_u32;
+            for byte in &mut truth[1 << 20..(1 << 20) + 500 * 1024] {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *byte = state.to_be_bytes()[0];
+            }
+            fs::write(&raw, &truth).unwrap();
+            line("qemu-img convert -q -f raw -O vmdk -o subformat=streamOptimized {} {}", &[&raw, &packed]);
+            let bytes = fs::read(&packed).unwrap();
+            (packed, bytes)
+        } else {
+            disk(folder.path(), options, "3M", &["write~-P~7~1M~500k"])
+        };
+        truth.resize(usize::try_from(open(&path).unwrap().bytes.len()).unwrap(), 0);
+        let said = check(&path, &truth).limits;
+        assert!(said.is_empty(), "{options}: {said:?}");
+        let mut forged: Vec<Vec<u8>> = Vec::new();
+        let end = sound.len().next_multiple_of(65_536);
+        if options.contains("qcow2") {
+            // In the first cluster; behind the counts of the file's clusters; in a further block of counts.
+            let counts = be(&sound, be(&sound, 48));
+            for at in [0x400, counts + 1000] {
+                let mut bytes = sound.clone();
+                bytes[at..at + 2000].copy_from_slice(&hidden[..2000]);
+                forged.push(bytes);
+            }
+            let mut bytes = sound.clone();
+            let slot = be(&sound, 48) + 8 * 3;
+            bytes[slot..slot + 8].copy_from_slice(&(end as u64).to_be_bytes());
+            bytes.resize(end, 0);
+            bytes.extend(&hidden);
+            forged.push(bytes);
+        } else if options.contains("vpc") {
+            let header = be(&sound, sound.len() - 512 + 16);
+            let table = be(&sound, header + 16);
+            let mut bytes = sound[..sound.len() - 512].to_vec();
+            let (new, entries) = (bytes.len(), 512 + hidden.len());
+            bytes.extend(&sound[table..table + 512]);
+            bytes.extend(&hidden);
+            bytes.extend(&sound[sound.len() - 512..]);
+            bytes[header + 16..header + 24].copy_from_slice(&(new as u64).to_be_bytes());
+            bytes[header + 28..header + 32]
+                .copy_from_slice(&u32::try_from(entries / 4).unwrap().to_be_bytes());
+            bytes[header + 36..header + 40].fill(0);
+            let sum = !bytes[header..header + 1024]
+                .iter()
+                .fold(0_u32, |sum, byte| sum.wrapping_add((*byte).into()));
+            bytes[header + 36..header + 40].copy_from_slice(&sum.to_be_bytes());
+            forged.push(bytes);
+        } else {
+            let eight = |at: usize| u64::from_le_bytes(sound[at..at + 8].try_into().unwrap()) as usize * 512;
+            let (at, size) = (eight(28), eight(36));
+            let mut bytes = sound.clone();
+            bytes.resize(end, 0);
+            bytes.extend(&sound[at..at + size]);
+            bytes.extend(&hidden);
+            bytes[28..36].copy_from_slice(&(end as u64 / 512).to_le_bytes());
+            bytes[36..44].copy_from_slice(&((size + hidden.len()) as u64 / 512).to_le_bytes());
+            bytes[at..at + size].fill(0);
+            forged.push(bytes);
+        }
+        assert!(forged.len() >= at_least);
+        for (number, bytes) in forged.iter().enumerate() {
+            fs::write(&path, bytes).unwrap();
+            let said = open(&path).unwrap().limits.join("; ");
+            assert!(
+                said.contains(
+                    "are in none of its structures and blocks, and are not read; they are not blank"
+                ),
+                "{options}, {number}: {said}"
+            );
+        }
+        if options.contains("streamOptimized") {
+            // Inside the last grain, behind its first bytes, too.
+            let end = sound.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+            for less in [1024, 10_000, end / 2] {
+                fs::write(&path, &sound[..end - less]).unwrap();
+                let said =
+                    open(&path).map_or_else(|error| error.to_string(), |image| image.limits.join("; "));
+                assert!(said.contains("cut") || said.contains("bytes, and has"), "{less}: {said}");
+            }
+        }
+    }
 }
 
 #[test]

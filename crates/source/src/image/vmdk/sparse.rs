@@ -113,7 +113,7 @@ impl Sparse {
         let mut bytes = [0; 512];
         file.read_exact_at(0, &mut bytes)?;
         let mut header = Header::parse(&bytes)?;
-        let mut own = vec![(0, SECTOR), header.descriptor];
+        let mut own = vec![(0, SECTOR), described(file.as_ref(), header.descriptor)];
         if header.directory == AT_END {
             let at =
                 file.len().checked_sub(2 * SECTOR).ok_or_else(|| corrupt("a VMDK without its footer"))?;
@@ -190,6 +190,17 @@ impl Sparse {
                 let says = format!("by its own tables the file of the {what} has more than");
                 limits.push(cut_short(&says, last, file));
             }
+            if index >= size.div_ceil(grain) {
+                let marks = used.iter().filter_map(|range| range.start.checked_sub(SECTOR));
+                let marks: Vec<_> = marks.filter(|at| self.is_mark(*at)).collect();
+                used.extend(marks.iter().map(|at| *at..at.saturating_add(SECTOR)));
+                used.extend(starts.iter().map(|start| {
+                    let packed = self.pages.le32(*start, 2).map_or(0, u64::from).min(grain.saturating_mul(2));
+                    let end = start.saturating_add(PACKED_HEAD).saturating_add(packed);
+                    *start..end.next_multiple_of(SECTOR)
+                }));
+                account(self.pages.file(), &what, used, SECTOR.saturating_sub(1), limits);
+            }
             return Taken::new(Vec::new());
         }
         if index >= size.div_ceil(grain) {
@@ -216,6 +227,15 @@ impl Sparse {
         let mut text = vec![0; usize::try_from(size).unwrap_or(0)];
         self.pages.file().read_exact_at(at, &mut text)?;
         Ok(text)
+    }
+
+    /// Whether the sector at `at` is a mark of the format's own, before a table, a directory or the footer.
+    fn is_mark(&self, at: u64) -> bool {
+        let mut mark = [0; 512];
+        self.pages.file().read_exact_at(at, &mut mark).is_ok()
+            && le32(&mark, 8) == Some(0)
+            && le32(&mark, 12).is_some_and(|kind| (1..=3).contains(&kind))
+            && mark.iter().skip(16).all(|byte| *byte == 0)
     }
 
     /// Where the grain is that holds `offset`, in sectors: 0 nowhere, 1 zeros.
@@ -289,6 +309,19 @@ impl Sparse {
     }
 }
 
+/// Where the text of a descriptor stands that may take more than its text.
+fn described(file: &dyn ByteSource, descriptor: (u64, u64)) -> (u64, u64) {
+    let (at, size) = descriptor;
+    let mut text = vec![0; usize::try_from(size.min(MAX_TEXT)).unwrap_or(0)];
+    if file.read_exact_at(at, &mut text).is_err() {
+        return (at, size);
+    }
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    (at, length(end).next_multiple_of(SECTOR))
+}
+
+/// Longest text of a descriptor inside a sparse file, which tells of one extent.
+const MAX_TEXT: u64 = 1 << 16;
 /// The header holds line breaks by which a transfer as text shows.
 const NEWLINES: u32 = 1;
 /// There are two directories, with tables of their own.
