@@ -101,19 +101,27 @@ pub struct RawFile {
     len: u64,
     /// The same, read past the page cache: sector by sector where the cache reads whole pages.
     direct: Option<File>,
+    /// Bytes in a sector, where a device says so.
+    sector: u32,
 }
 
 impl RawFile {
     /// Takes `file`, opened for reading alone, as `len` bytes of medium.
     #[must_use]
     pub fn new(file: File, len: u64) -> Self {
-        Self { file, len, direct: None }
+        Self { file, len, direct: None, sector: 512 }
     }
 
     /// As [`RawFile::new`], with the same file opened to be read past the page cache.
     #[must_use]
     pub fn with_direct(file: File, direct: Option<File>, len: u64) -> Self {
-        Self { file, len, direct }
+        Self { file, len, direct, sector: 512 }
+    }
+
+    /// The same, in sectors of that many bytes.
+    #[must_use]
+    pub fn in_sectors(self, sector: u32) -> Self {
+        Self { sector, ..self }
     }
 
     /// Reads a few bytes past the page cache, where that is possible: the sectors in which they are, whole.
@@ -137,6 +145,10 @@ impl RawFile {
 impl ByteSource for RawFile {
     fn len(&self) -> u64 {
         self.len
+    }
+
+    fn sector_size(&self) -> u32 {
+        self.sector
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {

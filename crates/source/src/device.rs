@@ -24,6 +24,14 @@ pub(crate) fn describe(device: u64, size: u64) -> Medium {
     medium
 }
 
+/// Bytes in a sector, as the kernel addresses the device by; 512 where it does not say, or says what cannot be.
+pub(crate) fn sector_size(device: u64) -> u32 {
+    let folder = PathBuf::from(format!("/sys/dev/block/{}:{}", major(device), minor(device)));
+    let files = ["queue/logical_block_size", "../queue/logical_block_size"];
+    let stated = files.iter().find_map(|file| text(&folder.join(file))?.parse().ok());
+    stated.filter(|size: &u32| size.is_power_of_two() && (512..=MAX_SECTOR).contains(size)).unwrap_or(512)
+}
+
 /// The UUID of the file system on `device`, as udev noted it.
 pub(crate) fn fsuuid(device: u64) -> Option<String> {
     let entries = std::fs::read_dir("/dev/disk/by-uuid").ok()?;
@@ -41,6 +49,9 @@ fn text(path: &Path) -> Option<String> {
         !text.is_empty() && text.len() <= MAX_TEXT && text.chars().all(|c| c == ' ' || c.is_ascii_graphic());
     plain.then(|| text.to_owned())
 }
+
+/// Longest sector: the kernel's own limit was a page for long.
+const MAX_SECTOR: u32 = 1 << 16;
 
 /// Longest identifier taken from the kernel: a serial number comes from the device, which may be hostile.
 const MAX_TEXT: usize = 200;

@@ -70,11 +70,26 @@ pub(crate) fn no_root(why: &SourceError) -> String {
     format!("{NO_ROOT} {why}")
 }
 
+/// What a volume is called of which not even the beginning is there.
+pub(crate) const NO_BEGINNING: &str = "a volume whose beginning cannot be read";
+
+/// How a limit goes on, after what is not sound, that tells of a file system that is read by a copy.
+const BY_COPY: &str = "; it is read by the copy at byte";
+
+/// A limit's words on a file system that is read by a copy of its first structure.
+pub(crate) fn by_copy(what: &str, at: u64) -> String {
+    format!(
+        "{what}{BY_COPY} {at}, which can be older: counters may be those of an earlier day, and a journal that was not applied \
+         is not known of"
+    )
+}
+
 impl Medium {
     /// The limits that tell of what is not there: a missing end, as of an image that was cut off while it was made or
-    /// copied, or the root of a file system, without which none of its files is found.
+    /// copied, the beginning of a volume, or the root of a file system, without which none of its files is found.
     pub fn cut_short(&self) -> impl Iterator<Item = &str> {
-        let tells = |limit: &&str| limit.contains(CUT_SHORT) || limit.contains(NO_ROOT);
+        let words = [CUT_SHORT, NO_ROOT, NO_BEGINNING, BY_COPY];
+        let tells = move |limit: &&str| words.iter().any(|word| limit.contains(word));
         self.limits.iter().map(String::as_str).filter(tells)
     }
 }

@@ -226,7 +226,8 @@ fn open_disk(path: &Path, options: &OpenOptions) -> Result<(Arc<dyn ByteSource>,
     // Where it cannot be opened so, faults are narrowed down to pages.
     let direct = rustix::fs::open(path, flags | OFlags::DIRECT, Mode::empty()).ok().map(File::from);
     let same = |direct: &File| direct.metadata().is_ok_and(|found| found.rdev() == metadata.rdev());
-    Ok((Arc::new(RawFile::with_direct(file, direct.filter(same), size)), medium))
+    let sector = device::sector_size(metadata.rdev());
+    Ok((Arc::new(RawFile::with_direct(file, direct.filter(same), size).in_sectors(sector)), medium))
 }
 
 /// Adds what is known of one disk to the description of the medium.

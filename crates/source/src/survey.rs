@@ -4,6 +4,7 @@
 //! layer at a time, breadth first, by signatures and by what a format's own
 //! checks say; nothing is guessed from a partition's stated type.
 
+mod copies;
 mod gaps;
 mod marks;
 mod placed;
@@ -15,9 +16,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::bytes::ByteSource;
+use crate::bytes::{ByteSource, ReadFault};
 use crate::file_system::{recognise, recognise_all};
-use crate::medium::{Layer, LayerState, Medium, UnreadVolume, Within, cut_short, no_root};
+use crate::medium::{Layer, LayerState, Medium, NO_BEGINNING, UnreadVolume, Within, cut_short, no_root};
 use crate::names;
 use crate::probe::{self, Probe};
 use crate::stack::{self, Free, Unassembled};
@@ -213,7 +214,8 @@ impl Survey {
     fn look(&mut self, found: &Found) {
         match self.try_look(found) {
             Ok(()) => {}
-            Err(error) => self.unread(found, "a volume whose beginning cannot be read", error.to_string()),
+            Err(error) if self.by_a_copy(found, &format!("cannot be read ({error})")) => {}
+            Err(error) => self.unread(found, NO_BEGINNING, error.to_string()),
         }
     }
 
@@ -271,7 +273,7 @@ impl Survey {
                     "{} also bears the mark of {name}, which cannot be read: {error}",
                     shown(&found.place)
                 ));
-            } else {
+            } else if !self.by_a_copy(found, &format!("is not sound ({error})")) {
                 self.lost(found, name, &error, ids);
             }
         }
@@ -302,6 +304,7 @@ impl Survey {
     /// A piece without a file system or a table that can be read.
     fn bare(&mut self, found: &Found, marks: Vec<(&'static str, &'static str)>) -> Result<(), SourceError> {
         match probe::probe(found.bytes.as_ref())? {
+            Probe::Blank | Probe::Unknown if self.by_a_copy(found, &unread_or_not_there(found)) => {}
             Probe::Known(what, next) => {
                 self.limits.push(format!("{}: {what}, of which no file is read", shown(&found.place)));
                 self.not_read(found, what, next.to_owned());
@@ -309,10 +312,13 @@ impl Survey {
                 self.marks.extend(others.map(|(what, next)| Mark::new(found, what, next)));
             }
             Probe::Blank => self.blank(found),
-            Probe::Unknown => {
-                self.limits.push(format!("{}: {UNKNOWN}; no file of it is read", shown(&found.place)));
-                self.not_known(found, UNKNOWN, LayerState::Unknown);
-            }
+            Probe::Unknown => match beginning(found) {
+                Ok(()) => {
+                    self.limits.push(format!("{}: {UNKNOWN}; no file of it is read", shown(&found.place)));
+                    self.not_known(found, UNKNOWN, LayerState::Unknown);
+                }
+                Err(fault) => self.unread(found, NO_BEGINNING, fault.to_string()),
+            },
         }
         Ok(())
     }
@@ -448,6 +454,17 @@ impl Survey {
             state,
         });
     }
+}
+
+/// Reads the bytes in which the first structures of a volume stand.
+fn beginning(found: &Found) -> Result<(), ReadFault> {
+    let length = found.bytes.len().min(END);
+    found.bytes.read_exact_at(0, &mut vec![0; usize::try_from(length).unwrap_or(0)])
+}
+
+/// What is wrong with a first structure of which nothing is found.
+fn unread_or_not_there(found: &Found) -> String {
+    beginning(found).map_or_else(|fault| format!("cannot be read ({fault})"), |()| "is not there".to_owned())
 }
 
 /// The number by which an MBR tells its disk from others, as eight hexadecimal digits; `None` where none was given.

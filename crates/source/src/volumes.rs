@@ -12,6 +12,7 @@ pub(crate) mod crc32;
 mod gpt;
 mod kinds;
 mod mbr;
+mod unit;
 
 use std::sync::Arc;
 
@@ -74,7 +75,8 @@ pub fn volumes(bytes: &dyn ByteSource) -> Result<VolumeMap, ReadFault> {
     if let Boot::Table(entries) = boot {
         map.scheme = "mbr".into();
         map.tables.push((0, 512));
-        map.partitions = mbr::partitions(bytes, &entries, &mut map.tables, &mut notes);
+        map.sector_size = unit::counted_in(bytes, &entries, &mut notes);
+        map.partitions = mbr::partitions(bytes, map.sector_size, &entries, &mut map.tables, &mut notes);
         if gpt::is_marked(bytes) {
             notes.add("a GPT header stands beside an MBR without a protective entry: the MBR is used");
         }

@@ -62,3 +62,27 @@ fn a_device_is_read_where_nobody_can_write_to_it() {
     };
     assert_eq!(items(&opened), items(&of_image));
 }
+
+#[test]
+fn a_device_of_larger_sectors_is_divided_as_the_kernel_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = folder.path().join("disk.img");
+    // One partition from sector 256, of 256 sectors: a MiB from the second on, by 4096 bytes.
+    let mut bytes = vec![7; 4 << 20];
+    bytes[..512].fill(0);
+    bytes[440..444].copy_from_slice(&[1, 0, 0xFE, 0xCA]);
+    bytes[446 + 4] = 0x83;
+    bytes[446 + 8..446 + 12].copy_from_slice(&256_u32.to_le_bytes());
+    bytes[446 + 12..446 + 16].copy_from_slice(&256_u32.to_le_bytes());
+    bytes[510..512].copy_from_slice(&[0x55, 0xAA]);
+    fs::write(&disk, &bytes).unwrap();
+    let Some(device) = attach(&disk, &["--read-only", "--sector-size", "4096"]) else { return };
+    let options = OpenOptions { bare: true, ..OpenOptions::default() };
+    let starts = |path: &Path| -> Vec<Option<u64>> {
+        let opened = open(path, &options).unwrap();
+        let parts = opened.medium.layers.iter().filter(|layer| layer.place == "mbr:1");
+        parts.map(|layer| layer.start).collect()
+    };
+    assert_eq!(starts(&device.0), [Some(1 << 20)]);
+    assert_eq!(starts(&disk), [Some(256 * 512)], "an image says nothing of sectors");
+}

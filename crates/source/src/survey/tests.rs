@@ -1,5 +1,6 @@
 //! What is on a medium must not vanish, whatever marks somebody planted on it.
 
+mod copies;
 mod identities;
 mod inside;
 mod planted;

@@ -28,7 +28,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn is_extended(&self) -> bool {
+    /// The sector in which it begins.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn is_extended(&self) -> bool {
         matches!(self.kind, 0x05 | 0x0F | 0x85)
     }
 }
@@ -89,11 +94,12 @@ fn implausible(all: &[Entry], sectors: u64) -> Option<String> {
 /// Where the chain's tables stand is added to `tables`.
 pub(super) fn partitions(
     bytes: &dyn ByteSource,
+    sector_size: u32,
     entries: &[Entry],
     tables: &mut Vec<(u64, u64)>,
     notes: &mut Notes,
 ) -> Vec<Partition> {
-    let size = u64::from(bytes.sector_size().max(512));
+    let size = u64::from(sector_size.max(512));
     let mut found: Vec<Partition> = entries
         .iter()
         .filter(|entry| !entry.is_extended())

@@ -48,7 +48,8 @@ pub(in crate::command) fn list(args: &MediumListArgs, console: &mut Console<'_>)
             .hint("leave --digest out, or give --format lines or json"));
     }
     put_on_log(args, &opened, console)?;
-    let (mut issues, mut differ, mut covered) = (0_u64, false, Vec::new());
+    let mut differ = opened.medium.cut_short().next().is_some();
+    let (mut issues, mut covered) = (0_u64, Vec::new());
     let (listed, read) = (AtomicU64::new(0), AtomicU64::new(0));
     let told = |seconds: f64| {
         let read = read.load(Ordering::Relaxed);
@@ -105,7 +106,8 @@ pub(in crate::command) fn list(args: &MediumListArgs, console: &mut Console<'_>)
                 return Err(failure);
             }
             counts::tell(&source.info().place, &report, console);
-            differ |= counts::differing(&report).next().is_some();
+            // As `info --count`: one exit code for one fact.
+            differ |= report.issues > 0 || counts::differing(&report).next().is_some();
             covered.push(format!("{}:{}", place(&source.info().place), counts::covered(&report)));
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::*;
 use crate::bytes::ReadFault;
 
 /// Bytes of which some cannot be read.
-struct Failing(Vec<u8>, Range<u64>);
+pub(super) struct Failing(pub(super) Vec<u8>, pub(super) Range<u64>);
 
 impl ByteSource for Failing {
     fn len(&self) -> u64 {
