@@ -41,7 +41,7 @@ fn check(found: &Survey, (what, is): (&str, &str), at: u64) {
 #[test]
 fn a_volume_is_read_by_a_copy_of_what_is_lost_at_its_beginning() {
     for (what, volume, at) in volumes() {
-        let whole = look(&[volume.clone()]);
+        let whole = look(std::slice::from_ref(&volume));
         let mut blank = volume.clone();
         blank[..1536].fill(0);
         let found = look(&[blank.clone()]);
