@@ -224,7 +224,7 @@ fn the_approval_is_the_authoritys_for_this_medium() {
             other(&mut start.medium.ids);
         }
     });
-    check(&other_medium, &[], "agreement", "medium: the policy names");
+    check(&other_medium, &[], "agreement", "medium: the policy's medium has");
     let swapped = forged(|forge| forge.swap_policy("/etc/crontab", "/etc/shadow"));
     check(&swapped.seal(), &[], "approval log", "rendering.md: expected");
 }

@@ -188,9 +188,8 @@ fn a_statement_about_one_path_counts_by_all_names_and_stays_off_the_log() {
     desk.run(check).exits(0).prints("ABOUT this package");
     fs::write(desk.path("result.txt"), text.replace("gpt:2/", "gpt:9/")).unwrap();
     desk.run(check).exits(2).prints("volume: these are not the volumes that were walked");
-    // What the package says otherwise is refused also where nobody has signed yet, one thing at a time.
+    // What the package says otherwise is refused, one thing at a time.
     let honest = Attestation::parse(text.as_bytes()).unwrap();
-    let check = "ambit-verify attestation {dir}/result.txt --trust {trust} --package {dir}/KC07.ambit";
     let contradicts = |edit: &dyn Fn(&mut Prefix), what: &str| {
         let mut own = honest.clone();
         let Statement::Prefix(prefix) = &mut own.statement else { panic!("{own:?}") };

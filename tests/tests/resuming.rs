@@ -358,6 +358,19 @@ fn an_option_that_was_not_needed_is_said_to_be_and_an_unfinished_package_is_none
     assert_eq!(verifier::run_to_code(words, &mut out, &mut err), 1);
     let said = String::from_utf8(err).unwrap();
     assert!(out.is_empty() && said.contains("is an unfinished package"), "{said}");
+    // A package's own folder is named to whoever gives the one above it.
+    std::fs::create_dir(place.path().join("above")).unwrap();
+    let above = place.path().join("above").display().to_string();
+    let words = ["ambit-verify", &above, "--trust", &hazard.trust()].map(Into::into);
+    let mut err = Vec::new();
+    assert_eq!(verifier::run_to_code(words, &mut out, &mut err), 1);
+    assert!(String::from_utf8(err).unwrap().contains("above is no package"));
+    std::fs::create_dir(place.path().join("above/KC07.ambit")).unwrap();
+    std::fs::write(place.path().join("above/KC07.ambit/bagit.txt"), "x").unwrap();
+    let words = ["ambit-verify", &above, "--trust", &hazard.trust()].map(Into::into);
+    let mut err = Vec::new();
+    assert_eq!(verifier::run_to_code(words, &mut out, &mut err), 1);
+    assert!(String::from_utf8(err).unwrap().contains("above/KC07.ambit: give that"));
     resume(&hazard, place.path(), &ONE, &["--older-copy", "because", "--retake", "because"])
         .exits(0)
         .says("--older-copy was not needed")

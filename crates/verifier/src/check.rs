@@ -104,6 +104,30 @@ fn is_unfinished(package: &Path) -> bool {
     ending && (there(".work/journal.jsonl") || !there("tagmanifest-sha256.txt"))
 }
 
+/// Of a folder that has nothing of a package: that it is none, and the packages in it, if it is the folder above.
+fn no_package(folder: &Path) -> Option<Failure> {
+    let parts =
+        ["bagit.txt", "tagmanifest-sha256.txt", "manifest-sha256.txt", "data", "meta", "seal", "custody"];
+    if parts.iter().any(|part| folder.join(part).symlink_metadata().is_ok()) {
+        return None;
+    }
+    let packages = fs::read_dir(folder).ok()?.flatten().take(MAX_LOOKED_AT);
+    let packages = packages.map(|entry| entry.path()).filter(|path| path.join("bagit.txt").is_file());
+    let mut packages: Vec<String> = packages.map(|path| escape(&path.display().to_string())).collect();
+    packages.sort();
+    let hint = match packages.as_slice() {
+        [] => "give the package's folder, such as KC07.ambit".to_owned(),
+        some => format!("in it lies {}: give that", some.join(", and ")),
+    };
+    Some(
+        Failure::new(format!("{} is no package: it has none of a package's files", folder.display()))
+            .hint(hint),
+    )
+}
+
+/// Most entries of a folder that are looked at for packages.
+const MAX_LOOKED_AT: usize = 1000;
+
 /// What a check is given: the package, the trust file, the keys.
 pub(crate) fn prepare(
     args: &CheckArgs,
@@ -113,6 +137,9 @@ pub(crate) fn prepare(
     let files = Folder::open(package).map_err(|error| {
         Failure::of(package.display())(&error).hint("give the package's folder, such as KC07.ambit")
     })?;
+    if let Some(failure) = no_package(package) {
+        return Err(failure);
+    }
     if is_unfinished(package) {
         return Err(Failure::new(format!(
             "{} is an unfinished package: a capture writes it, or was broken off; nothing of it is sealed, and there is nothing to check yet",

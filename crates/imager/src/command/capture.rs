@@ -267,12 +267,6 @@ fn acquire(
         }
     };
 
-    // On the screen alone: in the record, which needs no key, it would tell of names that are left or held.
-    if extent == Extent::Files {
-        for path in tally.dead_paths(policy) {
-            console.say(format_args!("note: {path}; is it misspelt?"));
-        }
-    }
     let ended = workplace::now();
     let (medium, altered) = medium_after(&ready, &args.examine.source, console)?;
     let mut limits = limits(&ready, &tally, policy, extent, changed);
@@ -545,6 +539,7 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed
     if extent == Extent::Files {
         let idle = tally.idle_rules(policy).into_iter();
         limits.extend(idle.map(|rule| format!("rule {rule} determined no item on this medium")));
+        // Paths that fit nothing are told on the screen alone: in the record, which needs no key, they would tell of names.
     }
     if !policy.target().closed.is_empty() {
         limits.push(
