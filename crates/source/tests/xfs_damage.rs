@@ -276,8 +276,10 @@ fn wrong_checksums_are_told() {
         };
         let outcome = survive(original.with(block + 300, 1), what).unwrap();
         let told: Vec<_> = outcome.issues.iter().chain(&outcome.failed).collect();
+        // Of a file's map twice: when it is walked, for what was never written, and when its content is read.
+        let times = if what == "a tree of extents" { 2 } else { 1 };
         assert!(
-            told.len() == 1 && told[0].contains(what) && told[0].contains("checksum"),
+            told.len() == times && told.iter().all(|one| one.contains(what) && one.contains("checksum")),
             "{what}: {told:?}"
         );
         assert_eq!(outcome.names, whole.names);
