@@ -46,6 +46,8 @@ fn volume(folder: &Path) -> Vec<u8> {
     let root = mount.path();
     fs::create_dir(root.join("folder")).unwrap();
     fs::create_dir(root.join("shrunk")).unwrap();
+    fs::create_dir(root.join("small")).unwrap();
+    set_attribute(&root.join("small"), "user.bits", &noise(30_000, 4));
     fs::write(root.join("file"), noise(20_000, 1)).unwrap();
     for name in ["folder", "file"] {
         set_attribute(&root.join(name), "user.hid", &noise(30_000, 2));
@@ -121,6 +123,14 @@ fn an_attribute_of_any_type_and_name_is_told_with_its_bytes() {
             assert!(said.contains(&words), "{name} {kind:#x}, a further part: {said}");
         }
     }
+    // The bitmap of an index that has no blocks.
+    let at = attribute_place(&bytes, number(&bytes, "/small"), 0x80, true);
+    let mut changed = bytes.clone();
+    changed[at..at + 4].copy_from_slice(&0xB0_u32.to_le_bytes());
+    let called = at + usize::from(u16::from_le_bytes([bytes[at + 0x0A], bytes[at + 0x0B]]));
+    changed[called..called + 8].copy_from_slice(&utf16("$I30"));
+    let said = told(&changed, "/small");
+    assert!(said.contains("attributes of the type 0xb0 have 32768 bytes, which are not read"), "{said}");
     // The system's own files.
     let at = attribute_place(&bytes, 10, 0x80, false);
     let mut changed = bytes.clone();

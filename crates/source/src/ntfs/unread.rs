@@ -110,7 +110,8 @@ impl Reader<'_> {
             of::DATA => 0,
             of::FILE_NAME if name.is_empty() => bytes.saturating_sub(resident.map_or(0, name_length)),
             // Of blocks of an index those are told that hold something else: see `blocks`.
-            of::INDEX_ALLOCATION | of::BITMAP if has_index => 0,
+            of::INDEX_ALLOCATION if has_index => 0,
+            of::BITMAP if has_index && self.file.find(of::INDEX_ALLOCATION, name).is_some() => 0,
             of::INDEX_ROOT if has_index && resident.is_some() => 0,
             of::BITMAP if self.file.number() == MFT && name.is_empty() => 0,
             of::LOGGED if resident.is_some() && (name == TXF_DATA || name == EFS) => 0,
