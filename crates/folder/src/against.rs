@@ -133,7 +133,8 @@ pub fn audit_against_with(
     limits.extend(told(&reexamination.objects()));
     limits.extend(not_compared(reexamination.unread()));
     limits.extend(unsaid(reexamination.unsaid()));
-    let all = reexamination.unread().items == 0;
+    // Of an item of which the record has nothing nobody can say that it agrees.
+    let all = reexamination.unread().items == 0 && reexamination.unsaid().unknown == 0;
     report.limits.extend(limits.into_iter().map(|limit| format!("examined again: {limit}")));
     let findings = reexamination.finish();
     report.matched = match findings.is_empty() {
@@ -383,6 +384,12 @@ pub(crate) fn unsaid(unsaid: &Unsaid) -> Vec<String> {
         "{} items were not compared, or not in all: the record itself says that they could not be read when it was made",
         unsaid.items
     )];
+    if unsaid.unknown > 0 {
+        told.push(format!(
+            "{} of them are on the original, and the record has nothing of them: MATCHED cannot be answered",
+            unsaid.unknown
+        ));
+    }
     told.extend(unsaid.first.iter().map(|what| format!("not compared: {what}")));
     let more = unsaid.items.saturating_sub(u64::try_from(unsaid.first.len()).unwrap_or(u64::MAX));
     if more > 0 {

@@ -374,7 +374,8 @@ impl Walker<'_> {
 
     /// Yields an item that is not a directory, or has it wait for its other names.
     fn item_or_wait(&mut self, id: NodeId, node: Node) -> ControlFlow<()> {
-        let may_have_several = node.facts.links.is_some_and(|links| links > 1) && self.volume.has_hard_links();
+        let may_have_several =
+            node.facts.links.is_some_and(|links| links > 1) && self.volume.has_hard_links();
         if may_have_several || self.several.contains(&id) {
             self.linked.insert(id, (node, 1));
             return ControlFlow::Continue(());

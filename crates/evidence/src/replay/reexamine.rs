@@ -230,7 +230,7 @@ impl Reexamination {
     /// Takes note of an item without a record that the policy may leave: a look that its decision needs fails today.
     pub fn undecided(&mut self, locator: &str, facts: &Facts) {
         if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
-            self.unsaid.add(locator, why);
+            self.unsaid.add_unknown(locator, why);
             self.unsaid.left = self.unsaid.left.saturating_add(1);
             return;
         }
@@ -244,7 +244,7 @@ impl Reexamination {
     pub fn item(&mut self, locator: &str, facts: &Facts) {
         let Some(recorded) = self.recorded.get_mut(locator) else {
             if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
-                return self.unsaid.add(locator, why);
+                return self.unsaid.add_unknown(locator, why);
             }
             let detail = format!("on the medium at {}, not in the ledger", shown(locator));
             return self.raise(FindingKind::Missing, called(locator, facts), detail);
@@ -253,7 +253,7 @@ impl Reexamination {
         let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
         let (then, today) = (recorded.claims, Claims::of(facts));
         if then.node && !today.node {
-            return self.unsaid.add(locator, "what its name leads to could not be read then");
+            return self.unsaid.add_unknown(locator, "what its name leads to could not be read then");
         }
         if today.node && !then.node {
             return self.unread.add(format!("{}: it cannot be read today", shown(locator)));
@@ -342,7 +342,7 @@ impl Reexamination {
         if recorded {
             self.item(locator, facts);
         } else if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
-            self.unsaid.add(locator, why);
+            self.unsaid.add_unknown(locator, why);
             self.unsaid.left = self.unsaid.left.saturating_add(1);
         } else {
             self.left = self.left.saturating_add(1);

@@ -26,6 +26,8 @@ pub struct Unsaid {
     pub items: u64,
     /// The first of them, by locator, with what of them was not compared.
     pub first: Vec<String>,
+    /// Of them, those of which the record has nothing to compare: no line, or that of a node that could not be read.
+    pub unknown: u64,
     /// Of them, those that the policy leaves and keeps no record of.
     pub(super) left: u64,
     /// By their names, items whose node could not be read then, and the locator of the record.
@@ -70,6 +72,12 @@ impl Unsaid {
         if self.first.len() < MAX_TOLD {
             self.first.push(format!("{}: {what}", shown(locator)));
         }
+    }
+
+    /// As [`Unsaid::add`], of an item of which the record has nothing.
+    pub(super) fn add_unknown(&mut self, locator: &str, what: &str) {
+        self.unknown = self.unknown.saturating_add(1);
+        self.add(locator, what);
     }
 
     /// Takes note of what a record says of itself, and that it is there.
