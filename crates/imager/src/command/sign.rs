@@ -121,6 +121,17 @@ impl Subject<'_> {
             return Err(Failure::new(format!("`{who}` has sealed this package already"))
                 .hint(format!("nothing is left for this person to sign; not sealed yet: {lacks}")));
         }
+        // Every key is judged by the time of package.seal, and what is on the log cannot be taken back.
+        let now = workplace::now();
+        let expired =
+            all.iter().filter_map(|name| trust.principal(name)).find(|known| !known.valid_at(now.at()));
+        if let (Some(expired), None) = (expired, &lacks) {
+            return Err(Failure::no(format!(
+                "{now}: the key of `{}` is not valid now, by the trust file, and package.seal would quote it",
+                expired.name
+            ))
+            .hint("have the trust file give the key more time, or seal by others whose keys are valid; nothing was signed or sealed"));
+        }
         // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
         let key = case.as_ref().filter(|_| lacks.is_none()).map(|case| self.log_key(case)).transpose()?;
         for signer in &new {
