@@ -8,10 +8,12 @@ use std::process::{Command, Stdio};
 #[test]
 fn a_check_at_a_terminal_comes_to_its_end() {
     let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/spec/vectors/custody-log");
-    let package = vectors.display();
-    // What is checked is a log alone, and no package: the answer is no, which is an answer.
-    let words =
-        format!("{} {package}/custody --trust {package}/trust.toml", env!("CARGO_BIN_EXE_ambit-verify"));
+    // A trust file in what is checked would be refused.
+    let trust = Path::new(env!("CARGO_TARGET_TMPDIR")).join("terminal-trust.toml");
+    std::fs::copy(vectors.join("trust.toml"), &trust).unwrap();
+    // What is checked has a log alone, and nothing else of a package: the answer is no, which is an answer.
+    let (package, trust) = (vectors.display(), trust.display());
+    let words = format!("{} {package} --trust {trust}", env!("CARGO_BIN_EXE_ambit-verify"));
     // `script` gives it a terminal. A program that takes two minutes for five small files has stopped.
     let typed = ["120", "script", "-qec", &words, "/dev/null"];
     match Command::new("timeout").args(typed).stdin(Stdio::null()).output() {
