@@ -190,3 +190,27 @@ fn whoever_signs_away_from_the_case_signs_and_the_case_folder_seals() {
     fs::remove_dir_all(old.join(format!("case/custody/{last:06}"))).unwrap();
     sign(&desk, Disk::new(), "old", "a", AUDITOR).exits(1).says("an older copy of the case folder");
 }
+
+#[test]
+fn a_signature_whose_key_has_expired_since_seals_nothing() {
+    let desk = unsealed();
+    fs::create_dir(desk.path("away")).unwrap();
+    fs::rename(desk.path("made/a"), desk.path("away/a")).unwrap();
+    desk.run(&format!("ambit sign {{dir}}/away/a {TRUSTED} {AUDITOR}")).exits(3);
+    fs::rename(desk.path("away/a"), desk.path("made/a")).unwrap();
+    let trust = fs::read_to_string(desk.path("trust.toml")).unwrap();
+    let role = "roles = [\"auditor\"]";
+    let short = trust.replacen(role, &format!("{role}\nvalid_until = \"2020-01-01T00:00:00Z\""), 1);
+    assert_ne!(short, trust);
+    fs::write(desk.path("trust.toml"), short).unwrap();
+    sign(&desk, Disk::new(), "made", "a", "{examiner}")
+        .exits(2)
+        .says("the key of `auditor` is not valid now");
+    for log in ["made/a", "made/case"] {
+        assert_eq!(count(&desk.path(log), "package.seal"), 0, "{log}");
+    }
+    // Nothing is lost by it: a trust file that gives the key its time is all that is needed.
+    fs::write(desk.path("trust.toml"), trust).unwrap();
+    sign(&desk, Disk::new(), "made", "a", "{examiner}").exits(0).prints("package.seal is on the log");
+    is_intact(&desk, "made/a");
+}

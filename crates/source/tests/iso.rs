@@ -42,6 +42,7 @@ fn tree(root: &Path, links: bool, component: usize) {
     if links {
         write(&format!("odd/{}", "x".repeat(240)), b"long");
         write("odd/new\nline;1", b"odd");
+        fs::hard_link(root.join("odd/UPPER.TXT"), root.join("odd/second name")).unwrap();
         let far = format!("{}/y", "z".repeat(component)).repeat(3);
         for (index, target) in ["UPPER.TXT", "/usr/bin", "../../up/./x", "/", far.as_str()].iter().enumerate()
         {
