@@ -8,6 +8,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
+use rustix::fs::SeekFrom;
 use scope::Digest;
 use scope::facts::Failure;
 use sha2::Digest as _;
@@ -54,6 +55,13 @@ pub trait ByteSource: Send + Sync {
     /// [`ReadFault`] for what is in the image and cannot be read.
     fn read_filled_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {
         self.read_at(offset, buf)
+    }
+
+    /// The next bytes at or behind `offset` that the file system stores; what lies before them are zeros that it does not.
+    /// `None` where that is not known.
+    fn stored_from(&self, offset: u64) -> Option<Range<u64>> {
+        let _ = offset;
+        None
     }
 
     /// Fills all of `buf` from `offset`.
@@ -149,6 +157,15 @@ impl ByteSource for RawFile {
 
     fn sector_size(&self) -> u32 {
         self.sector
+    }
+
+    fn stored_from(&self, offset: u64) -> Option<Range<u64>> {
+        let seek = |to| rustix::fs::seek(&self.file, to);
+        match seek(SeekFrom::Data(offset)) {
+            Ok(start) => Some(start..seek(SeekFrom::Hole(start)).ok()?),
+            Err(rustix::io::Errno::NXIO) => Some(self.len..self.len),
+            Err(_) => None,
+        }
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadFault> {

@@ -168,16 +168,25 @@ pub(crate) fn account(
         let says = format!("by its own tables the file of the {what} has at least");
         limits.push(cut_short(&says, end, length));
     }
-    let (mut at, mut count, mut looked, mut first) = (0, 0_u64, 0_u64, None);
+    let (mut at, mut count, mut looked, mut read, mut first) = (0, 0_u64, 0_u64, 0_u64, None);
     for range in used.into_iter().chain(std::iter::once(length..length)) {
         let hole = at..range.start.min(length);
         at = range.end.max(at);
         let size = hole.end.saturating_sub(hole.start);
         count = count.saturating_add(size);
-        if first.is_none() && size > 0 && looked < MAX_LOOKED {
-            let room = MAX_LOOKED.saturating_sub(looked).min(size);
-            looked = looked.saturating_add(room);
-            first = first_set(file, hole.start, hole.start.saturating_add(room));
+        // What the file system does not even store are zeros, and costs nothing.
+        let (mut from, mut budget) = (hole.start, MAX_LOOKED.saturating_sub(read));
+        while first.is_none() && from < hole.end {
+            let stored = file.stored_from(from).unwrap_or(from..u64::MAX);
+            let (start, end) = (stored.start.clamp(from, hole.end), stored.end.clamp(from, hole.end));
+            let room = budget.min(end.saturating_sub(start));
+            first = first_set(file, start, start.saturating_add(room));
+            looked = looked.saturating_add(start.saturating_sub(from)).saturating_add(room);
+            (read, budget) = (read.saturating_add(room), budget.saturating_sub(room));
+            if start.saturating_add(room) < end || end <= from {
+                break;
+            }
+            from = end;
         }
     }
     match first {
@@ -186,8 +195,8 @@ pub(crate) fn account(
              from byte {first} of the file on"
         )),
         None if count > looked => limits.push(format!(
-            "{count} bytes of the file of the {what} are in none of its structures and blocks, and are not read; the first {looked} of \
-             them are zeros"
+            "{count} bytes of the file of the {what} are in none of its structures and blocks, and are not read; of them {looked} were \
+             looked at, and are zeros; the others were not"
         )),
         None => {}
     }
@@ -252,7 +261,7 @@ pub(crate) fn inflate(packed: &[u8], framed: bool, size: usize) -> Result<Vec<u8
 
 /// Bytes of a table that are read at once: thousands of entries, less than one block of most disks.
 const PAGE: u64 = 1 << 16;
-/// Most bytes outside of all structures that are looked at.
+/// Most bytes outside of all structures that are read.
 const MAX_LOOKED: u64 = 64 << 20;
 /// Pages kept: 2 MiB, enough for the tables of 16 GiB of disk in every format's default.
 const KEPT: usize = 32;
@@ -328,6 +337,28 @@ mod tests {
         check(vec![0..1500], 500, &[]);
         let cut = "cut short: by its own tables the file of the QCOW2 disk has at least 1500 bytes, of which 1000 are there";
         check(vec![0..1500], 499, &[cut]);
+    }
+
+    #[test]
+    fn what_is_not_looked_at_is_told_and_what_is_not_stored_is_zeros() {
+        let (what, size) = ("VHDX", MAX_LOOKED + (8 << 20));
+        let limits = |file: &dyn ByteSource| {
+            let mut limits = Vec::new();
+            account(file, what, vec![0..4096], 0, &mut limits);
+            limits
+        };
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(size).unwrap();
+        assert_eq!(limits(&crate::bytes::RawFile::new(file, size)), [""; 0]);
+        let stored = vec![0_u8; usize::try_from(size).unwrap()];
+        let count = size - 4096;
+        assert_eq!(
+            limits(&stored),
+            [format!(
+                "{count} bytes of the file of the VHDX are in none of its structures and blocks, and are not read; of them \
+                 {MAX_LOOKED} were looked at, and are zeros; the others were not"
+            )]
+        );
     }
 
     #[test]

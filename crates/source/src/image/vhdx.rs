@@ -11,9 +11,11 @@
 //! ```
 
 mod log;
+mod own;
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::disk::{Disk, Map, Place, Run};
@@ -61,6 +63,12 @@ struct Header {
     log_version: u16,
     log_start: u64,
     log_length: u64,
+}
+
+impl Header {
+    fn log(&self) -> (u64, u64) {
+        (self.log_start, self.log_length)
+    }
 }
 
 fn header(file: &dyn ByteSource, limits: &mut Vec<String>) -> Result<Header, ImageError> {
@@ -122,6 +130,8 @@ fn guid(bytes: &[u8], at: usize) -> Option<[u8; 16]> {
 struct Regions {
     table: (u64, u64),
     metadata: (u64, u64),
+    /// Bytes of the table of regions that say something.
+    listed: u64,
 }
 
 fn regions(file: &dyn ByteSource, limits: &mut Vec<String>) -> Result<Regions, ImageError> {
@@ -159,7 +169,10 @@ fn regions(file: &dyn ByteSource, limits: &mut Vec<String>) -> Result<Regions, I
         }
     }
     match (table, metadata) {
-        (Some(table), Some(metadata)) => Ok(Regions { table, metadata }),
+        (Some(table), Some(metadata)) => {
+            let listed = le32(&bytes, 8).map_or(0, |count| u64::from(count).saturating_mul(32));
+            Ok(Regions { table, metadata, listed: listed.saturating_add(16) })
+        }
         _ => Err(corrupt("a VHDX without a block table or metadata")),
     }
 }
@@ -180,6 +193,8 @@ struct Facts {
     fixed: bool,
     size: u64,
     sector: u32,
+    /// Where the table of the metadata and what it names stand.
+    own: Vec<Range<u64>>,
 }
 
 fn facts(file: &dyn ByteSource, metadata: u64) -> Result<Facts, ImageError> {
@@ -189,6 +204,8 @@ fn facts(file: &dyn ByteSource, metadata: u64) -> Result<Facts, ImageError> {
         return Err(corrupt(format!("no metadata table of the VHDX at {metadata}")));
     }
     let (mut parameters, mut size, mut sector) = (None, None, None);
+    let listed = le16(&bytes, 10).map_or(0, |count| u64::from(count).saturating_mul(32)).saturating_add(32);
+    let mut own: Vec<_> = std::iter::once(metadata..metadata.saturating_add(listed)).collect();
     for entry in entries(&bytes, 10, 32).map_err(corrupt)? {
         let at = metadata.saturating_add(le32(entry, 16).unwrap_or(0).into());
         let item = || {
@@ -199,6 +216,13 @@ fn facts(file: &dyn ByteSource, metadata: u64) -> Result<Facts, ImageError> {
             Ok::<_, ReadFault>(u64::from_le_bytes(bytes))
         };
         let bits = le32(entry, 24).unwrap_or(0);
+        let length = match guid(entry, 0) {
+            Some(FILE_PARAMETERS | DISK_SIZE) => 8,
+            Some(SECTOR_SIZE | PHYSICAL_SECTOR_SIZE) => 4,
+            Some(DISK_ID) => 16,
+            _ => 0,
+        };
+        own.push(at..at.saturating_add(length));
         match guid(entry, 0) {
             Some(FILE_PARAMETERS) => parameters = Some(item()?),
             Some(DISK_SIZE) => size = Some(item()?),
@@ -226,7 +250,7 @@ fn facts(file: &dyn ByteSource, metadata: u64) -> Result<Facts, ImageError> {
     if size > MAX_SIZE || !size.is_multiple_of(sector.into()) {
         return Err(corrupt(format!("a VHDX of {size} bytes, in sectors of {sector}")));
     }
-    Ok(Facts { block, fixed: bits & 1 == 1, size, sector })
+    Ok(Facts { block, fixed: bits & 1 == 1, size, sector, own })
 }
 
 fn differencing() -> ImageError {
@@ -252,9 +276,9 @@ impl Blocks {
         facts: &Facts,
         limits: &mut Vec<String>,
     ) -> Result<Self, ImageError> {
-        let own = [(0, MIB), (header.log_start, header.log_length), regions.table, regions.metadata];
+        // No block can lie where a structure may; what of it counts as its own is less.
+        let own = [(0, MIB), header.log(), regions.table, regions.metadata];
         let taken: Vec<_> = own.iter().map(|(start, length)| *start..start.saturating_add(*length)).collect();
-        let mut used = taken.clone();
         let mut blocks = Self {
             pages: Pages::new(file),
             table: regions.table.0,
@@ -290,6 +314,11 @@ impl Blocks {
             }
         }
         if count <= MAX_COMPARED {
+            let entries = if count > 0 { blocks.slot(count.saturating_sub(1)).saturating_add(1) } else { 0 };
+            let mut used = own::first(&blocks.pages, regions.listed);
+            used.extend(own::log(&blocks.pages, header.log()));
+            used.extend(facts.own.iter().cloned());
+            used.push(blocks.table..blocks.table.saturating_add(entries.saturating_mul(8)));
             used.extend(starts.iter().map(|start| *start..start.saturating_add(facts.block)));
             account(blocks.pages.file(), "VHDX", used, 0, limits);
         }

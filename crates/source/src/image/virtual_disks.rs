@@ -3,6 +3,7 @@
 mod damage;
 mod forged;
 mod made;
+mod room;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

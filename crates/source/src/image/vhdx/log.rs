@@ -253,6 +253,6 @@ const SECTOR: usize = 4096;
 /// The low half of a sequence number.
 const LOW: u64 = 0xFFFF_FFFF;
 /// Largest log that is applied: eight times the usual one.
-const MAX_LOG: u64 = 8 << 20;
+pub(super) const MAX_LOG: u64 = 8 << 20;
 /// Most sectors that a log may change: 8 MiB, more data than the largest log holds.
 const MAX_SECTORS: u64 = 2048;

@@ -4,7 +4,7 @@ use super::*;
 use crate::crc32c::crc32c;
 
 /// A disk of `length` bytes with `data` (offset, length, value) in it, made by QEMU, as bytes.
-fn disk(folder: &Path, options: &str, length: &str, data: &[&str]) -> (PathBuf, Vec<u8>) {
+pub(super) fn disk(folder: &Path, options: &str, length: &str, data: &[&str]) -> (PathBuf, Vec<u8>) {
     let disk = folder.join("disk");
     line(&format!("qemu-img create -q {options} {{}} {length}"), &[&disk]);
     let format = options.split(' ').nth(1).unwrap();
