@@ -150,7 +150,9 @@ impl Default for Hazard {
 }
 
 /// Runs `ambit` on this disk.
-fn run_on(disk: Disk, words: &[String]) -> Ran {
+/// Runs a command on a disk.
+#[must_use]
+pub fn run_on(disk: Disk, words: &[String]) -> Ran {
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let exit = imager::run_on(disk, words.iter().map(Into::into), &mut out, &mut err) as u8;
     let text = |bytes| String::from_utf8(bytes).expect("programs print UTF-8");

@@ -10,13 +10,18 @@
 )]
 
 use std::fs;
+use std::io::Error;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-use scenarios::reading::{files_below, ledger};
+use custody::Disk;
+use custody::durable::{Op, Step};
+use scenarios::hazard::run_on;
+use scenarios::reading::{acquisition, files_below, ledger};
 use scenarios::story::Desk;
 use scope::Digest;
 use serde_json::{Value, json};
@@ -220,6 +225,37 @@ fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_
     assert_eq!(words.matches("not compared: ext4:").count(), 1, "{ran}");
     assert!(words.contains("its bytes 102400-102912 cannot be read today"), "{ran}");
     assert!(!ran.out.contains("NOT MATCHED"), "{ran}");
+}
+
+#[test]
+fn what_a_broken_off_run_could_not_read_is_told_by_the_one_that_goes_on() {
+    if !["mke2fs", "nbdkit", "nbdfuse", "losetup", "fusermount3"].into_iter().all(is_here) {
+        return;
+    }
+    let (desk, bytes, damaged) = exhibit();
+    let bad = [1, 77].map(|sector| place(&bytes, &damaged, sector));
+    let Some(device) = device(&desk.path("device"), &desk.path("disk.img"), &bad) else { return };
+    let capture = format!(
+        "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --progress off --jobs 1 \
+         --part-size 100000 --out {{dir}}/out.ambit",
+        device.path.display()
+    );
+    // The first batch is committed, and the destination fails: what is resumed reads none of its items again.
+    let journal = desk.path("out.ambit.partial/.work/journal.jsonl");
+    let failing = Disk::watched(Arc::new(move |step: &Step<'_>| {
+        let lines = fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+        let is_part = step.op == Op::Write && step.path.to_string_lossy().contains("/data/");
+        if is_part && lines > 1 { Err(Error::from_raw_os_error(5)) } else { Ok(usize::MAX) }
+    }));
+    let ran = run_on(failing, &desk.words(&capture)).exits(1);
+    assert!(ran.err.contains("--resume"), "{ran}");
+    let ran = desk.run(&format!("{capture} --resume")).exits(0);
+    assert!(ran.out.contains("1024 bytes of the medium in 2 ranges could not be read"), "{ran}");
+    let limits = acquisition(&desk.path("out.ambit")).limits;
+    assert!(
+        limits.contains(&"1024 bytes of the medium in 2 ranges could not be read".to_owned()),
+        "{limits:?}"
+    );
 }
 
 #[test]

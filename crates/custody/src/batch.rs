@@ -92,6 +92,13 @@ impl Counters {
         self.rows.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// The rows of a part that was closed wait no more.
+    pub(crate) fn drop_rows(&self, bytes: usize) {
+        let _ = self
+            .rows
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rows| Some(rows.saturating_sub(bytes)));
+    }
+
     fn batch_ends(&self) {
         self.written.store(0, Ordering::Relaxed);
         self.rows.store(0, Ordering::Relaxed);
@@ -230,9 +237,10 @@ impl Recorder {
     /// Ends the open batch, if there is one.
     pub(crate) fn commit(&mut self, writer: &PackageWriter, crew: &str) -> Result<(), PackageError> {
         let Some(mut batch) = self.batch.take() else { return Ok(()) };
-        // A captured part goes with every batch that has an item of which somebody is told.
+        // A captured part goes with every batch that has an item of which somebody is told; and rows of held items that came
+        // after the last one was closed need one more.
         let captured = batch.done.iter().any(|(set, _)| *set == SetName::Captured);
-        if batch.told && !captured {
+        if batch.told && !captured || !batch.held.is_empty() {
             let part = Part::begin(writer, &SetName::Captured, batch.number)?;
             let held = std::mem::take(&mut batch.held);
             batch.done.push((SetName::Captured, close_part(writer, part, held)?));

@@ -135,8 +135,36 @@ impl Hand {
                 SetName::Captured => lock(&writer.recorder).held_rows()?,
                 _ => Vec::new(),
             };
-            let statement = close_part(writer, part, held)?;
-            lock(&writer.recorder).part_done(set, statement)?;
+            self.close_part(writer, set, part, held)?;
+        }
+        Ok(())
+    }
+
+    fn close_part(
+        &self,
+        writer: &PackageWriter,
+        set: SetName,
+        part: Part,
+        held: Vec<HeldRow>,
+    ) -> Result<(), PackageError> {
+        let rows = part.rows();
+        let statement = close_part(writer, part, held)?;
+        writer.counters.drop_rows(rows);
+        lock(&writer.recorder).part_done(set, statement)
+    }
+
+    /// Closes parts of which the rows are too long to wait for the end of the batch: an archive's members are all of one batch,
+    /// and a hostile one gives each of 50,000 a name of 4 KiB. Whatever the set then gets is in its next part.
+    fn close_long_parts(&mut self, writer: &PackageWriter) -> Result<(), PackageError> {
+        let all = writer.options.rows;
+        let is_full = writer.counters.rows_in_memory() >= all;
+        let most = if is_full { all / 32 } else { all / 2 };
+        let long: Vec<SetName> =
+            self.parts.iter().filter(|(_, part)| part.rows() >= most).map(|(set, _)| set.clone()).collect();
+        for set in long {
+            // Rows of held items wait: they are sorted when the batch ends, and none tells when it came.
+            let Some(part) = self.parts.remove(&set) else { continue };
+            self.close_part(writer, set, part, Vec::new())?;
         }
         Ok(())
     }
@@ -180,6 +208,7 @@ impl Hand {
         self.gathered.totals.count(item.decision);
         writer.counters.add_item();
         self.gathered.told |= item.decision.outcome != Outcome::Left;
+        self.close_long_parts(writer)?;
         if self.gathered.rows.len() >= MAX_GATHERED { self.hand_over(writer) } else { Ok(()) }
     }
 

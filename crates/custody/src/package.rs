@@ -86,14 +86,17 @@ pub struct Options {
     pub part_size: u64,
     /// Items at which a batch ends: 1 to 65,536, which is what a reader of a part accepts.
     pub items: u64,
+    /// Bytes of manifest rows at which a batch ends, and at which a long part is closed before: they hold names, so they stay
+    /// in memory until they are encrypted.
+    pub rows: usize,
     /// How hard content is compressed.
     pub compression: Compression,
 }
 
 impl Default for Options {
-    /// 1 GiB and 65,536 items, compressed fast.
+    /// 1 GiB, 65,536 items and 64 MiB of rows, compressed fast.
     fn default() -> Self {
-        Self { part_size: 1 << 30, items: MAX_ITEMS, compression: Compression::default() }
+        Self { part_size: 1 << 30, items: MAX_ITEMS, rows: 64 << 20, compression: Compression::default() }
     }
 }
 
@@ -413,7 +416,7 @@ impl PackageWriter {
         taken == 0
             || taken.saturating_add(items) <= self.options.items
                 && self.counters.written() < self.options.part_size
-                && self.counters.rows_in_memory() < MAX_ROWS_IN_MEMORY
+                && self.counters.rows_in_memory() < self.options.rows
     }
 
     /// Keeps an item: its content into the hand's own part of its set, read once; its record into the ledger.
@@ -560,6 +563,3 @@ impl SetRecipients {
 
 /// Most items of a batch: the zip profile's bound on entries follows from it.
 const MAX_ITEMS: u64 = 1 << 16;
-
-/// Bytes of manifest rows at which a batch ends: they hold names, so they stay in memory until they are encrypted.
-const MAX_ROWS_IN_MEMORY: usize = 64 << 20;

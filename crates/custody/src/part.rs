@@ -194,6 +194,11 @@ impl Part {
         self.zip.written()
     }
 
+    /// Bytes of the manifest's rows so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The part's name as records quote it.
     pub(crate) fn name(&self) -> String {
         self.place.set.part(self.place.number)

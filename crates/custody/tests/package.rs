@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "the helpers of a test may fail it")]
 
 mod made;
+#[path = "made/world.rs"]
+mod world;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -12,148 +14,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::durable::Op;
-use custody::{
-    CaseFolder, Closed, Content, Disk, Hand, Item, Kept, Missing, NewCase, Options, PackageError,
-    PackageWriter, Rest, SecretKey, SetRecipients, Setup, Signer, Trouble, identities, seal,
-};
-use evidence::acquisition::{Acquisition, RecordLeft, SetName};
-use evidence::event::Action;
+use custody::{Content, Disk, Item, Kept, Missing, Options, PackageError, Signer, Trouble, identities, seal};
+use evidence::acquisition::{Acquisition, SetName};
 use evidence::gzip::GzipReader;
 use evidence::inventory::Inventory;
 use evidence::item::ReadState;
 use evidence::ledger::LedgerReader;
 use evidence::manifest::{Binding, Manifest, Row};
 use evidence::strict;
-use evidence::trust::Role;
-use made::{ending, facts, medium, signer, started, statement};
+use made::{facts, statement};
 use scope::facts::{Kind, Look};
 use scope::{Decision, Digest, Outcome, Tier};
+use world::{Single, World};
 
 /// Stands in every name and every content here, and must stand nowhere on the disk.
 const SECRET: &str = "rosebud";
-/// A package that one hand writes.
-struct Single {
-    writer: PackageWriter,
-    hand: Hand,
-}
-
-impl Single {
-    fn begin(&mut self, item: &Item<'_>) -> Result<(), PackageError> {
-        if !self.writer.has_room(1) {
-            self.writer.close_parts(&mut self.hand)?;
-            self.writer.commit("")?;
-        }
-        self.writer.walked(item.locator, item.facts);
-        Ok(())
-    }
-
-    fn keep(&mut self, item: &Item<'_>, content: Option<Content<'_>>) -> Result<Kept, PackageError> {
-        self.begin(item)?;
-        self.writer.keep(&mut self.hand, item, content)
-    }
-
-    fn record(&mut self, item: &Item<'_>) -> Result<(), PackageError> {
-        self.begin(item)?;
-        self.writer.record(&mut self.hand, item).map(drop)
-    }
-
-    fn close(mut self) -> Result<Closed, PackageError> {
-        self.writer.close_parts(&mut self.hand)?;
-        self.writer.close(ending(), custody::Reading::unheard(2))
-    }
-}
-
-struct World {
-    _folder: tempfile::TempDir,
-    root: PathBuf,
-    case: CaseFolder,
-    out: PathBuf,
-    examiner: Signer,
-    witness: Signer,
-    run_key: SecretKey,
-    team: age::x25519::Identity,
-    filter: age::x25519::Identity,
-    auditor: age::x25519::Identity,
-}
-
-impl World {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().to_owned();
-        let examiner = signer("examiner", Role::Examiner);
-        let new = NewCase {
-            origin: "example.org/KC07".to_owned(),
-            medium_label: "KC07".to_owned(),
-            description: String::new(),
-            log_key: None,
-        };
-        let case =
-            CaseFolder::create(&Disk::new(), &root.join("case"), new, statement(), &[&examiner]).unwrap();
-        let generate = identities::generate;
-        Self {
-            out: root.join("KC07.ambit"),
-            _folder: folder,
-            root,
-            case,
-            examiner,
-            witness: signer("witness", Role::Witness),
-            run_key: SecretKey::generate("run").unwrap(),
-            team: generate(),
-            filter: generate(),
-            auditor: generate(),
-        }
-    }
-
-    fn setup(&self) -> Setup {
-        let to = |identity: &age::x25519::Identity| vec![identity.to_public().to_string()];
-        Setup {
-            origin: "example.org/KC07".to_owned(),
-            package: custody::new_run_number().unwrap(),
-            medium: medium(),
-            policy: Digest::of(b"policy"),
-            run_key: self.run_key.clone(),
-            recipients: SetRecipients {
-                captured: to(&self.team),
-                compartments: vec![("filter".to_owned(), to(&self.filter))],
-                ledger: to(&self.auditor),
-            },
-            record_left: RecordLeft::Facts,
-            options: Options { items: 4, ..Options::default() },
-            setting: BTreeMap::new(),
-            departures: Vec::new(),
-        }
-    }
-
-    fn writer(&self, disk: &Disk) -> Result<Single, PackageError> {
-        let writer = PackageWriter::create(disk, &self.out, &self.case.state(), self.setup())?;
-        Ok(Single { hand: writer.hand(), writer })
-    }
-
-    fn rest(&self) -> Rest {
-        Rest {
-            run_key: self.run_key.public_line(),
-            resumed: Vec::new(),
-            log: self.case.tree().unwrap(),
-            policy_files: vec![("policy.toml".to_owned(), b"p".to_vec().into())],
-        }
-    }
-
-    /// Appends acquisition.start and acquisition.end.
-    fn logs(&mut self, closed: &Closed) {
-        let start = started(closed.end().package, self.run_key.public_line());
-        self.case.append(start, &[&self.examiner]).unwrap();
-        let mut end = statement();
-        end.action = Action::AcquisitionEnd(closed.end());
-        self.case.append(end, &[&self.examiner]).unwrap();
-    }
-
-    /// Appends both, and writes the rest.
-    fn finish(&mut self, closed: Closed) -> custody::Unsealed {
-        self.logs(&closed);
-        closed.finish(self.rest()).unwrap()
-    }
-}
-
 fn decision(outcome: &str, names: usize) -> Decision {
     let outcome: Outcome = outcome.parse().unwrap();
     let (tier, rules) = match outcome {
@@ -584,4 +459,64 @@ fn run_until_error(world: &mut World, disk: &Disk) -> Result<(), String> {
     let signers = [&world.examiner, &world.witness];
     let sealed = unsealed.seal(&mut world.case, statement(), &signers, &log_key);
     sealed.map_err(|e| text(&e))
+}
+
+#[test]
+fn rows_that_are_too_long_for_memory_are_closed_with_their_part_before_the_batch_ends() {
+    let mut world = World::new();
+    let options = Options { rows: 8_192, ..Options::default() };
+    let mut writer = world.writer_with(&Disk::new(), options).unwrap();
+    // The last are held, so that no captured part is open when the batch ends.
+    // Of one batch, as the members of an archive are: nobody asks between them whether there is room.
+    for node in 1..=80 {
+        let outcome = if node % 3 == 0 || node > 60 { "held:filter" } else { "captured" };
+        let name = format!("/{SECRET}/{}{node}", "n".repeat(500));
+        let facts = facts(node, Kind::File, &[name], Some(4));
+        let locator = format!("tree/dev:8:1/inode:{node}");
+        let item = Item { locator: &locator, facts: &facts, decision: &decision(outcome, 1), visible: &[0] };
+        let mut bytes: &[u8] = b"four";
+        let content =
+            Content { length: 4, bytes: &mut bytes, missing: &Missing::default, stopped: &|| false };
+        writer.writer.walked(&locator, &facts);
+        writer.writer.keep(&mut writer.hand, &item, Some(content)).unwrap();
+    }
+    let closed = writer.close().unwrap();
+    let unsealed = world.finish(closed);
+    let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
+    unsealed.seal(&mut world.case, statement(), &[&world.examiner, &world.witness], &log_key).unwrap();
+
+    let acquisition = std::fs::read(world.out.join("meta/acquisition.json")).unwrap();
+    let acquisition: Acquisition = strict::from_json(&acquisition).unwrap();
+    let mut seen = BTreeMap::new();
+    for set in acquisition.sets.iter().filter(|set| set.set != SetName::Ledger) {
+        let identity = if set.set == SetName::Captured { &world.team } else { &world.filter };
+        assert!(set.parts.len() > 3, "{}: {} parts", set.set, set.parts.len());
+        for part in &set.parts {
+            assert_eq!(part.batch, 1);
+            let entries = unzip(&open(&world.out, &part.file, identity));
+            let manifest = &entries["manifest.jsonl"];
+            assert!(manifest.len() < 8_192 + 2_048, "{}: {} bytes", part.file, manifest.len());
+            let manifest =
+                Manifest::open(manifest, &entries["manifest.jsonl.sig"], &acquisition.run_key).unwrap();
+            let rows: Vec<Row> = manifest.rows().collect::<Result<_, _>>().unwrap();
+            for row in &rows {
+                let (kind, control) = match row {
+                    Row::Object(own) => ("object", &own.control),
+                    Row::Listed(own) => ("listed", &own.control),
+                    Row::Held(own) => ("held", &own.control),
+                };
+                *seen.entry((set.set.clone(), kind, control.clone())).or_insert(0) += 1;
+                if kind == "object" {
+                    assert_eq!(entries[&format!("objects/{control}")], b"four");
+                }
+            }
+            let told = rows.iter().filter(|row| matches!(row, Row::Held(_))).count();
+            assert!(told == 0 || told == 40, "rows of held items stand together: {told}");
+        }
+    }
+    let count =
+        |set: &SetName, kind: &str| seen.keys().filter(|(own, of, _)| own == set && *of == kind).count();
+    assert!(seen.values().all(|times| *times == 1));
+    assert_eq!((count(&SetName::Captured, "object"), count(&SetName::Captured, "held")), (40, 40));
+    assert_eq!(count(&SetName::Held("filter".into()), "object"), 40);
 }

@@ -4,6 +4,7 @@
 //! goes to standard output, and the exit code says which of four things
 //! happened ([`Exit`]).
 
+mod bad_places;
 pub mod cli;
 mod command;
 mod console;

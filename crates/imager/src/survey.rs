@@ -10,6 +10,7 @@ use scope::{Outcome, PathsMet, Policy};
 use serde::{Deserialize, Serialize};
 use source::{Reader, Source, SourceInfo};
 
+use crate::bad_places::BadPlaces;
 use crate::cli::PaceArgs;
 use crate::console::Failure;
 use crate::interrupt::Interrupt;
@@ -58,6 +59,9 @@ pub(crate) struct Counted {
     pub(crate) interrupted: Option<String>,
     /// Kept items that changed while they were read, or gave other bytes the second time.
     pub(crate) changed: u64,
+    /// What the medium did not give to this process and to those before it.
+    #[serde(default)]
+    pub(crate) bad: BadPlaces,
     /// At the end: whether anything departs from the order or the procedure.
     pub(crate) departs: bool,
     /// At the end: whether the medium has another digest than before.

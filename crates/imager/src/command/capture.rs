@@ -240,7 +240,7 @@ fn acquire(
     }
     let (resumed, began) = (began.is_some(), began.unwrap_or_else(workplace::now));
 
-    let keeping = Keeping::new(&writer, policy, console.interrupt(), counted.changed);
+    let keeping = Keeping::new(&writer, policy, console.interrupt(), &counted, &*ready.opened.drives);
     let how = How {
         looks: examine::Options { md5: args.md5, sha1: args.sha1, ..examine::Options::default() },
         pace: &args.pace,
@@ -251,7 +251,7 @@ fn acquire(
         reader: console.reader(),
     };
     let walked = survey::survey(&how, policy, sources, &keeping);
-    let changed = keeping.changed();
+    let (changed, bad) = (keeping.changed(), keeping.bad());
     let tally = match walked {
         Ok(tally) => tally,
         Err(failure) => {
@@ -268,9 +268,10 @@ fn acquire(
     };
 
     let ended = workplace::now();
-    let (medium, altered) = medium_after(&ready, &args.examine.source, console)?;
+    let (medium, altered) = medium_after(&ready, &bad, &args.examine.source, console)?;
     let mut limits = limits(&ready, &tally, policy, extent, changed);
     limits.extend(failed(medium.unreadable.as_ref()));
+    limits.extend(bad.forgotten());
     if let Some(moved) = watch.moved(&began, &ended) {
         console.say(format_args!("warning: {moved}"));
         limits.push(moved);

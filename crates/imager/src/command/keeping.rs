@@ -8,9 +8,10 @@ use custody::{Content, Hand, Item, Missing, PackageWriter};
 use evidence::item::ReadState;
 use examine::Examined;
 use scope::{Outcome, Policy, visible_names};
-use source::{Entry, EvidenceStream, PastGaps, Source};
+use source::{Drives, Entry, EvidenceStream, PastGaps, Source};
 
 use super::destination;
+use crate::bad_places::BadPlaces;
 use crate::console::{Context as _, Failure};
 use crate::interrupt::Interrupt;
 use crate::pipeline::Crew;
@@ -23,20 +24,29 @@ pub(crate) struct Keeping<'a> {
     policy: &'a Policy,
     interrupt: &'a Interrupt,
     changed: AtomicU64,
+    /// What the medium did not give before a break, and whoever knows what it has not given since.
+    bad: (BadPlaces, &'a dyn Drives),
     /// Whether the loss of a copy was told.
     told: AtomicBool,
 }
 
 impl<'a> Keeping<'a> {
-    /// `changed`: so many items were not one file all the time before a break.
+    /// `before`: what was counted before a break.
     pub(crate) fn new(
         writer: &'a PackageWriter,
         policy: &'a Policy,
         interrupt: &'a Interrupt,
-        changed: u64,
+        before: &Counted,
+        drives: &'a dyn Drives,
     ) -> Self {
         let told = AtomicBool::new(writer.disk().loss().is_some());
-        Self { writer, policy, interrupt, changed: AtomicU64::new(changed), told }
+        let changed = AtomicU64::new(before.changed);
+        Self { writer, policy, interrupt, changed, bad: (before.bad.clone(), drives), told }
+    }
+
+    /// What the medium has not given so far.
+    pub(crate) fn bad(&self) -> BadPlaces {
+        self.bad.0.and(&self.bad.1.bad_ranges())
     }
 
     /// Says at once that a copy was lost: there may be time for another disk.
@@ -151,7 +161,7 @@ impl Crew for Keeping<'_> {
     }
 
     fn commit(&self, counted: &Counted) -> Result<(), Failure> {
-        let counted = Counted { changed: self.changed(), ..counted.clone() };
+        let counted = Counted { changed: self.changed(), bad: self.bad().for_journal(), ..counted.clone() };
         let crew = serde_json::to_string(&counted).context("journal")?;
         self.writer.commit(&crew).context("package")
     }

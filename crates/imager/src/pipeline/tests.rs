@@ -10,7 +10,7 @@ use evidence::acquisition::{MediumStatement, RecordLeft};
 use examine::Options;
 use scope::facts::{CaseRule, Facts, Kind, Look};
 use scope::{Bundle, Outcome, RawName};
-use source::{EvidenceStream, NodeId, SourceError, SourceInfo, WalkOptions};
+use source::{ByteSource, EvidenceStream, NodeId, SourceError, SourceInfo, WalkOptions};
 
 use super::*;
 use crate::command::Keeping;
@@ -27,6 +27,12 @@ impl Made {
         let info = SourceInfo { volume: "tree".to_owned(), ..SourceInfo::default() };
         Self { info, items, size }
     }
+}
+
+/// What keeps items of a medium that gives everything.
+fn keeping<'a>(writer: &'a PackageWriter, policy: &'a Policy) -> Keeping<'a> {
+    static NO_DRIVES: Vec<Arc<dyn ByteSource>> = Vec::new();
+    Keeping::new(writer, policy, nobody(), &Counted::default(), &NO_DRIVES)
 }
 
 /// Nobody asks to stop.
@@ -304,7 +310,7 @@ fn an_error_of_the_disk_in_any_worker_ends_the_package() {
         }));
         let policy = policy("");
         let writer = PackageWriter::create(&disk, &folder.path().join("P"), &state, setup(&policy)).unwrap();
-        let keeping = Keeping::new(&writer, &policy, nobody(), 0);
+        let keeping = keeping(&writer, &policy);
         let outcome = run_with(4, "", &Made::new(600, 3_000), &keeping, false);
         let failure = outcome.err().unwrap_or_else(|| panic!("operation {n} did not fail"));
         assert!(failure.message.contains("no space left"), "{n}: {}", failure.message);
@@ -323,7 +329,7 @@ fn a_batch_that_is_discarded_leaves_the_committed_ones() {
     let policy = policy("");
     let writer =
         PackageWriter::create(&Disk::new(), &folder.path().join("P"), folder.path(), setup(&policy)).unwrap();
-    let keeping = Keeping::new(&writer, &policy, nobody(), 0);
+    let keeping = keeping(&writer, &policy);
     run_with(3, "", &Made::new(200, 100), &keeping, false).unwrap();
     let data = folder.path().join("P.partial/data");
     let committed = std::fs::read_dir(&data).unwrap().count();
@@ -462,7 +468,7 @@ fn broken_at(jobs: usize, limits: &str, stops: &[u64]) -> (Counted, custody::Tot
     let mut before = Counted::default();
     let made = Made::new(1000, 10);
     for stop in stops {
-        let keeping = Keeping::new(&writer, &policy, nobody(), 0);
+        let keeping = keeping(&writer, &policy);
         let crew = Stopping { keeping, at: entry(*stop, 0).locator };
         let failure = run_after(jobs, limits, &made, &crew, false, &before).err().unwrap();
         assert_eq!(failure.message, "told to fail");
@@ -472,7 +478,7 @@ fn broken_at(jobs: usize, limits: &str, stops: &[u64]) -> (Counted, custody::Tot
         before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
         writer = again.resume(setup(&policy)).unwrap();
     }
-    let keeping = Keeping::new(&writer, &policy, nobody(), 0);
+    let keeping = keeping(&writer, &policy);
     let done = run_after(jobs, limits, &made, &keeping, false, &before).unwrap();
     assert_eq!(done.walks.len(), 1);
     let totals = writer.totals();
@@ -496,16 +502,14 @@ fn another_medium_is_not_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let (policy, out, state) = (policy(""), folder.path().join("P"), folder.path());
     let writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
-    let crew = Stopping { keeping: Keeping::new(&writer, &policy, nobody(), 0), at: entry(500, 0).locator };
+    let crew = Stopping { keeping: keeping(&writer, &policy), at: entry(500, 0).locator };
     run_with(2, "", &Made::new(1000, 10), &crew, false).err().unwrap();
     drop(writer);
     for (made, why) in [(Made::new(1000, 11), "place, size or times"), (Made::new(50, 10), "50 items now")] {
         let again = found(&out, state);
         let before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
         let writer = again.resume(setup(&policy)).unwrap();
-        let failure = run_after(2, "", &made, &Keeping::new(&writer, &policy, nobody(), 0), false, &before)
-            .err()
-            .unwrap();
+        let failure = run_after(2, "", &made, &keeping(&writer, &policy), false, &before).err().unwrap();
         assert!(failure.message.contains("the medium is not as it was"), "{}", failure.message);
         assert!(failure.message.contains(why), "{}", failure.message);
     }
@@ -518,13 +522,12 @@ fn a_limit_of_bytes_that_was_met_before_the_break_stays_met() {
     let (policy, out, state) = (policy(limits), folder.path().join("P"), folder.path());
     let made = Made::new(1000, 10);
     let writer = PackageWriter::create(&Disk::new(), &out, state, setup(&policy)).unwrap();
-    let whole = run_with(2, limits, &made, &Keeping::new(&writer, &policy, nobody(), 0), false).unwrap();
+    let whole = run_with(2, limits, &made, &keeping(&writer, &policy), false).unwrap();
     drop(writer); // all is committed, and nothing is said of the end yet
     let again = found(&out, state);
     let before = serde_json::from_str(&again.crew().unwrap().unwrap()).unwrap();
     let writer = again.resume(setup(&policy)).unwrap();
-    let done =
-        run_after(2, limits, &made, &Keeping::new(&writer, &policy, nobody(), 0), false, &before).unwrap();
+    let done = run_after(2, limits, &made, &keeping(&writer, &policy), false, &before).unwrap();
     assert_eq!((done.tally.items, &done.tally.interrupted), (whole.tally.items, &whole.tally.interrupted));
     assert!(done.tally.interrupted.is_some());
 }

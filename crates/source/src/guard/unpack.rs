@@ -16,6 +16,7 @@
 //!                            <--   DATA ...; MORE -> DATA ... END
 //! ```
 
+mod room;
 mod serve;
 
 use std::io;
@@ -36,6 +37,7 @@ use crate::extract::{self, Take, extract};
 use crate::guard::pool::{Deaths, source_error};
 use crate::walk::SourceError;
 
+use room::{Permit, Room};
 pub(super) use serve::serve;
 
 /// Opens archives, one after the other or several at once. Processes that are done take the next one.
@@ -44,6 +46,8 @@ pub struct Unpacker {
     apart: Option<Apart>,
     idle: Mutex<Vec<Process>>,
     deaths: Deaths,
+    /// For archives with so many names that memory has room for those of one.
+    room: Room,
     unconfined: OnceLock<String>,
 }
 
@@ -97,7 +101,7 @@ impl Unpacker {
             Some(process) => process,
             None => self.start(apart).map_err(|ended| self.noted(ended))?,
         };
-        let mut session = Session { unpacker: self, process: Some(process), bytes, opened: 0 };
+        let mut session = Session { unpacker: self, process: Some(process), bytes, opened: 0, permit: None };
         let archive = session.list(form, limits)?;
         Ok(Unpacked { archive, inside: Inside::Apart(Arc::new(Mutex::new(session))) })
     }
@@ -222,6 +226,8 @@ struct Session<'b> {
     bytes: Arc<dyn ByteSource + 'b>,
     /// Which opening of a member is the last: of those before, nothing more can be had.
     opened: u64,
+    /// Had while its names need room.
+    permit: Option<Permit<'b>>,
 }
 
 impl Session<'_> {
@@ -284,6 +290,9 @@ impl Session<'_> {
             let all = members.len().saturating_add(others.len());
             if told.is_empty() || length(all) > limits.entries || held > MAX_TOLD {
                 return Err(self.broke("it tells of members that are none"));
+            }
+            if held > ROOM && self.permit.is_none() {
+                self.permit = Some(self.unpacker.room.enter());
             }
             for told in told {
                 match told.kind {
@@ -532,6 +541,8 @@ const MEMORY: u64 = 1 << 30;
 const WINDOW: usize = 1 << 20;
 /// Most bytes in which members are told: their names, each byte of which may be three, and 200 more for each.
 const MAX_TOLD: u64 = 256 << 20;
+/// Bytes in which members are told at which an archive waits for those that others have open: so much each worker may have.
+const ROOM: u64 = 2 << 20;
 /// Bytes given beyond four times the archive, in answer to one question.
 const MORE: u64 = 1 << 30;
 /// Most processes that wait for an archive.

@@ -6,15 +6,17 @@ use custody::Medium;
 use evidence::event::MediumUnreadable;
 use folder::DRIVE_SHA256;
 
+use crate::bad_places::BadPlaces;
 use crate::cli::SourceArgs;
 use crate::console::{Console, Failure};
 use crate::digests;
 use crate::workplace::Ready;
 
 /// The medium's digest after the last item, of a set one of each drive, where it is asked for and every byte can be read; and
-/// what it did not give, to whomever read it. And whether a digest is another than before.
+/// what it did not give, to whomever read it: `bad` is what the run met, also before a break. And whether a digest is another than before.
 pub(super) fn medium_after(
     ready: &Ready,
+    bad: &BadPlaces,
     args: &SourceArgs,
     console: &mut Console<'_>,
 ) -> Result<(Medium, bool), Failure> {
@@ -22,7 +24,7 @@ pub(super) fn medium_after(
         true => digests::all(&ready.opened, &args.medium, args.image_form, console.reader())?,
         false => Vec::new(),
     };
-    let mut drives = ready.opened.drives.bad_ranges();
+    let mut drives = bad.and(&ready.opened.drives.bad_ranges()).drives();
     drives.resize(drives.len().max(found.len()), Vec::new());
     for (bad, found) in drives.iter_mut().zip(&found) {
         bad.extend(found.unreadable.iter().map(|(from, to)| *from..*to));
