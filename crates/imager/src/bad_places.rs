@@ -72,11 +72,12 @@ mod tests {
 
     #[test]
     fn what_two_processes_met_is_told_once() {
+        let one = |from: u64, to: u64| std::iter::once(from..to).collect::<Vec<_>>();
         let before = BadPlaces::default().and(&[vec![0..512, 4_096..4_608], vec![]]);
         let kept: BadPlaces =
             serde_json::from_str(&serde_json::to_string(&before.for_journal()).unwrap()).unwrap();
-        let both = kept.and(&[vec![512..1_024], vec![7..8], vec![1..2]]);
-        assert_eq!(both.drives(), [vec![0..1_024, 4_096..4_608], vec![7..8], vec![1..2]]);
+        let both = kept.and(&[one(512, 1_024), one(7, 8), one(1, 2)]);
+        assert_eq!(both.drives(), [vec![0..1_024, 4_096..4_608], one(7, 8), one(1, 2)]);
         assert_eq!(both.forgotten(), None);
     }
 
