@@ -31,6 +31,13 @@ fn truth(folder: &Path, program: &str, words: &[&str]) -> Option<Digest> {
 #[test]
 fn an_archive_is_taken_whole_or_its_files_are_taken_singly() {
     let Some(desk) = desk("left   = \"facts\"") else { return };
+    let planned = desk
+        .run("ambit plan --policy {dir}/policy --medium {dir}/fat.img --case {case} {examiner} --html {dir}/plan.html")
+        .exits(0);
+    let page = fs::read_to_string(desk.path("plan.html")).unwrap();
+    for why in ["to tell whether it is an archive that is opened (target.containers)", "not all is known"] {
+        assert!(planned.out.contains(why) && page.contains(why), "{why}: {planned}");
+    }
     let ran = desk.run(CAPTURE).exits(0);
     let package = desk.path("fat.ambit");
     let key = |who: &str| desk.demo.path(&format!("keys/{who}.age"));

@@ -296,8 +296,8 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",
-            "alone cut_short dead_paths deepest_look estimate event failed_looks idle_rules interrupted issues items keyword_hits \
-             limits links_across_scopes medium_unreadable outcomes policy rules tiers unknown unread_command unread_rule unread_volumes waited",
+            "alone archives cut_short dead_paths deepest_look estimate event failed_looks idle_rules interrupted issues items keyword_hits \
+             limits links_across_scopes looks_for_archives medium_unreadable outcomes policy rules tiers unknown unread_command unread_rule unread_volumes waited",
         ),
         (
             "capture {what} {both} --yes --out {dir}/KC07.ambit",

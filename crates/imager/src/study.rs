@@ -19,6 +19,8 @@ pub(crate) struct Study {
     pub(crate) alone: BTreeMap<String, Amount>,
     /// Items at which a look was taken since a condition of a rule waited for it.
     pub(crate) waited: BTreeMap<String, BTreeMap<Look, BTreeMap<String, u64>>>,
+    /// Items at which a look was taken that no rule waited for: to tell whether they are archives, or to open them.
+    pub(crate) for_archives: BTreeMap<Look, u64>,
     /// Items that are undetermined, by the condition that was unknown and its cause.
     pub(crate) unknown: BTreeMap<String, Amount>,
     /// Items of which one name alone would be taken, and another not.
@@ -42,6 +44,16 @@ pub(crate) struct Archives {
     pub(crate) in_part: u64,
 }
 
+impl Archives {
+    /// In words; `None` where none was looked into.
+    pub(crate) fn told(&self) -> Option<String> {
+        let Self { opened, files, in_part } = self;
+        (*opened > 0).then(|| {
+            format!("{opened} looked into, with {files} files in them, which are among the items; of {in_part} not all is known")
+        })
+    }
+}
+
 /// The cause of an archive of which not all is known.
 const NOT_ALL: &str = "archive: not all that is in it is known";
 
@@ -55,6 +67,9 @@ impl Study {
         }
         if decision.looks.len() > 1 {
             for look in explain(policy, facts, decision).looks {
+                if look.opens {
+                    *self.for_archives.entry(look.look).or_default() += 1;
+                }
                 for own in look.needed_by {
                     let of_rule = self.waited.entry(own.rule).or_default().entry(look.look).or_default();
                     let why = format!("{} of \"{}\" ({})", own.field, own.label, own.selector);
@@ -107,7 +122,7 @@ impl Study {
                 amount.bytes
             );
         }
-        if !self.waited.is_empty() {
+        if self.deepest().next().is_some() {
             text += "\nlooks beyond metadata       items   (of the deepest look that each rule waited for, and why)\n";
         }
         for (rule, look, why, items) in self.deepest() {
@@ -119,11 +134,8 @@ impl Study {
         for (what, amount) in &self.unknown {
             text += &format!("{:>33} {:>16}   {what}\n", amount.items, amount.bytes);
         }
-        let Archives { opened, files, in_part } = self.archives;
-        if opened > 0 {
-            text += &format!(
-                "\narchives looked into {opened}, with {files} files in them, which are among the items above; of {in_part} not all is known\n"
-            );
+        if let Some(archives) = self.archives.told() {
+            text += &format!("\narchives: {archives}\n");
         }
         if !self.keyword_hits.is_empty() {
             text += "\nkeyword list                 none      one      two   three or more terms   (of every item whose content was looked at, whatever for)\n";
@@ -140,14 +152,22 @@ impl Study {
         text
     }
 
-    /// Per rule, what waited for the deepest look that it waited for.
+    /// Per rule, what waited for the deepest look that it waited for; then what was looked at for archives alone.
     pub(crate) fn deepest(&self) -> impl Iterator<Item = (&str, Look, &str, u64)> {
-        self.waited.iter().flat_map(|(rule, looks)| {
+        let of_rules = self.waited.iter().flat_map(|(rule, looks)| {
             let deepest = looks.iter().next_back().into_iter();
             deepest.flat_map(move |(look, whys)| {
                 whys.iter().map(move |(why, items)| (rule.as_str(), *look, why.as_str(), *items))
             })
-        })
+        });
+        let of_archives = self.for_archives.iter().map(|(look, items)| {
+            let why = match look {
+                Look::Type => "to tell whether it is an archive that is opened (target.containers)",
+                _ => "to open the archive (target.containers)",
+            };
+            ("no rule", *look, why, *items)
+        });
+        of_rules.chain(of_archives)
     }
 
     /// How large a package is at most, in bytes: content as it is, padded where it is held, and what each item costs beside it.

@@ -43,6 +43,8 @@ impl Finished<'_> {
             add("unknown", json!(study.unknown));
             add("links_across_scopes", json!(study.links_across_scopes));
             add("keyword_hits", json!(study.keyword_hits));
+            add("archives", json!(study.archives));
+            add("looks_for_archives", json!(study.for_archives));
             add(
                 "estimate",
                 json!({
@@ -159,7 +161,13 @@ impl Finished<'_> {
                 .collect(),
             unknown: study.unknown.iter().map(|(what, n)| (what.clone(), n.items, n.bytes)).collect(),
             keywords: study.keyword_hits.iter().map(|(list, counts)| (list.clone(), *counts)).collect(),
-            estimates: self.estimates(),
+            estimates: study
+                .archives
+                .told()
+                .map(|told| ("Archives", told))
+                .into_iter()
+                .chain(self.estimates())
+                .collect(),
             uncovered: self.uncovered.sentences(),
             command: self.uncovered.command.as_deref(),
             notes,
