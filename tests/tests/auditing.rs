@@ -163,7 +163,7 @@ fn a_statement_about_one_path_counts_by_all_names_and_stays_off_the_log() {
     desk.run(&format!("{attest} --prefix /home/bakery/ --write-result {{dir}}/result.txt")).exits(0);
     let text = fs::read_to_string(desk.path("result.txt")).unwrap();
     println!("{text}");
-    assert!(text.contains("\nprefix /home/bakery\ncaptured 0\nheld 0\nlisted 0\nleft "), "{text}");
+    assert!(text.contains("\nprefix /home/bakery\ncaptured 0\nheld 0\nlisted 0\nunread 0\nleft "), "{text}");
     assert!(text.contains("\nvolume gpt:1/ext"), "{text}");
     assert!(text.contains("on record was taken into this package.\n"), "{text}");
     assert!(text.contains("says A path begins at the root of its volume,"), "{text}");

@@ -80,7 +80,7 @@ pub struct CheckedSet {
     pub items: u64,
     /// Of these, items with content.
     pub objects: u64,
-    /// Bytes of content.
+    /// Bytes of content, without those that could not be read.
     pub bytes: u64,
     /// Items that are named and were not taken.
     pub listed: u64,
@@ -88,6 +88,8 @@ pub struct CheckedSet {
     pub held: u64,
     /// Objects of which the medium did not give every byte.
     pub partial: u64,
+    /// Of these, objects of which not one byte could be read.
+    pub unread: u64,
 }
 
 /// A part whose rows, objects and signature agree. Only [`SetCheck::part`] gives one.
@@ -366,8 +368,9 @@ impl<'a> SetCheck<'a> {
             return Err(HolderError::Object { control, found, found_size, stated, stated_size });
         }
         self.checked.objects = self.checked.objects.saturating_add(1);
-        self.checked.bytes = self.checked.bytes.saturating_add(found_size);
+        self.checked.bytes = self.checked.bytes.saturating_add(stated.read_bytes());
         self.checked.partial = self.checked.partial.saturating_add(u64::from(!stated.unreadable.is_empty()));
+        self.checked.unread = self.checked.unread.saturating_add(u64::from(stated.is_unread()));
         Ok(())
     }
 

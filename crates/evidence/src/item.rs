@@ -283,6 +283,19 @@ impl ObjectValue {
         self
     }
 
+    /// How many of its bytes were read: the others are zeros in their place.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        let missing = self.unreadable.iter().map(|(from, to)| to.saturating_sub(*from));
+        self.size.saturating_sub(missing.fold(0, u64::saturating_add))
+    }
+
+    /// Whether it should have bytes, and none of them could be read: nobody has anything of its content.
+    #[must_use]
+    pub fn is_unread(&self) -> bool {
+        self.size > 0 && self.read_bytes() == 0
+    }
+
     /// The value of `object`.
     ///
     /// # Errors

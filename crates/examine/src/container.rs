@@ -162,6 +162,7 @@ pub(crate) fn open(
     if archive.unsound > 0 {
         fact.trouble = Some(format!("{} members are not packed as it says", archive.unsound));
     }
+    let broken = archive.broken.as_ref().map(|why| Failure::plain(&format!("not opened to its end: {why}")));
     if unreadable > 0 {
         fact.trouble = Some(format!("{unreadable} members are encrypted, or of a form that is not read"));
     }
@@ -209,16 +210,19 @@ pub(crate) fn open(
         fact.trouble =
             Some(format!("the content of {unread} members that are kept could not be read to its end"));
     }
+    if broken.is_some() {
+        fact.trouble = broken;
+    }
     Ok(Ok(fact))
 }
 
 /// What entries without content are called is asked of the rules: they are no items, and an archive that is kept whole has them
 /// in it. Returns of how many it is certain that they may not go along, and what to say of these and of others.
 fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> (u64, Option<String>) {
-    let facts = |other: &archive::Other| Facts {
-        kind: other.kind,
-        member: None,
-        ..inside(container, (&other.name, &other.also, other.doubtful), other.modified)
+    let facts = |other: &archive::Other| {
+        let name = if other.name.is_empty() { &unpacked_name(container) } else { &other.name };
+        let known = inside(container, (name, &other.also, other.doubtful), other.modified);
+        Facts { kind: other.kind, member: None, ..known }
     };
     let (mut barred, mut doubtful, mut closed) = (0_u64, 0_u64, false);
     for (other, own) in others.iter().map(|other| (other, facts(other))) {

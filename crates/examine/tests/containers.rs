@@ -480,6 +480,33 @@ fn an_archive_with_an_excluded_file_is_taken_whole_by_nobody() {
 }
 
 #[test]
+fn names_that_were_read_before_an_archive_breaks_off_bar_it() {
+    let hold = policy_and("", ALL, OUT);
+    let (letter, secret) = (with("letter", b"x", b'0', b""), with("priv/letter", b"y", b'0', b""));
+    let last = with("last", &[b'z'; 900], b'0', b"");
+    for (first, barred, tier) in [(&letter, 0, Tier::Undetermined), (&secret, 1, Tier::OutOfScope)] {
+        let bytes = [&first[..], &letter[..], &last[..700]].concat();
+        let found = examined(&hold, bytes, 0..0, one_name());
+        let held = found.0.facts.container.as_ref().unwrap();
+        assert!(trouble(&found).starts_with("not opened to its end: "), "{}", trouble(&found));
+        assert_eq!((held.members, held.barred, found.0.decision.tier), (2, barred, tier));
+        // What stands before is read, and stands for it.
+        assert_eq!(found.1[1].1.decision.outcome, Outcome::Captured);
+    }
+    // Of a zip that contradicts itself the directory is known, and no content.
+    for (name, barred, tier) in [("letter", 0, Tier::Undetermined), ("priv/letter", 1, Tier::OutOfScope)] {
+        let mut bytes = zip(&[("a", b"x"), (name, b"y")]);
+        bytes[4] ^= 0x40;
+        bytes[8] ^= 8;
+        let found = examined(&hold, bytes, 0..0, one_name());
+        let held = found.0.facts.container.as_ref().unwrap();
+        assert!(trouble(&found).starts_with("not opened to its end: "), "{}", trouble(&found));
+        assert_eq!((held.members, held.others, held.barred), (0, 2, barred));
+        assert_eq!(found.0.decision.tier, tier);
+    }
+}
+
+#[test]
 fn any_of_the_names_that_programs_show_excludes_a_member() {
     for entries in [
         vec![with("docs\\priv\\letter", b"x", b'0', b"")],

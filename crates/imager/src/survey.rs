@@ -33,6 +33,8 @@ pub(crate) struct Tally {
     pub(crate) looks: BTreeMap<Look, u64>,
     /// Looks that could not be taken to their end.
     pub(crate) failed_looks: u64,
+    /// Archives that go whole to nobody, and of which not all could be read.
+    pub(crate) lost_archives: u64,
     pub(crate) issues: u64,
     pub(crate) walks: Vec<WalkStatement>,
     /// Items per source, by its position.
@@ -57,8 +59,8 @@ pub(crate) struct Counted {
     pub(crate) kept: u64,
     /// Why nothing more is kept, where the limit was met.
     pub(crate) interrupted: Option<String>,
-    /// Kept items that changed while they were read, or gave other bytes the second time.
-    pub(crate) changed: u64,
+    /// What was amiss with kept items.
+    pub(crate) amiss: Amiss,
     /// What the medium did not give to this process and to those before it.
     #[serde(default)]
     pub(crate) bad: BadPlaces,
@@ -70,6 +72,30 @@ pub(crate) struct Counted {
     pub(crate) cut_short: Vec<String>,
     /// At the end: volumes that cannot be read.
     pub(crate) unread: usize,
+}
+
+/// What was amiss with kept items.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Amiss {
+    /// They changed while they were read, or gave other bytes the second time.
+    pub(crate) changed: u64,
+    /// Their archive says something else of them than their bytes do.
+    pub(crate) contradicted: u64,
+    /// Not one byte of them could be read.
+    pub(crate) unread: BTreeMap<Outcome, Amount>,
+}
+
+impl Amiss {
+    /// What was counted, without the bytes of which nobody has any.
+    pub(crate) fn without_unread(&self, tally: &Tally) -> Tally {
+        let mut tally = tally.clone();
+        for (outcome, lost) in &self.unread {
+            if let Some(amount) = tally.outcomes.get_mut(outcome) {
+                amount.bytes = amount.bytes.saturating_sub(lost.bytes);
+            }
+        }
+        tally
+    }
 }
 
 /// As [`Slacks`], for the journal.
@@ -132,6 +158,7 @@ impl Tally {
         self.items += other.items;
         self.largest = self.largest.max(other.largest);
         self.failed_looks += other.failed_looks;
+        self.lost_archives += other.lost_archives;
         self.paths.add(&other.paths);
         add(&mut self.outcomes, &other.outcomes);
         add(&mut self.rules, &other.rules);
@@ -166,6 +193,20 @@ impl Tally {
         let deepest = decision.looks.iter().max().copied().unwrap_or(Look::Metadata);
         *self.deepest.entry(deepest).or_default() += 1;
         self.failed_looks += examined.facts.failures.len() as u64;
+        let container = examined.facts.container.as_ref();
+        let is_lost = container.is_some_and(|held| held.trouble.is_some() && held.barred > 0);
+        self.lost_archives += u64::from(is_lost && !decision.outcome.is_kept());
+    }
+
+    /// That archives are with nobody though something in them may be wanted.
+    pub(crate) fn lost_archives(&self) -> Option<String> {
+        let count = self.lost_archives;
+        (count > 0).then(|| {
+            format!(
+                "{count} archives have something in them that a rule keeps apart, and could not be read wholly: they go whole to nobody, and what \
+                 could not be read of them is on the original alone; keep it, and ask whoever gave the order"
+            )
+        })
     }
 
     /// The rules of `policy` that determined nothing on this medium.

@@ -126,6 +126,24 @@ fn key(office: &str, key: &str) -> String {
     format!("{own}=>{office} = [\"{key}\"]||")
 }
 
+/// Zips are opened, and an include has these paths.
+fn in_archives(paths: &str) -> String {
+    CONTAINERS.to_owned() + "||" + &plain(&format!("path = [\"{paths}\"]"))
+}
+
+/// Gzips and tars are opened, two in each other.
+fn gzips(paths: &str) -> String {
+    let containers = CONTAINERS.replace("\"zip\"", "\"gzip\", \"tar\"").replace("= 1", "= 2");
+    containers + "||" + &plain(&format!("path = [\"{paths}\"]"))
+}
+
+/// Zips are opened, and what has these paths is excluded.
+fn kept(paths: &str) -> String {
+    let exclude =
+        "[[rule]]\nid = \"X-1\"\neffect = \"exclude\"\nbasis = \"b\"\ntext = \"t\"\nany = [\"x\"]\n";
+    in_archives("/home/**") + &format!("[selector.x]\nlabel = \"l\"\npath = [\"{paths}\"]\n{exclude}")
+}
+
 fn cases() -> Vec<(&'static str, String, String)> {
     let left = "\"hold:neutral\"=>\"left\"||".to_owned();
     let path = |glob: &str| plain(&format!("path = ['{glob}']"));
@@ -289,6 +307,14 @@ fn cases() -> Vec<(&'static str, String, String)> {
             CONTAINERS.to_owned() + "||" + &plain("path = [\"/a/**\"]\next = [\"zip\"]"),
             CONTAINERS.to_owned() + "||" + &plain("path = [\"/a/**\"]\next = [\"txt\"]"),
         ),
+        ("archive-path", plain("path = [\"/d/box.zip!/a\", \"/d/**\"]"), plain("path = [\"/d/box.zip/a\", \"/d/**\"]")),
+        ("archive-path", in_archives("/d/box.zip!/a"), in_archives("/d/box.zip!/a\", \"/d/*.zip")),
+        ("archive-path", in_archives("/d/**\", \"/d/a.7z!/x"), in_archives("/d/**\", \"/d/a.odd!/x")),
+        ("archive-path", in_archives("/d/**\", \"/d/a.zip/x"), in_archives("/d/**\", \"/d/a.tar/x")),
+        ("archive-path", in_archives("/d/**\", \"/d/a.zip!/b.zip!/x"), in_archives("/d/**\", \"/d/a.zip!/b.zip")),
+        ("archive-path", gzips("/d/**\", \"/d/a.tar.gz!/x"), gzips("/d/**\", \"/d/a.tar.gz!/a.tar!/x\", \"/d/b.tgz!/*/x")),
+        ("rooted-path", kept("/home/anna/**"), kept("/home/anna/**\", \"/**/*!/home/anna/**")),
+        ("rooted-path", kept("/home/anna/**"), kept("/**/anna/**")),
         (
             "unopened",
             CONTAINERS.to_owned() + "|" + &left + &path("/a/x"),

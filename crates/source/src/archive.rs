@@ -61,13 +61,57 @@ impl Form {
 ///
 /// [`ArchiveError`].
 pub fn read(form: Form, bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<Archive, ArchiveError> {
+    read_into(form, bytes, limits, &mut Known::default())
+}
+
+/// As [`read`]; of one that breaks off, contradicts itself or has too much, what was read before that showed, where there is
+/// anything: [`Archive::broken`] says why it is not all.
+///
+/// # Errors
+///
+/// [`ArchiveError`], where nothing is known of what it holds, or its bytes could not be read.
+pub fn read_known(
+    form: Form,
+    bytes: Arc<dyn ByteSource + '_>,
+    limits: &Limits,
+) -> Result<Archive, ArchiveError> {
+    let mut known = Known::default();
+    let error = match read_into(form, bytes, limits, &mut known) {
+        Err(error) if !matches!(error, ArchiveError::Read(_)) => error,
+        other => return other,
+    };
+    let Known { mut members, mut others } = known;
+    if !matches!(error, ArchiveError::Damaged { .. }) {
+        // What is too much is not taken in part.
+        others.extend(members.drain(..).map(Other::named));
+    }
+    let archive = Archive { broken: Some(error.to_string()), ..Archive::new(members, others) };
+    let is_empty = archive.members.is_empty() && archive.others.is_empty();
+    if is_empty || limits.check_names(&archive).is_err() { Err(error) } else { Ok(archive) }
+}
+
+fn read_into(
+    form: Form,
+    bytes: Arc<dyn ByteSource + '_>,
+    limits: &Limits,
+    known: &mut Known,
+) -> Result<Archive, ArchiveError> {
     let archive = match form {
-        Form::Zip => zip::read_whole(bytes, limits),
-        Form::Gzip => gzip::read(bytes, limits),
-        Form::Tar => tar::read(bytes.as_ref(), limits),
+        Form::Zip => zip::read_whole(bytes, limits, known),
+        Form::Gzip => gzip::read(bytes, limits, known),
+        Form::Tar => tar::read(bytes.as_ref(), limits, known),
     }?;
     limits.check_names(&archive)?;
     Ok(archive)
+}
+
+/// What was known of an archive when reading it ended in an error.
+#[derive(Default)]
+struct Known {
+    /// Whole, and where they are said to be.
+    members: Vec<Member>,
+    /// Entries without content, and files of which the name alone is known.
+    others: Vec<Other>,
 }
 
 /// Longest name of a member: that of a path in the systems that archives are made on.
@@ -86,6 +130,8 @@ pub struct Archive {
     pub loose: u64,
     /// Bytes in its structure that say something of which no member tells: comments, attributes, what stands behind a name.
     pub aside: u64,
+    /// Why there is more in it than this, and nobody knows what. Files that are known by name alone are among the others.
+    pub broken: Option<String>,
     /// Members whose packed bytes are not what the archive says of them: damaged, or with other bytes behind their end.
     pub unsound: u64,
     kept: Mutex<seek::Kept>,
@@ -93,12 +139,13 @@ pub struct Archive {
 
 impl std::fmt::Debug for Archive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { members, others, loose, aside, unsound, .. } = self;
+        let Self { members, others, loose, aside, broken, unsound, .. } = self;
         f.debug_struct("Archive")
             .field("members", members)
             .field("others", others)
             .field("loose", loose)
             .field("aside", aside)
+            .field("broken", broken)
             .field("unsound", unsound)
             .finish_non_exhaustive()
     }
@@ -107,7 +154,7 @@ impl std::fmt::Debug for Archive {
 impl Archive {
     /// Of members and other entries alone.
     pub(crate) fn new(members: Vec<Member>, others: Vec<Other>) -> Self {
-        Self { members, others, loose: 0, aside: 0, unsound: 0, kept: Mutex::default() }
+        Self { members, others, loose: 0, aside: 0, broken: None, unsound: 0, kept: Mutex::default() }
     }
 
     /// Opens the member with this number, of the bytes from which the archive was read.
@@ -174,6 +221,14 @@ pub struct Other {
     pub doubtful: bool,
     /// When it was changed, as the archive says.
     pub modified: Option<Modified>,
+}
+
+impl Other {
+    /// A file of which nothing is read but the name.
+    fn named(member: Member) -> Self {
+        let Member { name, also, doubtful, modified, .. } = member;
+        Self { kind: Kind::Member, name, also, doubtful, modified }
+    }
 }
 
 /// A time of change.

@@ -121,6 +121,7 @@ fn of_row(row: &Row) -> Option<(Control, ItemVerdict)> {
         Row::Object(opened) => {
             let verdict = match opened.opening.object().ok()? {
                 None => ItemVerdict::NoContent,
+                Some(object) if object.is_unread() => ItemVerdict::Unread,
                 Some(object) if !object.unreadable.is_empty() => ItemVerdict::Partial,
                 Some(_) => ItemVerdict::Ok,
             };

@@ -156,6 +156,7 @@ fn of_prefix(attestation: &Attestation, prefix: &Prefix, about: About<'_>, told:
             prefix.under.listed,
             count(|outcome| matches!(outcome, Outcome::Listed | Outcome::ListedTo(_))),
         ),
+        ("unread", prefix.under.unread, count(Outcome::is_kept)),
         ("left", prefix.under.left, count(|outcome| *outcome == Outcome::Left)),
         ("unnamed-kept", prefix.unnamed_kept, count(Outcome::is_kept)),
     ] {
@@ -177,7 +178,7 @@ fn of_holder(held: &SetVerdict, about: About<'_>, told: &mut Told) {
         own.filter(|(outcome, _)| outcome.is_kept() != listed)
             .fold(0_u64, |sum, (_, n)| sum.saturating_add(*n))
     };
-    let kept = [ItemVerdict::Ok, ItemVerdict::Partial, ItemVerdict::NoContent];
+    let kept = [ItemVerdict::Ok, ItemVerdict::Partial, ItemVerdict::Unread, ItemVerdict::NoContent];
     told.compare("verdicts on kept items", &held.numbers(&kept), &stated(false));
     told.compare("verdicts on listed items", &held.numbers(&[ItemVerdict::Listed]), &stated(true));
     let wrong = held.verdicts.iter().find(|run| {

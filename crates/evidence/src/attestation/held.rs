@@ -24,7 +24,7 @@ pub struct SetVerdict {
     pub problem: Option<String>,
     /// Items with content.
     pub objects: u64,
-    /// Bytes of content.
+    /// Bytes of content, without those that could not be read.
     pub bytes: u64,
     /// A verdict for each control number, in runs; none where the check fails.
     pub verdicts: Vec<Run>,
@@ -48,6 +48,8 @@ pub enum ItemVerdict {
     Ok,
     /// The same, and the medium did not give every byte of it.
     Partial,
+    /// The same, and not one byte of it could be read: its object is zeros.
+    Unread,
     /// It is kept, of a kind without content.
     NoContent,
     /// It is named, and was not taken.
@@ -56,7 +58,7 @@ pub enum ItemVerdict {
 
 impl ItemVerdict {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Ok, Self::Partial, Self::NoContent, Self::Listed];
+    pub const ALL: [Self; 5] = [Self::Ok, Self::Partial, Self::Unread, Self::NoContent, Self::Listed];
 
     /// The word.
     #[must_use]
@@ -64,6 +66,7 @@ impl ItemVerdict {
         match self {
             Self::Ok => "ok",
             Self::Partial => "partial",
+            Self::Unread => "unread",
             Self::NoContent => "no-content",
             Self::Listed => "listed",
         }
@@ -83,7 +86,7 @@ impl SetVerdict {
 
     /// Whether the numbers contradict each other: an object for each verdict on one, and none where the check fails.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
-        let with_content = self.numbers(&[ItemVerdict::Ok, ItemVerdict::Partial]);
+        let with_content = self.numbers(&[ItemVerdict::Ok, ItemVerdict::Partial, ItemVerdict::Unread]);
         match self.problem.is_some() {
             true if self.objects > 0 || self.bytes > 0 || !self.verdicts.is_empty() => {
                 Some("verdicts on a set whose check fails")

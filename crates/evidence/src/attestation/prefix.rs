@@ -5,6 +5,7 @@
 //! captured 0
 //! held 0
 //! listed 0
+//! unread 0
 //! left 1
 //! within 0 0
 //! volume gpt:1/ext4:9f0c... 1 0
@@ -64,6 +65,8 @@ pub struct Counts {
     pub held: u64,
     /// Listed, to anybody.
     pub listed: u64,
+    /// Captured or held, and not one byte of the content could be read: nothing was taken of them but the record.
+    pub unread: u64,
     /// Left.
     pub left: u64,
 }
@@ -72,7 +75,9 @@ impl Counts {
     /// All of them.
     #[must_use]
     pub fn all(&self) -> u64 {
-        [self.captured, self.held, self.listed, self.left].into_iter().fold(0, u64::saturating_add)
+        [self.captured, self.held, self.listed, self.unread, self.left]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -216,6 +221,7 @@ impl Prefix {
         text.line("captured", self.under.captured);
         text.line("held", self.under.held);
         text.line("listed", self.under.listed);
+        text.line("unread", self.under.unread);
         text.line("left", self.under.left);
         text.line("within", format_args!("{} {}", self.within.captured, self.within.held));
         for Volume { locator, under, not_walked } in &self.volumes {

@@ -260,6 +260,7 @@ impl<'a> Lines<'a> {
                 captured: self.value("captured")?,
                 held: self.value("held")?,
                 listed: self.value("listed")?,
+                unread: self.value("unread")?,
                 left: self.value("left")?,
             },
             within: {

@@ -3,8 +3,8 @@
 use crate::listing::Listed;
 
 use super::{
-    Archives, Attestation, Counts, Ending, Portion, Prefix, Replay, SetVerdict, Statement, Unread, Verdict,
-    Within,
+    Archives, Attestation, Counts, Ending, ItemVerdict, Portion, Prefix, Replay, SetVerdict, Statement,
+    Unread, Verdict, Within,
 };
 
 /// Who speaks, and what that is worth.
@@ -74,21 +74,28 @@ fn of_listing(listing: &Listed) -> String {
 }
 
 fn of_holder(held: &SetVerdict) -> Vec<String> {
+    let unread = held.numbers(&[ItemVerdict::Unread]);
     match &held.problem {
-        None => vec![
-            format!(
+        None => [
+            Some(format!(
                 "I opened every part of the set {}, {} objects with {} bytes; rows, objects and inventory lines are one to one, \
                  and each object has the recorded digest.",
                 held.set, held.objects, held.bytes
-            ),
-            "Nothing of the content is disclosed by this.".to_owned(),
-        ],
+            )),
+            (unread > 0).then(|| {
+                format!("Of {unread} of these objects not one byte could be read: they are zeros, and no content of these items is there.")
+            }),
+            Some("Nothing of the content is disclosed by this.".to_owned()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
         Some(_) => vec![format!("I opened the set {}, and it is not what the record says.", held.set)],
     }
 }
 
 fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
-    let Counts { captured, held, listed, left } = prefix.under;
+    let Counts { captured, held, listed, unread, left } = prefix.under;
     let mut said = vec![
         format!(
             "I replayed every record of the ledger, {} for {lines} inventory lines; each decision follows from the \
@@ -97,7 +104,7 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
         ),
         format!(
             "In this package, of {} items on record that have a name under {}, captured {captured}, held {held}, listed \
-             {listed}, left {left}.",
+             {listed}, left {left}, without a readable byte {unread}.",
             prefix.under.all(),
             prefix.path
         ),
@@ -111,6 +118,12 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
         }
         _ => "Something under this path was taken.".to_owned(),
     });
+    if unread > 0 {
+        said.push(format!(
+            "{unread} items more under this path were to be taken, and not one byte of their content could be read: they are in no \
+             number of what was taken, and their content is on the original alone."
+        ));
+    }
     let Within { captured, held } = prefix.within;
     if captured > 0 || held > 0 {
         said.push(format!(

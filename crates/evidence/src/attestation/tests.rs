@@ -43,7 +43,7 @@ fn prefix() -> Attestation {
         parts: vec![],
         records: 3,
         path: RawName(b"/home/\xffanna".to_vec()),
-        under: Counts { captured: 0, held: 0, listed: 1, left: 2 },
+        under: Counts { captured: 0, held: 0, listed: 1, unread: 0, left: 2 },
         within: Within::default(),
         volumes: vec![
             Volume { locator: "gpt:1/ext4:9f0c".to_owned(), under: 3, not_walked: 0 },
@@ -83,8 +83,8 @@ fn what_is_written_is_read_and_reads_as_sentences() {
         found.departures = 2;
         own
     };
-    let held = with(|own| own.under = Counts { captured: 0, held: 1, listed: 0, left: 2 });
-    let taken = with(|own| own.under = Counts { captured: 1, held: 1, listed: 0, left: 1 });
+    let held = with(|own| own.under = Counts { captured: 0, held: 1, listed: 0, unread: 0, left: 2 });
+    let taken = with(|own| own.under = Counts { captured: 1, held: 1, listed: 0, unread: 0, left: 1 });
     for words in ["was taken into this package", "Of the listed items"] {
         let text = String::from_utf8(held.to_bytes()).unwrap();
         assert!(!text.contains(words), "{text}");

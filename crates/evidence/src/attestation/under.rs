@@ -16,7 +16,7 @@ use scope::{Outcome, RawName};
 use super::prefix::{NotAPath, bare};
 use super::{Archives, Counts, Ending, Portion, Volume, Within};
 use crate::acquisition::{Acquisition, WalkStatement};
-use crate::item::Record;
+use crate::item::{ObjectValue, Parts, Record};
 
 /// Counts the items under one path, over all volumes and all of an item's names.
 ///
@@ -50,12 +50,19 @@ enum Fate {
     Captured,
     Held,
     Listed,
+    /// Kept, and its record has not one byte of its content.
+    Unread,
     Left,
 }
 
 impl Fate {
-    fn of(outcome: &Outcome) -> Self {
-        match outcome {
+    fn of(parts: &Parts) -> Self {
+        match parts.decision.outcome {
+            Outcome::Captured | Outcome::Held(_)
+                if parts.object.as_ref().is_some_and(ObjectValue::is_unread) =>
+            {
+                Self::Unread
+            }
             Outcome::Captured => Self::Captured,
             Outcome::Held(_) => Self::Held,
             Outcome::Listed | Outcome::ListedTo(_) => Self::Listed,
@@ -157,7 +164,7 @@ impl Under {
             self.unreadable = self.unreadable.saturating_add(1);
             return;
         };
-        let fate = Fate::of(&parts.decision.outcome);
+        let fate = Fate::of(&parts);
         if fate == Fate::Left {
             self.left = self.left.saturating_add(1);
         }
@@ -260,6 +267,7 @@ impl Under {
                     Fate::Captured => &mut counts.captured,
                     Fate::Held => &mut counts.held,
                     Fate::Listed => &mut counts.listed,
+                    Fate::Unread => &mut counts.unread,
                     Fate::Left => &mut counts.left,
                 };
                 *own = own.saturating_add(*count);

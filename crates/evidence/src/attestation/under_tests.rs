@@ -13,6 +13,10 @@ fn walked() -> Under {
 
 /// A record: members lie in the item before the last `/member:` of the node.
 fn record(under: &mut Under, node: &str, name: &str, outcome: &str, container: Option<&str>) {
+    under.record(&made(node, name, outcome, container));
+}
+
+fn made(node: &str, name: &str, outcome: &str, container: Option<&str>) -> Record {
     let control: Option<Control> = (outcome != "left").then(|| {
         let series = match outcome {
             "captured" => "C",
@@ -62,11 +66,11 @@ fn record(under: &mut Under, node: &str, name: &str, outcome: &str, container: O
         object: "-".to_owned(),
     };
     assert!(record.parts().is_ok(), "{:?}", record.parts());
-    under.record(&record);
+    record
 }
 
 fn of(found: &Counted) -> ([u64; 4], [u64; 2]) {
-    let (Counts { captured, held, listed, left }, within) = (found.counts(), found.within());
+    let (Counts { captured, held, listed, left, .. }, within) = (found.counts(), found.within());
     ([captured, held, listed, left], [within.captured, within.held])
 }
 
@@ -111,6 +115,29 @@ fn what_was_left_in_an_archive_that_was_held_whole_was_held() {
     under.volumes.insert(VOLUME.to_owned(), 0);
     fill(&mut under, "held:neutral", "left");
     assert_eq!(of(&under.finish()), ([0, 1, 0, 0], [0, 1]));
+}
+
+#[test]
+fn what_has_not_one_readable_byte_was_not_taken() {
+    let object = |unreadable: &str| {
+        format!(
+            r#"{{"sha256":"{}","size":12,"part":"held-neutral-0001","read":"partial","unreadable":[{unreadable}]}}"#,
+            scope::Digest::of(b"zeros")
+        )
+    };
+    for (outer, unreadable, expected, unread) in [
+        ("left", "[0,12]", [0, 0, 0, 1], 1),
+        ("left", "[0,11]", [0, 1, 0, 1], 0),
+        // Its packed bytes are in the archive.
+        ("held:neutral", "[0,12]", [0, 2, 0, 0], 0),
+    ] {
+        let mut under = walked();
+        let made = made("inode:13:0/member:0", "/d/box.zip!/books.txt", "held:neutral", None);
+        under.record(&Record { object: object(unreadable), ..made });
+        record(&mut under, "inode:13:0", "/d/box.zip", outer, Some("\"1 members are encrypted\""));
+        let found = under.finish();
+        assert_eq!((of(&found).0, found.counts().unread), (expected, unread), "{outer}, {unreadable}");
+    }
 }
 
 #[test]

@@ -84,7 +84,11 @@ fn held(control: &str) -> Row {
 
 #[test]
 fn honest_sets_are_whole() {
-    check(same, same, "CheckedSet { items: 7, objects: 5, bytes: 41, listed: 1, held: 2, partial: 0 }");
+    check(
+        same,
+        same,
+        "CheckedSet { items: 7, objects: 5, bytes: 41, listed: 1, held: 2, partial: 0, unread: 0 }",
+    );
     let parts = Parts::of(Case::new());
     for (set, items, listed) in [("held:neutral", 1, 1), ("held:vault", 1, 0)] {
         let set = set.parse().unwrap();

@@ -125,8 +125,10 @@ impl<'a> Comparison<'a> {
         if self.volume.as_ref().is_some_and(|asked| *asked != volume) {
             return;
         }
+        // Nothing of the volume has the name of a file in an archive: a folder of it may be called `x.zip!`.
+        let place = if parts.facts.member.is_some() { record.locator.as_str() } else { &volume };
         for name in &parts.facts.names {
-            let key = key(&volume, name.bytes());
+            let key = key(place, name.bytes());
             let again = self.known.get_mut(&key).map(|known| known.names = known.names.saturating_add(1));
             if again.is_none() {
                 self.known.insert(key, Known::of(&record.locator, &parts.facts));

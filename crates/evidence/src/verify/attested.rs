@@ -3,7 +3,7 @@
 use scope::Policy;
 
 use crate::acquisition::{Acquisition, SetName};
-use crate::attestation::{About, Attestation, Statement, Verdict};
+use crate::attestation::{About, Attestation, ItemVerdict, Statement, Verdict};
 use crate::custody_log::{Log, folder};
 use crate::trust::{Principal, Trust};
 
@@ -88,8 +88,12 @@ fn said(statement: &Statement) -> (String, bool) {
         }
         Statement::Holder(held) => match &held.problem {
             None => {
+                let unread = match held.numbers(&[ItemVerdict::Unread]) {
+                    0 => String::new(),
+                    count => format!("; of {count} of these objects not one byte could be read"),
+                };
                 let text = format!(
-                    "set {} checked: {} objects with {} bytes, one to one",
+                    "set {} checked: {} objects with {} bytes, one to one{unread}",
                     held.set, held.objects, held.bytes
                 );
                 (text, false)

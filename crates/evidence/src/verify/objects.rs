@@ -96,8 +96,12 @@ fn objects(
         HolderError::Compare(e) => super::inventory::incomparable(e),
         e => Stop::Fail(e.to_string()),
     })?;
+    let unread = match found.unread {
+        0 => String::new(),
+        count => format!("; of {} not one byte could be read", counted(count, "object")),
+    };
     Ok(format!(
-        "{}, {} with {}, {} listed, {} held by others; each has its line",
+        "{}, {} with {}, {} listed, {} held by others; each has its line{unread}",
         counted(found.items, "item"),
         counted(found.objects, "object"),
         counted(found.bytes, "byte"),

@@ -72,6 +72,9 @@ fn a_small_file_has_no_more_in_it_however_it_is_packed() {
         found.1.iter().filter_map(|(_, own)| Some(own.facts.container.as_ref()?.trouble.clone())).collect();
     let most = (256 << 20) - (200 << 20) - 2 * zeros.len();
     assert_eq!(troubles[0], None);
-    assert_eq!(troubles[1].as_deref().unwrap(), format!("not opened: more than {most} bytes unpacked"));
+    assert_eq!(
+        troubles[1].as_deref().unwrap(),
+        format!("not opened to its end: more than {most} bytes unpacked")
+    );
     assert_eq!(troubles.len(), 2);
 }

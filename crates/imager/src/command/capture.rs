@@ -50,7 +50,7 @@ use crate::load;
 use crate::load::Passphrases;
 use crate::pipeline;
 use crate::progress::ByteProgress;
-use crate::survey::{self, Counted, How, Tally};
+use crate::survey::{self, Amiss, Counted, How, Tally};
 use crate::workplace::{self, Ready};
 
 /// `ambit capture`: the files of a medium.
@@ -251,7 +251,7 @@ fn acquire(
         reader: console.reader(),
     };
     let walked = survey::survey(&how, policy, sources, &keeping);
-    let (changed, bad) = (keeping.changed(), keeping.bad());
+    let (found, bad) = (keeping.amiss(), keeping.bad());
     let tally = match walked {
         Ok(tally) => tally,
         Err(failure) => {
@@ -269,7 +269,7 @@ fn acquire(
 
     let ended = workplace::now();
     let (medium, altered) = medium_after(&ready, &bad, &args.examine.source, console)?;
-    let mut limits = limits(&ready, &tally, policy, extent, changed);
+    let mut limits = limits(&ready, &tally, policy, extent, &found);
     limits.extend(failed(medium.unreadable.as_ref()));
     limits.extend(bad.forgotten());
     if let Some(moved) = watch.moved(&began, &ended) {
@@ -294,7 +294,7 @@ fn acquire(
         unread: ready.opened.unread.len(),
         altered,
         cut_short: ready.opened.medium.cut_short().map(str::to_owned).chain(lost).collect(),
-        changed,
+        amiss: found,
         tally,
         ..Counted::default()
     };
@@ -393,12 +393,13 @@ impl AtWork<'_> {
         let told = closed.lost().to_vec();
         let unsealed = closed.finish(rest).context("package")?;
         let tagmanifest = unsealed.tagmanifest();
-        let (tally, policy) = (&last.tally, &self.loaded.policy);
+        // What stands in the table as kept is what there is.
+        let (tally, policy) = (&last.amiss.without_unread(&last.tally), &self.loaded.policy);
         let mut text = match self.extent {
             Extent::Files => summary(tally, policy),
             Extent::Volumes => outcomes(tally),
         } + &cut_short(last.cut_short.iter().map(String::as_str));
-        text += &amiss::told(last.changed, unreadable, medium.unreadable.as_ref(), disk.loss().as_ref());
+        text += &amiss::told(&last.amiss, unreadable, medium.unreadable.as_ref(), disk.loss().as_ref());
         // Whoever was asked has just seen the counts.
         let asked = !self.args.yes;
         let signers = std::mem::take(&mut self.signers);
@@ -528,7 +529,7 @@ fn recipients(policy: &Policy) -> SetRecipients {
     }
 }
 
-fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed: u64) -> Vec<String> {
+fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, found: &Amiss) -> Vec<String> {
     let mut limits = ready.opened.medium.limits.clone();
     limits.extend(tally.limits.iter().cloned());
     if tally.issues > 0 {
@@ -547,9 +548,8 @@ fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, changed
             "the policy closes folders: nothing below them was listed, counted or looked at".to_owned(),
         );
     }
-    if changed > 0 {
-        limits.push(amiss::changed_meanwhile(changed));
-    }
+    limits.extend(tally.lost_archives());
+    limits.extend(amiss::sentences(found));
     if let Some(reason) = &tally.interrupted {
         limits.push(format!("stopped at {reason}; what lies beyond was not examined"));
     }

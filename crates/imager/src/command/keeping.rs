@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::io::Read;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use custody::{Content, Hand, Item, Missing, PackageWriter};
-use evidence::item::ReadState;
+use evidence::item::{ObjectValue, ReadState};
 use examine::Examined;
+use scope::facts::{Facts, Failure as Reason};
 use scope::{Outcome, Policy, visible_names};
 use source::{Drives, Entry, EvidenceStream, PastGaps, Source};
 
@@ -16,14 +18,14 @@ use crate::console::{Context as _, Failure};
 use crate::interrupt::Interrupt;
 use crate::pipeline::Crew;
 use crate::progress::notice;
-use crate::survey::{Counted, Kept};
+use crate::survey::{Amiss, Counted, Kept};
 
 /// Keeps items in a package.
 pub(crate) struct Keeping<'a> {
     writer: &'a PackageWriter,
     policy: &'a Policy,
     interrupt: &'a Interrupt,
-    changed: AtomicU64,
+    amiss: Mutex<Amiss>,
     /// What the medium did not give before a break, and whoever knows what it has not given since.
     bad: (BadPlaces, &'a dyn Drives),
     /// Whether the loss of a copy was told.
@@ -40,8 +42,8 @@ impl<'a> Keeping<'a> {
         drives: &'a dyn Drives,
     ) -> Self {
         let told = AtomicBool::new(writer.disk().loss().is_some());
-        let changed = AtomicU64::new(before.changed);
-        Self { writer, policy, interrupt, changed, bad: (before.bad.clone(), drives), told }
+        let amiss = Mutex::new(before.amiss.clone());
+        Self { writer, policy, interrupt, amiss, bad: (before.bad.clone(), drives), told }
     }
 
     /// What the medium has not given so far.
@@ -56,9 +58,27 @@ impl<'a> Keeping<'a> {
         }
     }
 
-    /// Items that changed while they were read, or gave other bytes the second time.
-    pub(crate) fn changed(&self) -> u64 {
-        self.changed.load(Ordering::Relaxed)
+    /// What was amiss with kept items.
+    pub(crate) fn amiss(&self) -> Amiss {
+        self.amiss.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Counts what is amiss with what was kept of an item.
+    fn look_at(&self, facts: &Facts, outcome: &Outcome, object: &ObjectValue) {
+        let of_archive = |reason: &str| reason.starts_with(Reason::OF_ARCHIVE);
+        let mut amiss = self.amiss.lock().unwrap_or_else(PoisonError::into_inner);
+        if object.is_unread() {
+            amiss.unread.entry(outcome.clone()).or_default().add(object.size);
+        }
+        let by_archive = facts.failures.iter().any(|failure| of_archive(&failure.reason))
+            || object.trouble.as_deref().is_some_and(of_archive);
+        if by_archive && !object.is_unread() {
+            amiss.contradicted = amiss.contradicted.saturating_add(1);
+        } else if object.read == ReadState::Complete {
+            // A large item is read once to decide and once to keep: both readings must give the same bytes.
+            let other = facts.content_hash().is_some_and(|hash| object.sha256 != hash.sha256);
+            amiss.changed = amiss.changed.saturating_add(u64::from(other || object.trouble.is_some()));
+        }
     }
 }
 
@@ -141,12 +161,8 @@ impl Crew for Keeping<'_> {
                 Err(error) => keep(&mut Unreadable(Some(std::io::Error::other(error))), nothing)?,
             },
         };
-        if let Some(object) = kept.object.as_ref().filter(|object| object.read == ReadState::Complete) {
-            // A large item is read once to decide and once to keep: both readings must give the same bytes.
-            let other = facts.content_hash().is_some_and(|hash| object.sha256 != hash.sha256);
-            if other || object.trouble.is_some() {
-                self.changed.fetch_add(1, Ordering::Relaxed);
-            }
+        if let Some(object) = &kept.object {
+            self.look_at(facts, &decision.outcome, object);
         }
         self.tell_loss();
         Ok(Some(kept.object.map_or(0, |object| object.size)))
@@ -161,7 +177,7 @@ impl Crew for Keeping<'_> {
     }
 
     fn commit(&self, counted: &Counted) -> Result<(), Failure> {
-        let counted = Counted { changed: self.changed(), bad: self.bad().for_journal(), ..counted.clone() };
+        let counted = Counted { amiss: self.amiss(), bad: self.bad().for_journal(), ..counted.clone() };
         let crew = serde_json::to_string(&counted).context("journal")?;
         self.writer.commit(&crew).context("package")
     }

@@ -95,12 +95,18 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
         checked.listed,
         args.out.join("objects").display()
     );
-    let partial_note = match checked.partial {
+    let mut partial_note = match checked.partial {
         0 => String::new(),
         n => format!(
-            "\nWARNING: of {n} objects the medium did not give every byte; items.tsv has `partial:` and the ranges beside them"
+            "\nWARNING: of {n} objects not every byte could be read; items.tsv has `partial:` and the ranges beside them"
         ),
     };
+    if checked.unread > 0 {
+        partial_note += &format!(
+            "\nWARNING: of {} of these not one byte could be read: they are zeros, and their content is on the original alone",
+            checked.unread
+        );
+    }
     if without_path > 0 {
         console.say(format_args!(
             "note: {without_path} objects could not be laid under their paths; they lie in objects/"
@@ -113,6 +119,7 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
         "bytes": checked.bytes,
         "listed": checked.listed,
         "partial": checked.partial,
+        "unread": checked.unread,
         "out": args.out.display().to_string(),
     });
     console.result(&value, text + &partial_note)?;

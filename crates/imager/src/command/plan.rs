@@ -216,6 +216,9 @@ pub(super) fn summary(tally: &Tally, policy: &Policy) -> String {
     if tally.failed_looks > 0 {
         text += &format!("\nnote: {} looks could not be taken to their end", tally.failed_looks);
     }
+    if let Some(lost) = tally.lost_archives() {
+        text += &format!("\nWARNING: {lost}");
+    }
     if tally.issues > 0 {
         text += &format!("\nnote: {} places of the medium could not be walked", tally.issues);
     }

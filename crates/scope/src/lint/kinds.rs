@@ -16,7 +16,7 @@ const fn kind(id: &'static str, meaning: &'static str, remedy: &'static str) -> 
 }
 
 /// All kinds, by id.
-pub const KINDS: [LintKind; 37] = [
+pub const KINDS: [LintKind; 39] = [
     kind(
         "any-folder",
         "a path glob begins with `/**`: it matches in any folder of the medium",
@@ -26,6 +26,11 @@ pub const KINDS: [LintKind; 37] = [
         "archive-alone",
         "an include asks for the digest, type or name of an archive, and archives are opened: a file in it is taken only where an include fits that file",
         "include by the place of the archives, which is the place of their files, too, or leave the form out of `target.containers.open`",
+    ),
+    kind(
+        "archive-path",
+        "a path goes into an archive, and nothing can come of it: no include reaches the archive, its form is not opened, it lies too deep, or a `!/` is missing",
+        "include the archive's own path, too; open its form in `target.containers`; write one `!/` for each archive on the way, of a `.tar.gz` two",
     ),
     kind(
         "closed-include",
@@ -127,6 +132,11 @@ pub const KINDS: [LintKind; 37] = [
         "redundant-glob",
         "a glob lies within another one of the same list",
         "take it out, or narrow the other",
+    ),
+    kind(
+        "rooted-path",
+        "archives are opened, and an exclude, withhold or hold by paths from the root of a volume does not reach the same paths in an archive",
+        "write the paths in archives, too, as `/**/*!/home/anna/**`",
     ),
     kind(
         "shadowed-hold",

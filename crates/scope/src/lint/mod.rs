@@ -12,6 +12,7 @@
 //! hint: take the include out, or give the exclude an `unless` that fits it
 //! ```
 
+mod archives;
 mod conditions;
 mod fields;
 mod kinds;
@@ -63,6 +64,7 @@ pub fn lint(policy: &Policy) -> Vec<Lint> {
     fields::fields(&mut remarks);
     fields::placeholders(&mut remarks);
     relations::relations(&mut remarks);
+    archives::paths(&mut remarks);
     remarks.lints
 }
 

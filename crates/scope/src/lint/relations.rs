@@ -39,7 +39,7 @@ pub(super) fn globs_of<'p>(
 }
 
 /// The globs outside which nothing fits the rule; `None` where it may be anywhere.
-fn extent<'p>(policy: &'p Policy, rule: &Rule) -> Option<Vec<Placed<'p>>> {
+pub(super) fn extent<'p>(policy: &'p Policy, rule: &Rule) -> Option<Vec<Placed<'p>>> {
     let of = |id: &String| selector(policy, id).and_then(|own| selector_extent(policy, own));
     if let Some(all) = rule.all.iter().find_map(of) {
         return Some(all);

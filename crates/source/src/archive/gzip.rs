@@ -13,11 +13,15 @@ use flate2::bufread::GzDecoder;
 
 use super::content::Range;
 use super::names::Names;
-use super::{Archive, ArchiveError, Limits, Member, Modified, Place};
+use super::{Archive, ArchiveError, Known, Limits, Member, Modified, Other, Place};
 use crate::bytes::{ByteSource, ReadFault, length};
 
 /// Unpacks a gzip to its end, to learn how long its member is.
-pub(super) fn read(bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<Archive, ArchiveError> {
+pub(super) fn read(
+    bytes: Arc<dyn ByteSource + '_>,
+    limits: &Limits,
+    known: &mut Known,
+) -> Result<Archive, ArchiveError> {
     let len = bytes.len();
     let mut unpacked = Unpacked::new(Range::new(bytes, 0, len));
     let mut buf = vec![0; PIECE];
@@ -31,23 +35,34 @@ pub(super) fn read(bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<A
             ),
         };
     loop {
-        let count = unpacked.read(&mut buf).map_err(failed)?;
-        if count == 0 {
-            break;
+        let read = unpacked.read(&mut buf).map_err(failed).and_then(|count| {
+            total = total.saturating_add(length(count));
+            limits.check(total).map(|()| count)
+        });
+        match read {
+            Ok(0) => break,
+            Ok(_) => {}
+            Err(error) => {
+                let (name, _) = unpacked.first.take().unwrap_or_default();
+                known.others.push(Other::named(member(&name, (total, 0), len)));
+                return Err(error);
+            }
         }
-        total = total.saturating_add(length(count));
-        limits.check(total)?;
     }
     let (name, seconds) = unpacked.first.take().unwrap_or_default();
     let aside = unpacked.aside;
+    let loose = unpacked.loose().map_err(failed)?;
+    let member = member(&name, (total, seconds), len);
+    Ok(Archive { loose, aside, ..Archive::new(vec![member], Vec::new()) })
+}
+
+/// The member of a gzip of `length` bytes: its name there, its size, and its time in seconds, if it is not 0.
+fn member(name: &[u8], (size, seconds): (u64, u32), length: u64) -> Member {
     let ns = i128::from(seconds).saturating_mul(1_000_000_000);
     let modified = (seconds != 0).then_some(Modified { ns, local: false });
-    let loose = unpacked.loose().map_err(failed)?;
     // Where it has none, whoever asks knows what the file is called.
-    let Names { name, also, doubtful } = if name.is_empty() { Names::default() } else { Names::of(&name) };
-    let place = Place::Gzip { length: len };
-    let member = Member { name, also, doubtful, size: total, modified, at: 0, place };
-    Ok(Archive { loose, aside, ..Archive::new(vec![member], Vec::new()) })
+    let Names { name, also, doubtful } = if name.is_empty() { Names::default() } else { Names::of(name) };
+    Member { name, also, doubtful, size, modified, at: 0, place: Place::Gzip { length } }
 }
 
 /// The content of a gzip, stream by stream.
@@ -180,7 +195,7 @@ mod tests {
             let mut pack = build.write(Vec::new(), flate2::Compression::best());
             pack.write_all(b"x").unwrap();
             let bytes = [gzip("a.txt", b"one"), pack.finish().unwrap()].concat();
-            read(Arc::new(bytes), &Limits::default()).unwrap().aside
+            read(Arc::new(bytes), &Limits::default(), &mut Known::default()).unwrap().aside
         };
         let new = flate2::GzBuilder::new;
         assert_eq!(aside(new()), 0);

@@ -14,12 +14,26 @@ use scope::facts::Kind;
 
 use self::told::Told;
 use super::names::Names;
-use super::{Archive, ArchiveError, Limits, Member, Modified, Other, Place};
+use super::{Archive, ArchiveError, Known, Limits, Member, Modified, Other, Place};
 use crate::bytes::{ByteSource, length};
 
 /// Reads the header of every member.
-pub(super) fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveError> {
+pub(super) fn read(
+    bytes: &dyn ByteSource,
+    limits: &Limits,
+    known: &mut Known,
+) -> Result<Archive, ArchiveError> {
     let mut found = Found::default();
+    match read_all(bytes, limits, &mut found) {
+        Ok(()) => Ok(found.archive()),
+        Err(error) => {
+            (known.members, known.others) = (found.members, found.others);
+            Err(error)
+        }
+    }
+}
+
+fn read_all(bytes: &dyn ByteSource, limits: &Limits, found: &mut Found) -> Result<(), ArchiveError> {
     let (mut at, mut entries) = (0_u64, 0_u64);
     let mut told = Told::default();
     loop {
@@ -33,7 +47,7 @@ pub(super) fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, A
                 return Err(ArchiveError::damaged(at, "it ends behind what is told of a member"));
             }
             found.loose = found.loose.saturating_add(behind(bytes, at)?);
-            return Ok(found.archive());
+            return Ok(());
         }
         entries = entries.saturating_add(1);
         if entries > limits.entries {
@@ -186,6 +200,9 @@ impl Header {
         let prefix = text(part(345, 155));
         let whole = [prefix, b"/", &name].concat();
         let mut longer = None;
+        let said = |field: &[u8]| field.iter().filter(|byte| **byte != 0).count();
+        // Bytes of fields that hold something else than they are for.
+        let mut odd = 0_usize;
         // Behind a text that ends, and in what is filled up, nobody reads.
         let mut unread = vec![(0, 100), (157, 100)];
         let filled = match part(257, 8) {
@@ -202,11 +219,30 @@ impl Header {
                 longer = (!prefix.is_empty()).then_some(whole);
                 part(345, 167)
             }
-            _ => part(257, 255),
+            // Before POSIX there were no further fields; GNU writes zeros in digits where those of devices came to stand.
+            _ => {
+                let bare = |field: &[u8]| field.iter().all(|byte| matches!(byte, b'0' | b' ' | 0));
+                let devices = bare(part(329, 16));
+                odd = odd.saturating_add(said(part(257, 72)));
+                odd = odd.saturating_add(if devices { 0 } else { said(part(329, 16)) });
+                part(345, 167)
+            }
         };
+        if block.get(257..262) == Some(b"ustar") {
+            let owner =
+                |field: &[u8]| !std::str::from_utf8(field).is_ok_and(|name| name.chars().all(is_of_owner));
+            let users = [(265, 32), (297, 32)].map(|(from, len)| text(part(from, len)));
+            let users = users.into_iter().filter(|field| owner(field)).map(said);
+            let devices = [(329, 8), (337, 8)].map(|(from, len)| part(from, len));
+            let devices = devices.into_iter().filter(|field| small(field).is_none()).map(said);
+            odd = users.chain(devices).fold(odd, usize::saturating_add);
+        }
+        let numbers = [(100, 8), (108, 8), (116, 8)].map(|(from, len)| part(from, len));
+        let numbers = numbers.into_iter().filter(|field| small(field).is_none()).map(said);
+        odd = numbers.fold(odd, usize::saturating_add);
         let rest = unread.iter().map(|(from, len)| part(*from, *len));
         let rest = rest.map(|field| field.get(text(field).len()..).unwrap_or_default());
-        let aside = rest.chain([filled]).flatten().filter(|byte| **byte != 0).count();
+        let aside = rest.chain([filled]).map(said).fold(odd, usize::saturating_add);
         let ns = number(part(136, 12)).map(|seconds| i128::from(seconds).saturating_mul(1_000_000_000));
         let modified = ns.map(|ns| Modified { ns, local: false });
         let kind = part(156, 1).first().copied().unwrap_or_default();
@@ -247,6 +283,19 @@ fn behind(bytes: &dyn ByteSource, mut at: u64) -> Result<u64, ArchiveError> {
 /// A text that ends at its first zero byte.
 fn text(field: &[u8]) -> &[u8] {
     field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+/// A number of a header that says nothing but itself: an owner, a mode, a device. Binary ones may be negative.
+fn small(field: &[u8]) -> Option<u64> {
+    match field.split_first() {
+        Some((0xFF, rest)) if rest.iter().take(3).all(|byte| *byte == 0xFF) => Some(0),
+        _ => number(field).filter(|number| *number <= u32::MAX.into()),
+    }
+}
+
+/// Whether names of users and groups have it: those of domains, too.
+fn is_of_owner(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '$' | '+' | '@' | '\\' | ' ')
 }
 
 /// A number of a header: octal digits among spaces and zero bytes, or, with the highest bit set, a binary one.

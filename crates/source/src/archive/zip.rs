@@ -20,7 +20,7 @@ use scope::facts::Kind;
 
 use self::extra::Extra;
 use super::names::Names;
-use super::{Archive, ArchiveError, Limits, Member, Modified, Other, Place, content};
+use super::{Archive, ArchiveError, Known, Limits, Member, Modified, Other, Place, content};
 use crate::bytes::{ByteSource, ReadFault, length};
 use crate::calendar::Moment;
 use crate::field::{le16, le32, le64};
@@ -31,6 +31,15 @@ use crate::field::{le16, le32, le64};
 ///
 /// [`ArchiveError`]: where it is damaged, contradicts itself, or is more than `limits` allow.
 pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveError> {
+    read_entries(bytes, limits, &mut Vec::new())
+}
+
+/// As [`read`]; where it fails, `entries` has those of the directory that were read.
+fn read_entries(
+    bytes: &dyn ByteSource,
+    limits: &Limits,
+    entries: &mut Vec<Entry>,
+) -> Result<Archive, ArchiveError> {
     let end = End::find(bytes)?;
     if end.entries > limits.entries {
         return Err(ArchiveError::TooMuch { limit: limits.entries, what: "entries" });
@@ -40,7 +49,6 @@ pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveE
     }
     let mut directory = vec![0; usize::try_from(end.size).unwrap_or_default()];
     bytes.read_exact_at(end.start, &mut directory)?;
-    let mut entries = Vec::new();
     let (mut at, mut total) = (0_usize, 0_u64);
     while at < directory.len() {
         let offset = end.start.saturating_add(length(at));
@@ -57,11 +65,11 @@ pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveE
         return Err(ArchiveError::damaged(end.start, "the directory has other entries than its end says"));
     }
     limits.check(total)?;
-    let mut loose = locate(&mut entries, bytes, end.start)?;
-    end.is_the_only_one(&entries)?;
+    let mut loose = locate(entries, bytes, end.start)?;
+    end.is_the_only_one(entries)?;
     let mut aside = end.aside;
     let (mut members, mut others) = (Vec::new(), Vec::new());
-    for entry in entries {
+    for entry in std::mem::take(entries) {
         aside = aside.saturating_add(entry.aside);
         if entry.is_other() {
             loose = loose.saturating_add(entry.hidden(bytes)?);
@@ -75,8 +83,18 @@ pub fn read(bytes: &dyn ByteSource, limits: &Limits) -> Result<Archive, ArchiveE
 
 /// As [`read`], and unpacks every deflated member, in the order in which they lie: whether a stream ends where its packed bytes do
 /// shows at its end alone.
-pub(super) fn read_whole(bytes: Arc<dyn ByteSource + '_>, limits: &Limits) -> Result<Archive, ArchiveError> {
-    let mut archive = read(bytes.as_ref(), limits)?;
+pub(super) fn read_whole(
+    bytes: Arc<dyn ByteSource + '_>,
+    limits: &Limits,
+    known: &mut Known,
+) -> Result<Archive, ArchiveError> {
+    let mut entries = Vec::new();
+    let read = read_entries(bytes.as_ref(), limits, &mut entries);
+    known.others.extend(entries.into_iter().map(|entry| match entry.is_other() {
+        true => entry.other(),
+        false => Other::named(entry.member()),
+    }));
+    let mut archive = read?;
     let mut packed: Vec<(u64, &Member)> = archive
         .members
         .iter()

@@ -92,7 +92,7 @@ impl Unpacker {
         limits: &Limits,
     ) -> Result<Unpacked<'b>, SourceError> {
         let Some(apart) = &self.apart else {
-            let archive = archive::read(form, Arc::clone(&bytes), limits).map_err(of_archive)?;
+            let archive = archive::read_known(form, Arc::clone(&bytes), limits).map_err(of_archive)?;
             return Ok(Unpacked { archive, inside: Inside::Here(bytes) });
         };
         self.deaths.allow()?;
@@ -308,9 +308,10 @@ impl Session<'_> {
         let Some(listed) = listed else {
             return Err(self.broke("it was asked for members and told something else"));
         };
-        let Listed { loose, aside, unsound } = listed;
+        let Listed { loose, aside, broken, unsound } = listed;
         let mut archive = Archive::new(members, others);
         (archive.loose, archive.aside, archive.unsound) = (loose, aside, unsound);
+        archive.broken = broken.map(|why| plain(&why));
         let total = archive.members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
         let stated = archive.members.iter().all(|member| member.size < 1 << 53);
         if !stated || limits.check(total).and(limits.check_names(&archive)).is_err() {
@@ -532,6 +533,7 @@ impl Told {
 struct Listed {
     loose: u64,
     aside: u64,
+    broken: Option<String>,
     unsound: u64,
 }
 

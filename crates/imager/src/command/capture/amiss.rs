@@ -6,17 +6,18 @@ use evidence::event::MediumUnreadable;
 use super::super::destination::lost;
 use super::after::ranges;
 use super::failed;
+use crate::survey::{Amiss, Amount};
 
 /// Lines about items that changed, items and bytes of the medium that could not be read, and a copy that was lost.
 pub(super) fn told(
-    changed: u64,
+    amiss: &Amiss,
     unreadable: u64,
     medium: Option<&MediumUnreadable>,
     loss: Option<&Loss>,
 ) -> String {
     let mut text = String::new();
-    if changed > 0 {
-        text += &format!("\nWARNING: {}", changed_meanwhile(changed));
+    for warning in sentences(amiss) {
+        text += &format!("\nWARNING: {warning}");
     }
     if unreadable > 0 {
         text += &format!(
@@ -33,11 +34,29 @@ pub(super) fn told(
     text
 }
 
-/// That kept items were not the same all the time.
-pub(super) fn changed_meanwhile(items: u64) -> String {
-    format!(
-        "{items} kept items changed while they were read, or gave other bytes when they were read a second time; items.tsv and an audit name them"
-    )
+/// What was amiss with kept items, in the words of the record.
+pub(super) fn sentences(amiss: &Amiss) -> Vec<String> {
+    let Amiss { changed, contradicted, unread } = amiss;
+    let mut said = Vec::new();
+    if *changed > 0 {
+        said.push(format!(
+            "{changed} kept items changed while they were read, or gave other bytes when they were read a second time; items.tsv and an audit name them"
+        ));
+    }
+    if *contradicted > 0 {
+        said.push(format!(
+            "{contradicted} kept files in archives are not as their archive says: of another length or check sum, or not to be unpacked to their end; nothing says that the medium changed; items.tsv names them"
+        ));
+    }
+    let mut all = Amount::default();
+    unread.values().for_each(|amount| all += *amount);
+    if all.items > 0 {
+        said.push(format!(
+            "of {} items that were to be kept, of {} bytes by what is stated, not one byte could be read: nobody has anything of their content, which is on the original alone; items.tsv names them",
+            all.items, all.bytes
+        ));
+    }
+    said
 }
 
 #[cfg(test)]
@@ -46,11 +65,16 @@ mod tests {
 
     #[test]
     fn whoever_signs_is_told_first_what_was_amiss() {
-        assert_eq!(told(0, 0, None, None), "");
+        let none = Amiss::default();
+        assert_eq!(told(&none, 0, None, None), "");
         let loss = Loss { copy: 2, place: "b".into(), why: "it is full".to_owned(), stated: String::new() };
-        let text = told(1, 3, None, Some(&loss));
+        let unread = [(scope::Outcome::Captured, Amount { items: 2, bytes: 12000 })].into();
+        let amiss = Amiss { changed: 1, contradicted: 4, unread };
+        let text = told(&amiss, 3, None, Some(&loss));
         for expected in [
             "WARNING: 1 kept items changed",
+            "WARNING: 4 kept files in archives are not as their archive says",
+            "WARNING: of 2 items that were to be kept, of 12000 bytes by what is stated, not one byte could be read",
             "content of 3 kept items",
             "copy 2 of 2, b, was lost: it is full",
         ] {

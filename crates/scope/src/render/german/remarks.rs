@@ -21,6 +21,12 @@ fn message(lint: &Lint) -> Text {
     };
     match lint.id {
         "archive-alone" => "Die Bedingung trifft auf ein Archiv selbst zu. Archive werden geöffnet, und eine Datei darin wird nur gesichert, wenn eine Regel auch sie einbezieht.".into(),
+        "archive-path" if has("no include reaches") => text![name(), " führt in ein Archiv, das keine Einbeziehung erfasst; es wird nicht geöffnet, und gesichert wird nichts."],
+        "archive-path" if has("has a folder") => text![name(), " meint einen Ordner dieses Namens; was in einem Archiv liegt, steht hinter „!/“."],
+        "archive-path" if has("one `!/` more") => text![name(), " braucht ein „!/“ mehr: In einem .tar.gz liegt eine Datei, das Tar, und erst darin liegen die anderen."],
+        "archive-path" if has("in each other") => text![name(), " führt durch mehr Archive ineinander, als geöffnet werden."],
+        "archive-path" => text![name(), " führt in ein Archiv, das nicht geöffnet wird."],
+        "rooted-path" => text![name(), " beginnt an der Wurzel eines Volumes und erfasst denselben Pfad in einem Archiv nicht."],
         "weak-identity" if has("an image") => "Ein Abbild zeigt selten eine Seriennummer und nie einen WWN; dann ist der Datenträger allein an der Signatur im MBR zu erkennen: 32 Bit, die jede Kopie eines Datenträgers auch hat und die sich leicht setzen lassen. Eine Sicherung weicht dann ab.".into(),
         "shared-identity" => text![name(), " hat dieselbe Kennung; was zwei Datenträger gemeinsam haben, unterscheidet sie nicht, und keiner ist daran zu erkennen."],
         "weak-identity" => "Der Datenträger ist allein an der Signatur im MBR zu erkennen: 32 Bit, die jede Kopie eines Datenträgers auch hat und die sich leicht setzen lassen. Jede Sicherung weicht damit ab.".into(),

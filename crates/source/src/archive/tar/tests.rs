@@ -114,6 +114,23 @@ fn bytes_that_say_something_and_are_no_members_are_told_of() {
     for (at, text) in [(5, &b"hidden"[..]), (157, b"hidden"), (270, b"hidden"), (500, b"hidden")] {
         assert_eq!(aside(&[with(b'0', b"a", put(at, text))]), 6, "at {at}");
     }
+    // GNU tar fills the fields of devices with digits in the oldest form, too; nothing else may stand there.
+    let oldest = |devices: &'static [u8]| {
+        move |block: &mut Vec<u8>| {
+            block[257..].fill(0);
+            put(329, devices)(block);
+        }
+    };
+    assert_eq!(aside(&[with(b'0', b"a", oldest(b"0000000\x000000000\0"))]), 0);
+    assert_eq!(aside(&[with(b'0', b"a", oldest(b"0000000\x00letter\0\0"))]), 13);
+    // Fields of numbers, and of users and groups, that hold something else.
+    assert_eq!(aside(&[with(b'0', b"a", put(329, b"0000000\x000000001\0"))]), 0);
+    assert_eq!(aside(&[with(b'0', b"a", put(329, b"Dr Counsel wrote"))]), 16);
+    assert_eq!(aside(&[with(b'0', b"a", put(100, b"letter"))]), 6);
+    assert_eq!(aside(&[with(b'0', b"a", put(116, b"\x80letter"))]), 7);
+    assert_eq!(aside(&[with(b'0', b"a", put(108, b"\x80\0\0\0\0\0\0\x01"))]), 0);
+    assert_eq!(aside(&[with(b'0', b"a", put(265, b"EXAMPLE\\j.doe"))]), 0);
+    assert_eq!(aside(&[with(b'0', b"a", put(297, b"settle: 5M!"))]), 11);
     assert_eq!(aside(&[with(b'0', b"a", |block| block[257..300].copy_from_slice(&[b'x'; 43]))]), 43);
 }
 
@@ -224,6 +241,28 @@ fn times_have_fractions() {
 }
 
 #[test]
+fn what_was_read_before_it_breaks_off_is_known() {
+    let entries = [entry(b'0', b"priv/a", b"x"), entry(b'5', b"d/", b""), entry(b'0', b"b", &[7; 600])];
+    let whole = tar(&entries);
+    let known = |length: usize, limits: &Limits| {
+        let bytes: Arc<dyn ByteSource> = Arc::new(whole[..length].to_vec());
+        super::super::read_known(Form::Tar, bytes, limits)
+            .map(|archive| (archive.members.len(), archive.others.len(), archive.broken.unwrap_or_default()))
+    };
+    let limits = Limits::default();
+    assert_eq!(known(whole.len(), &limits).unwrap(), (2, 1, String::new()));
+    let (members, others, broken) = known(3 * BLOCK + 600, &limits).unwrap();
+    assert_eq!((members, others), (1, 1));
+    assert!(broken.contains("cut off"), "{broken}");
+    assert!(known(BLOCK, &limits).is_err(), "nothing is known of it");
+    // What is too much is not taken in part, and its names are known.
+    let few = Limits { entries: 2, ..limits };
+    let (members, others, broken) = known(whole.len(), &few).unwrap();
+    assert_eq!((members, others), (0, 2));
+    assert!(broken.contains("more than 2 entries"), "{broken}");
+}
+
+#[test]
 fn no_byte_that_is_changed_makes_it_panic() {
     let bytes = tar(&[
         entry(b'L', b"", b"name\0"),
@@ -234,6 +273,6 @@ fn no_byte_that_is_changed_makes_it_panic() {
     for at in 0..bytes.len() {
         let mut bytes = bytes.clone();
         bytes[at] = bytes[at].wrapping_add(0x80);
-        let _ = read(&bytes, &Limits::default());
+        let _ = read(&bytes, &Limits::default(), &mut Known::default());
     }
 }

@@ -357,7 +357,9 @@ fn content_of_another_length_or_sum_is_an_error() {
     let bytes = pieces.bytes();
     let archive = read(&bytes, &Limits::default()).unwrap();
     assert!(content(&archive, 0, &bytes).unwrap_err().contains("packed bytes follow"));
-    let unsound = |bytes: &[u8]| read_whole(Arc::new(bytes.to_vec()), &Limits::default()).unwrap().unsound;
+    let unsound = |bytes: &[u8]| {
+        read_whole(Arc::new(bytes.to_vec()), &Limits::default(), &mut Known::default()).unwrap().unsound
+    };
     assert_eq!((unsound(&bytes), unsound(&zip(&[deflated(b"a", b"abc")]))), (1, 0));
 }
 

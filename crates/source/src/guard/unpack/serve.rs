@@ -37,7 +37,7 @@ pub(crate) fn serve(input: impl BufRead + Send + 'static, unconfined: &str) -> i
                 });
                 let limits = Limits { total: asked.total, ..Limits::of(asked.length) };
                 (stream, open, telling) = (None, None, false);
-                match archive::read(asked.form, Arc::clone(&bytes), &limits) {
+                match archive::read_known(asked.form, Arc::clone(&bytes), &limits) {
                     Ok(archive) => {
                         (listed, telling) = (0, true);
                         tell_members(&archive, &mut listed, &mut telling)?;
@@ -97,7 +97,8 @@ fn tell_members(archive: &Archive, listed: &mut usize, telling: &mut bool) -> io
     if some.is_empty() {
         *telling = false;
         let Archive { loose, aside, unsound, .. } = *archive;
-        return send_json(tell::LISTED, &Listed { loose, aside, unsound });
+        let broken = archive.broken.clone();
+        return send_json(tell::LISTED, &Listed { loose, aside, broken, unsound });
     }
     send_json(tell::MEMBERS, &some)
 }
