@@ -309,8 +309,8 @@ fn a_file_system_without_its_root_is_told_and_goes_to_the_court() {
             .says("gpt:1: an ext2, ext3 or ext4 file system, not read")
             .says("`ambit image --to court` preserves it whole");
         assert!(!desk.path("files.ambit").exists());
-        let ran = desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit")).exits(0);
-        assert!(ran.out.contains(&format!("warning: {lost}")), "{ran}");
+        let ran = desk.run(&format!("ambit image --to court {DISK} --out {{dir}}/volumes.ambit")).exits(3);
+        assert!(ran.out.contains(&format!("WARNING: {lost}")), "{ran}");
         let stated = acquisition(&desk.path("volumes.ambit"));
         let walked: Vec<&str> = stated.walk.iter().map(|walk| walk.volume.as_str()).collect();
         assert!(stated.walk[0].ids[0].value == FSUUID, "{:?}", stated.walk);
@@ -342,10 +342,10 @@ fn a_capture_says_of_a_whole_file_system_that_it_is_lost() {
     image.seek(SeekFrom::Start(9 * MIB)).unwrap();
     image.write_all(&fs::read(&other).unwrap()).unwrap();
     without_its_root(&desk.path(""));
-    let ran = desk.run(&format!("ambit capture {DISK} --out {{dir}}/files.ambit")).exits(0);
+    let ran = desk.run(&format!("ambit capture {DISK} --out {{dir}}/files.ambit")).exits(3);
     let lost = "gpt:1: an ext2, ext3 or ext4 file system, not read: neither its root nor anything below it can be read";
     let ran = ran.says(&format!("WARNING: {lost}"));
-    assert!(ran.out.contains(&format!("warning: this medium is not whole: {lost}")), "{ran}");
+    assert!(ran.out.contains(&format!("WARNING: this medium is not whole: {lost}")), "{ran}");
     let stated = acquisition(&desk.path("files.ambit"));
     assert!(stated.limits.iter().any(|limit| limit.starts_with(lost)), "{:?}", stated.limits);
     let layer = stated.layers.iter().find(|layer| layer.place == "gpt:1").unwrap();

@@ -58,7 +58,7 @@ fn a_cut_image_is_told_before_and_after_and_in_the_record() {
     desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
     let what = "--policy {dir}/policy --medium {dir}/cut.img --case {case}";
     let cut = "cut short: its file system claims 8388608 bytes, of which 6291456 are there";
-    let warning = format!("warning: this medium is not whole: {cut}");
+    let warning = format!("WARNING: this medium is not whole: {cut}");
 
     let ran = desk.run("ambit medium info {dir}/cut.img").exits(3);
     assert!(ran.out.starts_with("WARNING: this medium is not whole"), "{ran}");
@@ -70,7 +70,7 @@ fn a_cut_image_is_told_before_and_after_and_in_the_record() {
     let page = fs::read_to_string(desk.path("cut.html")).unwrap();
     assert!(page.contains(&format!("This medium is not whole: {cut}")), "{page}");
     let ran = desk.run(&format!("ambit capture {what} --trust {{trust}} {{both}} --out {{dir}}/cut.ambit"));
-    ran.exits(0).says(&format!("WARNING: {cut}")).prints(&warning);
+    ran.exits(3).says(&format!("WARNING: {cut}")).prints(&warning);
     let limits = acquisition(&desk.path("cut.ambit")).limits;
     assert!(limits.iter().any(|limit| limit == cut), "{limits:?}");
     let report = desk.run("ambit-verify {dir}/cut.ambit --trust {trust} --json").exits(0).json();

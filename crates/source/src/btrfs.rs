@@ -34,7 +34,7 @@ use crate::bytes::ByteSource;
 use crate::walk::{Source, SourceError, SourceInfo};
 use crate::walker::VolumeSource;
 
-pub(crate) use superblock::is_btrfs;
+pub(crate) use superblock::{copy, is_btrfs, mark};
 
 /// Reads the superblock, the chunks, and the list of subvolumes.
 ///

@@ -140,7 +140,7 @@ impl Signature {
 }
 
 /// Enough for every signature of the table: the farthest, btrfs's, stands at 64 KiB.
-const HEAD: u64 = 68 << 10;
+pub(crate) const HEAD: u64 = 68 << 10;
 /// Containers that end in their header end in 512 bytes.
 const TAIL: u64 = 512;
 
@@ -151,7 +151,7 @@ const VMFS_NAME: &str = "a VMFS volume";
 
 const LVM: &str = "an LVM physical volume";
 const RAID: &str = "a member of a Linux RAID";
-const MBR: &str = "a disk with an MBR partition table";
+pub(crate) const MBR: &str = "a disk with an MBR partition table";
 const GPT: &str = "a disk with a GPT partition table";
 
 const MOUNT: &str = "Mount it read only and open the mounted directory";
@@ -216,6 +216,11 @@ const SIGNATURES: &[Signature] = &[
     at_head(1024, b"BD", "an HFS volume", MOUNT),
     at_head(1024, b"\x10\x20\xF5\xF2", "an F2FS volume", MOUNT),
     at_head(1024, b"\xE2\xE1\xF5\xE0", "an EROFS image", MOUNT),
+    at_head(0, b"\xCE\xFA\xAD\x1B", "a BFS volume (SCO UnixWare)", MOUNT),
+    at_head(544, b"1SFB", "a BFS volume (BeOS, Haiku)", MOUNT),
+    at_head(1024, b"\xF5\xFC\x01\xA5", "a VxFS volume", OTHER),
+    at_head(0x1018, b"\xC6\x85\x73\xF6", "a bcachefs volume", MOUNT),
+    at_head(0x1_0000, b"\x01\x16\x19\x70", "a GFS2 volume", MOUNT),
     at_head(0, b"hsqs", "a squashfs image", MOUNT),
     at_head(0x8000, b"JFS1", "a JFS volume", MOUNT),
     at_head(0x1_0034, b"ReIsEr", "a ReiserFS volume", MOUNT),

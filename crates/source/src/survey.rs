@@ -238,7 +238,18 @@ impl Survey {
     /// stack, too, and only what can be read is of interest.
     fn look_inside(&mut self, found: &Found, is_member: bool) -> Result<(), SourceError> {
         let head = probe::head(found.bytes.as_ref())?;
-        let table = volumes(found.bytes.as_ref())?;
+        let table = match volumes(found.bytes.as_ref()) {
+            Ok(table) => table,
+            // What stands behind the first sector tells what is there.
+            Err(fault) if recognise(&head).is_some() => {
+                self.limits.push(format!(
+                    "{}: whether a partition table stands in its first sector is not known: {fault}",
+                    shown(&found.place)
+                ));
+                VolumeMap::default()
+            }
+            Err(fault) => return Err(fault.into()),
+        };
         let is_divided = !table.partitions.is_empty() || table.scheme == "gpt" && !is_member;
         let (mut read, mut failed, mut kinds, mut unused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // All that fit: of two file systems at one place, one may be planted before the other.
@@ -304,7 +315,9 @@ impl Survey {
     /// A piece without a file system or a table that can be read.
     fn bare(&mut self, found: &Found, marks: Vec<(&'static str, &'static str)>) -> Result<(), SourceError> {
         match probe::probe(found.bytes.as_ref())? {
-            Probe::Blank | Probe::Unknown if self.by_a_copy(found, &unread_or_not_there(found)) => {}
+            // The last bytes of a boot sector say nothing by themselves.
+            Probe::Blank | Probe::Unknown | Probe::Known(probe::MBR, _)
+                if self.by_a_copy(found, &unread_or_not_there(found)) => {}
             Probe::Known(what, next) => {
                 self.limits.push(format!("{}: {what}, of which no file is read", shown(&found.place)));
                 self.not_read(found, what, next.to_owned());
@@ -456,9 +469,9 @@ impl Survey {
     }
 }
 
-/// Reads the bytes in which the first structures of a volume stand.
+/// Reads the bytes in which the first structures of a volume, and its marks, stand.
 fn beginning(found: &Found) -> Result<(), ReadFault> {
-    let length = found.bytes.len().min(END);
+    let length = found.bytes.len().min(probe::HEAD);
     found.bytes.read_exact_at(0, &mut vec![0; usize::try_from(length).unwrap_or(0)])
 }
 

@@ -284,16 +284,17 @@ fn acquire(
     let is_lost =
         |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);
     let lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
+    let cut_short: Vec<String> = ready.opened.medium.cut_short().map(str::to_owned).chain(lost).collect();
     let last = Counted {
         departs: ready.departs()
             || !stated.is_empty()
             || altered
             || overran.is_some()
             || tally.interrupted.is_some()
-            || !lost.is_empty(),
+            || !cut_short.is_empty(),
         unread: ready.opened.unread.len(),
         altered,
-        cut_short: ready.opened.medium.cut_short().map(str::to_owned).chain(lost).collect(),
+        cut_short,
         amiss: found,
         tally,
         ..Counted::default()

@@ -178,10 +178,10 @@ pub(super) fn outcomes(tally: &Tally) -> String {
 pub(super) fn cut_short<'a>(limits: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for limit in limits {
-        text += &format!("\nwarning: this medium is not whole: {limit}");
+        text += &format!("\nWARNING: this medium is not whole: {limit}");
     }
     if !text.is_empty() {
-        text += "\nwarning: what lay there is in no count; compare the image with the acquisition's notes, or take another copy";
+        text += "\nWARNING: what lay there is in no count; compare the image with the acquisition's notes, or take another copy";
     }
     text
 }

@@ -63,6 +63,20 @@ pub(crate) fn is_btrfs(head: &[u8]) -> bool {
     head.get(at..).is_some_and(|rest| rest.starts_with(MAGIC))
 }
 
+/// Where a sound copy of the superblock stands.
+pub(crate) fn copy(bytes: &dyn ByteSource) -> Option<u64> {
+    MIRRORS.into_iter().find(|at| matches!(Superblock::read_at(bytes, *at), Ok((_, true))))
+}
+
+/// A first superblock that bears its mark and says nothing, and where it stands: whoever reads it goes on to the copies.
+pub(crate) fn mark() -> (u64, Vec<u8>) {
+    let mut raw = vec![0; LENGTH];
+    if let Some(place) = raw.get_mut(MAGIC_AT..MAGIC_AT.saturating_add(MAGIC.len())) {
+        place.copy_from_slice(MAGIC);
+    }
+    (PRIMARY, raw)
+}
+
 impl Superblock {
     /// Reads the superblock, or a copy of it where the first is damaged; and what is to be said of that.
     ///

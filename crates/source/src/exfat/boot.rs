@@ -66,6 +66,14 @@ pub(crate) fn read(bytes: &dyn ByteSource) -> Result<Boot, SourceError> {
     Ok(boot)
 }
 
+/// Where a sound copy of the boot region stands, and its boot sector.
+pub(crate) fn copy(bytes: &dyn ByteSource) -> Option<(u64, Vec<u8>)> {
+    SECTOR_SHIFTS.into_iter().find_map(|shift| {
+        let at = COPY << shift;
+        region(bytes, at, Some(shift)).ok().filter(|(_, _, fits)| *fits).map(|(raw, ..)| (at, raw))
+    })
+}
+
 /// The boot sector at `offset`, its sector shift, and whether the region's checksum fits.
 fn region(
     bytes: &dyn ByteSource,

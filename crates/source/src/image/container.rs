@@ -25,7 +25,7 @@ pub(crate) fn open(path: &Path, first: File, form: Option<Form>) -> Result<Image
     let name = path.file_name().unwrap_or_default();
     let beside = Folder::of(path);
     let raw = RawFile::new(again(&first)?, length_of(&first)?);
-    let (head, tail) = ends(&raw)?;
+    let (head, tail, limits) = ends(&raw);
     let known = CONTAINERS.iter().find(|container| (container.fits)(&head, &tail));
     if let Some(container) = known {
         let (seen, is_near) = match disk_by_itself(&raw)?.filter(|_| !vhd::is_fixed(&tail)) {
@@ -60,8 +60,11 @@ pub(crate) fn open(path: &Path, first: File, form: Option<Form>) -> Result<Image
         };
     }
     match split::open(name, first, &beside)? {
-        Some(set) => Ok(set),
-        None => Ok(as_raw(raw, Vec::new())),
+        Some(mut set) => {
+            set.limits.extend(limits);
+            Ok(set)
+        }
+        None => Ok(as_raw(raw, limits)),
     }
 }
 
@@ -82,7 +85,8 @@ fn as_raw(raw: RawFile, limits: Vec<String>) -> Image {
 /// Whoever had the disk can write a container's mark and tables into places that no partition covers; whoever has only a disk
 /// within a container cannot write the first bytes of its file.
 fn disk_by_itself(raw: &RawFile) -> Result<Option<(String, bool)>, ImageError> {
-    let table = volumes(raw)?;
+    // A first sector that cannot be read shows nothing.
+    let table = volumes(raw).unwrap_or_default();
     if !table.partitions.is_empty() || table.scheme == "gpt" {
         return Ok(Some((format!("a disk with a {} partition table", table.scheme.to_uppercase()), true)));
     }
@@ -144,15 +148,23 @@ const CONTAINERS: &[Container] = &[
     },
 ];
 
-/// The first and the last sector, as far as there are any.
-fn ends(file: &RawFile) -> Result<(Vec<u8>, Vec<u8>), ImageError> {
-    let read = |at: u64| {
+/// The first and the last sector, as far as there are any; and what is to be said of one that cannot be read. A file of which
+/// the first cannot be is no container that is known, and its other bytes may be a disk's all the same.
+fn ends(file: &RawFile) -> (Vec<u8>, Vec<u8>, Vec<String>) {
+    let mut limits = Vec::new();
+    let mut read = |at: u64, end: &str| {
         let mut sector = vec![0; SECTOR];
-        let count = file.read_at(at, &mut sector)?;
+        let count = file.read_at(at, &mut sector).unwrap_or_else(|fault| {
+            limits.push(format!(
+                "whether the file is a container of a disk does not show at its {end}: {fault}"
+            ));
+            0
+        });
         sector.truncate(count);
-        Ok::<_, ImageError>(sector)
+        sector
     };
-    Ok((read(0)?, read(file.len().saturating_sub(SECTOR as u64))?))
+    let (head, tail) = (read(0, "beginning"), read(file.len().saturating_sub(SECTOR as u64), "end"));
+    (head, tail, limits)
 }
 
 /// Bytes in which containers are known by their marks.
@@ -306,5 +318,17 @@ mod tests {
             refused("link.vmdk")
         );
         assert!(refused("../x").starts_with("not the name of a file"));
+    }
+
+    #[test]
+    fn a_file_of_which_the_beginning_cannot_be_read_is_no_container() {
+        // The kernel reads no byte at address 0 of a process.
+        let file = File::open("/proc/self/mem").unwrap();
+        let (head, tail, limits) = ends(&RawFile::new(file, 4096));
+        assert_eq!((head.len(), tail.len(), limits.len()), (0, 0, 2));
+        assert!(
+            limits[0].starts_with("whether the file is a container of a disk does not show at its beginning: cannot read 512 bytes at 0"),
+            "{limits:?}"
+        );
     }
 }

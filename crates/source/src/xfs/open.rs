@@ -52,15 +52,28 @@ fn read(bytes: &dyn ByteSource, at: u64) -> Result<Superblock, SourceError> {
     Superblock::parse(&raw)
 }
 
+/// Where a copy stands by which the volume can be read, found at the likely places alone.
+pub(crate) fn likely_copy(bytes: &Arc<dyn ByteSource>) -> Option<u64> {
+    let bytes = bytes.as_ref();
+    let (_, sb) = likely(bytes).into_iter().find_map(|at| copy_at(bytes, at))?;
+    let (group, sb) = with_root(bytes, &sb)?;
+    u64::from(sb.group_blocks).checked_mul(sb.block_size.into())?.checked_mul(group)
+}
+
 /// A copy that fits the place at which it stands, and the group that it begins.
 fn copy(bytes: &dyn ByteSource) -> Option<(u64, Superblock)> {
     let (_, sb) = likely(bytes).into_iter().find_map(|at| copy_at(bytes, at)).or_else(|| search(bytes))?;
+    with_root(bytes, &sb)
+}
+
+/// A copy of the same volume as `sb` that knows the root directory, and the group that it begins.
+fn with_root(bytes: &dyn ByteSource, sb: &Superblock) -> Option<(u64, Superblock)> {
     // Only some copies know the root directory: the last group's, and the middle one's.
     let size = u64::from(sb.group_blocks).saturating_mul(sb.block_size.into());
     let groups = u64::from(sb.groups);
     [groups.saturating_sub(1), groups >> 1, 1].into_iter().find_map(|group| {
         let (group, other) = copy_at(bytes, size.checked_mul(group).filter(|at| *at != 0)?)?;
-        (other.root.is_some() && other.is_same_layout(&sb)).then_some((group, other))
+        (other.root.is_some() && other.is_same_layout(sb)).then_some((group, other))
     })
 }
 
@@ -72,13 +85,15 @@ fn likely(bytes: &dyn ByteSource) -> Vec<u64> {
         let field = |at| crate::field::be32(&raw, at).map_or(0, u64::from);
         places.push(field(4).saturating_mul(field(84)));
     }
-    for block_size in [4096, 1024] {
-        let blocks = bytes.len().checked_div(block_size).unwrap_or(0);
-        places.push(blocks.div_ceil(4).saturating_mul(block_size));
-        places.push((blocks >> 2).saturating_mul(block_size));
+    for groups in GROUPS {
+        for block_size in [4096, 1024] {
+            let blocks = bytes.len().checked_div(block_size).unwrap_or(0);
+            places.push(blocks.div_ceil(groups).saturating_mul(block_size));
+            places.push(blocks.checked_div(groups).unwrap_or(0).saturating_mul(block_size));
+        }
     }
     places.push(1 << 40); // the largest group there is
-    places.retain(|at| *at != 0);
+    places.retain(|at| *at != 0 && *at < bytes.len());
     places
 }
 
@@ -112,6 +127,8 @@ fn copy_at(bytes: &dyn ByteSource, at: u64) -> Option<(u64, Superblock)> {
     fits.then_some((group, sb))
 }
 
+/// How many groups mkfs makes, most often first.
+const GROUPS: [u64; 10] = [4, 2, 3, 8, 16, 32, 6, 12, 24, 64];
 /// Largest sector: the format's own limit.
 const MAX_SECTOR: usize = 32 << 10;
 const CHUNK: usize = 1 << 20;

@@ -278,3 +278,8 @@ pub(crate) fn corrupt(what: &str) -> SourceError {
 pub(crate) fn is_xfs(head: &[u8]) -> bool {
     head.starts_with(MAGIC) && head.len() >= LENGTH
 }
+
+/// A first sector of `length` bytes that bears the mark and says nothing: whoever reads it goes on to the copies.
+pub(crate) fn mark(length: usize) -> Vec<u8> {
+    MAGIC.iter().copied().chain(std::iter::repeat(0)).take(length).collect()
+}
