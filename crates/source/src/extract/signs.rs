@@ -29,6 +29,73 @@ pub(super) const NAMES: [&[u8]; 14] = [
 ];
 const PARTIES: usize = 4;
 
+/// What programs in other languages call the fields of parties where they save a message as text, in UTF-8 and, where that is
+/// another spelling, in Latin-1. One letter alone, as in Italian, is none: too much else has that before a colon.
+const LOCAL_PARTIES: [&str; 33] = [
+    "von",
+    "an",
+    "de",
+    "à",
+    "À",
+    "cci",
+    "para",
+    "cco",
+    "da",
+    "ccn",
+    "van",
+    "aan",
+    "från",
+    "till",
+    "kopia",
+    "fra",
+    "til",
+    "od",
+    "do",
+    "dw",
+    "komu",
+    "kopie",
+    "lähettäjä",
+    "vastaanottaja",
+    "От",
+    "Кому",
+    "Копия",
+    "kimden",
+    "kime",
+    "feladó",
+    "címzett",
+    "blindkopie",
+    "kopi",
+];
+/// And when it was sent: words that hardly stand before a colon anywhere else.
+const LOCAL_SENT: [&str; 16] = [
+    "gesendet",
+    "envoyé",
+    "inviato",
+    "enviado",
+    "enviada",
+    "verzonden",
+    "skickat",
+    "sendt",
+    "wysłano",
+    "wysłane",
+    "odesláno",
+    "lähetetty",
+    "Отправлено",
+    "gönderildi",
+    "gönderilme",
+    "elküldve",
+];
+
+/// Whether a field has one of these names.
+fn is_one_of(names: &[&str], name: &[u8]) -> bool {
+    let name = name.strip_suffix(b"\xc2\xa0").or(name.strip_suffix(b"\xa0")).unwrap_or(name);
+    let latin = |own: &str| {
+        let bytes: Option<Vec<u8>> = own.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        bytes.is_some_and(|own| own.eq_ignore_ascii_case(name))
+    };
+    names.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name) || latin(own))
+}
+
 /// Which of [`NAMES`] a field has.
 pub(super) fn number(name: &[u8]) -> Option<usize> {
     NAMES.iter().position(|own| own.eq_ignore_ascii_case(name))
@@ -43,6 +110,10 @@ pub struct Signs {
     name: Vec<u8>,
     /// Which of [`NAMES`] were met since the last empty line; the bit behind them: a line that begins a message of a mailbox.
     met: u32,
+    /// The same of fields in other languages: that of a party, and when it was sent.
+    met_local: (bool, bool),
+    /// Whether something stands before the name that only copies of a header have: a mark of quotation, a tag, white space.
+    is_behind: bool,
     /// Whether the field that the next line may continue is that of a party.
     is_party: bool,
     /// Whether anything but white space stands on the line.
@@ -56,6 +127,8 @@ pub struct Signs {
 enum Place {
     #[default]
     Name,
+    /// In a tag before it.
+    Tag,
     /// Behind a name and white space.
     BehindName,
     /// In the value of a field of parties.
@@ -95,6 +168,10 @@ impl Signs {
             (b'\n', _) if self.last == b'\r' => {}
             (b'\n' | b'\r', _) => self.end_line(),
             (b' ' | b'\t', Place::Name) => self.space(),
+            (b'>', Place::Tag) => self.place = Place::Name,
+            (_, Place::Tag) => {}
+            (b'>' | b'*' | b'|', Place::Name) if self.name.is_empty() => self.is_behind = true,
+            (b'<', Place::Name) if self.name.is_empty() => (self.is_behind, self.place) = (true, Place::Tag),
             (b' ' | b'\t', _) | (_, Place::Rest) => {}
             (_, Place::Value) => {
                 self.has_text = true;
@@ -108,6 +185,10 @@ impl Signs {
             }
             // A byte order mark.
             (0xef | 0xbb | 0xbf | 0xfe | 0xff, Place::Name) if self.name.is_empty() => {}
+            (0x80.., Place::Name) if self.name.len() < MAX_NAME => {
+                self.has_text = true;
+                self.name.push(byte);
+            }
             _ => (self.has_text, self.place) = (true, Place::Rest),
         }
     }
@@ -116,7 +197,10 @@ impl Signs {
         self.has_space = true;
         if !self.has_text {
             // Goes on with the field before, if anything follows.
-            self.place = if self.is_party { Place::Value } else { Place::BehindName };
+            if self.is_party {
+                self.place = Place::Value;
+            }
+            self.is_behind = true;
             return;
         }
         if self.name == b"From" {
@@ -134,11 +218,19 @@ impl Signs {
     fn field(&mut self) {
         self.has_text = true;
         let number = number(&self.name);
-        self.is_party = number.is_some_and(|number| number < PARTIES);
+        let is_local = is_one_of(&LOCAL_PARTIES, &self.name);
+        self.is_party = is_local || number.is_some_and(|number| number < PARTIES);
         self.place = if self.is_party { Place::Value } else { Place::Rest };
+        if self.is_behind {
+            // Of these an address alone tells: code and tables have such lines.
+            return;
+        }
+        self.met_local.0 |= is_local;
+        self.met_local.1 |= is_one_of(&LOCAL_SENT, &self.name);
         if let Some(number) = number {
             self.meet(number);
         }
+        self.found |= self.met_local == (true, true);
     }
 
     fn meet(&mut self, number: usize) {
@@ -148,17 +240,18 @@ impl Signs {
 
     fn end_line(&mut self) {
         if !self.has_text && !self.has_space {
-            (self.met, self.is_party) = (0, false);
+            (self.met, self.met_local, self.is_party) = (0, (false, false), false);
         } else if self.place != Place::Value {
             self.is_party = false;
         }
         self.name.clear();
         (self.place, self.has_text, self.has_space) = (Place::Name, false, false);
+        self.is_behind = false;
     }
 }
 
 /// Longest name that is looked up, in bytes.
-const MAX_NAME: usize = 16;
+const MAX_NAME: usize = 28;
 
 #[cfg(test)]
 mod tests {
@@ -187,10 +280,32 @@ mod tests {
             b"\xef\xbb\xbfFrom: a@x.org",
             b"023F From: a@x.org\n",
             b"037  Subject: x\n042  Date: y\n",
+            b"Von: Ann\nGesendet: Montag\n",
+            b"x\n\nAn: counsel@firm.example\n",
+            b"De : Ann\nPara: <a@x.org>\n",
+            b"Fr\xe5n: a@x.org\n",
+            b"> From: Ann\n> To: counsel@firm.example\n",
+            b"\t   To: a@x.org\n",
+            b"*To:* a@x.org\n",
+            b"<p class=x><b>To:</b> a@x.org<br>\n",
         ] {
             assert!(found(content), "{}", content.escape_ascii());
             let wide: Vec<u8> = content.iter().flat_map(|byte| [*byte, 0]).collect();
             assert!(found(&wide), "{}", content.escape_ascii());
+        }
+    }
+
+    /// In UTF-16 such letters are other bytes, of which not all are known.
+    #[test]
+    fn names_of_fields_in_other_letters_are_known_in_utf_8() {
+        for content in [
+            "À : a@x.org",
+            "De\u{a0}: a@x.org\n",
+            "Кому: a@x.org",
+            "От: Анна\nОтправлено: 1\n",
+            "Lähettäjä: a@x.org",
+        ] {
+            assert!(found(content.as_bytes()), "{content}");
         }
     }
 
@@ -206,6 +321,13 @@ mod tests {
             b"user@host: From: a@x.org",
             b"Date: a@x.org\n b@x.org\n",
             b"To: all\nbut@x.org is no one\n",
+            b"Von: Berlin\nAn: Hamburg\nDatum: 1. Mai\nBetreff: Fahrt\n",
+            b"Gesendet: 1. Mai\n\nVon: Ann\n",
+            b"Hinweis an: a@x.org\n",
+            b"  from: x,\n  to: y,\n  date: z\n",
+            b"> To: all\n> Date: today\n",
+            b"<b>Date:</b> a@x.org\n<b>Subject:</b> x\n",
+            b"a: b@x.org\nden: b@x.org\n",
         ] {
             assert!(!found(content), "{}", content.escape_ascii());
         }
