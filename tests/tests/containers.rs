@@ -140,7 +140,7 @@ fn an_archive_is_taken_whole_or_its_files_are_taken_singly() {
     let attest = "ambit-verify attest {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --prefix /opt/panel/mixed.zip --write-result {dir}/mixed.txt";
     desk.run(attest).exits(0);
     let text = fs::read_to_string(desk.path("mixed.txt")).unwrap();
-    assert!(text.contains("\ncaptured 1\nheld 1\nlisted 0\nleft 1\nwithin 0 0\n"), "{text}");
+    assert!(text.contains("\ncaptured 1\nheld 1\nlisted 0\nunread 0\nleft 1\nwithin 0 0\n"), "{text}");
     assert!(text.contains("says Something under this path was taken.\n"), "{text}");
     assert!(text.contains("says On the whole medium the files in "), "{text}");
 
