@@ -105,13 +105,13 @@ def shown_to_somebody(opened, lines, findings):
             findings.add("objects", line, "no manifest opens this line")
 
 
-def custody_log(folder, acquisition, log_key, findings):
+def custody_log(folder, acquisition, statement, log_key, findings):
     """The chain of digests and trees, and the checkpoints, signed by the log's key where one is given."""
     origin = acquisition["origin"]
     names = sorted(path.name for path in folder.iterdir())
     if names != [f"{index:06}" for index in range(len(names))]:
         findings.add("log", "custody", "entries are not numbered from 000000 without a gap")
-    entries, checkpoints, run_keys = [], 0, []
+    entries, checkpoints, run_keys, ends = [], 0, [], []
     for index, name in enumerate(names):
         entry = folder / name
         event = strict((entry / "event.json").read_bytes())
@@ -132,12 +132,16 @@ def custody_log(folder, acquisition, log_key, findings):
             run_keys.append((1, event["action"]["run_key"]))
         if event["action"]["kind"] == "acquisition.resume" and event["action"]["package"] == acquisition["package"]:
             run_keys.append((event["action"]["batch"], event["action"]["run_key"]))
+        if event["action"]["kind"] == "acquisition.end" and event["action"]["package"] == acquisition["package"]:
+            ends.append((index, event["action"]["acquisition_sha256"]))
         if (entry / "checkpoint").exists():
             checkpoints += 1
             checkpoint(name, (entry / "checkpoint").read_bytes(), origin, entries, log_key, findings)
     if run_keys != [(1, acquisition["run_key"]), *((entry["batch"], entry["run_key"]) for entry in acquisition.get("resumed", []))]:
         findings.add("agreement", "run_key", "the log announces another key for this run")
     stated = acquisition["log"]
+    if ends[:1] != [(stated["size"], digest_text(statement))]:
+        findings.add("agreement", "acquisition.end", "does not come after the log that the statement quotes, or quotes another statement")
     if stated["size"] > len(entries) or root(entries[: stated["size"]]) != stated["root"]:
         findings.add("agreement", "log", "the statement quotes another log")
     if not names or not (folder / names[-1] / "checkpoint").exists():

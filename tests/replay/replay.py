@@ -59,7 +59,8 @@ def main():
 def replay(arguments, findings, summary):
     """Everything about one package; `summary` says what was compared."""
     folder = arguments.package
-    acquisition = strict((folder / "meta/acquisition.json").read_bytes())
+    statement = (folder / "meta/acquisition.json").read_bytes()
+    acquisition = strict(statement)
     own = arguments.policy
     policy = Policy(package.approved(own) if own else package.bundle(folder / "meta/policy"))
     lines = read_inventory((folder / "meta/inventory.txt").read_bytes())
@@ -81,7 +82,7 @@ def replay(arguments, findings, summary):
     if len(manifests) == stated:
         package.shown_to_somebody(opened, lines, findings)
     summary.append(f"openings: {len(opened)}, in the manifests of {len(manifests)} parts of {stated}")
-    entries, checkpoints = package.custody_log(folder / "custody", acquisition, arguments.log_key, findings)
+    entries, checkpoints = package.custody_log(folder / "custody", acquisition, statement, arguments.log_key, findings)
     signed = "their signatures checked" if arguments.log_key else "their signatures NOT checked: no --log-key"
     summary.append(f"custody log: {entries} entries; {checkpoints} checkpoints, {signed}")
 

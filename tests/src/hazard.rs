@@ -73,15 +73,21 @@ impl Hazard {
     /// As [`Hazard::capture_to`], with these words added.
     #[must_use]
     pub fn capture_with(&self, disk: Disk, place: &Path, outs: &[&str], more: &[&str]) -> Ran {
-        let mut words: Vec<String> = [
-            "ambit capture --yes --jobs 1 --part-size 16384 --policy {policy} --medium {medium} --trust {trust} \
-             --sign-as examiner={keys}/examiner --sign-as witness={keys}/witness",
-        ]
-        .iter()
-        .flat_map(|words| words.split_whitespace())
-        .map(|word| self.desk.fill(word))
-        .collect();
+        self.capture_under(Path::new(&self.trust()), disk, place, outs, more)
+    }
+
+    /// As [`Hazard::capture_with`], under another trust file.
+    #[must_use]
+    pub fn capture_under(&self, trust: &Path, disk: Disk, place: &Path, outs: &[&str], more: &[&str]) -> Ran {
+        let mut words: Vec<String> =
+            ["ambit capture --yes --jobs 1 --part-size 16384 --policy {policy} --medium {medium} \
+             --sign-as examiner={keys}/examiner --sign-as witness={keys}/witness"]
+            .iter()
+            .flat_map(|words| words.split_whitespace())
+            .map(|word| self.desk.fill(word))
+            .collect();
         words.extend(["--case".to_owned(), place.join("case").display().to_string()]);
+        words.extend(["--trust".to_owned(), trust.display().to_string()]);
         for out in outs {
             words.extend(["--out".to_owned(), place.join(out).display().to_string()]);
         }
@@ -186,6 +192,16 @@ pub fn in_memory() -> TempDir {
     let memory = PathBuf::from("/dev/shm");
     let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.expect("a temporary folder")
+}
+
+/// Puts `bytes` in place of a tag file, and makes the list of what is sealed anew: nobody's key is needed for it.
+pub fn put_in_place(package: &Path, file: &str, bytes: &[u8]) {
+    let list = package.join("tagmanifest-sha256.txt");
+    let was = Digest::of(&fs::read(package.join(file)).expect("a tag file"));
+    let text = fs::read_to_string(&list).expect("a list");
+    assert!(text.contains(&was.hex()), "{file} is not listed");
+    fs::write(package.join(file), bytes).expect("a tag file");
+    fs::write(list, text.replace(&was.hex(), &Digest::of(bytes).hex())).expect("a list");
 }
 
 /// Copies a folder.

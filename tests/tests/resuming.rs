@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use custody::Disk;
 use custody::durable::{Op, Step};
-use scenarios::hazard::{Hazard, Left, copy};
+use scenarios::hazard::{Hazard, Left, copy, put_in_place};
 use scenarios::reading::acquisition;
 use scenarios::story::Ran;
 
@@ -309,8 +309,11 @@ fn without_a_journal_only_what_was_closed_and_is_whole_gets_its_name() {
     let begun = made.path().join("KC07.ambit.partial/custody/000000");
     let disk = failing(move |step| step.op == Op::Rename && begun.exists() && !journal.exists());
     hazard.capture_to(disk, made.path(), &ONE).exits(1);
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
         ("a part", flip),
+        ("a part is gone", |partial| {
+            fs::remove_file(partial.join("data/ledger-0001.jsonl.gz.age")).unwrap();
+        }),
         ("the inventory", |partial| fs::write(partial.join("meta/inventory.txt"), "x").unwrap()),
         ("a signature", |partial| {
             fs::write(partial.join("seal/tagmanifest-sha256.txt.witness.sig"), "x").unwrap();
@@ -326,9 +329,47 @@ fn without_a_journal_only_what_was_closed_and_is_whole_gets_its_name() {
         assert_ne!(ran.exit, 0, "{what}: {ran}");
         assert!(!place.path().join("KC07.ambit").exists(), "{what}");
         assert_eq!(state(place.path()), state(made.path()), "{what}");
+        assert_eq!(ran.err.contains("is missing, and was committed"), what == "a part is gone", "{ran}");
     }
     resume(&hazard, made.path(), &ONE, &[]).exits(0).prints("was complete but for its name");
     assert_eq!((hazard.judge(made.path()), state(made.path())), (Left::Whole, 0));
+}
+
+/// The list of what is sealed fits every change: nobody has signed it yet, so that anybody can make it anew.
+#[test]
+fn before_anybody_signs_only_what_the_capture_wrote_gets_its_name() {
+    let hazard = Hazard::new();
+    let made = hazard.place();
+    let trust = fs::read_to_string(hazard.trust()).unwrap();
+    let own = made.path().join("trust.toml");
+    let quorum = "\n[[quorum]]\nstep = \"package.seal\"\nroles = [\"examiner\", \"witness\", \"auditor\"]\n";
+    fs::write(&own, trust + quorum).unwrap();
+    let journal = made.path().join(JOURNAL);
+    let begun = made.path().join("KC07.ambit.partial/custody/000000");
+    let disk = failing(move |step| step.op == Op::Rename && begun.exists() && !journal.exists());
+    hazard.capture_under(&own, disk, made.path(), &ONE, &[]).exits(1);
+    let partial = |place: &Path| place.join("KC07.ambit.partial");
+    let read = |file: &str| fs::read_to_string(partial(made.path()).join(file)).unwrap();
+    let statement =
+        read("meta/acquisition.json").replacen("\"limits\": [", "\"limits\": [\"all is well\",", 1);
+    for (file, bytes) in [
+        ("meta/acquisition.json", statement),
+        ("VERIFY.txt", "Nothing to do.\n".to_owned()),
+        ("bag-info.txt", read("bag-info.txt") + "Contact-Name: somebody\n"),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        copy(made.path(), place.path());
+        put_in_place(&partial(place.path()), file, bytes.as_bytes());
+        let ran = hazard.capture_under(&own, Disk::new(), place.path(), &ONE, &["--resume"]);
+        assert!(![0, 3].contains(&ran.exit), "{file}: {ran}");
+        ran.says(file);
+        assert!(!place.path().join("KC07.ambit").exists(), "{file}");
+        assert_eq!(state(place.path()), state(made.path()), "{file}");
+    }
+    let ran = hazard.capture_under(&own, Disk::new(), made.path(), &ONE, &["--resume"]).exits(3);
+    ran.prints("it is NOT sealed yet");
+    assert!(made.path().join("KC07.ambit").exists());
+    assert_eq!(state(made.path()), 0);
 }
 
 #[test]

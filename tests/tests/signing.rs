@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::Disk;
 use custody::durable::{Op, Step};
-use scenarios::hazard::copy;
+use scenarios::hazard::{copy, put_in_place};
 use scenarios::story::{Desk, Ran};
 
 const TRUSTED: &str = "--trust {dir}/trust.toml";
@@ -189,6 +189,69 @@ fn whoever_signs_away_from_the_case_signs_and_the_case_folder_seals() {
     let last = fs::read_dir(old.join("case/custody")).unwrap().count() - 1;
     fs::remove_dir_all(old.join(format!("case/custody/{last:06}"))).unwrap();
     sign(&desk, Disk::new(), "old", "a", AUDITOR).exits(1).says("an older copy of the case folder");
+}
+
+#[test]
+fn nobody_signs_a_statement_that_was_changed_after_the_run() {
+    let desk = unsealed();
+    let (package, statement) = (desk.path("made/a"), "meta/acquisition.json");
+    let text = fs::read_to_string(package.join(statement)).unwrap();
+    let log = count(&desk.path("made/case"), "note");
+    for (from, to) in [
+        ("\"limits\": [", "\"limits\": [\n    \"all is well\","),
+        ("\"version\": \"", "\"version\": \"9."),
+        ("\"looks\": {", "\"looks\": {\n    \"mail\": 3,"),
+    ] {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text, "{from}");
+        put_in_place(&package, statement, changed.as_bytes());
+        let ran = sign(&desk, Disk::new(), "made", "a", AUDITOR).exits(2);
+        ran.says("check `agreement` fails: meta/acquisition.json: expected sha256:").says("do not sign");
+        let ran = desk.run(&format!("ambit-verify {{dir}}/made/a {TRUSTED}")).exits(2);
+        ran.prints("FAIL         agreement").prints("was changed after the run ended");
+        put_in_place(&package, statement, text.as_bytes());
+    }
+    // Nothing was appended, and nobody signed.
+    let signed = |who: &str| package.join(format!("seal/tagmanifest-sha256.txt.{who}.sig")).exists();
+    assert!(signed("witness") && !signed("auditor"));
+    for place in ["made/a", "made/case"] {
+        assert_eq!(count(&desk.path(place), "package.seal"), 0, "{place}");
+    }
+    assert_eq!(count(&desk.path("made/case"), "note"), log);
+    // As it was, it is signed; whoever signs has seen what limits it.
+    let limits: Vec<String> = serde_json::from_str::<serde_json::Value>(&text).unwrap()["limits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|limit| limit.as_str().unwrap().to_owned())
+        .collect();
+    assert!(!limits.is_empty());
+    let ran = sign(&desk, Disk::new(), "made", "a", AUDITOR).exits(0);
+    for limit in limits {
+        assert!(ran.err.contains(&format!("limit: {limit}")), "{limit}: {ran}");
+    }
+    is_intact(&desk, "made/a");
+}
+
+#[test]
+fn the_time_of_the_seal_is_told_of_those_alone_who_put_it_on_the_log() {
+    let desk = unsealed();
+    fs::create_dir(desk.path("away")).unwrap();
+    fs::rename(desk.path("made/a"), desk.path("away/a")).unwrap();
+    desk.run(&format!("ambit sign {{dir}}/away/a {TRUSTED} {AUDITOR}")).exits(3);
+    fs::rename(desk.path("away/a"), desk.path("made/a")).unwrap();
+    sign(&desk, Disk::new(), "made", "a", "{examiner}").exits(0);
+    let trust = evidence::trust::Trust::parse(&fs::read(desk.path("trust.toml")).unwrap()).unwrap();
+    let person = |name: &str| trust.principal(name).unwrap().person.clone();
+    let ran = desk.run(&format!("ambit-verify {{dir}}/made/a {TRUSTED}")).exits(0);
+    let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (_, told) = words.split_once("sealed it. The seal was put on the log by ").unwrap();
+    let (by, rest) = told.split_once(", at ").unwrap();
+    assert!(by.starts_with(&person("examiner")), "{words}");
+    let (_, others) = rest.split_once("by their own clock; when ").unwrap();
+    let (others, _) = others.split_once(" signed is not known").unwrap();
+    assert!(others.contains(&person("auditor")) && others.contains(&person("witness")), "{words}");
+    assert!(!others.contains(&person("examiner")), "{words}");
 }
 
 #[test]

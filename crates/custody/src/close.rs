@@ -2,10 +2,14 @@
 //!
 //! ```text
 //! let closed = writer.close(ending)?;                 every part read back, the inventory sorted, the ending journaled
-//! case.append(AcquisitionEnd of closed.end())?;       the log says so
-//! let unsealed = closed.finish(rest)?;                meta/, VERIFY.txt, the bag: tagmanifest-sha256.txt
+//! let stated = closed.state(rest)?;                   meta/acquisition.json
+//! case.append(AcquisitionEnd of stated.end())?;       the log says so, and quotes that file
+//! let unsealed = stated.finish(policy_files)?;        meta/policy/, VERIFY.txt, the bag: tagmanifest-sha256.txt
 //! unsealed.seal(...)?;                                see [`crate::seal`]
 //! ```
+//!
+//! Once the log quotes the statement it is that file, whatever is lost later: a resume keeps it, or makes it again from the
+//! journal, and goes on with no other.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,6 +21,7 @@ use evidence::acquisition::{
 };
 use evidence::bag::{self, Info, Manifest, Oxum};
 use evidence::event::{AcquisitionEnd, MediumUnreadable, Moment, Tool, TreeHead};
+use evidence::strict;
 use scope::{BundleFile, Digest, Outcome};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +32,7 @@ use crate::part::Recipients;
 use crate::read_back::{Committed, Reading, all_read_back, same_digest};
 use crate::site::Site;
 use crate::sorted::Merged;
+use crate::unfinished::MAX_ACQUISITION;
 
 /// A package whose parts and inventory are complete.
 pub struct Closed {
@@ -38,6 +44,8 @@ pub struct Closed {
     inventory: Merged,
     ending: Ending,
     lost: Vec<String>,
+    /// The digest of the statement, where acquisition.end is on the log.
+    quoted: Option<Digest>,
 }
 
 /// What is said of the acquisition as a whole. The journal keeps it: what follows can be done again.
@@ -70,17 +78,29 @@ pub struct Ending {
     pub crew: String,
 }
 
-/// What is known once the custody log says that the acquisition has ended.
+/// What the custody log says of the run.
 #[derive(Clone, Debug)]
 pub struct Rest {
     /// The run key that acquisition.start announced.
     pub run_key: String,
     /// What each acquisition.resume announced, in the order of the log.
     pub resumed: Vec<Resumed>,
-    /// The custody log up to acquisition.end.
+    /// The custody log before acquisition.end.
     pub log: TreeHead,
-    /// The files of `meta/policy`: the bundle, `rendering.md`, and the approval where there is one.
-    pub policy_files: Vec<(String, BundleFile)>,
+}
+
+/// A package whose statement is written, for acquisition.end to quote.
+#[derive(Debug)]
+pub struct Stated {
+    site: Site,
+    run: RunNumber,
+    origin: String,
+    ended: Moment,
+    limits: Vec<String>,
+    end: AcquisitionEnd,
+    /// Digest and length of each part, made while it was written, and again from the disk before the run ended.
+    parts: BTreeMap<String, (Digest, u64)>,
+    written: BTreeMap<String, Digest>,
 }
 
 /// A package that lacks nothing but its seal.
@@ -146,7 +166,7 @@ impl Closed {
             record_left: writer.record_left,
         };
         let batches = Batches { totals, parts, inventory };
-        Ok(Self::ended(writer.site, subject, writer.recipients, batches, ending, lost))
+        Ok(Self::ended(writer.site, subject, writer.recipients, batches, (ending, lost, None)))
     }
 
     /// A package whose ending is journaled.
@@ -155,11 +175,16 @@ impl Closed {
         subject: Subject,
         recipients: BTreeMap<SetName, Recipients>,
         batches: Batches,
-        ending: Ending,
-        lost: Vec<String>,
+        (ending, lost, quoted): (Ending, Vec<String>, Option<Digest>),
     ) -> Self {
         let Batches { totals, parts, inventory } = batches;
-        Self { site, subject, recipients, totals, parts, inventory, ending, lost }
+        Self { site, subject, recipients, totals, parts, inventory, ending, lost, quoted }
+    }
+
+    /// The run number.
+    #[must_use]
+    pub fn run(&self) -> RunNumber {
+        self.subject.run
     }
 
     /// What is said of the acquisition as a whole.
@@ -192,9 +217,8 @@ impl Closed {
         &self.inventory.statement
     }
 
-    /// The fields of acquisition.end.
-    #[must_use]
-    pub fn end(&self) -> AcquisitionEnd {
+    /// The fields of acquisition.end, which quotes the statement with this digest.
+    fn end(&self, statement: Digest) -> AcquisitionEnd {
         let totals = &self.totals;
         let sum = |which: fn(&Outcome) -> bool| {
             let of = totals.outcomes.iter().filter(|(outcome, _)| which(outcome));
@@ -211,51 +235,74 @@ impl Closed {
             unreadable: totals.unreadable,
             issues: self.ending.issues,
             interrupted: self.ending.interrupted,
+            acquisition_sha256: statement,
             medium_sha256: self.ending.medium.sha256,
             drive_sha256: self.ending.medium.drives.clone(),
             medium_unreadable: self.ending.medium.unreadable.clone(),
         }
     }
 
-    /// Writes the statement, the policy and the bag.
+    /// Writes the statement, and reads it back; the one that the log quotes already, where there is one.
     ///
     /// # Errors
     ///
-    /// [`PackageError`]; `OUT.partial` stays.
-    pub fn finish(self, rest: Rest) -> Result<Unsealed, PackageError> {
-        let Self { site, subject, recipients, mut parts, totals, inventory, ending, .. } = self;
-        let (disk, partial) = (&site.disk, site.partial());
-        let Subject { origin, run, policy, medium, record_left } = subject;
-        // Their digests were made while they were written, and again from the disk before the run ended.
-        let digests = parts.values().flatten().map(|part| (part.file.clone(), (part.sha256, part.bytes)));
-        let digests = digests.collect();
-        let sets = recipients
-            .into_iter()
-            .map(|(set, recipients)| {
-                let parts = parts.remove(&set).unwrap_or_default();
-                SetStatement { set, recipients: recipients.names, parts }
-            })
-            .collect();
-        let ended = ending.ended.clone();
+    /// [`PackageError::OtherStatement`] where that one is lost, and the journal gives another; `OUT.partial` stays.
+    pub fn state(self, rest: Rest) -> Result<Stated, PackageError> {
+        let disk = &self.site.disk;
+        let path = self.site.partial().join(ACQUISITION);
+        let kept = self.quoted.and_then(|quoted| kept(disk, &path, quoted));
+        let (bytes, limits) = match kept {
+            Some(kept) => kept,
+            None => {
+                let made = self.statement(rest);
+                (made.to_bytes(), made.limits)
+            }
+        };
+        let digest = Digest::of(&bytes);
+        if let Some(quoted) = self.quoted.filter(|quoted| *quoted != digest) {
+            return Err(PackageError::OtherStatement { quoted, made: digest });
+        }
+        disk.on_each(&path, |disk, path, _| match disk.exists(path) {
+            true => Ok(()),
+            false => disk.write_new(path, &bytes),
+        })?;
+        same_digest(disk, &path, Some(digest))?;
+        let end = self.end(digest);
+        let Self { site, subject, parts, inventory, ending, .. } = self;
+        let parts = parts.into_values().flatten().map(|part| (part.file, (part.sha256, part.bytes)));
+        let written = [(INVENTORY.to_owned(), inventory.sha256), (ACQUISITION.to_owned(), digest)].into();
+        let (parts, Subject { origin, run, .. }) = (parts.collect(), subject);
+        Ok(Stated { site, run, origin, ended: ending.ended, limits, end, parts, written })
+    }
+
+    /// What is said of the acquisition: what was lost by now, too, unless the log quotes it without.
+    fn statement(&self, rest: Rest) -> Acquisition {
+        let (subject, ending, totals) = (&self.subject, self.ending.clone(), self.totals.clone());
+        let sets = self.recipients.iter().map(|(set, recipients)| SetStatement {
+            set: set.clone(),
+            recipients: recipients.names.clone(),
+            parts: self.parts.get(set).cloned().unwrap_or_default(),
+        });
         let mut limits = ending.limits;
-        let lost = disk.loss().map(|loss| loss.to_string());
-        limits.extend(lost.filter(|lost| !limits.contains(lost)));
-        let stated = limits.clone();
-        let acquisition = Acquisition {
+        if self.quoted.is_none() {
+            let lost = self.site.disk.loss().map(|loss| loss.to_string());
+            limits.extend(lost.filter(|lost| !limits.contains(lost)));
+        }
+        Acquisition {
             format: Format::V1,
-            origin: origin.clone(),
-            package: run,
-            medium,
-            policy,
+            origin: subject.origin.clone(),
+            package: subject.run,
+            medium: subject.medium.clone(),
+            policy: subject.policy,
             run_key: rest.run_key,
             resumed: rest.resumed,
             tool: ending.tool,
             began: ending.began,
             ended: ending.ended,
             log: rest.log,
-            inventory: inventory.statement,
-            sets,
-            record_left,
+            inventory: self.inventory.statement.clone(),
+            sets: sets.collect(),
+            record_left: subject.record_left,
             limits,
             layers: ending.layers,
             extent: ending.extent,
@@ -264,19 +311,45 @@ impl Closed {
             tier_counts: totals.tiers,
             rule_counts: totals.rules,
             looks: totals.looks,
-        };
-        let mut tags = Tags { disk, root: &partial, written: BTreeMap::new() };
-        tags.written.insert(INVENTORY.to_owned(), inventory.sha256);
-        for (name, file) in &rest.policy_files {
+        }
+    }
+}
+
+impl Stated {
+    /// The fields of acquisition.end.
+    #[must_use]
+    pub fn end(&self) -> &AcquisitionEnd {
+        &self.end
+    }
+
+    /// Writes the policy and the bag: `policy_files` are the bundle, `rendering.md`, and the approval where there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError`]; `OUT.partial` stays.
+    pub fn finish(self, policy_files: &[(String, BundleFile)]) -> Result<Unsealed, PackageError> {
+        let Self { site, run, origin, ended, limits, parts, written, .. } = self;
+        let (disk, partial) = (&site.disk, site.partial());
+        let mut tags = Tags { disk, root: &partial, written };
+        for (name, file) in policy_files {
             let path = format!("meta/policy/{name}");
             disk.write_policy_file(&partial.join(&path), file)?;
             tags.written.insert(path, file.digest());
         }
-        tags.write("meta/acquisition.json", &acquisition.to_bytes())?;
         tags.write("VERIFY.txt", bag::VERIFY_TXT.as_bytes())?;
-        let tagmanifest = write_bag(tags, &digests, &origin, run, &ended)?;
-        Ok(Unsealed { site, run, tagmanifest, stated })
+        let tagmanifest = write_bag(tags, &parts, &origin, run, &ended)?;
+        Ok(Unsealed { site, run, tagmanifest, stated: limits })
     }
+}
+
+/// The statement that the log quotes and its limits, if a copy has it.
+fn kept(disk: &Disk, path: &Path, quoted: Digest) -> Option<(Vec<u8>, Vec<String>)> {
+    disk.places(path).into_iter().find_map(|place| {
+        let bytes = disk.alone().read(&place, MAX_ACQUISITION).ok()?;
+        let own = Digest::of(&bytes) == quoted;
+        let said = own.then(|| strict::from_json::<Acquisition>(&bytes).ok())??;
+        Some((bytes, said.limits))
+    })
 }
 
 /// The files of a bag beside its payload, each with the digest of what was written.
@@ -348,5 +421,7 @@ fn committed(parts: &BTreeMap<SetName, Vec<PartStatement>>) -> impl Iterator<Ite
 }
 
 pub(crate) const INVENTORY: &str = "meta/inventory.txt";
+
+pub(crate) const ACQUISITION: &str = "meta/acquisition.json";
 
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";

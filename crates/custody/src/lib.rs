@@ -14,8 +14,9 @@
 //! writer.record(&Item { .. })?;                                     // listed or left
 //! let closed = writer.close(Ending { .. })?;
 //!
-//! case.append(statement(Action::AcquisitionEnd(closed.end())), &[&examiner])?;
-//! let unsealed = closed.finish(Rest { log: case.tree(), policy_files: case.policy_files()?, .. })?;
+//! let stated = closed.state(Rest { log: case.tree(), .. })?;
+//! case.append(statement(Action::AcquisitionEnd(stated.end().clone())), &[&examiner])?;
+//! let unsealed = stated.finish(&case.policy_files()?)?;
 //! let (log_key, _) = case.log_key(&mut ask)?;
 //! unsealed.seal(&mut case, statement(..), &[&examiner, &witness], &log_key)?;   // OUT.partial becomes OUT
 //! ```
@@ -62,7 +63,7 @@ mod totals;
 mod zipper;
 
 pub use case::{CaseError, CaseFolder, NewCase};
-pub use close::{Closed, Ending, Medium, Rest, Unsealed};
+pub use close::{Closed, Ending, Medium, Rest, Stated, Unsealed};
 pub use durable::{Disk, DurableError};
 pub use journal::Begun;
 pub use keys::{KeyError, SecretKey, Signer};

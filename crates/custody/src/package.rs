@@ -182,6 +182,16 @@ pub enum PackageError {
         /// How many more files differ.
         others: usize,
     },
+    /// The statement that the log quotes is lost.
+    #[error(
+        "meta/acquisition.json: acquisition.end on the custody log quotes {quoted}, which is not there, and the journal gives {made}"
+    )]
+    OtherStatement {
+        /// The digest on the log.
+        quoted: Digest,
+        /// The digest of what can be made.
+        made: Digest,
+    },
     /// A record that no reader would accept.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -238,6 +248,14 @@ pub enum PackageError {
         found: Digest,
         /// Its length.
         length: u64,
+    },
+    /// A committed file is not there.
+    #[error("`{path}` is missing, and was committed, as {stated}")]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// Its digest.
+        stated: Digest,
     },
     /// The medium gives other items than before the break.
     #[error(

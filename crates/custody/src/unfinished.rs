@@ -55,6 +55,8 @@ pub struct Unfinished {
     older: Option<Older>,
     /// The batches that are taken again, from the first to the last.
     discarded: Option<(u64, u64)>,
+    /// The digest of the statement, where acquisition.end is on the log.
+    quoted: Option<Digest>,
 }
 
 /// Why an unfinished package is not the newest copy.
@@ -277,12 +279,18 @@ impl Unfinished {
         PackageWriter::of(site, recorder, counters, walk, recipients, setup)
     }
 
-    /// Ends what has ended already: the inventory is merged again, and the rest is written anew.
+    /// Ends what has ended already: the inventory is merged again, and the rest is written anew, but for the statement that
+    /// acquisition.end on the log quotes, by its digest.
     ///
     /// # Errors
     ///
     /// [`PackageError`]; it can be tried again.
-    pub fn close(mut self, recipients: SetRecipients) -> Result<Closed, PackageError> {
+    pub fn close(
+        mut self,
+        recipients: SetRecipients,
+        quoted: Option<Digest>,
+    ) -> Result<Closed, PackageError> {
+        self.quoted = quoted;
         let recipients = recipients.by_set()?;
         if self.journal.ending.is_none() {
             return Err(PackageError::Broken("the run has not ended".to_owned()));
@@ -292,7 +300,9 @@ impl Unfinished {
         let Journaled { begun, batches, ending: Some(mut ending), lost: before, .. } = journal else {
             return Err(PackageError::Broken("the run has not ended".to_owned()));
         };
-        ending.limits.extend(lost.iter().cloned());
+        if quoted.is_none() {
+            ending.limits.extend(lost.iter().cloned());
+        }
         lost.splice(0..0, before);
         let work = site.partial().join(WORK);
         let mut parts: BTreeMap<SetName, Vec<PartStatement>> =
@@ -306,7 +316,7 @@ impl Unfinished {
         let Begun { origin, package: run, policy, medium, record_left, .. } = begun;
         let subject = Subject { origin, run, policy, medium, record_left };
         let batches = Batches { totals, parts, inventory };
-        Ok(Closed::ended(site, subject, recipients, batches, ending, lost))
+        Ok(Closed::ended(site, subject, recipients, batches, (ending, lost, quoted)))
     }
 
     fn parts(&self) -> impl Iterator<Item = &(SetName, PartStatement)> {

@@ -25,7 +25,7 @@ use evidence::strict;
 use made::{facts, statement};
 use scope::facts::{Kind, Look};
 use scope::{Decision, Digest, Outcome, Tier};
-use world::{Single, World};
+use world::{Single, World, policy_files};
 
 /// Stands in every name and every content here, and must stand nowhere on the disk.
 const SECRET: &str = "rosebud";
@@ -167,10 +167,11 @@ fn every_item_is_in_ledger_inventory_and_the_parts_of_its_readers() {
     }
 
     let closed = writer.close().unwrap();
-    let end = closed.end();
+    let stated = world.state(closed).unwrap();
+    let end = stated.end();
     assert_eq!((end.items, end.captured, end.held, end.listed, end.left), (10, 5, 1, 2, 2));
     assert_eq!(end.unreadable, 2);
-    let unsealed = world.finish(closed);
+    let unsealed = stated.finish(&policy_files()).unwrap();
     let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
     let tagmanifest = unsealed.tagmanifest();
     unsealed.seal(&mut world.case, statement(), &[&world.examiner, &world.witness], &log_key).unwrap();
@@ -453,8 +454,8 @@ fn run_until_error(world: &mut World, disk: &Disk) -> Result<(), String> {
         return Err(first);
     }
     let closed = writer.close().map_err(|e| text(&e))?;
-    world.logs(&closed);
-    let unsealed = closed.finish(world.rest()).map_err(|e| text(&e))?;
+    let stated = world.state(closed).map_err(|e| text(&e))?;
+    let unsealed = stated.finish(&policy_files()).map_err(|e| text(&e))?;
     let (log_key, _) = world.case.log_key(&mut |_| None).unwrap();
     let signers = [&world.examiner, &world.witness];
     let sealed = unsealed.seal(&mut world.case, statement(), &signers, &log_key);

@@ -58,7 +58,7 @@ pub struct Acquisition {
     pub began: Moment,
     /// When the last part was closed, by the examiner's clock.
     pub ended: Moment,
-    /// Size and root of the custody log whose last entry is acquisition.end.
+    /// Size and root of the custody log before acquisition.end, which comes next on it and quotes this file.
     pub log: TreeHead,
     /// What `meta/inventory.txt` must add up to.
     pub inventory: InventoryStatement,

@@ -273,6 +273,8 @@ pub struct AcquisitionEnd {
     pub issues: u64,
     /// Whether the run was ended before the walk was.
     pub interrupted: bool,
+    /// SHA-256 of `meta/acquisition.json`: whoever changes it after the run can no longer hide that.
+    pub acquisition_sha256: Digest,
     /// SHA-256 of the whole medium after the last item; absent where it was not computed.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub medium_sha256: Option<Digest>,
@@ -299,6 +301,12 @@ pub struct MediumUnreadable {
     /// the digest of no medium.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub sha256_with_zeros: Option<Digest>,
+}
+
+impl fmt::Display for MediumUnreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of the medium in {} ranges could not be read", self.bytes, self.ranges)
+    }
 }
 
 /// A range of a drive that could not be read.

@@ -142,7 +142,11 @@ pub struct Summary {
     pub approved: Approved,
     /// Who sealed: person and organisation.
     pub sealed_by: Vec<String>,
-    /// When, by their own clock.
+    /// Those of them who did not sign package.seal, so that nothing says when they sealed.
+    pub sealed_before: Vec<String>,
+    /// Who signed package.seal.
+    pub sealed_on_log_by: Vec<String>,
+    /// When package.seal was put on the log, by the clock of those who signed it.
     pub sealed_at: Option<String>,
     /// The size of the custody log.
     pub log_size: Option<u64>,

@@ -358,6 +358,7 @@ impl Context<'_> {
             if end.unreadable > 0 {
                 self.limits.push(format!("some content of {} items could not be read", end.unreadable));
             }
+            self.limits.extend(end.medium_unreadable.as_ref().map(ToString::to_string));
             if end.issues > 0 {
                 self.limits.push(format!("{} places of the medium could not be walked", end.issues));
             }

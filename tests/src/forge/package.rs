@@ -13,7 +13,7 @@ use evidence::event::{AcquisitionEnd, Action, Event, PackageSeal, Person, SealSi
 use evidence::files::MemoryFiles;
 use evidence::sshsig;
 use evidence::tree;
-use scope::Outcome;
+use scope::{Digest, Outcome};
 
 use super::part::Part;
 use super::{Keys, digest};
@@ -132,16 +132,18 @@ impl Package {
 
         let mut head = LogHead::empty(&self.acquisition.origin);
         let end = self.index("acquisition.end");
-        if let Action::AcquisitionEnd(end) = &mut self.step("acquisition.end").statement.action.clone() {
-            count(end, &self.acquisition);
-            self.step("acquisition.end").statement.action = Action::AcquisitionEnd(end.clone());
-        }
-        for step in self.log.iter().take(end + 1) {
+        for step in self.log.iter().take(end) {
             self.append(&mut files, &mut head, step);
         }
         self.acquisition.log = head.tree().expect("events");
         (self.stated)(&mut self.acquisition);
         let statement = self.edited("meta/acquisition.json", self.acquisition.to_bytes());
+        if let Action::AcquisitionEnd(end) = &mut self.step("acquisition.end").statement.action.clone() {
+            count(end, &self.acquisition);
+            end.acquisition_sha256 = Digest::of(&statement);
+            self.step("acquisition.end").statement.action = Action::AcquisitionEnd(end.clone());
+        }
+        self.append(&mut files, &mut head, &self.log[end]);
         files.insert("meta/acquisition.json".to_owned(), statement);
 
         let tags = self.make_bag(&mut files);

@@ -6,12 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use evidence::acquisition::{Acquisition, RunNumber};
-use evidence::bag::Manifest;
+use evidence::bag::{BAGIT_TXT, Info, Manifest, Oxum, VERIFY_TXT};
 use evidence::event::Action;
 use evidence::strict;
 use scope::Digest;
 
 use super::{MAX_ACQUISITION, TAGMANIFEST};
+use crate::close::ACQUISITION;
 use crate::durable::{Disk, DurableError};
 use crate::journal;
 use crate::log::{LogError, LogFolder};
@@ -36,8 +37,8 @@ impl Complete {
         &self.acquisition
     }
 
-    /// Whether it does lack its name alone: every file is read and is what the tag manifest says, there is no other, and
-    /// its copy of the log has all that the case's log has of this run, whether somebody sealed or not yet.
+    /// Whether it does lack its name alone: every file is read and is what the tag manifest says, those that a capture makes
+    /// from what is known are as it makes them, there is no other, and its copy of the log has all that the case's log has of this run, whether somebody sealed or not yet.
     ///
     /// # Errors
     ///
@@ -48,6 +49,7 @@ impl Complete {
             let partial = partial_path(out);
             closed_in_order(&self.disk, &partial, self.acquisition.package, case)?;
             self.files_are_there(&partial, reading)?;
+            self.tag_files_are_ours(&partial)?;
         }
         Ok(())
     }
@@ -70,10 +72,7 @@ impl Complete {
         let roots = [partial.to_owned()];
         let bad = differing(&self.disk, &roots, &listed, false, reading)?.into_iter().next();
         if let Some(file) = bad.and_then(|bad| listed.get(bad.index)) {
-            let path = partial.join(&file.file);
-            let found = digest_of(&self.disk, &path).unwrap_or(Digest::of(b""));
-            let length = self.disk.length(&path).unwrap_or(0);
-            return Err(PackageError::Part { path, stated: file.digest, found, length });
+            return Err(differs(&self.disk, partial.join(&file.file), file.digest));
         }
         let beside = |file: &&String| {
             let of_no_list = [WORK, "seal/", "custody/"].iter().any(|folder| file.starts_with(folder));
@@ -93,6 +92,26 @@ impl Complete {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether the tag files whose text is known are what a capture writes: the list of what is sealed has no signature yet, or
+    /// can have been made anew before there was one.
+    fn tag_files_are_ours(&self, partial: &Path) -> Result<(), PackageError> {
+        let mut payload = Oxum::default();
+        for name in self.disk.file_names(&partial.join("data"))? {
+            let length = self.disk.length(&partial.join("data").join(name))?;
+            payload.octets = payload.octets.saturating_add(length);
+            payload.files = payload.files.saturating_add(1);
+        }
+        let said = &self.acquisition;
+        let info = Info::of_package(&said.origin, said.package, &said.ended, payload).to_string();
+        for (file, text) in [("bagit.txt", BAGIT_TXT), ("VERIFY.txt", VERIFY_TXT), ("bag-info.txt", &info)] {
+            let path = partial.join(file);
+            if self.disk.read(&path, MAX_MANIFEST)? != text.as_bytes() {
+                return Err(differs(&self.disk, path, Digest::of(text.as_bytes())));
+            }
+        }
+        Ok(())
     }
 
     /// Gives it its name. [`Complete::check`] comes first.
@@ -159,15 +178,17 @@ fn closed_in_order(
         return not_closed("its copy of the custody log is not the beginning of the case's");
     }
     let Some((index, seal)) = seal_of(case, run).map_err(of_log)? else {
-        let ended = own
-            .events()
-            .map_err(of_log)?
-            .into_iter()
-            .any(|event| matches!(event.action, Action::AcquisitionEnd(end) if end.package == run));
-        return if ended {
-            Ok(())
-        } else {
-            not_closed("its copy of the custody log has no end of the acquisition")
+        let ended = own.events().map_err(of_log)?.into_iter().find_map(|event| match event.action {
+            Action::AcquisitionEnd(end) if end.package == run => Some(end.acquisition_sha256),
+            _ => None,
+        });
+        let Some(quoted) = ended else {
+            return not_closed("its copy of the custody log has no end of the acquisition");
+        };
+        let statement = disk.read(&partial.join(ACQUISITION), MAX_ACQUISITION)?;
+        return match Digest::of(&statement) == quoted {
+            true => Ok(()),
+            false => not_closed("its meta/acquisition.json is not the one that acquisition.end quotes"),
         };
     };
     let bytes = disk.read(&partial.join(TAGMANIFEST), MAX_ACQUISITION)?;
@@ -183,6 +204,16 @@ fn closed_in_order(
         return not_closed("its copy of the custody log ends before the seal");
     }
     Ok(())
+}
+
+/// What is said of a file that is not what is stated: missing, where it is not there.
+pub(super) fn differs(disk: &Disk, path: PathBuf, stated: Digest) -> PackageError {
+    if path.symlink_metadata().is_err() {
+        return PackageError::Missing { path, stated };
+    }
+    let found = digest_of(disk, &path).unwrap_or(Digest::of(b""));
+    let length = disk.length(&path).unwrap_or(0);
+    PackageError::Part { path, stated, found, length }
 }
 
 const MANIFEST: &str = "manifest-sha256.txt";

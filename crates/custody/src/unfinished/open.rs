@@ -122,6 +122,7 @@ fn unfinished(
         journal,
         older,
         discarded: None,
+        quoted: None,
     })))
 }
 

@@ -9,6 +9,7 @@ use evidence::bag::Manifest;
 use evidence::event::PackageSeal;
 use scope::Digest;
 
+use super::complete::differs;
 use super::settle::mend_file;
 use super::{Copy, MAX_ACQUISITION, Mend, TAGMANIFEST, Unfinished};
 use crate::close::Unsealed;
@@ -46,7 +47,7 @@ impl Unfinished {
         for copy in &whole {
             let parts = mend.iter().filter(|mend| mend.to_first == (copy.partial == first_partial));
             let parts = parts.map(|mend| (mend.file.clone(), mend.digest));
-            bad.push(parts.chain(differing(&disk, copy)?).collect::<Vec<_>>());
+            bad.push(parts.chain(not_as_listed(&disk, copy)?).collect::<Vec<_>>());
         }
         let copies: Vec<(usize, PathBuf)> =
             whole.iter().map(|copy| (copy.number, copy.partial.clone())).collect();
@@ -57,9 +58,7 @@ impl Unfinished {
                 let path = to.join(&file);
                 let good = from.filter(|from| digest_of(&disk, &from.join(&file)).is_ok_and(|d| d == digest));
                 let Some(from) = good else {
-                    let found = digest_of(&disk, &path).unwrap_or(Digest::of(b""));
-                    let length = disk.length(&path).unwrap_or(0);
-                    return Err(PackageError::Part { path, stated: digest, found, length });
+                    return Err(differs(&disk, path, digest));
                 };
                 mend_file(&disk, &Mend { file, digest, to_first: false }, from, to)?;
             }
@@ -88,7 +87,7 @@ impl Unfinished {
 }
 
 /// The files beside the payload that are not what the tag manifest lists.
-fn differing(disk: &Disk, copy: &Copy) -> Result<Vec<(String, Digest)>, PackageError> {
+fn not_as_listed(disk: &Disk, copy: &Copy) -> Result<Vec<(String, Digest)>, PackageError> {
     let bytes = disk.read(&copy.partial.join(TAGMANIFEST), MAX_ACQUISITION)?;
     let listed = Manifest::parse(&bytes).map_err(|error| PackageError::Broken(error.to_string()))?;
     let differs = |(file, digest): &(String, Digest)| {

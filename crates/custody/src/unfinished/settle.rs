@@ -8,12 +8,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::{Copy, MAX_JOURNAL, Mend, Unfinished};
+use crate::close::ACQUISITION;
 use crate::copying::copy_file;
 use crate::durable::{Disk, DurableError};
 use crate::journal;
 use crate::lock;
 use crate::package::PackageError;
-use crate::read_back::{Committed, Reading, differing};
+use crate::read_back::{Committed, Reading, differing, digest_of};
 use crate::site::{FOLDERS, Site, WORK};
 
 impl Unfinished {
@@ -114,6 +115,12 @@ impl Unfinished {
         Ok(())
     }
 
+    /// Whether it is the statement that the log quotes.
+    fn is_quoted(&self, path: &Path) -> bool {
+        let Some(quoted) = self.quoted.filter(|_| path.ends_with(ACQUISITION)) else { return false };
+        digest_of(&self.disk, path).is_ok_and(|found| found == quoted)
+    }
+
     /// Removes what the journal does not name.
     fn remove_uncommitted(&self, root: &Path) -> Result<(), DurableError> {
         let parts: Vec<&str> = self.parts().filter_map(|(_, part)| part.file.strip_prefix("data/")).collect();
@@ -127,7 +134,7 @@ impl Unfinished {
             }
             disk.clear(&path, &|name| match folder {
                 "data" => parts.contains(&name),
-                "meta" => name == "policy",
+                "meta" => name == "policy" || self.is_quoted(&path.join(name)),
                 _ => false,
             })?;
         }

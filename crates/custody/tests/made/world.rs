@@ -5,14 +5,19 @@ use std::path::PathBuf;
 
 use custody::{
     CaseFolder, Closed, Content, Disk, Hand, Item, Kept, NewCase, Options, PackageError, PackageWriter, Rest,
-    SecretKey, SetRecipients, Setup, Signer, identities,
+    SecretKey, SetRecipients, Setup, Signer, Stated, identities,
 };
 use evidence::acquisition::RecordLeft;
 use evidence::event::Action;
 use evidence::trust::Role;
-use scope::Digest;
+use scope::{BundleFile, Digest};
 
 use crate::made::{ending, medium, signer, started, statement};
+
+/// The files of the policy.
+pub fn policy_files() -> [(String, BundleFile); 1] {
+    [("policy.toml".to_owned(), b"p".to_vec().into())]
+}
 
 /// A package that one hand writes.
 pub struct Single {
@@ -117,26 +122,22 @@ impl World {
     }
 
     pub fn rest(&self) -> Rest {
-        Rest {
-            run_key: self.run_key.public_line(),
-            resumed: Vec::new(),
-            log: self.case.tree().unwrap(),
-            policy_files: vec![("policy.toml".to_owned(), b"p".to_vec().into())],
-        }
+        Rest { run_key: self.run_key.public_line(), resumed: Vec::new(), log: self.case.tree().unwrap() }
     }
 
-    /// Appends acquisition.start and acquisition.end.
-    pub fn logs(&mut self, closed: &Closed) {
-        let start = started(closed.end().package, self.run_key.public_line());
+    /// Writes the statement, and appends acquisition.start and acquisition.end.
+    pub fn state(&mut self, closed: Closed) -> Result<Stated, PackageError> {
+        let start = started(closed.run(), self.run_key.public_line());
         self.case.append(start, &[&self.examiner]).unwrap();
+        let stated = closed.state(self.rest())?;
         let mut end = statement();
-        end.action = Action::AcquisitionEnd(closed.end());
+        end.action = Action::AcquisitionEnd(stated.end().clone());
         self.case.append(end, &[&self.examiner]).unwrap();
+        Ok(stated)
     }
 
     /// Appends both, and writes the rest.
     pub fn finish(&mut self, closed: Closed) -> custody::Unsealed {
-        self.logs(&closed);
-        closed.finish(self.rest()).unwrap()
+        self.state(closed).unwrap().finish(&policy_files()).unwrap()
     }
 }

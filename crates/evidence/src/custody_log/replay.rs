@@ -332,6 +332,7 @@ mod tests {
                 unreadable: 0,
                 issues: 0,
                 interrupted: false,
+                acquisition_sha256: Digest([0; 32]),
                 medium_sha256: None,
                 drive_sha256: None,
                 medium_unreadable: None,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::listing::Listed;
 
-use super::{Answer, Approved, Intact, Report, Status, escape};
+use super::{Answer, Approved, Intact, Report, Status, Summary, escape};
 
 /// Columns of the printed report: what an 80-column form's margin note and a terminal both hold.
 const WIDTH: usize = 100;
@@ -125,9 +125,20 @@ impl Report {
     }
 
     fn sealed(&self) -> String {
-        let people: Vec<String> = self.summary.sealed_by.iter().map(|person| escape(person)).collect();
-        let when = self.summary.sealed_at.as_deref().unwrap_or("a time not stated");
-        format!("{} sealed it, at {} by their own clock.", people.join(" and "), escape(when))
+        let told =
+            |people: &[String]| people.iter().map(|person| escape(person)).collect::<Vec<_>>().join(" and ");
+        let Summary { sealed_by, sealed_before, sealed_on_log_by, sealed_at, .. } = &self.summary;
+        let when = escape(sealed_at.as_deref().unwrap_or("a time not stated"));
+        let people = told(sealed_by);
+        if sealed_before.is_empty() {
+            return format!("{people} sealed it, at {when} by their own clock.");
+        }
+        format!(
+            "{people} sealed it. The seal was put on the log by {}, at {when} by their own clock; when {} signed is not known, \
+             but that it was before.",
+            told(sealed_on_log_by),
+            told(sealed_before)
+        )
     }
 
     fn findings_list(&self, out: &mut String) {

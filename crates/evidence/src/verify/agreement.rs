@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom};
 use scope::policy::LeftRecord;
 use scope::{Digest, Outcome, Policy};
 
-use super::package::{Package, trouble};
+use super::package::{ACQUISITION, Package, trouble};
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::{
     Acquisition, MediumStatement, OTHER_MEDIUM, RecordLeft, SetName, SetStatement, WalkStatement,
@@ -112,15 +112,25 @@ fn events(compared: &mut Compared, package: &Package, acquisition: &Acquisition)
     compared.same("tool", (HERE, &acquisition.tool.digest), (END, &end_at.event.tool.digest));
     counts(compared, acquisition, end);
     walked(compared, acquisition, end);
-    let size = end_at.event.index.saturating_add(1);
-    compared.same("log.size", (HERE, &acquisition.log.size), ("the log up to acquisition.end", &size));
+    quoted(compared, package, end);
+    const BEFORE: &str = "the log before acquisition.end";
+    let size = end_at.event.index;
+    compared.same("log.size", (HERE, &acquisition.log.size), (BEFORE, &size));
     if let Some(tree) = package.log.head_at(size).and_then(|head| head.tree()) {
-        compared.same(
-            "log.root",
-            (HERE, &acquisition.log.root),
-            ("the log up to acquisition.end", &tree.root),
-        );
+        compared.same("log.root", (HERE, &acquisition.log.root), (BEFORE, &tree.root));
     }
+}
+
+/// Whether acquisition.json is the file that the run ended with.
+fn quoted(compared: &mut Compared, package: &Package, end: &AcquisitionEnd) {
+    let Some((found, _)) = package.digests.get(ACQUISITION) else { return };
+    let expected = end.acquisition_sha256;
+    compared.holds(*found == expected, || {
+        format!(
+            "{ACQUISITION}: expected {expected} (acquisition.end), found {found}: it was changed after the run ended, \
+             and nothing that it says of limits, departures and counts may be relied on"
+        )
+    });
 }
 
 /// Each resume on the log is stated, with its key and the first batch that it signs, and found the same medium again.

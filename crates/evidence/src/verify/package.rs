@@ -38,6 +38,9 @@ pub(crate) const RENDERING: &str = "meta/policy/rendering.md";
 /// What the authority signed.
 pub(crate) const APPROVAL: &str = "meta/policy/approval.txt";
 
+/// What was acquired.
+pub(crate) const ACQUISITION: &str = "meta/acquisition.json";
+
 /// The sealed bytes.
 pub(crate) const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
 
@@ -84,8 +87,8 @@ impl Package {
         let names = files.names().map_err(|e| Stop::Unfinished(format!("the files cannot be listed: {e}")));
         let listed: &[String] = names.as_deref().unwrap_or_default();
         let mut once = Once { files, digests: BTreeMap::new() };
-        let acquisition = once.read("meta/acquisition.json", MAX_ACQUISITION).and_then(|bytes| {
-            Acquisition::from_bytes(&bytes).map_err(|e| Stop::Fail(format!("meta/acquisition.json: {e}")))
+        let acquisition = once.read(ACQUISITION, MAX_ACQUISITION).and_then(|bytes| {
+            Acquisition::from_bytes(&bytes).map_err(|e| Stop::Fail(format!("{ACQUISITION}: {e}")))
         });
         let bundle = bundle(&mut once, listed);
         let policy = bundle.as_ref().map_err(Clone::clone).and_then(|bundle| {

@@ -54,11 +54,16 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     if let Err(e) = trust.meets(Step::PackageSeal, &signers) {
         problems.push(e.to_string());
     }
-    let people: Vec<String> = signers
-        .iter()
-        .filter_map(|(name, _)| trust.principal(name))
-        .map(|p| format!("{} ({})", p.person, p.organisation))
-        .collect();
-    context.summary.sealed_by = people.clone();
+    let on_log: Vec<&str> = logged.event.who.iter().map(|person| person.principal.as_str()).collect();
+    let people = |names: &mut dyn Iterator<Item = &str>| -> Vec<String> {
+        let known = names.filter_map(|name| trust.principal(name));
+        known.map(|p| format!("{} ({})", p.person, p.organisation)).collect()
+    };
+    let sealed = || signers.iter().map(|(name, _)| *name);
+    let before = people(&mut sealed().filter(|name| !on_log.contains(name)));
+    let on_log = people(&mut on_log.iter().copied());
+    let people = people(&mut sealed());
+    context.summary.sealed_by.clone_from(&people);
+    (context.summary.sealed_before, context.summary.sealed_on_log_by) = (before, on_log);
     none_or_fail(&problems, || format!("{TAG_MANIFEST} {found}, sealed by {}", people.join(" and ")))
 }

@@ -361,27 +361,9 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     }
     let sum =
         |kind: &str| counts.iter().filter(|(o, _)| o.to_string().starts_with(kind)).map(|(_, n)| n).sum();
+    let [captured, held, listed, left] = ["captured", "held", "listed", "left"].map(sum);
     let lines = plan.inventory.lines().count() as u64;
     let ended = moment(u32::try_from(writer.head.size()).unwrap());
-    writer.append(
-        plan,
-        Action::AcquisitionEnd(AcquisitionEnd {
-            package,
-            items: lines,
-            captured: sum("captured"),
-            held: sum("held"),
-            listed: sum("listed"),
-            left: sum("left"),
-            bytes: 1,
-            unreadable: 0,
-            issues: 0,
-            interrupted: false,
-            medium_sha256: None,
-            drive_sha256: None,
-            medium_unreadable: None,
-        }),
-    );
-
     let mut sets: BTreeMap<SetName, SetStatement> = BTreeMap::new();
     for (set, plain, recipients) in &plan.parts {
         let mut recipients = recipients.clone();
@@ -436,6 +418,25 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
     };
     (plan.acquisition)(&mut acquisition);
     writer.put("meta/acquisition.json", acquisition.to_bytes());
+    writer.append(
+        plan,
+        Action::AcquisitionEnd(AcquisitionEnd {
+            package,
+            items: lines,
+            captured,
+            held,
+            listed,
+            left,
+            bytes: 1,
+            unreadable: 0,
+            issues: 0,
+            interrupted: false,
+            acquisition_sha256: Digest::of(&acquisition.to_bytes()),
+            medium_sha256: None,
+            drive_sha256: None,
+            medium_unreadable: None,
+        }),
+    );
     writer.put("meta/inventory.txt", plan.inventory.clone());
     writer.put("bagit.txt", "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n");
     writer.put("VERIFY.txt", plan.instructions.clone());

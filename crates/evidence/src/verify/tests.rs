@@ -310,6 +310,16 @@ fn a_cut_or_forked_log_shows_against_an_earlier_head() {
 fn files_agree_with_each_other() {
     let acquisition =
         |change: fn(&mut crate::acquisition::Acquisition)| plan(|p| p.acquisition = Box::new(change));
+    // Whatever is changed in it after the run: acquisition.end quotes it, and the list of what is sealed may follow.
+    let quoted = plan(|p| {
+        p.event = Box::new(|action| {
+            if let Action::AcquisitionEnd(end) = action {
+                end.acquisition_sha256.0[0] ^= 1;
+            }
+        });
+    });
+    check(&quoted, "agreement", "meta/acquisition.json: expected sha256:");
+    check(&quoted, "agreement", "changed after the run ended");
     check(&acquisition(|a| a.policy.0[0] ^= 1), "agreement", "policy");
     check(&acquisition(|a| a.origin.push('8')), "agreement", "origin");
     check(&acquisition(|a| a.package.0[0] ^= 1), "agreement", "no acquisition.start of run");

@@ -4,7 +4,8 @@
 //! authority, quorum, medium       refused here: nothing was read
 //! acquisition.start               signed by all, durable, before the first item; or acquisition.resume
 //! look, decide, keep or leave     one pass; the record of every item
-//! acquisition.end                 what was counted
+//! meta/acquisition.json           what was taken, and from what
+//! acquisition.end                 what was counted, and the digest of that file
 //! seal                            signatures, package.seal, checkpoint; OUT.partial becomes OUT
 //! ```
 
@@ -374,25 +375,32 @@ impl AtWork<'_> {
         console: &mut Console<'_>,
     ) -> Result<Exit, Failure> {
         let disk = closed.disk().clone();
-        if Announced::of(&self.case, run)?.end.is_none() {
-            for lost in closed.lost() {
-                let text = format!("of the two copies of the package of {run}: {lost}");
-                self.append(Action::Note(Note { text }))?;
-            }
-            self.append(Action::AcquisitionEnd(closed.end()))?;
-        }
         let announced = Announced::of(&self.case, run)?;
-        let (Some((start, _)), Some(log)) = (announced.start, announced.end) else {
+        for lost in closed.lost() {
+            let note = Note { text: format!("of the two copies of the package of {run}: {lost}") };
+            if !announced.notes(&note) {
+                self.append(Action::Note(note))?;
+            }
+        }
+        let ended = announced.end.map(|(before, _)| before);
+        let (Some((start, _)), Some(log)) = (announced.start, ended.or_else(|| self.case.log().tree()))
+        else {
             return Err(Failure::new("the custody log does not tell of this run"));
         };
         let policy_files = policy_files(self.loaded, &self.case, start.without_approval.is_none())?;
         let last: Counted = serde_json::from_str(&closed.ending().crew).context("journal")?;
-        let (inventory, unreadable) = (closed.inventory().clone(), closed.end().unreadable);
+        let inventory = closed.inventory().clone();
         let medium = closed.ending().medium.clone();
         let departs = last.departs || !closed.ending().departures.is_empty();
-        let rest = Rest { run_key: start.run_key, resumed: announced.resumed, log, policy_files };
+        let rest = Rest { run_key: start.run_key, resumed: announced.resumed, log };
         let told = closed.lost().to_vec();
-        let unsealed = closed.finish(rest).context("package")?;
+        let stated = closed.state(rest).context("package").map_err(resume::advised)?;
+        let unreadable = stated.end().unreadable;
+        // The file is durable by now: whatever anybody changes in it from here on is not what the log quotes.
+        if ended.is_none() {
+            self.append(Action::AcquisitionEnd(stated.end().clone()))?;
+        }
+        let unsealed = stated.finish(&policy_files).context("package")?;
         let tagmanifest = unsealed.tagmanifest();
         // What stands in the table as kept is what there is.
         let (tally, policy) = (&last.amiss.without_unread(&last.tally), &self.loaded.policy);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use custody::{CaseFolder, Disk, Found, PackageError, Reading, Unfinished};
 use evidence::acquisition::{Departure, Extent, MediumStatement, Resumed, RunNumber};
-use evidence::event::{AcquisitionStart, Action, Moment, Override, PackageSeal, TreeHead};
+use evidence::event::{AcquisitionStart, Action, Moment, Note, Override, PackageSeal, TreeHead};
 use evidence::trust::Trust;
 use scope::Digest;
 
@@ -182,13 +182,16 @@ pub(super) fn advised(mut failure: Failure) -> Failure {
     let lost = failure.message.contains("no journal that says what they are")
         || failure.message.contains("has no journal, and was not closed either");
     let foreign = failure.message.contains("; nothing was removed") && !lost;
-    if lost || foreign {
+    let statement = failure.message.contains("on the custody log quotes");
+    if lost || foreign || statement {
         failure.exit = Exit::No;
     }
     let hint = if lost {
         "its parts are evidence, and without their journal nobody can go on with them: look for the folder .work of this package, on the disk or in a copy of it, and put it back; else keep the parts with the case, say so in a note, and capture again to a new --out; nothing was read"
     } else if foreign {
         "move it out of the folder, or put back what stood there, and give the command again; if this folder is none of a capture, give another --out; nothing was read"
+    } else if statement {
+        "put that file back from a copy of the package, and give the command again; else keep the package with the case as it is, say so in a note, and capture again to a new --out"
     } else if failure.message.contains("in use by another") {
         "two processes on one package would spoil it; nothing was read"
     } else if failure.message.contains("copies of one run") {
@@ -280,12 +283,14 @@ pub(super) fn is_the_medium(unfinished: &Unfinished, found: &MediumStatement) ->
 pub(super) struct Announced {
     pub(super) start: Option<(AcquisitionStart, Moment)>,
     pub(super) resumed: Vec<Resumed>,
-    /// The log up to acquisition.end.
-    pub(super) end: Option<TreeHead>,
+    /// The log before acquisition.end, and the statement that this quotes.
+    pub(super) end: Option<(TreeHead, Digest)>,
     /// What package.seal says.
     pub(super) seal: Option<PackageSeal>,
     /// Every override since the run was announced.
     overrides: Vec<Override>,
+    /// Every note since.
+    notes: Vec<Note>,
 }
 
 impl Announced {
@@ -300,10 +305,12 @@ impl Announced {
                     announced.resumed.push(Resumed { batch: resume.batch, run_key: resume.run_key });
                 }
                 Action::AcquisitionEnd(end) if end.package == run => {
-                    announced.end = case.log().tree_at(event.index.saturating_add(1));
+                    let before = case.log().tree_at(event.index);
+                    announced.end = before.map(|before| (before, end.acquisition_sha256));
                 }
                 Action::PackageSeal(seal) if seal.package == run => announced.seal = Some(seal),
                 Action::Override(own) if announced.start.is_some() => announced.overrides.push(own),
+                Action::Note(note) if announced.start.is_some() => announced.notes.push(note),
                 _ => {}
             }
         }
@@ -340,6 +347,11 @@ impl Announced {
     /// Whether an override is on the log already.
     pub(super) fn says(&self, own: &Override) -> bool {
         self.overrides.contains(own)
+    }
+
+    /// Whether a note is on the log already.
+    pub(super) fn notes(&self, own: &Note) -> bool {
+        self.notes.contains(own)
     }
 
     /// Fails where the log knows of more than the journal does: then the journal is an old copy.

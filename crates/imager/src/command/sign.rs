@@ -1,6 +1,6 @@
 //! `ambit sign`: a seal signature that comes later than the capture.
 //!
-//! The signer sees counts and roots, and the package is verified up to its
+//! The signer sees counts, departures, limits and roots, and the package is verified up to its
 //! seal before anything is signed. A command that was broken off is given
 //! again, and goes on; a second copy of a package that is sealed gets what the
 //! custody log says of it, and nothing new.
@@ -13,7 +13,7 @@ use custody::seal::{add_signature, conclude, is_torn, seal_of, signature, signat
 use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
 use evidence::acquisition::RunNumber;
 use evidence::event::{Action, PackageSeal};
-use evidence::report::Status;
+use evidence::report::{Status, escape};
 use evidence::sshsig::{self, PACKAGE_SEAL};
 use evidence::trust::{Role, Step, Trust};
 use evidence::verify::{VerifyOptions, verify};
@@ -55,6 +55,15 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
         console.say(format_args!("{outcome:<22} {items:>10}"));
     }
     let bytes = load::read(&package.join("tagmanifest-sha256.txt"), MAX_TAGMANIFEST)?;
+    for (word, sentences) in [("departure", &report.departures), ("limit", &report.limits)] {
+        for sentence in sentences.iter().take(TOLD) {
+            console.say(format_args!("{word}: {}", escape(sentence)));
+        }
+        if let more @ 1.. = sentences.len().saturating_sub(TOLD) {
+            console
+                .say(format_args!("and {more} more of this kind; `ambit-verify PKG --trust FILE` tells all"));
+        }
+    }
     console.say(format_args!("sealed bytes   {}", Digest::of(&bytes)));
 
     let signers = load::signers(&args.signing, &trust, Step::PackageSeal, console)?;
@@ -227,6 +236,9 @@ fn case_at_hand(args: &SignArgs, own: &LogFolder, disk: &Disk) -> Result<Option<
     Err(Failure::new(format!("{} is another case than the package's", dir.display()))
         .hint("give the package's own case with --case DIR; nothing was signed"))
 }
+
+/// Most departures, and most limits, that are told on a screen.
+const TOLD: usize = 50;
 
 /// Longest tag manifest read: a hundred bytes per sealed file.
 const MAX_TAGMANIFEST: u64 = 64 << 20;

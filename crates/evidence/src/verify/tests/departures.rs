@@ -192,6 +192,7 @@ fn another_package_of_the_medium_is_no_departure() {
         unreadable: 0,
         issues: 0,
         interrupted: false,
+        acquisition_sha256: scope::Digest([2; 32]),
         medium_sha256: None,
         drive_sha256: None,
         medium_unreadable: None,

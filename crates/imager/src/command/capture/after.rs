@@ -71,8 +71,7 @@ pub(super) fn medium_after(
 
 /// What the medium did not give, as a limit.
 pub(in crate::command) fn failed(missing: Option<&MediumUnreadable>) -> Option<String> {
-    let missing = missing?;
-    Some(format!("{} bytes of the medium in {} ranges could not be read", missing.bytes, missing.ranges))
+    Some(missing?.to_string())
 }
 
 /// The ranges that the medium did not give, as a person notes them: the first of them, by drive and offset.

@@ -28,9 +28,13 @@ impl AtWork<'_> {
             }
             if let Some(Override { what, reason }) = older {
                 console.say(format_args!("departure: {what}; reason given: {reason}"));
-                found.depart(Departure { what, reason });
+                // Once the log quotes the statement, the override alone says it.
+                if announced.end.is_none() {
+                    found.depart(Departure { what, reason });
+                }
             }
-            let closed = found.close(recipients(&self.loaded.policy)).context("package")?;
+            let quoted = announced.end.map(|(_, statement)| statement);
+            let closed = found.close(recipients(&self.loaded.policy), quoted).context("package")?;
             return self.conclude(closed, run, console);
         };
         let run = found.begun().package;
