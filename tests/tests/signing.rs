@@ -200,7 +200,7 @@ fn nobody_signs_a_statement_that_was_changed_after_the_run() {
     for (from, to) in [
         ("\"limits\": [", "\"limits\": [\n    \"all is well\","),
         ("\"version\": \"", "\"version\": \"9."),
-        ("\"looks\": {", "\"looks\": {\n    \"mail\": 3,"),
+        ("\"rule_counts\": {", "\"rule_counts\": {\n    \"A-0\": 3,"),
     ] {
         let changed = text.replacen(from, to, 1);
         assert_ne!(changed, text, "{from}");
