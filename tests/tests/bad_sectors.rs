@@ -341,8 +341,10 @@ fn an_item_of_which_the_name_alone_could_be_read_is_counted_and_told() {
                    --out {dir}/out.ambit";
     let ran = desk.run(capture).exits(0);
     assert!(ran.out.contains("some content of 1 kept items could not be read"), "{ran}");
-    desk.run("ambit open {dir}/out.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened")
+    let ran = desk
+        .run("ambit open {dir}/out.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened")
         .exits(0);
+    assert!(ran.out.contains("WARNING: of 1 items not all could be read"), "{ran}");
     let items = fs::read_to_string(desk.path("opened/items.tsv")).unwrap();
     let row = |name: &str| {
         let line = items.lines().find(|line| line.ends_with(name)).unwrap_or_else(|| panic!("{items}"));

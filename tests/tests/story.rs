@@ -306,7 +306,7 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "open {dir}/KC07.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened",
-            "bytes items listed objects out partial set",
+            "bytes items listed objects out partial set unread unread_items",
         ),
     ] {
         let ran = desk.run(&format!("ambit --json {command}")).exits(0);

@@ -65,17 +65,15 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     let inventory = inventory_of(&files, &acquisition).map_err(Failure::no)?;
     let judged = Judged { files, acquisition, policy, inventory };
     let partial = partial(&args.out)?;
-    let mut without_path = 0;
+    let mut rows = Rows::default();
     let laid_out = Laid::default();
     let laying = |seconds: f64| laid_out.told(seconds);
     let laid = progress::watch(args.progress, &laying, || {
-        lay_out(args, &set, &judged, &identities, &partial, (&mut without_path, &laid_out)).and_then(
-            |checked| {
-                laid_out.durable.store(true, Ordering::Relaxed);
-                Disk::new().sync_file_system(&partial).context("opened set")?;
-                Ok(checked)
-            },
-        )
+        lay_out(args, &set, &judged, &identities, &partial, (&mut rows, &laid_out)).and_then(|checked| {
+            laid_out.durable.store(true, Ordering::Relaxed);
+            Disk::new().sync_file_system(&partial).context("opened set")?;
+            Ok(checked)
+        })
     });
     let checked = match laid {
         Ok(checked) => checked,
@@ -107,7 +105,14 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
             checked.unread
         );
     }
-    if without_path > 0 {
+    if rows.unread > 0 {
+        partial_note += &format!(
+            "\nWARNING: of {} items not all could be read that is recorded of one: a folder's list, or everything but a name; items.tsv has `unread` beside them",
+            rows.unread
+        );
+    }
+    if rows.without_path > 0 {
+        let without_path = rows.without_path;
         console.say(format_args!(
             "note: {without_path} objects could not be laid under their paths; they lie in objects/"
         ));
@@ -120,10 +125,20 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
         "listed": checked.listed,
         "partial": checked.partial,
         "unread": checked.unread,
+        "unread_items": rows.unread,
         "out": args.out.display().to_string(),
     });
     console.result(&value, text + &partial_note)?;
     Ok(if report.departures.is_empty() { Exit::Done } else { Exit::Departures })
+}
+
+/// Rows of which there is something to say at the end.
+#[derive(Debug, Default)]
+struct Rows {
+    /// Objects that could not be laid under their paths.
+    without_path: u64,
+    /// Items without an object of which the medium did not give all that is recorded of one.
+    unread: u64,
 }
 
 /// How much was laid out so far.
@@ -178,7 +193,7 @@ fn lay_out(
     judged: &Judged,
     identities: &[Box<dyn Identity>],
     out: &Path,
-    (without_path, laid): (&mut u64, &Laid),
+    (counts, laid): (&mut Rows, &Laid),
 ) -> Result<CheckedSet, Failure> {
     let Judged { files, acquisition, policy, inventory } = judged;
     let statement = acquisition.sets.iter().find(|stated| stated.set == *set).ok_or_else(|| {
@@ -203,7 +218,7 @@ fn lay_out(
         let name = format!("manifest-{:04}.jsonl", part.number);
         fs::write(out.join(&name), checked.manifest()).context(name)?;
         for row in checked.rows() {
-            row_line(&row.context(&part.file)?, args, out, &mut items, without_path)?;
+            row_line(&row.context(&part.file)?, args, out, &mut items, counts)?;
         }
     }
     items.flush().context("items.tsv")?;
@@ -245,7 +260,7 @@ fn row_line(
     args: &OpenArgs,
     out: &Path,
     items: &mut BufWriter<File>,
-    without_path: &mut u64,
+    counts: &mut Rows,
 ) -> Result<(), Failure> {
     let opened = match row {
         Row::Object(opened) | Row::Listed(opened) => opened,
@@ -264,7 +279,10 @@ fn row_line(
             object.sha256.hex(),
             read_of(&object.unreadable, object.trouble.as_deref()),
         ),
-        None if facts.iter().any(unread) => ("-".to_owned(), "-".to_owned(), "unread".to_owned()),
+        None if facts.iter().any(unread) => {
+            counts.unread += 1;
+            ("-".to_owned(), "-".to_owned(), "unread".to_owned())
+        }
         None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
     };
     let control = &opened.control;
@@ -282,7 +300,7 @@ fn row_line(
             let object = out.join("objects").join(control.to_string());
             // A courtesy: what cannot be written under its path lies under its control number all the same.
             if lay_under_path(&object, &path_below(&out.join("paths"), &name), control).is_err() {
-                *without_path += 1;
+                counts.without_path += 1;
             }
         }
     }
