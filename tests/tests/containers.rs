@@ -136,6 +136,17 @@ fn an_archive_is_taken_whole_or_its_files_are_taken_singly() {
     desk.run("ambit open {dir}/fat.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/got").exits(0);
     assert!(files_below(&desk.path("got")).values().any(|bytes| bytes == b"three archives down\n"));
 
+    // What another tool saw on the volume is no file in an archive, whatever its folder is called.
+    let size = by_name["/opt/panel/mixed.zip!/panel.php"].facts.size.unwrap();
+    fs::write(desk.path("listing.csv"), format!("path,size\n/opt/panel/mixed.zip!/panel.php,{size}\n"))
+        .unwrap();
+    let listed = desk.run(
+        "ambit-verify audit {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --json --against-listing {dir}/listing.csv",
+    );
+    let json = listed.json();
+    let missing = json["findings"].as_array().unwrap().iter().filter(|finding| finding["kind"] == "missing");
+    assert_eq!((listed.exit, missing.count(), &json["listing"]["agreed"]), (2, 1, &0.into()), "{listed}");
+
     // Who asks about an archive hears of its files, though it was left itself: they stand for it.
     let attest = "ambit-verify attest {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --prefix /opt/panel/mixed.zip --write-result {dir}/mixed.txt";
     desk.run(attest).exits(0);
