@@ -179,7 +179,9 @@ fn a_check_sum_that_was_always_wrong_is_no_difference() {
     // Stored, in a zip that is captured: other bytes than those that the check sum is of.
     change(&mut image, b"abs\n", b"ABS\n");
     fs::write(desk.path("fat.img"), &image).unwrap();
-    desk.run(CAPTURE).exits(0);
+    let ran = desk.run(CAPTURE).exits(0);
+    assert!(ran.out.contains("1 kept files in archives are not as their archive says"), "{ran}");
+    assert!(!ran.out.contains("changed while they were read"), "{ran}");
     let records = ledger(&desk.path("fat.ambit"), &desk.demo.path("keys/auditor.age"));
     let named = |name: &str| {
         let found = records.values().find(|parts| {

@@ -152,7 +152,7 @@ const VMFS_NAME: &str = "a VMFS volume";
 const LVM: &str = "an LVM physical volume";
 const RAID: &str = "a member of a Linux RAID";
 pub(crate) const MBR: &str = "a disk with an MBR partition table";
-const GPT: &str = "a disk with a GPT partition table";
+pub(crate) const GPT: &str = "a disk with a GPT partition table";
 
 const MOUNT: &str = "Mount it read only and open the mounted directory";
 const PARTITION: &str = "Open one partition: attach the image read only (losetup --read-only --partscan) and open its partition device";

@@ -65,7 +65,8 @@ impl<'a> Keeping<'a> {
 
     /// Counts what is amiss with what was kept of an item.
     fn look_at(&self, facts: &Facts, outcome: &Outcome, object: &ObjectValue) {
-        let of_archive = |reason: &str| reason.starts_with(Reason::OF_ARCHIVE);
+        // Before it, an object's trouble says what was done with the content.
+        let of_archive = |reason: &str| reason.contains(Reason::OF_ARCHIVE);
         let mut amiss = self.amiss.lock().unwrap_or_else(PoisonError::into_inner);
         if object.is_unread() {
             amiss.unread.entry(outcome.clone()).or_default().add(object.size);

@@ -96,6 +96,25 @@ fn what_qemu_writes_into_a_vhd() {
     written("-f vpc -o subformat=dynamic,force_size=on", "vpc");
 }
 
+/// The table of the disk in it begins 4 KiB behind the beginning of the file, as that of a disk with sectors of 4 KiB would.
+#[test]
+fn a_vhd_is_no_disk_by_itself_for_the_table_of_the_disk_in_it() {
+    if !has_qemu() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, vhd) = (folder.path().join("raw"), folder.path().join("disk.vhd"));
+    File::create(&raw).unwrap().set_len(520 << 20).unwrap();
+    line("sgdisk -n 1:2048:0 {}", &[&raw]);
+    line("qemu-img convert -O vpc -o subformat=dynamic,force_size=on {} {}", &[&raw, &vhd]);
+    let bytes = fs::read(&vhd).unwrap();
+    assert_eq!(&bytes[4096..4104], b"EFI PART");
+    let image = super::super::container::open(&vhd, File::open(&vhd).unwrap(), None).unwrap();
+    let mut mark = [0; 8];
+    image.bytes.read_exact_at(512, &mut mark).unwrap();
+    assert_eq!(&mark, b"EFI PART");
+}
+
 #[test]
 fn what_qemu_writes_into_a_vhdx() {
     written("-f vhdx -o block_size=1M", "vhdx");
