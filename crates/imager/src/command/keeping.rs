@@ -65,8 +65,6 @@ impl<'a> Keeping<'a> {
 
     /// Counts what is amiss with what was kept of an item.
     fn look_at(&self, facts: &Facts, outcome: &Outcome, object: &ObjectValue) {
-        // Before it, an object's trouble says what was done with the content.
-        let of_archive = |reason: &str| reason.contains(Reason::OF_ARCHIVE);
         let mut amiss = self.amiss.lock().unwrap_or_else(PoisonError::into_inner);
         if object.is_unread() {
             amiss.unread.entry(outcome.clone()).or_default().add(object.size);
@@ -199,5 +197,22 @@ struct Unreadable(Option<std::io::Error>);
 impl Read for Unreadable {
     fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
         Err(self.0.take().unwrap_or_else(|| std::io::Error::other("not readable")))
+    }
+}
+
+/// Whether the archive around a file is at fault. What was done with the content stands before it in the trouble of an object.
+fn of_archive(reason: &str) -> bool {
+    reason.contains(Reason::OF_ARCHIVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_archive_is_at_fault_whatever_was_done_with_its_content() {
+        let fault = source::StreamFault::Damaged("its check sum is another".to_owned()).to_string();
+        assert!(of_archive(&fault) && of_archive(&format!("reading: {fault}")), "{fault}");
+        assert!(!of_archive("changed during reading: its size is another"));
     }
 }
