@@ -268,13 +268,62 @@ fn a_sealed_copy_that_was_altered_before_it_had_its_name_is_made_again_from_the_
             }
         }
     }
-    // One copy alone has nobody to give what it lacks.
-    let place = tempfile::tempdir().unwrap();
-    copy(made.path(), place.path());
-    fs::write(place.path().join("KC07.ambit.partial/VERIFY.txt"), "x").unwrap();
-    let ran = resume(&hazard, place.path(), &ONE, &[]);
-    assert_ne!(ran.exit, 0, "{ran}");
-    assert!(!place.path().join("KC07.ambit").exists());
+    // What the journal gives is made again, where no copy has it; what it does not give, a copy alone lacks for good.
+    for (outs, file, is_known) in [
+        (&BOTH[..], "meta/acquisition.json", true),
+        (&ONE[..], "meta/acquisition.json", true),
+        (&ONE[..], "VERIFY.txt", true),
+        (&ONE[..], "bag-info.txt", true),
+        (&ONE[..], "meta/inventory.txt", false),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        copy(made.path(), place.path());
+        for name in BOTH {
+            fs::write(place.path().join(format!("{name}.partial/{file}")), "x").unwrap();
+        }
+        let ran = resume(&hazard, place.path(), outs, &[]);
+        if is_known {
+            let ran = ran.exits(3);
+            ran.says(&format!("{file} of copy 1 was not what is sealed, and was made again"));
+            assert!(outs.iter().all(|out| hazard.judge_copy(place.path(), out) == Left::Whole), "{file}");
+            assert_eq!(
+                overrides(place.path(), "made again from what the journal knows"),
+                outs.len(),
+                "{file}"
+            );
+        } else {
+            assert_ne!(ran.exit, 0, "{ran}");
+            assert!(!place.path().join("KC07.ambit").exists());
+        }
+    }
+}
+
+#[test]
+fn a_statement_that_was_changed_after_the_run_ended_is_made_again_and_said() {
+    let hazard = Hazard::new();
+    let made = hazard.place();
+    let disk = failing(|step| step.op == Op::Create && step.path.to_string_lossy().ends_with("VERIFY.txt"));
+    hazard.capture_to(disk, made.path(), &BOTH).exits(1);
+    assert_eq!(overrides(made.path(), "\"acquisition.end\""), 1);
+    let statement = |place: &Path, name: &str| place.join(format!("{name}/meta/acquisition.json"));
+    let of = |name: &str| statement(made.path(), &format!("{name}.partial"));
+    let quoted = fs::read(of(BOTH[0])).unwrap();
+    assert_eq!(quoted, fs::read(of(BOTH[1])).unwrap());
+    for (altered, lost) in [(&BOTH[..], &[][..]), (&BOTH[1..], &BOTH[..1]), (&[], &BOTH[..])] {
+        let place = tempfile::tempdir().unwrap();
+        copy(made.path(), place.path());
+        let of = |name: &str| statement(place.path(), &format!("{name}.partial"));
+        altered.iter().for_each(|name| fs::write(of(name), "{\"limits\": []}").unwrap());
+        lost.iter().for_each(|name| fs::remove_file(of(name)).unwrap());
+        let ran = resume(&hazard, place.path(), &BOTH, &[]).exits(0);
+        let words = "was changed after the run ended, and is made again as it was";
+        assert_eq!(ran.err.matches(words).count() + ran.out.matches(words).count(), altered.len(), "{ran}");
+        assert_eq!(overrides(place.path(), words), altered.len());
+        for name in BOTH {
+            assert_eq!(hazard.judge_copy(place.path(), name), Left::Whole);
+            assert_eq!(fs::read(statement(place.path(), name)).unwrap(), quoted);
+        }
+    }
 }
 
 /// The files of the case's `state/`: keys and marks of runs that go on.

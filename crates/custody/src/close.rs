@@ -276,7 +276,7 @@ impl Closed {
     }
 
     /// What is said of the acquisition: what was lost by now, too, unless the log quotes it without.
-    fn statement(&self, rest: Rest) -> Acquisition {
+    pub(crate) fn statement(&self, rest: Rest) -> Acquisition {
         let (subject, ending, totals) = (&self.subject, self.ending.clone(), self.totals.clone());
         let sets = self.recipients.iter().map(|(set, recipients)| SetStatement {
             set: set.clone(),

@@ -499,7 +499,7 @@ impl PackageWriter {
     }
 
     /// Ends the writing, once the last batch is committed: reads back everything that was committed, in every copy, and
-    /// sorts the inventory. Next: [`Closed::end`], then [`Closed::finish`].
+    /// sorts the inventory. Next: [`Closed::state`], then [`crate::Stated::finish`].
     ///
     /// # Errors
     ///

@@ -16,6 +16,7 @@
 
 mod complete;
 mod inspect;
+mod made_again;
 mod open;
 mod sealed;
 mod settle;

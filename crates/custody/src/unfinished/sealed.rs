@@ -1,8 +1,9 @@
 //! A package whose package.seal is on the log, and that lacks its copy of the log and its name.
 //!
 //! Nobody signs again: what is given its name is compared with what is sealed, file by file, and what one of two copies
-//! lacks of it the other gives.
+//! lacks of it the other gives, or the journal.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use evidence::bag::Manifest;
@@ -21,13 +22,17 @@ use crate::site::Site;
 
 impl Unfinished {
     /// What a log that has its package.seal already lacks: the copy of the log, and the name; and what was made again of one
-    /// copy from the other, in words. `None` unless a copy has the bytes that are sealed; a second copy that has others is
+    /// copy from the other, or of `made`, in words. `None` unless a copy has the bytes that are sealed; a second copy that has others is
     /// given up. [`Unfinished::check`] comes first.
     ///
     /// # Errors
     ///
     /// [`PackageError::Part`] for a file that in no copy is what is sealed.
-    pub fn sealed(self, seal: &PackageSeal) -> Result<Option<(Unsealed, Vec<String>)>, PackageError> {
+    pub fn sealed(
+        self,
+        seal: &PackageSeal,
+        made: &BTreeMap<String, Vec<u8>>,
+    ) -> Result<Option<(Unsealed, Vec<String>)>, PackageError> {
         let Self { disk, outs, first, second, mend, key_path, journal, .. } = self;
         let has = |copy: &Copy| {
             let bytes = disk.read(&copy.partial.join(TAGMANIFEST), MAX_ACQUISITION);
@@ -53,14 +58,29 @@ impl Unfinished {
             whole.iter().map(|copy| (copy.number, copy.partial.clone())).collect();
         for ((number, to), files) in copies.iter().zip(bad) {
             let from = copies.iter().find(|(other, _)| other != number).map(|(_, path)| path);
-            let count = files.len();
+            let (mut count, mut anew) = (0_usize, Vec::new());
             for (file, digest) in files {
                 let path = to.join(&file);
+                if let Some(bytes) = made.get(&file).filter(|bytes| Digest::of(bytes) == digest) {
+                    if disk.exists(&path) {
+                        disk.remove_file(&path)?;
+                    }
+                    disk.write_new(&path, bytes)?;
+                    anew.push(file);
+                    continue;
+                }
+                count = count.saturating_add(1);
                 let good = from.filter(|from| digest_of(&disk, &from.join(&file)).is_ok_and(|d| d == digest));
                 let Some(from) = good else {
                     return Err(differs(&disk, path, digest));
                 };
                 mend_file(&disk, &Mend { file, digest, to_first: false }, from, to)?;
+            }
+            if !anew.is_empty() {
+                mended.push(format!(
+                    "{} of copy {number} was not what is sealed, and was made again from what the journal knows",
+                    anew.join(", ")
+                ));
             }
             if count > 0 {
                 mended.push(format!(

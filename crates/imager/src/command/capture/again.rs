@@ -1,6 +1,8 @@
 //! A run that had ended before the break: nothing of the medium is read, and what is missing is done again.
 
-use custody::Unfinished;
+use std::collections::BTreeMap;
+
+use custody::{Rest, Unfinished};
 use evidence::acquisition::Departure;
 use evidence::event::{Action, Note, Override};
 use serde_json::json;
@@ -34,6 +36,13 @@ impl AtWork<'_> {
                 }
             }
             let quoted = announced.end.map(|(_, statement)| statement);
+            for copy in quoted.iter().flat_map(|quoted| found.other_statements(*quoted)) {
+                let altered = format!(
+                    "meta/acquisition.json of copy {copy} was changed after the run ended, and is made again as it was"
+                );
+                console.say(format_args!("warning: {altered}"));
+                self.append(Action::Note(Note { text: format!("of the package of {run}: {altered}") }))?;
+            }
             let closed = found.close(recipients(&self.loaded.policy), quoted).context("package")?;
             return self.conclude(closed, run, console);
         };
@@ -42,7 +51,16 @@ impl AtWork<'_> {
         let mut departs = last.departs
             || found.ending().is_some_and(|ending| !ending.departures.is_empty())
             || !found.lost().is_empty();
-        let Some((unsealed, mended)) = found.sealed(sealed).context("package").map_err(resume::advised)?
+        let made = match (&announced.start, &announced.end) {
+            (Some((start, _)), Some((log, quoted))) => {
+                let (run_key, resumed) = (start.run_key.clone(), announced.resumed.clone());
+                let rest = Rest { run_key, resumed, log: *log };
+                found.made_again(recipients(&self.loaded.policy), rest, *quoted).unwrap_or_default()
+            }
+            _ => BTreeMap::new(),
+        };
+        let Some((unsealed, mended)) =
+            found.sealed(sealed, &made).context("package").map_err(resume::advised)?
         else {
             return Err(Failure::no(format!(
                 "what is to be sealed is not what package.seal quotes, {}",
@@ -52,7 +70,7 @@ impl AtWork<'_> {
         };
         for mended in mended {
             console.say(format_args!("warning: {mended}"));
-            let text = format!("of the two copies of the package of {run}: {mended}");
+            let text = format!("of the package of {run}: {mended}");
             self.append(Action::Note(Note { text }))?;
             departs = true;
         }
