@@ -372,6 +372,20 @@ impl Tags<'_> {
     }
 }
 
+/// The files of a bag of which the text follows from what is known of the package.
+pub(crate) fn known_texts(
+    origin: &str,
+    run: RunNumber,
+    ended: &Moment,
+    payload: Oxum,
+) -> [(&'static str, String); 3] {
+    [
+        ("bagit.txt", bag::BAGIT_TXT.to_owned()),
+        ("VERIFY.txt", bag::VERIFY_TXT.to_owned()),
+        ("bag-info.txt", Info::of_package(origin, run, ended, payload).to_string()),
+    ]
+}
+
 /// Writes the tag files of a BagIt 1.0 bag, and reads all tag files back; the bytes of the tag manifest.
 fn write_bag(
     mut tags: Tags<'_>,

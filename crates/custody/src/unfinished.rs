@@ -34,6 +34,7 @@ use crate::close::{Batches, Closed, Ending, INVENTORY, Subject};
 use crate::durable::Disk;
 use crate::journal::{self, Batch, Begun, Journal, Journaled, Keys, Marks};
 use crate::package::{PackageError, PackageWriter, SetRecipients, Setup};
+use crate::part::Recipients;
 use crate::read_back::Reading;
 use crate::site::{WORK, partial_path};
 use crate::sorted::Runs;
@@ -306,11 +307,7 @@ impl Unfinished {
         }
         lost.splice(0..0, before);
         let work = site.partial().join(WORK);
-        let mut parts: BTreeMap<SetName, Vec<PartStatement>> =
-            recipients.keys().map(|set| (set.clone(), Vec::new())).collect();
-        for (set, part) in batches.iter().flat_map(|batch| batch.parts.iter().cloned()) {
-            parts.entry(set).or_default().push(part);
-        }
+        let parts = by_set(&recipients, &batches);
         let totals = batches.last().map(|batch| batch.totals.clone()).unwrap_or_default();
         let inventory = Runs::again(&site.disk, &work, batches.iter().map(Batch::run))
             .finish(&site.partial().join(INVENTORY))?;
@@ -327,6 +324,18 @@ impl Unfinished {
     fn last(&self) -> Option<&Batch> {
         self.journal.batches.last()
     }
+}
+
+/// The parts of each set, also of one that has none.
+fn by_set(
+    recipients: &BTreeMap<SetName, Recipients>,
+    batches: &[Batch],
+) -> BTreeMap<SetName, Vec<PartStatement>> {
+    let mut parts: BTreeMap<_, Vec<_>> = recipients.keys().map(|set| (set.clone(), Vec::new())).collect();
+    for (set, part) in batches.iter().flat_map(|batch| batch.parts.iter().cloned()) {
+        parts.entry(set).or_default().push(part);
+    }
+    parts
 }
 
 const TAGMANIFEST: &str = "tagmanifest-sha256.txt";

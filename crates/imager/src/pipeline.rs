@@ -279,7 +279,7 @@ impl<C: Crew> Worker<'_, C> {
     fn work(&mut self) -> Result<(), Ended> {
         // Where items have turns, those that others hold and that have not had theirs are not counted yet.
         let others = if self.turns.is_some() { self.run.jobs as u64 } else { 0 };
-        // All members of a container are of its batch, and in the part of one worker.
+        // All members of a container are of its batch, and in parts of one worker.
         let members = if self.run.policy.target().containers.is_some() { MAX_MEMBERS } else { 0 };
         loop {
             let step = self.queue.take(

@@ -6,13 +6,13 @@
 use std::path::{Path, PathBuf};
 
 use evidence::acquisition::{Acquisition, RunNumber};
-use evidence::bag::{BAGIT_TXT, Info, Manifest, Oxum, VERIFY_TXT};
+use evidence::bag::{Manifest, Oxum};
 use evidence::event::Action;
 use evidence::strict;
 use scope::Digest;
 
 use super::{MAX_ACQUISITION, TAGMANIFEST};
-use crate::close::ACQUISITION;
+use crate::close::{ACQUISITION, known_texts};
 use crate::durable::{Disk, DurableError};
 use crate::journal;
 use crate::log::{LogError, LogFolder};
@@ -104,8 +104,7 @@ impl Complete {
             payload.files = payload.files.saturating_add(1);
         }
         let said = &self.acquisition;
-        let info = Info::of_package(&said.origin, said.package, &said.ended, payload).to_string();
-        for (file, text) in [("bagit.txt", BAGIT_TXT), ("VERIFY.txt", VERIFY_TXT), ("bag-info.txt", &info)] {
+        for (file, text) in known_texts(&said.origin, said.package, &said.ended, payload) {
             let path = partial.join(file);
             if self.disk.read(&path, MAX_MANIFEST)? != text.as_bytes() {
                 return Err(differs(&self.disk, path, Digest::of(text.as_bytes())));

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
-use evidence::acquisition::{InventoryStatement, PartStatement, SetName};
-use evidence::bag::{BAGIT_TXT, Info, Oxum, VERIFY_TXT};
+use evidence::acquisition::InventoryStatement;
+use evidence::bag::Oxum;
 use evidence::inventory::Inventory;
 use scope::Digest;
 
-use super::{Copy, Unfinished};
-use crate::close::{ACQUISITION, Batches, Closed, INVENTORY, Rest, Subject};
+use super::{Copy, Unfinished, by_set};
+use crate::close::{ACQUISITION, Batches, Closed, INVENTORY, Rest, Subject, known_texts};
 use crate::journal::Begun;
 use crate::package::{PackageError, SetRecipients};
 use crate::read_back::digest_of;
@@ -45,19 +45,14 @@ impl Unfinished {
         let ending = self.journal.ending.clone();
         let ending = ending.ok_or_else(|| PackageError::Broken("the run has not ended".to_owned()))?;
         let mut payload = Oxum::default();
-        let mut parts: BTreeMap<SetName, Vec<PartStatement>> =
-            recipients.keys().map(|set| (set.clone(), Vec::new())).collect();
-        for (set, part) in self.parts() {
+        for (_, part) in self.parts() {
             payload.octets = payload.octets.saturating_add(part.bytes);
             payload.files = payload.files.saturating_add(1);
-            parts.entry(set.clone()).or_default().push(part.clone());
         }
         let Begun { origin, package: run, policy, medium, record_left, .. } = self.journal.begun.clone();
-        let info = Info::of_package(&origin, run, &ending.ended, payload).to_string();
+        let texts = known_texts(&origin, run, &ending.ended, payload);
         let mut made: BTreeMap<String, Vec<u8>> =
-            [("bagit.txt", BAGIT_TXT), ("VERIFY.txt", VERIFY_TXT), ("bag-info.txt", &info)]
-                .map(|(file, text)| (file.to_owned(), text.as_bytes().to_vec()))
-                .into();
+            texts.map(|(file, text)| (file.to_owned(), text.into_bytes())).into();
         let is_there = self.copies().any(|copy| {
             digest_of(&self.disk, &copy.partial.join(ACQUISITION)).is_ok_and(|found| found == quoted)
         });
@@ -65,6 +60,7 @@ impl Unfinished {
             return Ok(made);
         }
         let totals = self.last().map(|batch| batch.totals.clone()).unwrap_or_default();
+        let parts = by_set(&recipients, &self.journal.batches);
         let batches = Batches { totals, parts, inventory: self.inventory()? };
         let subject = Subject { origin, run, policy, medium, record_left };
         let site = Site {

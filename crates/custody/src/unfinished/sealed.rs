@@ -22,8 +22,8 @@ use crate::site::Site;
 
 impl Unfinished {
     /// What a log that has its package.seal already lacks: the copy of the log, and the name; and what was made again of one
-    /// copy from the other, or of `made`, in words. `None` unless a copy has the bytes that are sealed; a second copy that has others is
-    /// given up. [`Unfinished::check`] comes first.
+    /// copy from the other, or of `made`, in words. `None` unless a copy has the bytes that are sealed; a second copy that has
+    /// others is given up. [`Unfinished::check`] comes first.
     ///
     /// # Errors
     ///
