@@ -16,6 +16,7 @@
 
 mod consistency;
 mod control;
+mod partial;
 
 use scope::facts::{Fact, Facts, FactsError, Failure, Look};
 use scope::{Decision, Digest, Outcome, Tier};
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use consistency::Mismatch;
 pub(crate) use consistency::mismatches;
 pub use control::{Control, ControlError, Series};
+pub use partial::Partial;
 
 use crate::event::{given, present};
 use crate::strict::{self, StrictError};

@@ -25,12 +25,16 @@ pub struct Sampled {
     pub nodes: (u64, u64),
     /// Locators of the items that were drawn from the medium.
     pub drawn: Vec<String>,
-    /// Of the lines' items, those that were looked at again.
+    /// Of the lines' items, those that were looked at again, in all that the record says of them.
     pub lines_seen: u64,
     /// Of the lines' items, those that no walk gives by itself: slack.
     pub lines_unseen: u64,
     /// Of the lines' items, those of which something cannot be read today, and was not compared.
     pub lines_unread: u64,
+    /// Of the lines' items, those that could not be read wholly when they were recorded: what could be agrees.
+    pub lines_partial: u64,
+    /// Of the items drawn from the medium, those that were compared in all that the record says of them.
+    pub nodes_seen: u64,
     /// Items of drawn lines and drawn items of the medium of which something was not compared.
     pub unread: u64,
     /// What differs.
@@ -107,8 +111,14 @@ pub fn sample_medium(
     }
     let findings = reexamination.take_findings();
     let counts = policy.record().left == LeftRecord::Counts;
-    let mut looked =
-        Looked { reexamination, counts, findings, read: BTreeSet::new(), unread: BTreeSet::new() };
+    let mut looked = Looked {
+        reexamination,
+        counts,
+        findings,
+        read: BTreeSet::new(),
+        partial: BTreeSet::new(),
+        unread: BTreeSet::new(),
+    };
     let drawn_nodes: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     for (at, entry) in chosen.values() {
         let Some(source) = sources.get(*at) else { continue };
@@ -124,10 +134,13 @@ pub fn sample_medium(
             .map_err(|error| format!("item {}: {error}", entry.locator))?;
         looked.at(source, entry, &examined, wanted(&entry.locator));
     }
-    let (mut lines_seen, mut lines_unseen, mut lines_unread) = (0_u64, 0_u64, 0_u64);
+    let (mut lines_seen, mut lines_partial, mut lines_unseen, mut lines_unread) =
+        (0_u64, 0_u64, 0_u64, 0_u64);
     for locator in lines {
         let count = if looked.read.contains(locator) {
             &mut lines_seen
+        } else if looked.partial.contains(locator) {
+            &mut lines_partial
         } else if locator.ends_with("/slack") {
             &mut lines_unseen
         } else if looked.unread.contains(locator) || looked.is_in_unread(locator) {
@@ -148,6 +161,13 @@ pub fn sample_medium(
     }
     limits.extend(not_compared(looked.reexamination.unread()));
     limits.extend(unsaid(looked.reexamination.unsaid()));
+    let nodes_seen = names.iter().filter(|locator| looked.read.contains(*locator)).count() as u64;
+    if !looked.partial.is_empty() {
+        limits.push(format!(
+            "{} items are partial: what could not be read when they were recorded was not compared",
+            looked.partial.len()
+        ));
+    }
     let unread = looked.reexamination.unread().items;
     let unread = unread.saturating_add(looked.reexamination.unsaid().items).saturating_add(lines_unread);
     let findings = looked.findings;
@@ -155,6 +175,8 @@ pub fn sample_medium(
         nodes: (nodes, names.len() as u64),
         drawn: names,
         lines_seen,
+        lines_partial,
+        nodes_seen,
         lines_unseen,
         lines_unread,
         unread,
@@ -170,6 +192,8 @@ struct Looked {
     findings: Vec<Finding>,
     /// Locators of what was compared in all that the ledger has of it.
     read: BTreeSet<String>,
+    /// Of what the record itself has in part alone.
+    partial: BTreeSet<String>,
     /// And of what was not; of archives, also where they were not asked for.
     unread: BTreeSet<String>,
 }
@@ -190,7 +214,12 @@ impl Looked {
         compare_facts(&mut self.reexamination, self.counts, locator, examined);
         compare_object(&mut self.reexamination, source, entry, examined, &Counts::default());
         let compared = before == uncompared(&self.reexamination);
-        if compared { &mut self.read } else { &mut self.unread }.insert(locator.clone());
+        let into = match compared {
+            false => &mut self.unread,
+            true if self.reexamination.is_partial(locator) => &mut self.partial,
+            true => &mut self.read,
+        };
+        into.insert(locator.clone());
         // By locator: who draws a sample need not see names.
         let found = self.reexamination.take_findings().into_iter();
         self.findings.extend(found.map(|finding| Finding { item: locator.clone(), ..finding }));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use evidence::acquisition::LayerStatement;
-use evidence::item::Record;
+use evidence::item::{Partial, Record};
 use evidence::replay::Reexamination;
 use evidence::report::{Answer, Report};
 use evidence::sample::{Elsewhere, MAX_DRAWN, Seed, Unpack, most_wrong, outermost};
@@ -46,12 +46,14 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
     let (files, trust, options) = prepare(&args.check, err)?;
     let mut reexamination = Reexamination::new();
     // A record that cannot be read is a finding of the replay already.
-    let mut recorded = 0_u64;
+    let mut population = Population::default();
     let mut forms: BTreeMap<String, String> = BTreeMap::new();
     let mut verified = audit_with(&files, &trust, &options, |record| {
-        // Slack comes of its file's examination, and no walk gives it by itself.
-        recorded = recorded.saturating_add(u64::from(!record.locator.ends_with("/slack")));
         drop(reexamination.record(record));
+        // Slack comes of its file's examination, and no walk gives it by itself.
+        if !is_slack(record) {
+            population.add(reexamination.is_partial(&record.locator));
+        }
         // What a member is unpacked with, its archive says.
         let container = record.parts().ok().and_then(|parts| parts.facts.container);
         forms.extend(container.map(|held| (record.locator.clone(), held.form)));
@@ -126,12 +128,24 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
             item(&mut text, "node", locator, &names, &places);
         }
     }
-    said(&mut text, recorded, drawn, kept, sampled.as_ref());
+    let counted = |what: fn(&Record) -> bool| records.iter().filter(|record| what(record)).count() as u64;
+    let of_them = Drawn {
+        lines: drawn,
+        kept,
+        slack: counted(is_slack),
+        partial: counted(|record| !is_slack(record) && is_partial(record)),
+    };
+    said(&mut text, population, of_them, sampled.as_ref());
     if let Some(sampled) = sampled {
         let (unread, none) = (sampled.unread, sampled.findings.is_empty());
         let what = format!(
-            "a sample: {} items of drawn lines, {} drawn from the medium",
-            sampled.lines_seen, sampled.nodes.1
+            "a sample: {} items of drawn lines, {} drawn from the medium{}",
+            sampled.lines_seen,
+            sampled.nodes.1,
+            match sampled.lines_partial {
+                0 => String::new(),
+                partial => format!(", and in part alone {partial} more of drawn lines"),
+            }
         );
         verified.report.reexamined(&what, sampled.findings.into_iter().map(Into::into).collect());
         if none && unread > 0 {
@@ -191,11 +205,31 @@ struct Places<'a> {
 fn on_record(record: &Record) -> String {
     let Ok(parts) = record.parts() else { return "nothing that can be read".to_owned() };
     let control = parts.decision.control.map(|control| control.to_string());
+    let partial = Partial::of(&parts.facts, parts.object.as_ref());
+    if let (Some(partial @ Partial::Bytes { read, .. }), Some(object)) = (partial, &parts.object) {
+        let of = match read {
+            0 => format!("{} is the digest of zeros alone, as many as it has bytes", object.sha256),
+            _ => format!("{} is the digest with zeros for the others", object.sha256),
+        };
+        let told = [control, Some(partial.to_string()), Some(of)];
+        let told: Vec<String> = told.into_iter().flatten().collect();
+        return format!("{}: another tool's digest is not comparable", told.join("; "));
+    }
     let size = parts.facts.content_size().map(|size| format!("{size} bytes"));
     let looked = parts.facts.content_hash().map(|hash| hash.sha256);
     let sha256 = looked.or(parts.object.map(|object| object.sha256)).map(|digest| digest.to_string());
-    let told: Vec<String> = [control, size, sha256].into_iter().flatten().collect();
+    let partial = partial.map(|partial| partial.to_string());
+    let told: Vec<String> = [control, size, sha256, partial].into_iter().flatten().collect();
     if told.is_empty() { "neither a size nor a digest".to_owned() } else { told.join(", ") }
+}
+
+/// Whether not all of the item could be read then.
+fn is_partial(record: &Record) -> bool {
+    record.parts().is_ok_and(|parts| Partial::of(&parts.facts, parts.object.as_ref()).is_some())
+}
+
+fn is_slack(record: &Record) -> bool {
+    record.locator.ends_with("/slack")
 }
 
 /// The names of a record, escaped.
@@ -204,52 +238,117 @@ fn names(record: &Record) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
+/// Records, without those of slack.
+#[derive(Clone, Copy, Default)]
+struct Population {
+    whole: u64,
+    partial: u64,
+}
+
+impl Population {
+    fn add(&mut self, partial: bool) {
+        let count = if partial { &mut self.partial } else { &mut self.whole };
+        *count = count.saturating_add(1);
+    }
+
+    /// The population that a bound speaks of: where something is partial, not of that.
+    fn told(self) -> String {
+        match self.partial {
+            0 => format!("{} recorded items", self.whole),
+            _ => format!("{} recorded items that could be read wholly then", self.whole),
+        }
+    }
+}
+
+/// What was drawn of the inventory.
+struct Drawn {
+    lines: u64,
+    /// Lines with a record.
+    kept: u64,
+    /// Of them, those of slack.
+    slack: u64,
+    /// Of the others, those of which not all could be read then.
+    partial: u64,
+}
+
 /// What the numbers mean.
-fn said(text: &mut String, recorded: u64, drawn: u64, kept: u64, sampled: Option<&Sampled>) {
+fn said(text: &mut String, population: Population, drawn: Drawn, sampled: Option<&Sampled>) {
+    let unrecorded = drawn.lines.saturating_sub(drawn.kept);
     text.push('\n');
+    let (all, recorded) = (population.whole, population.told());
     let Some(sampled) = sampled else {
         // The bound is what a look at all of them gives; nobody has looked yet.
+        let whole = drawn.kept.saturating_sub(drawn.slack).saturating_sub(drawn.partial);
+        let those =
+            if drawn.partial == 0 { whole.to_string() } else { format!("{whole} that are not partial") };
         let _ = writeln!(
             text,
-            "Nobody has looked at these yet. If all {kept} are looked at and none is wrong, then with 95 % confidence at most {} of \
-             the {recorded} recorded items are wrong: with one more, a sample of {kept} would be without any in fewer than 1 case of 20.",
-            most_wrong(recorded, kept)
+            "Nobody has looked at these yet. If all {those} are looked at and none is wrong, then with 95 % confidence at most {} of \
+             the {recorded} are wrong: with one more, a sample of {whole} would be without any in fewer than 1 case of 20.",
+            most_wrong(all, whole)
         );
-        return unseen(text, drawn.saturating_sub(kept), 0);
+        said_of_partial(text, drawn.partial, population.partial);
+        return unseen(text, unrecorded, drawn.slack);
     };
     if sampled.findings.is_empty() {
         let looked = sampled.lines_seen;
-        let (nodes, drawn) = sampled.nodes;
         let _ = writeln!(
             text,
             "Of the drawn lines' items {looked} were looked at again, and none is wrong. With 95 % confidence at most {} of the \
-             {recorded} recorded items differ from the original: with one more, such a sample would be without any in fewer than 1 \
+             {recorded} differ from the original: with one more, such a sample would be without any in fewer than 1 \
              case of 20.",
-            most_wrong(recorded, looked)
+            most_wrong(all, looked)
         );
-        let _ = writeln!(
-            text,
-            "Of the {nodes} items that this reader finds on the medium, {drawn} were looked for in the ledger, and none is missing or \
-             differs. With 95 % confidence at most {} do.",
-            most_wrong(nodes, drawn)
-        );
+        said_of_partial(text, sampled.lines_partial, population.partial);
+        let (nodes, drawn) = sampled.nodes;
+        let seen = sampled.nodes_seen;
+        let _ = match drawn.saturating_sub(seen) {
+            0 => writeln!(
+                text,
+                "Of the {nodes} items that this reader finds on the medium, {drawn} were looked for in the ledger, and none is \
+                 missing or differs. With 95 % confidence at most {} do.",
+                most_wrong(nodes, drawn)
+            ),
+            not => writeln!(
+                text,
+                "Of the {nodes} items that this reader finds on the medium, {drawn} were looked for in the ledger, and none is \
+                 missing. {seen} were compared in all that is on record, and none differs; of {not} not all can be compared. With 95 % \
+                 confidence at most {} of those of which all can be compared are missing or differ.",
+                most_wrong(nodes, seen)
+            ),
+        };
     } else {
         let count = sampled.findings.len();
         let _ = writeln!(
             text,
             "{count} differences: the record does not agree with the original. No bound is stated."
         );
+        said_of_partial(text, sampled.lines_partial, population.partial);
     }
-    unseen(text, drawn.saturating_sub(kept), sampled.lines_unseen);
+    unseen(text, unrecorded, sampled.lines_unseen);
     if sampled.lines_unread > 0 {
         let _ = writeln!(
             text,
             "{} drawn lines' items could not be compared, since they, or the archives that they are in, cannot be read today: they \
-             are not among those that were looked at.",
+             are not among those that were looked at, and the bound says nothing of such items.",
             sampled.lines_unread
         );
     }
     text.push_str("This was read by the same readers as the capture; the commands above read by others.\n");
+}
+
+/// What could not be read wholly when it was recorded, and that no bound speaks of it.
+fn said_of_partial(text: &mut String, drawn: u64, recorded: u64) {
+    if drawn > 0 {
+        let _ = writeln!(
+            text,
+            "{drawn} more drawn lines' items are partial: what could not be read when they were recorded is not on record, and nobody \
+             can compare it. They are in none of these numbers."
+        );
+    }
+    if recorded > 0 {
+        let _ = writeln!(text, "Of the {recorded} recorded items that are partial the bound says nothing.");
+    }
 }
 
 /// What was drawn, and is not among the numbers.

@@ -25,7 +25,7 @@ use std::io;
 use scope::facts::{Facts, Failure, Look};
 
 use super::finding::{Finding, FindingKind, called, shown};
-use crate::item::{ObjectValue, Record, RecordError};
+use crate::item::{ObjectValue, Partial, Record, RecordError};
 pub use content::Original;
 use content::Preserved;
 use labels::{
@@ -98,6 +98,8 @@ struct Recorded {
     failed: u8,
     claims: Claims,
     met: bool,
+    /// Not all of the item could be read then.
+    partial: bool,
     object: Option<Box<Preserved>>,
 }
 
@@ -136,6 +138,7 @@ impl Reexamination {
             failed: failed.fold(0, |bits, failure| bits | bit(failure.look)),
             claims,
             met: false,
+            partial: Partial::of(facts, object).is_some(),
             object: object.map(|object| Box::new(Preserved::of(object))),
         };
         self.recorded.insert(locator.into(), recorded);
@@ -155,6 +158,12 @@ impl Reexamination {
 
     fn has(&self, label: Label) -> bool {
         self.recorded.values().any(|recorded| recorded.facts.iter().any(|(found, _)| *found == label))
+    }
+
+    /// Whether the record says that not all of the item could be read then: see [`Partial`].
+    #[must_use]
+    pub fn is_partial(&self, locator: &str) -> bool {
+        self.recorded.get(locator).is_some_and(|recorded| recorded.partial)
     }
 
     /// Whether the ledger has an object of the item, which [`Reexamination::object`] compares.
@@ -436,6 +445,7 @@ impl Recorded {
             failed: 0,
             claims: Claims::default(),
             met: false,
+            partial: false,
             object: None,
         }
     }
