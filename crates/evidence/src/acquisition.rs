@@ -228,7 +228,7 @@ pub struct MediumStatement {
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MediumId {
-    /// `serial`, `wwn`, `gpt`, `md_uuid`, `vg_uuid`, `mbr_signature`, `fsuuid`, `asset_tag`, `image_sha256` or `drive_sha256`.
+    /// `serial`, `wwn`, `gpt`, `md_uuid`, `vg_uuid`, `mbr_signature`, `fsuuid`, `fsuuid_of_copy`, `asset_tag`, `image_sha256` or `drive_sha256`.
     pub kind: String,
     /// The identity itself: printable ASCII without a space.
     pub value: String,

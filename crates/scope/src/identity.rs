@@ -38,6 +38,8 @@ pub enum RestsOn<'p> {
     MbrSignature,
     /// An array or a volume group of which nothing is put together: what is read lies beside it.
     NotPutTogether(MediumIdKind, &'p str),
+    /// The UUID of a file system that a copy alone shows, behind a beginning that looks random.
+    Copy(&'p str),
 }
 
 impl fmt::Display for RestsOn<'_> {
@@ -47,6 +49,11 @@ impl fmt::Display for RestsOn<'_> {
             Self::Tag => f.write_str("an asset tag that a person read"),
             Self::MbrSignature => f.write_str(
                 "the signature of its MBR alone: 32 bits, which each copy of a disk has and anybody can set",
+            ),
+            Self::Copy(uuid) => write!(
+                f,
+                "fsuuid {uuid}, which only a copy shows, in a volume whose beginning looks random: it may be that of a file \
+                 system which was there before an encrypted volume was made over it"
             ),
             Self::NotPutTogether(kind, value) => write!(
                 f,
@@ -214,13 +221,14 @@ fn rests_on<'p>(fits: &[(MediumIdKind, &'p str)], shown: &Shown<'_>) -> Option<K
     let fsuuid = value(MediumIdKind::Fsuuid);
     let apart = fits.iter().find(apart).map(|(kind, value)| RestsOn::NotPutTogether(*kind, value));
     let weak = apart.or_else(|| value(MediumIdKind::MbrSignature).map(|_| RestsOn::MbrSignature));
+    let of_copy = |uuid| shown.ids.contains(&(OF_COPY, uuid)).then_some(RestsOn::Copy(uuid));
     match (weak, fsuuid, value(MediumIdKind::AssetTag)) {
         // A file system's identity beside one of the whole disk's: neither alone.
-        (Some(_), Some(_), _) => known(None, None),
+        (Some(_), Some(uuid), _) => known(None, of_copy(uuid)),
         (Some(weak), None, _) => known(None, Some(weak)),
         // The tag names the whole, and a person typed it in.
         (None, _, Some(_)) => known(None, Some(RestsOn::Tag)),
-        (None, Some(uuid), None) => known(Some(vec![uuid]), None),
+        (None, Some(uuid), None) => known(Some(vec![uuid]), of_copy(uuid)),
         (None, None, None) => None,
     }
 }
@@ -248,6 +256,9 @@ fn nothing(spec: &MediaSpec, shown: &Shown<'_>) -> Other {
     let found: Vec<String> = shown.ids.iter().map(|(kind, value)| format!("{kind} {value}")).collect();
     Other::Nothing { wanted, found: if found.is_empty() { vec!["none".to_owned()] } else { found } }
 }
+
+/// The kind under which a medium shows an `fsuuid`, a second time, that only a copy bears.
+const OF_COPY: &str = "fsuuid_of_copy";
 
 /// The form of a medium that is a folder: its files are seen, and not what they lie on.
 const TREE: &str = "mounted tree";
@@ -365,6 +376,18 @@ mod tests {
         assert_eq!(told(&[mbr, (AssetTag, "T")], RAW, &[shown, ("asset_tag", "T")], &[]), ["all", weak]);
         assert_eq!(told(&[mbr, (Fsuuid, "u")], RAW, &[shown, ("fsuuid", "u")], &[]), ["all"]);
         let tag = "that this is the policy's medium rests on an asset tag that a person read";
+        // What a copy alone shows, behind a beginning that looks random, is not enough to say nothing.
+        let copy = [("fsuuid", "u"), ("fsuuid_of_copy", "u")];
+        let weak = "that this is the policy's medium rests on fsuuid u, which only a copy shows, in a volume whose beginning looks \
+                    random: it may be that of a file system which was there before an encrypted volume was made over it";
+        assert_eq!(told(&[(Fsuuid, "u")], RAW, &copy, &[]), ["u", weak]);
+        assert_eq!(told(&[(Fsuuid, "u")], RAW, &[copy[0], ("fsuuid_of_copy", "v")], &[]), ["u"]);
+        assert_eq!(told(&[mbr, (Fsuuid, "u")], RAW, &[shown, copy[0], copy[1]], &[]), ["all", weak]);
+        assert_eq!(
+            told(&[(Serial, "S"), (Fsuuid, "u")], RAW, &[("serial", "S"), copy[0], copy[1]], &[]),
+            ["all"],
+            "a serial number stands elsewhere"
+        );
         let tagged = [("asset_tag", "T"), ("fsuuid", "u")];
         assert_eq!(told(&[(Fsuuid, "u"), (AssetTag, "T")], RAW, &tagged, &[]), ["all", tag]);
     }

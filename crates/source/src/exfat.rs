@@ -28,7 +28,7 @@ use crate::bytes::ByteSource;
 use crate::walk::{Source, SourceError, SourceInfo};
 use crate::walker::VolumeSource;
 
-pub(crate) use boot::{copy, is_exfat};
+pub(crate) use boot::{copy, is_exfat, written_over};
 
 /// Reads the boot region, the file allocation table, the root directory and the allocation bitmap.
 ///

@@ -17,6 +17,9 @@ pub(crate) struct Kind {
     pub(crate) open: OpenFileSystem,
     /// How many bytes it says that it has, from its first; `None` where the first bytes do not say.
     pub(crate) extent: fn(&[u8]) -> Option<u64>,
+    /// What in its first structures shows that the first sectors were written to after it was made, so that nothing mounts it.
+    /// `None` also for kinds of which the first sector shows nothing, since a disk's may be theirs.
+    pub(crate) written_over: fn(&Arc<dyn ByteSource>) -> Option<&'static str>,
 }
 
 /// Opens the file system that begins at the first of `bytes`.
@@ -49,18 +52,21 @@ const KINDS: &[Kind] = &[
         fits: crate::xfs::is_xfs,
         open: crate::xfs::open,
         extent: |head| u64::from(be32(head, 4)?).checked_mul(be64(head, 8)?),
+        written_over: crate::xfs::written_over,
     },
     Kind {
         name: "an ext2, ext3 or ext4 file system",
         fits: crate::ext::is_ext,
         open: crate::ext::open,
         extent: of_ext,
+        written_over: |_| None,
     },
     Kind {
         name: "a btrfs file system",
         fits: crate::btrfs::is_btrfs,
         open: crate::btrfs::open,
         extent: |head| le64(head, 0x1_0000 + 0xD1),
+        written_over: |_| None,
     },
     Kind {
         name: "an NTFS volume",
@@ -68,20 +74,29 @@ const KINDS: &[Kind] = &[
         open: crate::ntfs::open,
         // The copy of the boot sector stands behind the sectors that are counted.
         extent: |head| le64(head, 0x28)?.checked_add(1)?.checked_mul(le16(head, 11)?.into()),
+        written_over: crate::ntfs::written_over,
     },
     Kind {
         name: "an exFAT file system",
         fits: crate::exfat::is_exfat,
         open: crate::exfat::open,
         extent: |head| le64(head, 72)?.checked_mul(1_u64.checked_shl(byte(head, 108)?.into())?),
+        written_over: crate::exfat::written_over,
     },
     Kind {
         name: "an ISO 9660 file system",
         fits: crate::iso::is_iso,
         open: crate::iso::open,
         extent: |head| u64::from(le32(head, 0x8000 + 80)?).checked_mul(le16(head, 0x8000 + 128)?.into()),
+        written_over: |_| None,
     },
-    Kind { name: "a FAT volume", fits: crate::fat::is_fat, open: crate::fat::open, extent: of_fat },
+    Kind {
+        name: "a FAT volume",
+        fits: crate::fat::is_fat,
+        open: crate::fat::open,
+        extent: of_fat,
+        written_over: |_| None,
+    },
 ];
 
 fn of_ext(head: &[u8]) -> Option<u64> {

@@ -76,13 +76,18 @@ pub(crate) const NO_BEGINNING: &str = "a volume whose beginning cannot be read";
 /// How a limit goes on, after what is not sound, that tells of a file system that is read by a copy.
 const BY_COPY: &str = "; it is read by the copy at byte";
 
-/// A limit's words on a file system that is read by a copy of its first structure.
-pub(crate) fn by_copy(what: &str, at: u64) -> String {
+/// A limit's words on a file system that is read by a copy of its first structure. `or_of_another`: what there is to say of
+/// bytes in its place that may be those of another volume.
+pub(crate) fn by_copy(what: &str, at: u64, or_of_another: &str) -> String {
     format!(
         "{what}{BY_COPY} {at}, which can be older: counters may be those of an earlier day, and a journal that was not applied \
-         is not known of"
+         is not known of{or_of_another}"
     )
 }
+
+/// The kind of an identity that stands only in a copy, in a volume of which the beginning looks random: that of the copy, and
+/// perhaps of nothing else that is there. It stands beside the identity itself.
+pub const FSUUID_OF_COPY: &str = "fsuuid_of_copy";
 
 impl Medium {
     /// The limits that tell of what is not there: a missing end, as of an image that was cut off while it was made or

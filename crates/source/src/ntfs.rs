@@ -50,7 +50,7 @@ use crate::bytes::ByteSource;
 use crate::walk::{Source, SourceError, SourceInfo};
 use crate::walker::VolumeSource;
 
-pub(crate) use boot::is_ntfs;
+pub(crate) use boot::{is_ntfs, written_over};
 
 /// Reads the boot sector, the MFT's own record and the system files that say something of the whole volume.
 ///

@@ -6,6 +6,7 @@
 
 mod copies;
 mod gaps;
+mod left_over;
 mod marks;
 mod placed;
 mod stacks;
@@ -252,8 +253,13 @@ impl Survey {
         };
         let is_divided = !table.partitions.is_empty() || table.scheme == "gpt" && !is_member;
         let (mut read, mut failed, mut kinds, mut unused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut left_over = Vec::new();
         // All that fit: of two file systems at one place, one may be planted before the other.
         for kind in recognise_all(&head) {
+            if is_divided && !is_member && self.is_left_over(found, kind, &table) {
+                left_over.push(kind.name);
+                continue;
+            }
             match (kind.open)(Arc::clone(&found.bytes)) {
                 Ok(source) => match source.root() {
                     Ok(()) => {
@@ -275,8 +281,8 @@ impl Survey {
             ));
         }
         let is_known = !read.is_empty() || !failed.is_empty();
-        let marks =
-            self.other_marks(found, is_member, read.iter().chain(failed.iter().map(|(name, ..)| name)))?;
+        let told = read.iter().chain(failed.iter().map(|(name, ..)| name)).chain(&left_over);
+        let marks = self.other_marks(found, is_member, told)?;
         for (name, error, ids) in failed {
             // What the table divides is read part by part: the whole is not a volume of which no file can be read.
             if is_member || is_divided || !read.is_empty() || self.is_unread(&found.place) {

@@ -88,6 +88,11 @@ pub(crate) trait Volume: Send + Sync {
         Unused::default()
     }
 
+    /// As [`Source::structures`].
+    fn structures(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// The volume's bytes and what is known of free ones among them; `None` where this version does not read it.
     fn remnants(&self) -> Option<&dyn Remnants> {
         None
@@ -206,6 +211,10 @@ impl<V: Volume + 'static> Source for VolumeSource<V> {
 
     fn unused(&self) -> Unused {
         self.volume.unused()
+    }
+
+    fn structures(&self) -> Vec<u64> {
+        self.volume.structures()
     }
 
     fn walk_with(

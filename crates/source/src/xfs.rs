@@ -32,7 +32,7 @@ use crate::bytes::ByteSource;
 use crate::walk::{Source, SourceError, SourceInfo};
 use crate::walker::VolumeSource;
 
-pub(crate) use open::likely_copy as copy;
+pub(crate) use open::{likely_copy as copy, written_over};
 pub(crate) use superblock::{is_xfs, mark};
 
 /// Reads the superblock, or where it is damaged, a copy; and whether the log says that the volume was unmounted cleanly.

@@ -1,5 +1,7 @@
 //! The boot region: twelve sectors, and a copy of them behind.
 
+use std::sync::Arc;
+
 use crate::bytes::{ByteSource, length};
 use crate::fat::boot::corrupt;
 use crate::fat::heap::Heap;
@@ -72,6 +74,12 @@ pub(crate) fn copy(bytes: &dyn ByteSource) -> Option<(u64, Vec<u8>)> {
         let at = COPY << shift;
         region(bytes, at, Some(shift)).ok().filter(|(_, _, fits)| *fits).map(|(raw, ..)| (at, raw))
     })
+}
+
+/// What shows that the first sectors were written to after the file system was made.
+pub(crate) fn written_over(bytes: &Arc<dyn ByteSource>) -> Option<&'static str> {
+    let (.., fits) = region(bytes.as_ref(), 0, None).ok()?;
+    (!fits).then_some("the checksum of its boot region does not fit")
 }
 
 /// The boot sector at `offset`, its sector shift, and whether the region's checksum fits.

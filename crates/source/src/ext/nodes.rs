@@ -15,7 +15,7 @@ use crate::ext::remnants::LastGroup;
 use crate::ext::superblock::{LENGTH, OFFSET};
 use crate::ext::volume::Volume;
 use crate::ext::{journal, unwritten, xattr};
-use crate::walk::{Entry, Issue, NodeId, SourceError, Unused, stated};
+use crate::walk::{Entry, Issue, NodeId, SourceError, Unused, evenly, stated};
 use crate::walker::{self, Asked, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
@@ -85,6 +85,11 @@ impl walker::Volume for Nodes {
         let end = OFFSET.saturating_add(length(LENGTH));
         unused.area(end, self.volume.sb.block_size.into(), "it lies behind the superblock");
         unused
+    }
+
+    fn structures(&self) -> Vec<u64> {
+        let groups = evenly(self.volume.groups(), 32);
+        groups.flat_map(|group| self.volume.structures_of(group)).collect()
     }
 
     fn root(&self) -> NodeId {

@@ -200,6 +200,18 @@ impl Volume {
         fields().ok_or_else(|| corrupt("a group descriptor is cut short"))
     }
 
+    /// The first bytes of a group's bitmap and of its table of inodes, where they are in use.
+    pub(super) fn structures_of(&self, number: u64) -> Vec<u64> {
+        let Ok(group) = self.group(number) else { return Vec::new() };
+        let bitmap = (!group.is_blank).then_some(group.block_bitmap);
+        let table = (group.never_used < self.sb.inodes_per_group).then_some(group.inode_table);
+        bitmap
+            .into_iter()
+            .chain(table)
+            .filter_map(|block| block.checked_mul(self.sb.block_size.into()))
+            .collect()
+    }
+
     /// How many groups of inodes there can be: those with inodes, whose descriptors the bytes have room for.
     pub(crate) fn groups(&self) -> u64 {
         let with_inodes = self.sb.inodes_count.div_ceil(self.sb.inodes_per_group.max(1));

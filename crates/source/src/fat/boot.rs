@@ -4,7 +4,7 @@ use crate::bytes::{ByteSource, length};
 use crate::fat::heap::Heap;
 use crate::fat::table::Width;
 use crate::field::{byte, le16, le32};
-use crate::walk::{SourceError, Unused};
+use crate::walk::{SourceError, Unused, evenly};
 
 /// What a boot sector says.
 #[derive(Clone, Debug)]
@@ -226,6 +226,13 @@ impl Boot {
             cluster: self.cluster.into(),
             clusters: self.clusters,
         }
+    }
+
+    /// Places in the first copy of the FAT.
+    pub(crate) fn structures(&self) -> Vec<u64> {
+        let first = u64::from(self.reserved) * u64::from(self.sector);
+        let entries = u64::from(self.clusters).saturating_mul(self.width.bits()) / 8;
+        evenly(entries / length(SECTOR), 64).map(|sector| first + sector * length(SECTOR)).collect()
     }
 
     /// What lies around the boot sectors, behind the last entry of each copy of the FAT, and behind the last cluster.

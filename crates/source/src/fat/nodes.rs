@@ -142,6 +142,10 @@ impl walker::Volume for Nodes {
         self.volume.boot.unused(self.volume.bytes.as_ref())
     }
 
+    fn structures(&self) -> Vec<u64> {
+        self.volume.boot.structures()
+    }
+
     fn root(&self) -> NodeId {
         self.root_id()
     }

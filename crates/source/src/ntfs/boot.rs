@@ -1,5 +1,7 @@
 //! The boot sector: how long a cluster and a record are, and where the MFT begins.
 
+use std::sync::Arc;
+
 use crate::bytes::ByteSource;
 use crate::field::{byte, le16, le32, le64};
 use crate::ntfs::corrupt;
@@ -87,6 +89,15 @@ impl Boot {
     pub(crate) fn length(&self) -> u64 {
         self.clusters.saturating_mul(self.cluster)
     }
+}
+
+/// What shows that the first sectors were written to after the file system was made: a GPT's entries reach as far as the MFT of
+/// small volumes.
+pub(crate) fn written_over(bytes: &Arc<dyn ByteSource>) -> Option<&'static str> {
+    let boot = Boot::at(bytes.as_ref(), 0).ok()?;
+    let mut mark = [0; 4];
+    bytes.read_exact_at(boot.mft.checked_mul(boot.cluster)?, &mut mark).ok()?;
+    (&mark != b"FILE").then_some("the first record of its MFT is not there")
 }
 
 /// Whether `head`, the first bytes of a volume, bear the mark of NTFS.

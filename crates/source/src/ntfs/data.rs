@@ -114,6 +114,15 @@ impl Data {
         }
     }
 
+    /// Where on the volume the byte `offset` stands, where it is in clusters.
+    pub(crate) fn place(&self, disk: &Disk, offset: u64) -> Option<u64> {
+        let Form::Clusters { runs, .. } = &self.form else { return None };
+        let cluster = disk.boot.cluster;
+        let run = run_at(runs, offset.checked_div(cluster)?)?;
+        let within = offset.checked_sub(run.first.checked_mul(cluster)?)?;
+        run.start?.checked_mul(cluster)?.checked_add(within)
+    }
+
     /// Fills as much of `buf` from `offset` as one run holds. Returns the number of bytes, 0 only at the end.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::ntfs::corrupt;
 use crate::ntfs::data::{Data, Disk};
 use crate::ntfs::file::{Listed, MAX_LIST, listed};
 use crate::ntfs::record::{Header, Record, Value, kind};
-use crate::walk::SourceError;
+use crate::walk::{SourceError, evenly};
 
 /// The table of all records.
 pub(crate) struct Mft {
@@ -55,6 +55,15 @@ impl Mft {
     /// How many records there are.
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// Where records stand, `most` of all that were ever written.
+    pub(crate) fn places(&self, disk: &Disk, most: u64) -> Vec<u64> {
+        let record = length(self.record);
+        let written = self.count.min(self.data.valid.checked_div(record).unwrap_or(0));
+        evenly(written, most)
+            .filter_map(|number| self.data.place(disk, number.checked_mul(record)?))
+            .collect()
     }
 
     /// The header of record `number`; `None` where there is no record.

@@ -96,6 +96,10 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    fn structures(&self) -> Vec<u64> {
+        self.volume.mft.places(&self.volume.disk, 64)
+    }
+
     fn root(&self) -> NodeId {
         self.root
     }

@@ -3,6 +3,7 @@
 //!
 //! Implements `docs/spec/volumes.md`, "Copies".
 
+mod front;
 mod places;
 
 use std::ops::Range;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use super::{Found, Survey, shown};
 use crate::bytes::{ByteSource, ReadFault};
 use crate::file_system::{Kind, recognise};
-use crate::medium::by_copy;
+use crate::medium::{FSUUID_OF_COPY, by_copy};
 use crate::probe;
 
 /// A volume with a copy in the place of what it is a copy of.
@@ -115,10 +116,22 @@ impl Survey {
             };
             if let Some(source) = opened(kind, &bytes) {
                 let place = shown(&found.place);
-                self.limits.push(by_copy(&format!("{place}, {}: {what} {why}", kind.name), at));
+                let random = front::random(found.bytes.as_ref());
+                let (mut name, mut or_of_another) = (kind.name.to_owned(), String::new());
+                if random > 0 {
+                    or_of_another = front::told(found.bytes.as_ref(), random, source.as_ref());
+                    name += ", by a copy: its beginning looks random";
+                    let ids = source.info().ids.iter().filter(|(kind, _)| kind == "fsuuid");
+                    self.ids.extend(ids.map(|(_, value)| (FSUUID_OF_COPY.to_owned(), value.clone())));
+                }
+                self.limits.push(by_copy(
+                    &format!("{place}, {}: {what} {why}", kind.name),
+                    at,
+                    &or_of_another,
+                ));
                 let unused = vec![source.unused()];
                 let found = Found { bytes, ..found.clone() };
-                self.source(&found, kind.name, source);
+                self.source(&found, &name, source);
                 self.between(&found, unused, &[]);
                 return true;
             }
@@ -128,7 +141,7 @@ impl Survey {
 }
 
 /// The file system by a copy, where the root at least can be read so.
-fn opened(kind: &Kind, bytes: &Arc<dyn ByteSource>) -> Option<Box<dyn crate::walk::Source>> {
+pub(super) fn opened(kind: &Kind, bytes: &Arc<dyn ByteSource>) -> Option<Box<dyn crate::walk::Source>> {
     let source = (kind.open)(Arc::clone(bytes)).ok()?;
     source.root().ok()?;
     Some(source)

@@ -41,6 +41,10 @@ impl Source for Placed {
         self.inner.root()
     }
 
+    fn structures(&self) -> Vec<u64> {
+        self.inner.structures()
+    }
+
     fn walk_with(
         &self,
         options: &WalkOptions<'_>,

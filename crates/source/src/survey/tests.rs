@@ -3,7 +3,9 @@
 mod copies;
 mod identities;
 mod inside;
+mod left_over;
 mod planted;
+mod random;
 mod rootless;
 mod torn;
 

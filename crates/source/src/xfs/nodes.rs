@@ -7,7 +7,7 @@ use scope::facts::{Attribute, CaseRule, Facts, Kind};
 
 use crate::bytes::length;
 use crate::exact::{EvidenceStream, Exact};
-use crate::walk::{Entry, NodeId, SourceError, stated};
+use crate::walk::{Entry, NodeId, SourceError, evenly, stated};
 use crate::walker::{self, Listing, Node, Seen};
 use crate::xfs::content::{FileReader, target};
 use crate::xfs::dir::list;
@@ -45,6 +45,14 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    fn structures(&self) -> Vec<u64> {
+        let sector = u64::from(self.volume.sb.sector_size);
+        let of = |group| Some(self.volume.first_of(group)?.saturating_add(sector));
+        let groups = evenly(self.volume.groups_there().into(), 32);
+        // The header of its free space, and that of its inodes.
+        groups.filter_map(of).flat_map(|at| [at, at.saturating_add(sector)]).collect()
+    }
+
     fn root(&self) -> NodeId {
         NodeId::new(self.root)
     }

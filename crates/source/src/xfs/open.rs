@@ -52,6 +52,18 @@ fn read(bytes: &dyn ByteSource, at: u64) -> Result<Superblock, SourceError> {
     Superblock::parse(&raw)
 }
 
+/// What shows that the first sector was written to after the file system was made.
+pub(crate) fn written_over(bytes: &Arc<dyn ByteSource>) -> Option<&'static str> {
+    let sb = read(bytes.as_ref(), 0).ok()?;
+    let mut mark = [0; 4];
+    bytes.read_exact_at(sb.sector_size.into(), &mut mark).ok()?;
+    match sb.checksum_fits {
+        false => Some("the checksum of its superblock does not fit"),
+        true if &mark != b"XAGF" => Some("the header of its first group is not there"),
+        true => None,
+    }
+}
+
 /// Where a copy stands by which the volume can be read, found at the likely places alone.
 pub(crate) fn likely_copy(bytes: &Arc<dyn ByteSource>) -> Option<u64> {
     let bytes = bytes.as_ref();

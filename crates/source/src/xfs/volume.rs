@@ -64,6 +64,11 @@ impl Volume {
         (at.checked_add(length)? <= end).then_some(at)
     }
 
+    /// The first byte of a group.
+    pub(crate) fn first_of(&self, group: u64) -> Option<u64> {
+        group.checked_mul(self.sb.group_blocks.into())?.checked_mul(self.sb.block_size.into())
+    }
+
     /// A block number's group, and its place there.
     fn split(&self, block: u64) -> Option<(u64, u64)> {
         let group = block.checked_shr(self.sb.group_log.into())?;

@@ -1,7 +1,7 @@
 //! What `ambit medium info` prints, for programs and for people.
 
 use serde_json::{Value, json};
-use source::{Layer, LayerState, MediumDigests, Opened, Within};
+use source::{FSUUID_OF_COPY, Layer, LayerState, MediumDigests, Opened, Within};
 
 use super::counts::Counts;
 use super::{place, tree};
@@ -96,8 +96,10 @@ pub(super) fn text(opened: &Opened, digests: &[MediumDigests], counts: &[Counts]
     if let Some(bytes) = medium.size {
         text += &format!("length         {bytes} bytes\n");
     }
-    for (kind, value) in &medium.ids {
-        text += &format!("{kind:<14} {value}\n");
+    let copied = |value: &String| medium.ids.contains(&(FSUUID_OF_COPY.to_owned(), value.clone()));
+    for (kind, value) in medium.ids.iter().filter(|(kind, _)| kind != FSUUID_OF_COPY) {
+        let whose = if kind == "fsuuid" && copied(value) { OF_COPY } else { "" };
+        text += &format!("{kind:<14} {value}{whose}\n");
     }
     for Within { place, kind, value } in &medium.within {
         text += &format!("{kind:<14} {value}  within {place}: not an identity of this medium\n");
@@ -178,6 +180,9 @@ fn stored_text(medium: &source::Medium, digests: &[MediumDigests]) -> String {
     }
     text
 }
+
+/// What is told of an identity that a copy alone shows.
+const OF_COPY: &str = "  of a copy, in a volume whose beginning looks random: see the warning above";
 
 /// Ranges that are told on a screen.
 const TOLD_RANGES: usize = 100;

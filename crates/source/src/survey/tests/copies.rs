@@ -5,7 +5,7 @@ use super::*;
 use crate::stack::tests::{run, tool};
 
 /// A volume of `length` bytes that a tool made, the file's path last; `None` without the tool.
-fn made(name: &str, arguments: &[&str], length: usize) -> Option<Vec<u8>> {
+pub(super) fn made(name: &str, arguments: &[&str], length: usize) -> Option<Vec<u8>> {
     let tool = tool(name)?;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("volume.img");
@@ -14,7 +14,7 @@ fn made(name: &str, arguments: &[&str], length: usize) -> Option<Vec<u8>> {
     Some(std::fs::read(&path).unwrap())
 }
 
-fn volumes() -> Vec<(&'static str, Vec<u8>, u64)> {
+pub(super) fn volumes() -> Vec<(&'static str, Vec<u8>, u64)> {
     let ext = |block: &str, length| made("mke2fs", &["-q", "-F", "-t", "ext4", "-b", block], length);
     let clusters = ["-q", "-F", "-t", "ext4", "-b", "1024", "-O", "bigalloc", "-C", "2048"];
     let fat = made("mkfs.fat", &["-F", "32", "-s", "1"], 40 << 20);
