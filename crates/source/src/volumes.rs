@@ -69,7 +69,7 @@ pub fn volumes(bytes: &dyn ByteSource) -> Result<VolumeMap, ReadFault> {
     let mut first = [0; 512];
     let boot = match bytes.read_exact_at(0, &mut first) {
         _ if bytes.len() < 512 => Boot::Absent,
-        Ok(()) => mbr::boot(&first, bytes.len(), bytes.sector_size()),
+        Ok(()) => mbr::boot(&first, bytes.len(), bytes.sector_size(), is_disc(bytes)),
         Err(fault) => Boot::Unreadable(fault),
     };
     if let Boot::Table(entries) = boot {
@@ -109,6 +109,12 @@ pub fn volumes(bytes: &dyn ByteSource) -> Result<VolumeMap, ReadFault> {
     map.gaps = gaps(bytes.len(), &map.partitions, &mut notes);
     map.warnings = notes.done();
     Ok(map)
+}
+
+/// Whether an ISO 9660 file system bears its mark: its first 32 KiB are nobody's, and a table can stand in them.
+fn is_disc(bytes: &dyn ByteSource) -> bool {
+    let mut mark = [0; 5];
+    bytes.read_exact_at(0x8001, &mut mark).is_ok() && &mark == b"CD001"
 }
 
 /// What the first sector holds.

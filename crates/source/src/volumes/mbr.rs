@@ -39,7 +39,10 @@ impl Entry {
 }
 
 /// What a disk's first sector holds. An MBR is believed where every entry can be one; see [`implausible`].
-pub(super) fn boot(sector: &[u8; 512], len: u64, sector_size: u32) -> Boot {
+///
+/// `over_iso`: an ISO 9660 file system stands behind. Then an entry may begin with it at sector 0, and others lie in it, as the tools write
+/// it for discs that are to start from a stick too; one at least has to begin elsewhere.
+pub(super) fn boot(sector: &[u8; 512], len: u64, sector_size: u32, over_iso: bool) -> Boot {
     if sector.iter().all(|byte| *byte == 0) {
         return Boot::Blank;
     }
@@ -52,7 +55,10 @@ pub(super) fn boot(sector: &[u8; 512], len: u64, sector_size: u32) -> Boot {
     if plain && used.iter().any(|entry| entry.kind == PROTECTIVE) {
         return Boot::Protective { others: used.iter().filter(|entry| entry.kind != PROTECTIVE).count() };
     }
-    match implausible(&all, len / u64::from(sector_size.max(512))) {
+    let sectors = len / u64::from(sector_size.max(512));
+    let is_disc = |entry: &Entry| over_iso && entry.kind != 0 && entry.first == 0 && entry.count > 0;
+    let beside: Vec<Entry> = all.iter().filter(|entry| !is_disc(entry)).cloned().collect();
+    match implausible(&beside, sectors) {
         Some(why) => Boot::Implausible(why),
         None => Boot::Table(used),
     }
@@ -222,7 +228,11 @@ mod tests {
     }
 
     fn check(entries: &[(u8, u8, u32, u32)], expect: &str) {
-        let said = match boot(&sector(entries), 1000 * 512, 512) {
+        check_over(false, entries, expect);
+    }
+
+    fn check_over(over_iso: bool, entries: &[(u8, u8, u32, u32)], expect: &str) {
+        let said = match boot(&sector(entries), 1000 * 512, 512, over_iso) {
             Boot::Implausible(why) => why,
             Boot::Protective { others } => format!("protective and {others}"),
             Boot::Table(entries) => format!("{} entries", entries.len()),
@@ -246,6 +256,16 @@ mod tests {
         check(&[(0, 0xEE, 1, 999)], "protective and 0");
         check(&[(0, 0xEE, 1, 62), (0x80, 7, 63, 100)], "protective and 1");
         check(&[(0x6E, 0x61, 1, 62)], "entry 1 has the status 0x6e");
+    }
+
+    #[test]
+    fn an_entry_may_begin_with_a_disc_where_another_does_not() {
+        let (disc, efi, kept) = ((0x80, 0x17, 0, 500), (0, 0xEF, 100, 20), (0, 0x83, 500, 400));
+        check_over(true, &[disc, efi, kept], "3 entries");
+        check_over(false, &[disc, efi, kept], "entry 1 has 500 sectors from 0");
+        check_over(true, &[disc], "no entry is in use");
+        check_over(true, &[disc, kept, (0, 0x83, 600, 10)], "entries 2 and 3 overlap");
+        check_over(true, &[(0x80, 0x17, 0, 0), kept], "entry 1 has 0 sectors from 0");
     }
 
     #[test]
