@@ -35,15 +35,32 @@ fn child() {
     std::process::exit(ran.exit.into());
 }
 
-/// Starts a command in a process of its own.
-fn start(desk: &Desk, command: &str) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+/// A command in a process of its own.
+fn command(desk: &Desk, words: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
         .args(["--ignored", "--exact", "child", "--nocapture"])
-        .env("AMBIT_CHILD", desk.words(command).join("\n"))
+        .env("AMBIT_CHILD", desk.words(words).join("\n"))
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Starts it.
+fn start(desk: &Desk, words: &str) -> Child {
+    command(desk, words).spawn().unwrap()
+}
+
+/// Runs it to its end by a clock that stands `years` further. Returns its exit code and what it says.
+fn later(desk: &Desk, years: u32, words: &str) -> (i32, String) {
+    let named = "libfaketime.so.1";
+    let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"];
+    let clock = folders.iter().map(|folder| PathBuf::from(folder).join(named)).find(|path| path.exists());
+    let clock = clock.expect("libfaketime is not there: install the package `faketime`");
+    let mut command = command(desk, words);
+    command.env("LD_PRELOAD", clock).env("FAKETIME", format!("+{years}y"));
+    let ended = command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").output().unwrap();
+    (ended.status.code().unwrap(), String::from_utf8(ended.stderr).unwrap())
 }
 
 /// What must be the same of one item, however often its capture was broken off.
@@ -195,6 +212,28 @@ fn what_does_not_belong_together_is_not_gone_on_with() {
     desk.run(&format!("{CAPTURE} --out {{dir}}/P --resume"))
         .exits(1)
         .says("P exists: there is nothing to resume");
+}
+
+/// Evidence that was committed in time is not lost because the night was too short.
+#[test]
+fn a_capture_that_was_broken_off_in_time_goes_on_after_the_last_moment_of_the_order() {
+    let desk = Desk::with_case();
+    killed(&desk);
+    let resume = format!("{CAPTURE} --out {{dir}}/P --resume").replace("--throttle 3000000", "");
+    let reason = ["--without-approval", "the-judge-agreed-by-telephone"].join(" ");
+
+    let (exit, said) = later(&desk, 50, &resume);
+    assert_eq!(exit, 2, "{said}");
+    assert!(said.contains("the order was to be executed by") && said.contains("`--without-approval REASON`"), "{said}");
+
+    let (exit, said) = later(&desk, 50, &format!("{resume} {reason}"));
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.contains("departure: the order was to be executed by"), "{said}");
+    let verified = desk.run("ambit-verify {dir}/P --trust {trust}").exits(3);
+    for words in ["INTACT", "the-judge-agreed-by-telephone", "after execute_by"] {
+        assert!(verified.out.contains(words), "{words}: {verified}");
+    }
+    assert!(!verified.out.contains("without an approval on record"), "{verified}");
 }
 
 const OTHER_POLICY: &str = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";

@@ -213,6 +213,16 @@ pub enum PackageError {
     /// Another process writes this package.
     #[error("`{0}` is in use by another ambit; wait until it has ended")]
     Locked(PathBuf),
+    /// One of two copies cannot be opened, and the other can.
+    #[error("the copy {} cannot be gone on with: {error}", fails.display())]
+    OneFails {
+        /// Where it is to go on.
+        fails: PathBuf,
+        /// What the disk says.
+        error: Box<PackageError>,
+        /// The name of the other.
+        other: PathBuf,
+    },
     /// The key of the journal is not where it was written.
     #[error("the resume key `{0}` is missing: without it nobody can tell what of this package is genuine")]
     NoKey(PathBuf),

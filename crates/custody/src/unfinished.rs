@@ -207,6 +207,34 @@ impl Unfinished {
         &self.journal.lost
     }
 
+    /// What will be done about copies that are not what was committed, in sentences: known once [`Unfinished::check`] has read them.
+    #[must_use]
+    pub fn unlike(&self) -> Vec<String> {
+        let mut told = Vec::new();
+        match &self.second {
+            Some(second) if second.length == 0 => told.push(format!(
+                "nothing of this run is at {}: copy {} is made there anew, from the other. If its disk is not mounted, stop with Ctrl-C, mount it, and give the command again",
+                second.partial.display(),
+                second.number
+            )),
+            None if self.journal.copies > 1 && self.journal.lost.is_empty() => {
+                told.push("two copies were begun, and one of them is gone on with".to_owned());
+            }
+            _ => {}
+        }
+        let first = self.first.number;
+        let second = self.second.as_ref().filter(|second| second.length > 0).map(|second| second.number);
+        for (copy, to_first) in [(Some(first), true), (second, false)] {
+            let files = self.mend.iter().filter(|mend| mend.to_first == to_first).count();
+            if let (Some(copy), true) = (copy, files > 0) {
+                told.push(format!(
+                    "{files} committed files of copy {copy} of 2 are missing or not as they were written, and are made again from the other"
+                ));
+            }
+        }
+        told
+    }
+
     /// Adds a departure to what is said of a run that has ended: [`Unfinished::close`] states it.
     pub fn depart(&mut self, departure: Departure) {
         if let Some(ending) = &mut self.journal.ending

@@ -157,7 +157,7 @@ impl<'a> Console<'a> {
     pub(crate) fn how_to_resume(&self) -> String {
         const RESUME: &str = "--resume";
         let again = self.command.iter().map(String::as_str).filter(|word| *word != RESUME);
-        shell(["ambit"].into_iter().chain(again).chain([RESUME]))
+        shell([self.called.as_str()].into_iter().chain(again).chain([RESUME]))
     }
 
     /// Words to the person at the keyboard. A closed terminal stops nothing.

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use indicatif::{HumanBytes, HumanDuration};
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 
 use crate::interrupt::Interrupt;
@@ -143,8 +144,17 @@ pub(crate) struct Expected {
     pub(crate) largest: u64,
 }
 
+/// What a run had done before it was broken off.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Committed {
+    pub(crate) items: u64,
+    pub(crate) kept: u64,
+    pub(crate) kept_bytes: u64,
+}
+
 /// Tells how far a walk has come.
 pub(crate) struct Progress {
+    committed: Committed,
     phase: &'static str,
     mode: Mode,
     items: Option<u64>,
@@ -207,7 +217,13 @@ impl Progress {
     ) -> Self {
         let items = expected.map(|expected| expected.items).or(about);
         let kept_bytes = if keeps { expected.map(|expected| expected.kept_bytes) } else { Some(0) };
-        Self { phase, mode: Mode::of(mode), items, kept_bytes }
+        Self { committed: Committed::default(), phase, mode: Mode::of(mode), items, kept_bytes }
+    }
+
+    /// What was committed before a break: the walk meets those items again, in next to no time.
+    pub(crate) fn after(mut self, committed: Committed) -> Self {
+        self.committed = committed;
+        self
     }
 
     /// Tells of what `meter` counts while `work` is done.
@@ -238,7 +254,9 @@ impl Progress {
     }
 
     fn tell(&self, meter: &Meter, took: Duration) {
-        let counted = meter.counted();
+        let mut counted = meter.counted();
+        counted.kept = counted.kept.saturating_add(self.committed.kept);
+        counted.kept_bytes = counted.kept_bytes.saturating_add(self.committed.kept_bytes);
         let seconds = took.as_secs_f64().max(0.001);
         let rate = |count: u64| (count as f64 / seconds) as u64;
         let left = self.left(&counted, seconds);
@@ -262,39 +280,56 @@ impl Progress {
             _ => {
                 let of = self.items.map(|all| format!(" of about {all}")).unwrap_or_default();
                 let left =
-                    left.map(|left| format!(", about {} left", HumanDuration(left))).unwrap_or_default();
+                    left.map(|left| format!(" about {} left,", HumanDuration(left))).unwrap_or_default();
                 // A dry run keeps nothing.
                 let kept = if self.phase == "plan" { "to keep" } else { "kept" };
+                // What matters most stands first: a narrow terminal shows the beginning.
                 format!(
-                    "{}: {} met, {}{of} decided ({}/s), {} {kept} ({}), {} read ({}/s){left}",
+                    "{}:{left} {}{of} decided ({}/s), {} {kept} ({}), {} read ({}/s), {} met",
                     self.phase,
-                    counted.scanned,
                     counted.decided,
                     rate(counted.decided),
                     counted.kept,
                     HumanBytes(counted.kept_bytes.saturating_add(counted.under_way)),
                     HumanBytes(counted.read),
                     HumanBytes(rate(counted.read)),
+                    counted.scanned,
                 )
             }
         };
         let mut err = std::io::stderr();
         let _ = match self.mode {
-            Mode::Terminal => write!(err, "\r\x1b[K{text}"),
+            Mode::Terminal => write!(err, "{}", on_its_row(&text)),
             _ => writeln!(err, "{text}"),
         };
     }
 
-    /// The time that is left, where it is known how much there is to do.
+    /// The time that is left, where it is known how much there is to do: at the pace of what this process does itself.
     fn left(&self, counted: &Counted, seconds: f64) -> Option<Duration> {
-        let to_keep = self.kept_bytes?;
-        let all = self.items?.checked_mul(ITEM)?.checked_add(to_keep)?;
-        let kept = counted.kept_bytes.saturating_add(counted.under_way).min(to_keep);
-        let done = counted.decided.checked_mul(ITEM)?.checked_add(kept)?;
+        let before = self.committed;
+        let to_keep = self.kept_bytes?.saturating_sub(before.kept_bytes);
+        let items = self.items?.saturating_sub(before.items);
+        let all = items.checked_mul(ITEM)?.checked_add(to_keep)?;
+        let kept = counted.kept_bytes.saturating_sub(before.kept_bytes).saturating_add(counted.under_way);
+        let decided = counted.decided.saturating_sub(before.items);
+        let done = decided.checked_mul(ITEM)?.checked_add(kept.min(to_keep))?;
         (done > 0 && all >= done)
             .then(|| seconds * (all - done) as f64 / done as f64)
             .and_then(|left| Duration::try_from_secs_f64(left).ok())
     }
+}
+
+/// The row of a terminal that is written again and again, cut to the terminal's width: a longer one would go on in a second row,
+/// which nothing clears, and push what was said of the night out of sight.
+fn on_its_row(text: &str) -> String {
+    let width = tcgetwinsize(std::io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+    format!("\r\x1b[K{}", cut(text, width))
+}
+
+/// The beginning of a text that fits `width` columns, the last of which stays free; all of it where nobody knows the width.
+fn cut(text: &str, width: usize) -> &str {
+    let end = text.char_indices().nth(width.saturating_sub(1)).map_or(text.len(), |(at, _)| at);
+    if width == 0 { text } else { text.get(..end).unwrap_or(text) }
 }
 
 /// Says something while progress is told: on a line of its own.
@@ -332,7 +367,7 @@ pub(crate) fn watch<T>(
                     }
                     let text = text(began.elapsed().as_secs_f64().max(0.001));
                     let _ = match mode {
-                        Mode::Terminal => write!(err, "\r\x1b[K{text}"),
+                        Mode::Terminal => write!(err, "{}", on_its_row(&text)),
                         _ => writeln!(err, "{text}"),
                     };
                 }
@@ -417,7 +452,7 @@ impl ByteProgress {
         };
         let mut err = std::io::stderr();
         let terminal = self.mode == Mode::Terminal;
-        let _ = if terminal { write!(err, "\r\x1b[K{text}") } else { writeln!(err, "{text}") };
+        let _ = if terminal { write!(err, "{}", on_its_row(&text)) } else { writeln!(err, "{text}") };
     }
 
     /// Ends the line on a terminal.
@@ -448,10 +483,44 @@ mod tests {
         meter.decided(Some(48 << 20));
         assert_eq!(meter.counted().kept_bytes + meter.counted().under_way, 48 << 20);
 
+        // A run that goes on has only the rest to do, and what it walks again takes no time.
+        let again = Progress::new("capture", ProgressMode::Off, Some(90), expected, true).after(Committed {
+            items: 60,
+            kept: 10,
+            kept_bytes: 40 << 20,
+        });
+        let meter = Meter::new(None);
+        (0..60).for_each(|_| meter.decided(None));
+        let told = |meter: &Meter| {
+            let mut counted = meter.counted();
+            counted.kept_bytes += again.committed.kept_bytes;
+            counted
+        };
+        assert_eq!(again.left(&told(&meter), 5.0), None);
+        (0..20).for_each(|_| meter.decided(Some(12 << 20 >> 4)));
+        let left = again.left(&told(&meter), 10.0).unwrap();
+        assert!((5..9).contains(&left.as_secs()), "{left:?}");
+
+        let meter = Meter::new(None);
+        (0..100).for_each(|_| meter.decided(None));
         let blind = Progress::new("capture", ProgressMode::Off, Some(100), None, true);
         assert_eq!(blind.left(&meter.counted(), 30.0), None);
         let plan = Progress::new("plan", ProgressMode::Off, Some(200), None, false);
         assert_eq!(plan.left(&meter.counted(), 30.0), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn a_line_stays_in_its_row() {
+        for (text, width, row) in [
+            ("capture: 12 decided", 80, "capture: 12 decided"),
+            ("capture: 12 decided", 19, "capture: 12 decide"),
+            ("capture: 12 decided", 20, "capture: 12 decided"),
+            ("wörter", 3, "wö"),
+            ("all of it", 0, "all of it"),
+            ("nothing", 1, ""),
+        ] {
+            assert_eq!(cut(text, width), row, "{width}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::console::Failure;
 use crate::interrupt::Interrupt;
 use crate::metered::Metered;
 use crate::pipeline::{self, Crew, Run};
-use crate::progress::{Expected, Meter, Progress};
+use crate::progress::{Committed, Expected, Meter, Progress};
 
 /// Counts of a walk; never a name.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -283,7 +283,8 @@ pub(crate) fn survey<C: Crew>(
         before: &how.before,
     };
     let _in_order = how.interrupt.ends_in_order();
-    let progress = Progress::new(how.phase, how.pace.progress, about, how.expected, crew.keeps());
+    let progress = Progress::new(how.phase, how.pace.progress, about, how.expected, crew.keeps())
+        .after(committed(&how.before.tally));
     let done = progress.during(&meter, || pipeline::run(&run, crew))?;
     let mut tally = done.tally;
     let stopped = tally.interrupted.is_some();
@@ -317,6 +318,15 @@ pub(crate) fn survey<C: Crew>(
     }
     tally.limits.extend(examiner.unconfined());
     Ok(tally)
+}
+
+/// What of a run was done before it was broken off.
+fn committed(tally: &Tally) -> Committed {
+    let kept = tally.outcomes.iter().filter(|(outcome, _)| outcome.is_kept()).map(|(_, amount)| amount);
+    let (kept, kept_bytes) = kept.fold((0_u64, 0_u64), |(items, bytes), amount| {
+        (items.saturating_add(amount.items), bytes.saturating_add(amount.bytes))
+    });
+    Committed { items: tally.items, kept, kept_bytes }
 }
 
 /// A volume as the record names it: two partitions can hold copies of one file system.

@@ -38,7 +38,7 @@ struct Read {
 
 pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found, PackageError> {
     let found = (1_usize..).zip(outs).map(|(number, out)| one(disk, out, number, state));
-    let mut found = found.collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut found = openable(found.collect(), outs)?.into_iter();
     let (first, second) = (found.next().unwrap_or(One::Nothing), found.next());
     let complete = |outs: Vec<PathBuf>, key_path, acquisition| {
         Ok(Found::Complete(Complete { disk: disk.clone(), outs, key_path, acquisition }))
@@ -91,6 +91,21 @@ pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found,
             Err(PackageError::NoCopies { first: one, second: other, what })
         }
     }
+}
+
+/// What was found, unless one of them cannot be opened. Where that is a fault of its disk, and the other can go on or lacks its
+/// name alone, the error says so: it goes on without this one.
+fn openable(found: Vec<Result<One, PackageError>>, outs: &[PathBuf]) -> Result<Vec<One>, PackageError> {
+    let goes_on = |one: &Result<One, PackageError>| matches!(one, Ok(One::Unfinished(_) | One::Complete(..)));
+    let other = found.iter().zip(outs).find(|(one, _)| goes_on(one)).map(|(_, out)| out.clone());
+    let named = |(one, out): (Result<One, PackageError>, &PathBuf)| match (one, &other) {
+        (Err(error @ PackageError::Disk(_)), Some(other)) => {
+            let (fails, other) = (partial_path(out), other.clone());
+            Err(PackageError::OneFails { fails, error: Box::new(error), other })
+        }
+        (one, _) => one,
+    };
+    found.into_iter().zip(outs).map(named).collect()
 }
 
 impl Read {

@@ -172,6 +172,7 @@ fn acquire(
     }
     if let Some(found) = &unfinished {
         resume::is_the_medium(found, &ready.medium)?;
+        resume::is_approved_as_begun(&announced, &ready)?;
     }
     let run = match &unfinished {
         Some(found) => found.begun().package,
@@ -215,7 +216,7 @@ fn acquire(
     let writer = writer.context(format_args!("package {}", places.first().display()))?;
     tell_loss(writer.disk().loss().as_ref(), console);
     let watch = Watch::start();
-    if let Some(left) = clock::left_of(policy.authority().hours, &workplace::now()) {
+    for left in clock::left_of(policy.authority(), &workplace::now()) {
         console.say(format_args!("note: {left}"));
     }
 
@@ -277,11 +278,8 @@ fn acquire(
         console.say(format_args!("warning: {moved}"));
         limits.push(moved);
     }
-    let overran = clock::overran(policy.authority().hours, (&began, &ended), resumed);
-    if let Some(overran) = &overran {
-        console
-            .say(format_args!("warning: {overran}; whoever checks the package is told so, as a departure"));
-    }
+    let overran = clock::overran(policy.authority(), (&began, &ended), resumed);
+    clock::tell(&overran, console);
     let is_lost =
         |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);
     let lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
@@ -290,7 +288,7 @@ fn acquire(
         departs: ready.departs()
             || !stated.is_empty()
             || altered
-            || overran.is_some()
+            || !overran.is_empty()
             || tally.interrupted.is_some()
             || !cut_short.is_empty(),
         unread: ready.opened.unread.len(),

@@ -12,10 +12,11 @@ use scope::Digest;
 use super::capture::{can_be_resumed, not_kept};
 use super::destination::Places;
 use crate::cli::CaptureArgs;
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Chain, Console, Context as _, Exit, Failure};
 use crate::pipeline::asked_to_stop;
 use crate::progress::ByteProgress;
 use crate::survey::Counted;
+use crate::workplace::Ready;
 
 /// What is to be done with `OUT.partial`.
 pub(super) enum Broken {
@@ -50,7 +51,20 @@ pub(super) fn open(
             .hint("give the --out of the capture that was broken off; leave out --resume to begin one"));
     }
     let partial = told(&partials);
-    match Unfinished::open(disk, places.all(), &case.state()).context(&partial).map_err(advised)? {
+    let found = Unfinished::open(disk, places.all(), &case.state()).map_err(|error| {
+        let alone = match &error {
+            PackageError::OneFails { other, .. } => Some(other.display().to_string()),
+            _ => None,
+        };
+        let failure = Failure::new(format!("{partial}: {}", Chain(&error)));
+        match alone {
+            Some(other) => failure.hint(format!(
+                "mend that disk and give the command again; or give --out {other} alone: that copy goes on without the other, and the record says so; nothing was read"
+            )),
+            None => advised(failure),
+        }
+    });
+    match found? {
         Found::Finished(_) => {
             let left =
                 custody::unfinished::remove_what_is_left(disk, places.all(), &case.state(), case.log());
@@ -98,6 +112,9 @@ pub(super) fn open(
                     return Err(not_kept(&error, places, console));
                 }
                 checked => checked.context("package").map_err(advised)?,
+            }
+            for unlike in unfinished.unlike() {
+                console.say(format_args!("warning: {unlike}"));
             }
             Ok(Broken::GoesOn(unfinished))
         }
@@ -223,7 +240,6 @@ pub(super) fn setting(
         ("--sha1", args.sha1.to_string()),
         ("--writable-source", told(&examine.writable_source)),
         ("--image-form", examine.image_form.map_or("none", source::Form::word).to_owned()),
-        ("--without-approval", told(&examine.without_approval)),
         ("--other-medium", told(&examine.other_medium)),
         ("--asset-tag", told(&examine.asset_tag)),
         ("--digest-medium", examine.digest_medium.to_string()),
@@ -257,6 +273,18 @@ pub(super) fn is_the_same(
         }
     }
     Ok(())
+}
+
+/// Fails where the run began with an approval that the case has no more. A reason that it did not need when it began, or needs no
+/// more, is another matter: the order's last moment may lie in between, and each reason is on the log with what it is for.
+pub(super) fn is_approved_as_begun(announced: &Announced, ready: &Ready) -> Result<(), Failure> {
+    let lost = announced.start.as_ref().is_some_and(|(start, _)| start.without_approval.is_none())
+        && ready.without_approval.is_some();
+    if !lost {
+        return Ok(());
+    }
+    Err(Failure::no("this capture was begun with an approval on record, and its policy has none now")
+        .hint("put back the files of `policy` in the case folder, and resume it then; nothing was read"))
 }
 
 /// Fails unless the medium shows what it showed when the run was begun.

@@ -9,8 +9,9 @@ use serde_json::json;
 
 use super::super::destination::{Places, tell_loss};
 use super::super::resume::{self, Announced};
-use super::{AtWork, recipients};
+use super::{AtWork, clock, recipients};
 use crate::console::{Console, Context as _, Exit, Failure};
+use crate::workplace;
 
 impl AtWork<'_> {
     /// Goes on with a package whose last batch was committed before the break: nothing of the medium is read.
@@ -35,6 +36,15 @@ impl AtWork<'_> {
                     found.depart(Departure { what, reason });
                 }
             }
+            // Nothing is read any more, but acquisition.end is of now, and is what the order's time is compared with.
+            let late = match announced.end {
+                Some(_) => Vec::new(),
+                None => {
+                    let now = workplace::now();
+                    clock::overran(self.loaded.policy.authority(), (&now, &now), true)
+                }
+            };
+            clock::tell(&late, console);
             let quoted = announced.end.map(|(_, statement)| statement);
             for copy in quoted.iter().flat_map(|quoted| found.other_statements(*quoted)) {
                 let altered = format!(
@@ -44,7 +54,8 @@ impl AtWork<'_> {
                 self.append(Action::Note(Note { text: format!("of the package of {run}: {altered}") }))?;
             }
             let closed = found.close(recipients(&self.loaded.policy), quoted).context("package")?;
-            return self.conclude(closed, run, console);
+            let ended = self.conclude(closed, run, console)?;
+            return Ok(if late.is_empty() { ended } else { Exit::Departures });
         };
         let run = found.begun().package;
         let last = resume::counted_last(&found)?;

@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use evidence::event::Moment;
 use rustix::time::{ClockId, clock_gettime};
-use scope::policy::Hours;
+use scope::policy::{Authority, Hours};
 
+use crate::console::Console;
 use crate::workplace;
 
 /// A moment by the clock, and by what has passed since the machine was started, asleep or not: nobody sets that.
@@ -47,18 +49,45 @@ fn running() -> Duration {
     Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec.try_into().unwrap_or(0))
 }
 
-/// How long the order's hours go on from `now`; nothing where it has none, or `now` lies outside of them.
-pub(super) fn left_of(hours: Hours, now: &Moment) -> Option<String> {
-    let (Hours::Daily { .. }, Some(left)) = (hours, hours.left_at(now.at())) else { return None };
-    let minutes = left.num_minutes();
-    Some(format!("the order's hours, {hours}, go on for {} h {:02} min from now", minutes / 60, minutes % 60))
+/// How long the order's hours go on from `now`, and how long it is until its last moment where that is within a day; nothing
+/// of what has none, or is over.
+pub(super) fn left_of(authority: &Authority, now: &Moment) -> Vec<String> {
+    let in_words = |left: TimeDelta| {
+        let minutes = left.num_minutes();
+        format!("{} h {:02} min from now", minutes / 60, minutes % 60)
+    };
+    let hours = authority.hours;
+    let left = matches!(hours, Hours::Daily { .. }).then(|| hours.left_at(now.at())).flatten();
+    let hours = left.map(|left| format!("the order's hours, {hours}, go on for {}", in_words(left)));
+    let last = authority.execute_by;
+    let left = last - now.at();
+    let near = left >= TimeDelta::zero() && left < TimeDelta::days(1);
+    let last = near.then(|| format!("the order is to be executed by {last}, {}", in_words(left)));
+    hours.into_iter().chain(last).collect()
 }
 
-/// What to say of work that went on past the order's hours, as whoever checks the package finds it. Of a run that was broken off,
-/// only its moments count: in between nobody was at work.
-pub(super) fn overran(hours: Hours, (began, ended): (&Moment, &Moment), resumed: bool) -> Option<String> {
+/// What to say of work that went on past the order's hours or its last moment, as whoever checks the package finds it. Of a run that
+/// was broken off, only its moments count: in between nobody was at work.
+pub(super) fn overran(
+    authority: &Authority,
+    (began, ended): (&Moment, &Moment),
+    resumed: bool,
+) -> Vec<String> {
+    let (hours, last) = (authority.hours, authority.execute_by);
     let within = hours.holds(ended.at()) && (resumed || hours.hold_all(began.at(), ended.at()));
-    (!within).then(|| format!("the work went on until {ended}, past the order's hours, {hours}"))
+    let hours =
+        (!within).then(|| format!("the work went on until {ended}, past the order's hours, {hours}"));
+    let last = (ended.at() > last)
+        .then(|| format!("the work went on until {ended}; the order was to be executed by {last}"));
+    hours.into_iter().chain(last).collect()
+}
+
+/// Says so at once: nobody should learn of it from whoever checks the package.
+pub(super) fn tell(overran: &[String], console: &mut Console<'_>) {
+    for overran in overran {
+        console
+            .say(format_args!("warning: {overran}; whoever checks the package is told so, as a departure"));
+    }
 }
 
 /// Seconds by which a clock may be corrected without a word: a time service does more than that only after a jump.
@@ -78,19 +107,55 @@ mod tests {
         };
         let check = |began: &str, ended: &str, resumed: bool, told: bool| {
             let (began, ended) = (at(began), at(ended));
-            assert_eq!(overran(day, (&began, &ended), resumed).is_some(), told, "{began} {ended}");
-            assert_eq!(overran(Hours::Any, (&began, &ended), resumed), None);
+            let past = overran(&order(day), (&began, &ended), resumed);
+            assert_eq!(!past.is_empty(), told, "{began} {ended}");
+            assert!(overran(&order(Hours::Any), (&began, &ended), resumed).is_empty());
         };
         check("2026-05-04T08:00:00+01:00", "2026-05-04T17:59:59+01:00", false, false);
         check("2026-05-04T08:00:00+01:00", "2026-05-04T18:00:00+01:00", false, true);
         check("2026-05-04T08:00:00+01:00", "2026-05-05T09:00:00+01:00", false, true);
         check("2026-05-04T08:00:00+01:00", "2026-05-05T09:00:00+01:00", true, false);
         assert_eq!(
-            left_of(day, &at("2026-05-04T15:30:30Z")).unwrap(),
-            "the order's hours, 08:00-18:00 +01:00, go on for 1 h 29 min from now"
+            left_of(&order(day), &at("2026-05-04T15:30:30Z")),
+            ["the order's hours, 08:00-18:00 +01:00, go on for 1 h 29 min from now"]
         );
-        assert_eq!(left_of(day, &at("2026-05-04T17:30:30Z")), None);
-        assert_eq!(left_of(Hours::Any, &at("2026-05-04T15:30:30Z")), None);
+        assert!(left_of(&order(day), &at("2026-05-04T17:30:30Z")).is_empty());
+        assert!(left_of(&order(Hours::Any), &at("2026-05-04T15:30:30Z")).is_empty());
+    }
+
+    #[test]
+    fn work_past_the_last_moment_of_the_order_is_told_at_once() {
+        let at = |text: &str| Moment::new(chrono::DateTime::parse_from_rfc3339(text).unwrap());
+        let (order, began) = (order(Hours::Any), at("2026-05-31T22:00:00Z"));
+        assert_eq!(
+            left_of(&order, &began),
+            ["the order is to be executed by 2026-06-01 00:00:00 +00:00, 2 h 00 min from now"]
+        );
+        assert!(left_of(&order, &at("2026-06-01T00:00:01Z")).is_empty());
+        for resumed in [false, true] {
+            assert!(overran(&order, (&began, &at("2026-06-01T00:00:00Z")), resumed).is_empty());
+            assert_eq!(
+                overran(&order, (&began, &at("2026-06-01T00:00:01Z")), resumed),
+                ["the work went on until 2026-06-01T00:00:01Z; the order was to be executed by 2026-06-01 00:00:00 +00:00"]
+            );
+        }
+    }
+
+    /// An order that is to be executed by the first of June.
+    fn order(hours: Hours) -> Authority {
+        let at = |text: &str| chrono::DateTime::parse_from_rfc3339(text).unwrap();
+        Authority {
+            court: "District Court".to_owned(),
+            docket: "1".to_owned(),
+            instrument: "order".to_owned(),
+            legal_basis: Vec::new(),
+            issued: at("2026-05-01T00:00:00Z"),
+            execute_by: at("2026-06-01T00:00:00Z"),
+            hours,
+            review_by: at("2026-12-01T00:00:00Z"),
+            particulars: Vec::new(),
+            conditions: Vec::new(),
+        }
     }
 
     #[test]
