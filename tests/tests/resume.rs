@@ -54,7 +54,8 @@ fn start(desk: &Desk, words: &str) -> Child {
 /// Runs it to its end by a clock that stands `years` further. Returns its exit code and what it says.
 fn later(desk: &Desk, years: u32, words: &str) -> (i32, String) {
     let named = "libfaketime.so.1";
-    let folders = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"];
+    let folders =
+        ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"];
     let clock = folders.iter().map(|folder| PathBuf::from(folder).join(named)).find(|path| path.exists());
     let clock = clock.expect("libfaketime is not there: install the package `faketime`");
     let mut command = command(desk, words);
@@ -143,7 +144,7 @@ fn a_capture_that_is_killed_again_and_again_is_as_good_as_one_that_was_not() {
 
 /// A capture to `{dir}/P`, killed after some batches. It stands still while a second one is refused, however slow this machine is.
 fn killed(desk: &Desk) -> PathBuf {
-    let slow = CAPTURE.replace("3000000", "200000");
+    let slow = CAPTURE.replace("3000000", "600000");
     let mut child = start(desk, &format!("{slow} --out {{dir}}/P"));
     let journal = desk.path("P.partial/.work/journal.jsonl");
     while fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 4 {
@@ -224,7 +225,10 @@ fn a_capture_that_was_broken_off_in_time_goes_on_after_the_last_moment_of_the_or
 
     let (exit, said) = later(&desk, 50, &resume);
     assert_eq!(exit, 2, "{said}");
-    assert!(said.contains("the order was to be executed by") && said.contains("`--without-approval REASON`"), "{said}");
+    assert!(
+        said.contains("the order was to be executed by") && said.contains("`--without-approval REASON`"),
+        "{said}"
+    );
 
     let (exit, said) = later(&desk, 50, &format!("{resume} {reason}"));
     assert_eq!(exit, 3, "{said}");

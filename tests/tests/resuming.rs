@@ -468,3 +468,61 @@ fn an_option_that_was_not_needed_is_said_to_be_and_an_unfinished_package_is_none
     assert_eq!(hazard.judge(place.path()), Left::Whole);
     assert_eq!(overrides(place.path(), "because"), 0);
 }
+
+#[test]
+fn a_copy_that_cannot_be_opened_is_named_and_the_other_goes_on_alone() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    let journal = place.path().join(JOURNAL);
+    let disk = failing(move |step| {
+        step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > 2
+    });
+    hazard.capture_to(disk, place.path(), &BOTH).exits(1);
+    let unreadable = Disk::watched(Arc::new(|step: &Step<'_>| -> io::Result<usize> {
+        let fails = step.path.ends_with("copy.ambit.partial/.work/journal.jsonl");
+        if fails { Err(io::Error::from_raw_os_error(5)) } else { Ok(usize::MAX) }
+    }));
+    let said = hazard.capture_with(unreadable, place.path(), &BOTH, &["--resume"]).exits(1);
+    said.says("copy.ambit.partial cannot be gone on with")
+        .says("KC07.ambit alone: that copy goes on without the other");
+    resume(&hazard, place.path(), &ONE, &[])
+        .exits(3)
+        .says("warning: two copies were begun, and one of them is gone on with");
+    assert!(hazard.is_complete(&place.path().join("KC07.ambit")));
+}
+
+#[test]
+fn a_copy_of_which_nothing_is_there_is_told_before_it_is_made_anew() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    let journal = place.path().join(JOURNAL);
+    let disk = failing(move |step| {
+        step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > 2
+    });
+    hazard.capture_to(disk, place.path(), &BOTH).exits(1);
+    fs::remove_dir_all(place.path().join("copy.ambit.partial")).unwrap();
+    resume(&hazard, place.path(), &BOTH, &[])
+        .says("warning: nothing of this run is at")
+        .says("If its disk is not mounted");
+}
+
+#[test]
+fn what_is_not_found_is_looked_for_before_another_is_begun() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    stopped(&hazard, place.path());
+    let (partial, away) = (place.path().join("KC07.ambit.partial"), place.path().join("away"));
+    resume(&hazard, place.path(), &["KC07.ambit.partial"], &[])
+        .exits(1)
+        .says("is an unfinished package itself")
+        .says("KC07.ambit, its name once it is whole");
+    fs::rename(&partial, &away).unwrap();
+    resume(&hazard, place.path(), &ONE, &[])
+        .exits(1)
+        .says("there is nothing to resume")
+        .says("the case folder has the keys of 1 unfinished captures: mount the disk");
+    resume(&hazard, place.path(), &["away"], &[]).exits(1).says("away.partial, and give the command again");
+    resume(&hazard, place.path(), &["gone/KC07.ambit"], &[]).exits(1).says("mount the disk");
+    fs::rename(&away, &partial).unwrap();
+    resume(&hazard, place.path(), &ONE, &[]).exits(0);
+}

@@ -34,12 +34,12 @@ use crate::lock as locked;
 use crate::part::{Recipients, Trouble};
 use crate::random::RandomError;
 use crate::read_back::Reading;
-use crate::site::{FOLDERS, Site, WORK};
+use crate::site::{FOLDERS, Site};
 use crate::sorted::Runs;
 
 pub use crate::hand::Hand;
 pub use crate::part::Content;
-pub use crate::site::{TRY_OUT, partial_path};
+pub use crate::site::{TRY_OUT, WORK, partial_path};
 pub use crate::totals::Totals;
 pub use crate::zipper::Compression;
 

@@ -85,4 +85,4 @@ pub(crate) const FOLDERS: [&str; 5] = ["data", "meta", "meta/policy", "seal", "c
 pub const TRY_OUT: &[u8] = b"ambit";
 
 /// The folder of what never ships.
-pub(crate) const WORK: &str = ".work";
+pub const WORK: &str = ".work";

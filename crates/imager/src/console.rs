@@ -160,6 +160,21 @@ impl<'a> Console<'a> {
         shell([self.called.as_str()].into_iter().chain(again).chain([RESUME]))
     }
 
+    /// Another command with these options of this one and their values, for a shell.
+    pub(crate) fn with_options(&self, words: &[&str], options: &[&str]) -> String {
+        let mut all: Vec<&str> = [self.called.as_str()].into_iter().chain(words.iter().copied()).collect();
+        let mut given = self.command.iter().map(String::as_str);
+        while let Some(word) = given.next() {
+            let joined = word.split_once('=').is_some_and(|(name, _)| options.contains(&name));
+            if joined {
+                all.push(word);
+            } else if options.contains(&word) {
+                all.extend([word].into_iter().chain(given.next()));
+            }
+        }
+        shell(all.into_iter())
+    }
+
     /// Words to the person at the keyboard. A closed terminal stops nothing.
     pub(crate) fn say(&mut self, words: impl Display) {
         let _ = writeln!(self.err, "{words}");

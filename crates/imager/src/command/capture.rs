@@ -119,6 +119,12 @@ fn acquire(
     } else {
         places.are_outside(at_work.case.root())?;
         places.can_be_made(policy, &at_work.trust, console)?;
+        let runs = resume::unfinished_runs(&at_work.case);
+        if runs > 0 {
+            console.say(format_args!(
+                "note: the case folder has the keys of {runs} unfinished captures; `--resume` with its --out goes on with one, and this begins another"
+            ));
+        }
     }
     let announced = match &unfinished {
         Some(found) => Announced::of(&at_work.case, found.begun().package)?,
@@ -449,12 +455,13 @@ impl AtWork<'_> {
                     [] => "nobody has signed".to_owned(),
                     agreed => format!("signed, and kept in the package: {}", agreed.join(" and ")),
                 },
-                confirm::sign_command(
-                    self.args,
-                    (self.places.kept(loss.as_ref()), self.case.root()),
-                    &self.trust,
-                    &by
-                )
+                self.places
+                    .all_kept(loss.as_ref())
+                    .map(|copy| {
+                        confirm::sign_command(self.args, (copy, self.case.root()), &self.trust, &by)
+                    })
+                    .collect::<Vec<_>>()
+                    .join("\nand, for the second copy: ")
             ),
         };
         if let Some(after) = medium.sha256 {

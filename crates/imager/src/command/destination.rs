@@ -95,11 +95,10 @@ impl<'a> Places<'a> {
         self.outs.first().map_or(Path::new(""), PathBuf::as_path)
     }
 
-    /// The name of the first copy that was not lost.
-    pub(super) fn kept(self, loss: Option<&Loss>) -> &'a Path {
-        let lost = |number: usize| loss.is_some_and(|loss| loss.copy == number);
-        let kept = (1..).zip(self.outs).find(|(number, _)| !lost(*number));
-        kept.map_or(self.first(), |(_, path)| path)
+    /// The names of the copies that were not lost.
+    pub(super) fn all_kept(self, loss: Option<&Loss>) -> impl Iterator<Item = &'a Path> {
+        let lost = loss.map(|loss| loss.copy);
+        (1..).zip(self.outs).filter(move |(number, _)| Some(*number) != lost).map(|(_, path)| path.as_path())
     }
 
     /// All of them.
@@ -261,6 +260,11 @@ fn names_of(policy: &Policy, trust: &Trust) -> impl Iterator<Item = String> {
 
 /// Fails where a plan says that there is too little space; tells what is known where there is no plan.
 fn has_room(out: &Path, args: &CaptureArgs, need: &Need, console: &mut Console<'_>) -> Result<(), Failure> {
+    if !folder(out).is_dir() {
+        return Err(Failure::new(format!("{}: that folder is not there", folder(out).display())).hint(
+            "mount its disk, or make the folder, and give the command again; of two copies, the --out of the other alone goes on without this one",
+        ));
+    }
     let (free, stays) = (free_bytes(folder(out)), low_water(folder(out)));
     let planned = need.expected.map_or(0, |plan| {
         plan.kept_bytes.saturating_add(plan.items.saturating_mul(PER_ITEM)).saturating_sub(need.there)
@@ -279,7 +283,7 @@ fn has_room(out: &Path, args: &CaptureArgs, need: &Need, console: &mut Console<'
             return Err(Failure::new(format!(
                 "{out}: {free} bytes are free, and {stays} are left free by every capture: nothing fits"
             ))
-            .hint("free space there, or give another --out; what is begun already goes elsewhere with `ambit package move`"));
+            .hint("free space there, or give another --out; what is begun already goes elsewhere with `ambit package move`; of two copies, the --out of the other alone goes on without this one"));
         }
         return Err(Failure::new(format!(
             "{out}: {free} bytes are free, and {needed} may be needed: {by}{stays} stay free"

@@ -1,7 +1,7 @@
 //! `ambit capture --resume`: what of a broken run stands, and whether this is the run that may go on.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use custody::{CaseFolder, Disk, Found, PackageError, Reading, Unfinished};
 use evidence::acquisition::{Departure, Extent, MediumStatement, Resumed, RunNumber};
@@ -46,9 +46,19 @@ pub(super) fn open(
         paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" and ")
     };
     let there = |path: &PathBuf| path.symlink_metadata().is_ok();
+    let slip =
+        places.all().iter().find(|out| !there(&custody::package::partial_path(out)) && is_unfinished(out));
+    if let Some(out) = slip {
+        return Err(not_its_name(out));
+    }
     if partials.iter().all(|partial| !there(partial)) && !places.all().iter().any(there) {
-        return Err(Failure::new(format!("{} does not exist: there is nothing to resume", told(&partials)))
-            .hint("give the --out of the capture that was broken off; leave out --resume to begin one"));
+        let failure = Failure::new(format!("{} does not exist: there is nothing to resume", told(&partials)));
+        return Err(match unfinished_runs(case) {
+            0 => failure.hint("give the --out of the capture that was broken off; leave out --resume to begin one"),
+            runs => failure.hint(format!(
+                "the case folder has the keys of {runs} unfinished captures: mount the disk on which it lies, and give its --out; without --resume a second one would be begun, and the medium be looked at again"
+            )),
+        });
     }
     let partial = told(&partials);
     let found = Unfinished::open(disk, places.all(), &case.state()).map_err(|error| {
@@ -118,6 +128,30 @@ pub(super) fn open(
             }
             Ok(Broken::GoesOn(unfinished))
         }
+    }
+}
+
+/// How many captures the case folder could go on with.
+pub(super) fn unfinished_runs(case: &CaseFolder) -> usize {
+    let names =
+        std::fs::read_dir(case.state()).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.filter(|name| name.to_string_lossy().ends_with(".resume.key")).count()
+}
+
+/// Whether what has this name is a package that was never closed.
+fn is_unfinished(out: &Path) -> bool {
+    out.join(custody::package::WORK).is_dir()
+}
+
+/// An unfinished package under a name that is not `OUT.partial`.
+fn not_its_name(out: &Path) -> Failure {
+    let given = out.to_string_lossy();
+    let failure = Failure::new(format!("{given} is an unfinished package itself"));
+    match given.strip_suffix(".partial") {
+        Some(name) => failure.hint(format!("give --out {name}, its name once it is whole; nothing was read")),
+        None => failure.hint(format!(
+            "give it back its name, {given}.partial, and give the command again; nothing was read"
+        )),
     }
 }
 

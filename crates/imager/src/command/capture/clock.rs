@@ -75,8 +75,7 @@ pub(super) fn overran(
 ) -> Vec<String> {
     let (hours, last) = (authority.hours, authority.execute_by);
     let within = hours.holds(ended.at()) && (resumed || hours.hold_all(began.at(), ended.at()));
-    let hours =
-        (!within).then(|| format!("the work went on until {ended}, past the order's hours, {hours}"));
+    let hours = (!within).then(|| format!("the work went on until {ended}, past the order's hours, {hours}"));
     let last = (ended.at() > last)
         .then(|| format!("the work went on until {ended}; the order was to be executed by {last}"));
     hours.into_iter().chain(last).collect()
@@ -136,7 +135,9 @@ mod tests {
             assert!(overran(&order, (&began, &at("2026-06-01T00:00:00Z")), resumed).is_empty());
             assert_eq!(
                 overran(&order, (&began, &at("2026-06-01T00:00:01Z")), resumed),
-                ["the work went on until 2026-06-01T00:00:01Z; the order was to be executed by 2026-06-01 00:00:00 +00:00"]
+                [
+                    "the work went on until 2026-06-01T00:00:01Z; the order was to be executed by 2026-06-01 00:00:00 +00:00"
+                ]
             );
         }
     }

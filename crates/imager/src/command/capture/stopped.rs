@@ -16,9 +16,13 @@ pub(in super::super) fn can_be_resumed(
     }
     let partial = places.first().display();
     if failure.message.contains("bytes are free") {
+        let first = places.first().to_string_lossy();
+        let moves = console.with_options(
+            &["package", "move", &first, "DEST"],
+            &["--case", "--sign-as", "--passphrase-file"],
+        );
         return failure.hint(format!(
-            "{partial}.partial keeps what is committed; free space there, and go on with: {}; or bring it to a larger disk with: ambit package move {partial} DEST \
-             --case CASE --sign-as NAME=KEY, and go on there with the same command and --out DEST",
+            "{partial}.partial keeps what is committed; free space there, and go on with: {}; or bring it to a larger disk, DEST, with: {moves}; and go on there with the first command and --out DEST",
             console.how_to_resume()
         ));
     }
