@@ -300,6 +300,14 @@ fn a_sample_looks_at_files_in_archives_and_so_does_another_program() {
         .prints("If all 31 that are not partial are looked at and none is wrong, then with 95 % confidence at most 0 of the 31 recorded items that could be read wholly")
         .prints("2 more drawn lines' items are partial");
 
+    // What an auditor signs has the same caveat.
+    desk.run("ambit-verify audit {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --against {dir}/fat.img --write-result {dir}/result.txt")
+        .exits(0)
+        .prints("2 of them are partial");
+    let signed = fs::read_to_string(desk.path("result.txt")).unwrap();
+    assert!(signed.contains("agrees with the record where both could be read."), "{signed}");
+    assert!(signed.contains(" 2 of them are partial: what could not be read"), "{signed}");
+
     // Another content in an archive whose own facts stay the same: the sample sees it, and states no bound.
     assert!(made_by("python3", &["-c", SWAP, &desk.fill("{dir}")]));
     let ran = desk.run(sample).exits(2).prints("NOT MATCHED").prints("No bound is stated");

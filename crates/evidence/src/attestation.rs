@@ -36,6 +36,7 @@ use scope::Digest;
 use crate::acquisition::RunNumber;
 use crate::event::{Moment, Tool, TreeHead};
 use crate::listing::Listed;
+use crate::report::Compared;
 
 /// The first line, and the namespace in which the text is signed.
 pub use crate::sshsig::ATTESTATION as NAMESPACE;
@@ -102,6 +103,8 @@ pub struct Replay {
     pub followed: Verdict,
     /// Does the record agree with the original?
     pub matched: Verdict,
+    /// How much of the original was compared, where all of it was examined again.
+    pub compared: Option<Compared>,
     /// Another tool's listing, where one was compared with the ledger.
     pub listing: Option<Listed>,
     /// Kinds of findings, with how many there are of each; sorted, none twice, none 0.
@@ -117,6 +120,10 @@ impl Replay {
         let of_a_replay = |(kind, _): &(String, u64)| REPLAY_ALONE.contains(&kind.as_str());
         if self.followed == Verdict::Yes && self.intact != Verdict::Yes {
             Some("`followed yes` of a package that is not intact: it is not replayed")
+        } else if self.compared.is_some_and(|compared| compared.partial > compared.objects) {
+            Some("more objects are partial than were compared")
+        } else if self.matched == Verdict::Yes && self.compared.is_none() {
+            Some("`matched yes`, and nothing says how much was compared")
         } else if !self.findings.is_empty() && !answers.contains(&Verdict::No) {
             Some("findings, and neither `followed` nor `matched` is `no`")
         } else if self.followed != Verdict::No && self.findings.iter().any(of_a_replay) {
@@ -200,6 +207,9 @@ impl Attestation {
                 text.line("intact", replay.intact);
                 text.line("followed", replay.followed);
                 text.line("matched", replay.matched);
+                if let Some(Compared { objects, partial, not_compared }) = replay.compared {
+                    text.line("compared", format_args!("{objects} {partial} {not_compared}"));
+                }
                 if let Some(listing) = &replay.listing {
                     text.listing(listing);
                 }

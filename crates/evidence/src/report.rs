@@ -31,6 +31,8 @@ pub struct Report {
     pub followed: Answer,
     /// Does the record agree with the original?
     pub matched: Answer,
+    /// How much of the original was compared with the record, where all of it was examined again.
+    pub compared: Option<Compared>,
     /// Another tool's listing that was compared with the ledger. It is no examination of the original.
     pub listing: Option<Listed>,
     /// Departures from the order or the procedure.
@@ -51,6 +53,17 @@ pub struct Report {
     pub asked_listing: bool,
     /// Whether keys were given to look into parts: then `objects` not checked is no answer.
     pub asked_objects: bool,
+}
+
+/// How much of an original that was examined again could be compared with the record.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
+pub struct Compared {
+    /// Preserved objects that were compared with the content of the original.
+    pub objects: u64,
+    /// Of them, those of which not all bytes could be read then: there, nothing was compared.
+    pub partial: u64,
+    /// Items of which something was not compared: it cannot be read today, or the record says that it could not be then.
+    pub not_compared: u64,
 }
 
 /// One named check.
@@ -199,6 +212,8 @@ impl Report {
             followed: Answer,
             matched: Answer,
             #[serde(skip_serializing_if = "Option::is_none")]
+            compared: Option<Compared>,
+            #[serde(skip_serializing_if = "Option::is_none")]
             listing: Option<&'a Listed>,
             checks: &'a [Check],
             departures: &'a [String],
@@ -212,6 +227,7 @@ impl Report {
             intact: self.intact,
             followed: self.followed,
             matched: self.matched,
+            compared: self.compared,
             listing: self.listing.as_ref(),
             checks: &self.checks,
             departures: &self.departures,

@@ -308,6 +308,7 @@ impl Context<'_> {
             intact,
             followed: Answer::NotChecked,
             matched: Answer::NotChecked,
+            compared: None,
             departures: self.departures,
             limits: self.limits,
             attested: self.attested,
@@ -346,6 +347,7 @@ impl Context<'_> {
                 }
             }
         }
+        self.limits.extend(interruptions(&self.package));
         if let Some((logged, _)) = self.package.seal_event() {
             self.summary.sealed_at = Some(logged.event.when.to_string());
         }
@@ -370,6 +372,27 @@ impl Context<'_> {
         }
     }
 }
+
+/// Says that the run was broken off and went on, how often and when, and what is to be expected of it.
+fn interruptions(package: &Package) -> Option<String> {
+    let when: Vec<String> =
+        package.resume_events().map(|(logged, _)| logged.event.when.to_string()).collect();
+    let told = match when.as_slice() {
+        [] => return None,
+        [only] => format!("once, and went on at {only}"),
+        [.., last] if when.len() > MOST_TOLD => {
+            format!("{} times, and went on last at {last}", when.len())
+        }
+        all => format!("{} times, and went on at {}", all.len(), all.join(", ")),
+    };
+    let keys = when.len().saturating_add(1);
+    Some(format!(
+        "the run was interrupted {told}, by the log: it announced {keys} run keys, one for each stretch, which is to be expected of it"
+    ))
+}
+
+/// Most resumes of which each has its time told.
+const MOST_TOLD: usize = 12;
 
 /// Says that the medium had other bytes after the acquisition than before, where both digests were computed.
 fn changed_medium(package: &Package, end: &AcquisitionEnd) -> Option<String> {

@@ -8,7 +8,7 @@ use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStat
 use evidence::files::{self, Files};
 use evidence::item::Record;
 use evidence::replay::{Objects, Original, Reexamination, Unread, Unsaid};
-use evidence::report::{Answer, Report};
+use evidence::report::{Answer, Compared, Report};
 use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
 use examine::{Event, Examined, Examiner, Options, every_item};
 use scope::Outcome;
@@ -133,6 +133,12 @@ pub fn audit_against_with(
     limits.extend(told(&reexamination.objects()));
     limits.extend(not_compared(reexamination.unread()));
     limits.extend(unsaid(reexamination.unsaid()));
+    let objects = reexamination.objects();
+    report.compared = Some(Compared {
+        objects: objects.compared,
+        partial: objects.partial,
+        not_compared: reexamination.unread().items.saturating_add(reexamination.unsaid().items),
+    });
     // Of an item of which the record has nothing nobody can say that it agrees.
     let all = reexamination.unread().items == 0 && reexamination.unsaid().unknown == 0;
     report.limits.extend(limits.into_iter().map(|limit| format!("examined again: {limit}")));

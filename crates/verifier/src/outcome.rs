@@ -62,6 +62,7 @@ pub(crate) fn of_audit(acquisition: &Acquisition, report: &Report, records: u64)
         },
         followed: answer(report.followed),
         matched: answer(report.matched),
+        compared: report.compared,
         listing: report.listing.clone(),
         findings,
         departures: report.departures.len() as u64,

@@ -12,6 +12,7 @@ use super::{
 use crate::event::{Tool, TreeHead};
 use crate::item::Control;
 use crate::listing::{Form, Listed};
+use crate::report::Compared;
 use crate::trust::{is_invisible, is_origin};
 
 /// Why a text is not an attestation.
@@ -197,6 +198,7 @@ impl<'a> Lines<'a> {
         let records = self.value("records")?;
         let (intact, followed, matched) =
             (self.verdict("intact")?, self.verdict("followed")?, self.verdict("matched")?);
+        let compared = self.compared()?;
         let listing = self.listing()?;
         let mut findings: Vec<(String, u64)> = Vec::new();
         while let Some(text) = self.may("finding") {
@@ -211,8 +213,16 @@ impl<'a> Lines<'a> {
             findings.push((kind, count));
         }
         let departures = self.value("departures")?;
-        let replay = Replay { parts, records, intact, followed, matched, listing, findings, departures };
+        let replay =
+            Replay { parts, records, intact, followed, matched, compared, listing, findings, departures };
         replay.problem().map_or(Ok(replay), |problem| Err(self.fail(problem)))
+    }
+
+    fn compared(&mut self) -> Result<Option<Compared>, AttestationError> {
+        let Some(text) = self.may("compared") else { return Ok(None) };
+        let (objects, rest): (u64, String) = self.both(text)?;
+        let (partial, not_compared) = self.both(&rest)?;
+        Ok(Some(Compared { objects, partial, not_compared }))
     }
 
     fn listing(&mut self) -> Result<Option<Listed>, AttestationError> {

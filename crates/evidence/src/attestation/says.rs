@@ -1,6 +1,7 @@
 //! The sentences of an attestation: what its fields mean, in words that a person signs.
 
 use crate::listing::Listed;
+use crate::report::Compared;
 
 use super::{
     Archives, Attestation, Counts, Ending, ItemVerdict, Portion, Prefix, Replay, SetVerdict, Statement,
@@ -40,10 +41,14 @@ fn of_replay(replay: &Replay) -> Vec<String> {
         Verdict::NotChecked => "The ledger was not replayed to its end.".to_owned(),
     });
     said.push(match replay.matched {
+        Verdict::Yes if replay.compared.is_some_and(|all| all.partial > 0 || all.not_compared > 0) => {
+            "The original was examined again, and agrees with the record where both could be read.".to_owned()
+        }
         Verdict::Yes => "The original was examined again, and agrees with the record.".to_owned(),
         Verdict::No => "The original was examined again, and does not agree with the record.".to_owned(),
         Verdict::NotChecked => "Whether the record agrees with the original is not said here.".to_owned(),
     });
+    said.extend(replay.compared.iter().map(of_compared));
     if let Some(listing) = &replay.listing {
         said.push(of_listing(listing));
     }
@@ -57,6 +62,23 @@ fn of_replay(replay: &Replay) -> Vec<String> {
             "Departures from the order or the procedure that the report names: {}.",
             replay.departures
         ));
+    }
+    said
+}
+
+fn of_compared(compared: &Compared) -> String {
+    let Compared { objects, partial, not_compared } = compared;
+    let mut said =
+        format!("Of the preserved objects {objects} were compared with the content of the original.");
+    if *partial > 0 {
+        said += &format!(
+            " {partial} of them are partial: what could not be read when they were made was not compared."
+        );
+    }
+    if *not_compared > 0 {
+        said += &format!(
+            " Of {not_compared} items something was not compared: it cannot be read today, or could not be when it was recorded."
+        );
     }
     said
 }

@@ -14,6 +14,7 @@ pub(crate) fn replay() -> Attestation {
         intact: Verdict::Yes,
         followed: Verdict::No,
         matched: Verdict::NotChecked,
+        compared: None,
         listing: None,
         findings: vec![("fact".to_owned(), 2), ("trits".to_owned(), 1)],
         departures: 0,
@@ -229,6 +230,47 @@ fn what_contradicts_itself_is_refused() {
             (replay.intact, replay.followed) = (Verdict::NotChecked, Verdict::Yes);
         }),
         "not intact",
+    );
+    let matched = |partial, not_compared| {
+        let mut attestation = audit(|replay| {
+            replay.findings.clear();
+            (replay.followed, replay.matched) = (Verdict::Yes, Verdict::Yes);
+        });
+        if let Statement::Replay(replay) = &mut attestation.statement {
+            replay.compared = Some(Compared { objects: 12, partial, not_compared });
+        }
+        attestation
+    };
+    for (partial, not_compared, says) in [
+        (
+            0,
+            0,
+            "agrees with the record.\nsays Of the preserved objects 12 were compared with the content of the original.\n",
+        ),
+        (
+            2,
+            0,
+            "where both could be read.\nsays Of the preserved objects 12 were compared with the content of the original. 2 of them are partial:",
+        ),
+        (
+            0,
+            3,
+            "where both could be read.\nsays Of the preserved objects 12 were compared with the content of the original. Of 3 items something",
+        ),
+    ] {
+        let attestation = matched(partial, not_compared);
+        let text = String::from_utf8(attestation.to_bytes()).unwrap();
+        assert!(text.contains(&format!("matched yes\ncompared 12 {partial} {not_compared}\n")), "{text}");
+        assert!(text.contains(says), "{says}: {text}");
+        assert_eq!(Attestation::parse(text.as_bytes()).unwrap(), attestation);
+    }
+    check(matched(13, 0), "more objects are partial than were compared");
+    check(
+        audit(|replay| {
+            replay.findings.clear();
+            (replay.followed, replay.matched) = (Verdict::Yes, Verdict::Yes);
+        }),
+        "nothing says how much was compared",
     );
     let control = |number| crate::item::Control::new("KC07", crate::item::Series::Held(1), number);
     let verdict = |objects, problem: Option<&str>| {

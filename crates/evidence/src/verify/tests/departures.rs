@@ -54,6 +54,13 @@ fn each_resume_is_stated_with_its_key_and_its_batch() {
         "a break that was mended in order departs from nothing: {}",
         report.text()
     );
+    let told: Vec<&String> = report.limits.iter().filter(|limit| limit.contains("interrupted")).collect();
+    assert!(
+        matches!(told.as_slice(), [one] if one.contains("interrupted 2 times, and went on at ") && one.contains("3 run keys")),
+        "{told:?}"
+    );
+    let unbroken = check(&plan(|_| {}), "", "");
+    assert!(!unbroken.text().contains("interrupted"), "{}", unbroken.text());
     let keys = "run keys of resumes";
     check(&resumed(same, |a| drop(a.resumed.pop())), "agreement", keys);
     check(&resumed(same, |a| a.resumed.clear()), "agreement", keys);
