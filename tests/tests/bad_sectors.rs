@@ -339,7 +339,11 @@ fn an_item_of_which_the_name_alone_could_be_read_is_counted_and_told() {
     assert!(cleared.unwrap().status.success());
     let capture = "ambit capture --policy {dir}/policy --medium {dir}/disk.img --case {case} --trust {trust} {both} \
                    --out {dir}/out.ambit";
-    let ran = desk.run(capture).exits(0);
+    // Whoever reads exit codes alone stops: had it been a folder, all that is in it would be in no number.
+    let ran = desk
+        .run(capture)
+        .exits(3)
+        .prints("WARNING: this medium is not whole: 1 places of the medium could not be walked");
     assert!(ran.out.contains("some content of 1 kept items could not be read"), "{ran}");
     let ran = desk
         .run("ambit open {dir}/out.ambit --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/opened")
@@ -413,7 +417,7 @@ fn against_a_better_image_what_the_record_says_it_could_not_read_is_counted_and_
         "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --out {{dir}}/out.ambit",
         device.path.display()
     );
-    desk.run(&capture).exits(0);
+    desk.run(&capture).exits(3);
     let same = desk.run(&format!("{AUDIT} --against {}", device.path.display())).exits(0);
     assert!(same.out.contains("MATCHED") && !same.out.contains("not compared: ext4:"), "{same}");
     drop(device);

@@ -401,19 +401,53 @@ fn before_anybody_signs_only_what_the_capture_wrote_gets_its_name() {
     let read = |file: &str| fs::read_to_string(partial(made.path()).join(file)).unwrap();
     let statement =
         read("meta/acquisition.json").replacen("\"limits\": [", "\"limits\": [\"all is well\",", 1);
-    for (file, bytes) in [
-        ("meta/acquisition.json", statement),
-        ("VERIFY.txt", "Nothing to do.\n".to_owned()),
-        ("bag-info.txt", read("bag-info.txt") + "Contact-Name: somebody\n"),
+    let listed = read("tagmanifest-sha256.txt");
+    for (file, bytes, signed) in [
+        ("meta/acquisition.json", statement.clone(), false),
+        ("meta/inventory.txt", "x\n".to_owned(), false),
+        // Somebody has signed the list that has the digest of another text.
+        ("VERIFY.txt", "Nothing to do.\n".to_owned(), true),
     ] {
         let place = tempfile::tempdir().unwrap();
         copy(made.path(), place.path());
-        put_in_place(&partial(place.path()), file, bytes.as_bytes());
+        match file {
+            "meta/inventory.txt" => fs::write(partial(place.path()).join(file), bytes).unwrap(),
+            _ => put_in_place(&partial(place.path()), file, bytes.as_bytes()),
+        }
+        if signed {
+            let seal = partial(place.path()).join("seal");
+            fs::create_dir_all(&seal).unwrap();
+            fs::write(seal.join("tagmanifest-sha256.txt.witness.sig"), "x").unwrap();
+        }
         let ran = hazard.capture_under(&own, Disk::new(), place.path(), &ONE, &["--resume"]);
         assert!(![0, 3].contains(&ran.exit), "{file}: {ran}");
+        assert!(!ran.err.contains("capture again") || file.ends_with(".json"), "{ran}");
         ran.says(file);
         assert!(!place.path().join("KC07.ambit").exists(), "{file}");
         assert_eq!(state(place.path()), state(made.path()), "{file}");
+    }
+    // What follows from the rest is made again, whether or not the list of what is sealed was made anew with it.
+    for (file, bytes) in [
+        ("VERIFY.txt", Some("Nothing to do.\n".to_owned())),
+        ("VERIFY.txt", None),
+        ("bag-info.txt", Some(read("bag-info.txt") + "Contact-Name: somebody\n")),
+    ] {
+        for relisted in [false, true] {
+            let place = tempfile::tempdir().unwrap();
+            copy(made.path(), place.path());
+            match (&bytes, relisted) {
+                (Some(bytes), true) => put_in_place(&partial(place.path()), file, bytes.as_bytes()),
+                (Some(bytes), false) => fs::write(partial(place.path()).join(file), bytes).unwrap(),
+                (None, _) => fs::remove_file(partial(place.path()).join(file)).unwrap(),
+            }
+            let ran = hazard.capture_under(&own, Disk::new(), place.path(), &ONE, &["--resume"]).exits(3);
+            ran.says(file).says("is made again as it was");
+            let package = place.path().join("KC07.ambit");
+            assert_eq!(fs::read_to_string(package.join(file)).unwrap(), read(file));
+            assert_eq!(fs::read_to_string(package.join("tagmanifest-sha256.txt")).unwrap(), listed);
+            assert!(overrides(place.path(), "was not what a capture writes") > 0, "{file}");
+            assert_eq!(state(place.path()), 0, "{file}");
+        }
     }
     let ran = hazard.capture_under(&own, Disk::new(), made.path(), &ONE, &["--resume"]).exits(3);
     ran.prints("it is NOT sealed yet");

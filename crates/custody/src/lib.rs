@@ -76,7 +76,7 @@ pub use part::{Missing, Trouble};
 pub use policy_file::ListOnDisk;
 pub use read_back::Reading;
 pub use seal::SealError;
-pub use unfinished::{Found, Unfinished};
+pub use unfinished::{Complete, Found, Unfinished};
 
 use evidence::acquisition::RunNumber;
 

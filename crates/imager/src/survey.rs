@@ -62,7 +62,6 @@ pub(crate) struct Counted {
     /// What was amiss with kept items.
     pub(crate) amiss: Amiss,
     /// What the medium did not give to this process and to those before it.
-    #[serde(default)]
     pub(crate) bad: BadPlaces,
     /// At the end: whether anything departs from the order or the procedure.
     pub(crate) departs: bool,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use evidence::acquisition::{Acquisition, RunNumber};
 use evidence::bag::{Manifest, Oxum};
 use evidence::event::Action;
+use evidence::sshsig::{MessageDigest, PACKAGE_SEAL, Signature};
 use evidence::strict;
 use scope::Digest;
 
@@ -19,8 +20,11 @@ use crate::log::{LogError, LogFolder};
 use crate::package::PackageError;
 use crate::read_back::{Committed, Reading, differing, digest_of};
 use crate::relocate::Tree;
-use crate::seal::{SealError, seal_of, signatures};
+use crate::seal::{SealError, seal_of, signature_files, signatures};
 use crate::site::{WORK, partial_path, remove_keys, remove_work};
+
+/// A file to be made again, and its bytes.
+type Anew = (PathBuf, Vec<u8>);
 
 /// A package that lacks nothing but its name, as it seems, in one copy or in two.
 pub struct Complete {
@@ -28,6 +32,8 @@ pub struct Complete {
     pub(super) outs: Vec<PathBuf>,
     pub(super) key_path: PathBuf,
     pub(super) acquisition: Box<Acquisition>,
+    /// What [`Complete::check`] found to be made again: paths, and the bytes. The tag manifest comes last.
+    pub(super) anew: Vec<Anew>,
 }
 
 impl Complete {
@@ -38,36 +44,87 @@ impl Complete {
     }
 
     /// Whether it does lack its name alone: every file is read and is what the tag manifest says, those that a capture makes
-    /// from what is known are as it makes them, there is no other, and its copy of the log has all that the case's log has of this run, whether somebody sealed or not yet.
+    /// from what is known are as it makes them, or nobody has sealed yet and [`Complete::place`] makes them again, there is no other, and its copy of the log has all that the case's log has of this run, whether somebody sealed or not yet.
     ///
     /// # Errors
     ///
     /// [`PackageError::Part`] for a file that is not what is listed, [`PackageError::Broken`] for what is missing beside.
     /// Nothing was changed.
-    pub fn check(&self, case: &LogFolder, reading: Reading<'_>) -> Result<(), PackageError> {
+    pub fn check(&mut self, case: &LogFolder, reading: Reading<'_>) -> Result<(), PackageError> {
+        let mut anew = Vec::new();
         for out in &self.outs {
             let partial = partial_path(out);
-            closed_in_order(&self.disk, &partial, self.acquisition.package, case)?;
-            self.files_are_there(&partial, reading)?;
-            self.tag_files_are_ours(&partial)?;
+            let sealed = closed_in_order(&self.disk, &partial, self.acquisition.package, case)?;
+            let tags = self.list(&partial, TAGMANIFEST)?;
+            let (again, tags) = match sealed {
+                true => (Vec::new(), tags),
+                false => self.made_again(&partial, tags)?,
+            };
+            self.files_are_there(&partial, &tags, &again, reading)?;
+            if sealed {
+                self.tag_files_are_ours(&partial)?;
+            }
+            anew.extend(again);
         }
+        self.anew = anew;
         Ok(())
     }
 
+    /// The files that [`Complete::place`] makes again, since they are not what a capture writes.
+    pub fn anew(&self) -> impl Iterator<Item = &Path> {
+        self.anew.iter().map(|(path, _)| path.as_path())
+    }
+
+    fn list(&self, partial: &Path, name: &str) -> Result<Manifest, PackageError> {
+        let bytes = self.disk.read(&partial.join(name), MAX_MANIFEST)?;
+        Manifest::parse(&bytes).map_err(|error| PackageError::Broken(format!("{name}: {error}")))
+    }
+
+    /// Of a package that nobody has sealed: the texts that are not what a capture makes of what is known, as it makes them; and the
+    /// list of what is sealed as it is with them.
+    fn made_again(&self, partial: &Path, mut tags: Manifest) -> Result<(Vec<Anew>, Manifest), PackageError> {
+        let mut again = Vec::new();
+        let mut relisted = None;
+        for (file, text) in self.known_texts(partial)? {
+            let digest = Digest::of(text.as_bytes());
+            let path = partial.join(file);
+            if tags.0.insert(file.to_owned(), digest) != Some(digest) {
+                relisted = Some((path.clone(), digest));
+            }
+            if digest_of(&self.disk, &path).ok() != Some(digest) {
+                again.push((path, text.into_bytes()));
+            }
+        }
+        if let Some((path, digest)) = relisted {
+            // A signature that is over another list: nobody can say here what its signer saw.
+            let text = tags.to_string();
+            if !is_signed_by_all(&self.disk, partial, text.as_bytes()) {
+                return Err(differs(&self.disk, path, digest));
+            }
+            again.push((partial.join(TAGMANIFEST), text.into_bytes()));
+        }
+        Ok((again, tags))
+    }
+
     /// Whether the files are those that are listed, and as they are listed.
-    fn files_are_there(&self, partial: &Path, reading: Reading<'_>) -> Result<(), PackageError> {
-        let list = |name: &str| {
-            let bytes = self.disk.read(&partial.join(name), MAX_MANIFEST)?;
-            Manifest::parse(&bytes).map_err(|error| PackageError::Broken(format!("{name}: {error}")))
-        };
-        let payload = list(MANIFEST)?;
-        let tags = list(TAGMANIFEST)?;
-        let listed = tags.0.iter().chain(&payload.0).map(|(file, digest)| Committed {
-            file: file.clone(),
-            digest: *digest,
-            bytes: self.disk.length(&partial.join(file)).ok(),
-            batch: 0,
-        });
+    fn files_are_there(
+        &self,
+        partial: &Path,
+        tags: &Manifest,
+        again: &[Anew],
+        reading: Reading<'_>,
+    ) -> Result<(), PackageError> {
+        let payload = self.list(partial, MANIFEST)?;
+        let is_made = |file: &str| again.iter().any(|(path, _)| *path == partial.join(file));
+        let listed =
+            tags.0.iter().chain(&payload.0).filter(|(file, _)| !is_made(file)).map(|(file, digest)| {
+                Committed {
+                    file: file.clone(),
+                    digest: *digest,
+                    bytes: self.disk.length(&partial.join(file)).ok(),
+                    batch: 0,
+                }
+            });
         let listed: Vec<Committed> = listed.collect();
         let roots = [partial.to_owned()];
         let bad = differing(&self.disk, &roots, &listed, false, reading)?.into_iter().next();
@@ -97,14 +154,7 @@ impl Complete {
     /// Whether the tag files whose text is known are what a capture writes: the list of what is sealed has no signature yet, or
     /// can have been made anew before there was one.
     fn tag_files_are_ours(&self, partial: &Path) -> Result<(), PackageError> {
-        let mut payload = Oxum::default();
-        for name in self.disk.file_names(&partial.join("data"))? {
-            let length = self.disk.length(&partial.join("data").join(name))?;
-            payload.octets = payload.octets.saturating_add(length);
-            payload.files = payload.files.saturating_add(1);
-        }
-        let said = &self.acquisition;
-        for (file, text) in known_texts(&said.origin, said.package, &said.ended, payload) {
+        for (file, text) in self.known_texts(partial)? {
             let path = partial.join(file);
             if self.disk.read(&path, MAX_MANIFEST)? != text.as_bytes() {
                 return Err(differs(&self.disk, path, Digest::of(text.as_bytes())));
@@ -113,12 +163,29 @@ impl Complete {
         Ok(())
     }
 
-    /// Gives it its name. [`Complete::check`] comes first.
+    fn known_texts(&self, partial: &Path) -> Result<[(&'static str, String); 3], PackageError> {
+        let mut payload = Oxum::default();
+        for name in self.disk.file_names(&partial.join("data"))? {
+            let length = self.disk.length(&partial.join("data").join(name))?;
+            payload.octets = payload.octets.saturating_add(length);
+            payload.files = payload.files.saturating_add(1);
+        }
+        let said = &self.acquisition;
+        Ok(known_texts(&said.origin, said.package, &said.ended, payload))
+    }
+
+    /// Makes again what [`Complete::check`] said, and gives it its name.
     ///
     /// # Errors
     ///
     /// [`DurableError`]; it can be tried again.
     pub fn place(self) -> Result<(), DurableError> {
+        for (path, bytes) in &self.anew {
+            if self.disk.exists(path) {
+                self.disk.remove_file(path)?;
+            }
+            self.disk.write_new(path, bytes)?;
+        }
         for out in &self.outs {
             let partial = partial_path(out);
             remove_work(&self.disk, &partial)?;
@@ -126,6 +193,20 @@ impl Complete {
         }
         remove_keys(&self.disk, &self.key_path)
     }
+}
+
+/// Whether each signature that is there already is over this list, by the key that it names: whose that is, the trust file says.
+fn is_signed_by_all(disk: &Disk, partial: &Path, list: &[u8]) -> bool {
+    if !disk.exists(&partial.join("seal")) {
+        return true;
+    }
+    let Ok(files) = signature_files(disk, partial) else { return false };
+    files.iter().all(|(_, armored)| {
+        Signature::parse(armored).is_ok_and(|own| {
+            let key = own.public_key.clone();
+            own.verify(&key, PACKAGE_SEAL, &MessageDigest::of(list)).is_ok()
+        })
+    })
 }
 
 /// Removes the keys of a run whose package has its name in every place that is given, and was closed in order: a break can
@@ -158,13 +239,13 @@ pub fn remove_what_is_left(
     Ok(true)
 }
 
-/// Whether a package was closed in order: its copy of the log goes to its seal, or to the end of the acquisition.
+/// Whether a package was closed in order: its copy of the log goes to its seal (`true`), or to the end of the acquisition.
 fn closed_in_order(
     disk: &Disk,
     partial: &Path,
     run: RunNumber,
     case: &LogFolder,
-) -> Result<(), PackageError> {
+) -> Result<bool, PackageError> {
     let of_log = |error: LogError| PackageError::Broken(error.to_string());
     let not_closed = |what: &str| {
         let path = partial.display();
@@ -186,7 +267,7 @@ fn closed_in_order(
         };
         let statement = disk.read(&partial.join(ACQUISITION), MAX_ACQUISITION)?;
         return match Digest::of(&statement) == quoted {
-            true => Ok(()),
+            true => Ok(false),
             false => not_closed("its meta/acquisition.json is not the one that acquisition.end quotes"),
         };
     };
@@ -202,7 +283,7 @@ fn closed_in_order(
     if own.size() <= index {
         return not_closed("its copy of the custody log ends before the seal");
     }
-    Ok(())
+    Ok(true)
 }
 
 /// What is said of a file that is not what is stated: missing, where it is not there.

@@ -41,7 +41,7 @@ pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found,
     let mut found = openable(found.collect(), outs)?.into_iter();
     let (first, second) = (found.next().unwrap_or(One::Nothing), found.next());
     let complete = |outs: Vec<PathBuf>, key_path, acquisition| {
-        Ok(Found::Complete(Complete { disk: disk.clone(), outs, key_path, acquisition }))
+        Ok(Found::Complete(Complete { disk: disk.clone(), outs, key_path, acquisition, anew: Vec::new() }))
     };
     let (one, other) = (outs.first().cloned().unwrap_or_default(), outs.get(1).cloned().unwrap_or_default());
     match (first, second) {

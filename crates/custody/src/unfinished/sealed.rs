@@ -76,12 +76,11 @@ impl Unfinished {
                 };
                 mend_file(&disk, &Mend { file, digest, to_first: false }, from, to)?;
             }
-            if !anew.is_empty() {
-                mended.push(format!(
-                    "{} of copy {number} was not what is sealed, and was made again from what the journal knows",
-                    anew.join(", ")
-                ));
-            }
+            mended.extend(anew.iter().map(|file| {
+                    format!(
+                        "{file} of copy {number} was not what is sealed, and was made again from what the journal knows"
+                    )
+                }));
             if count > 0 {
                 mended.push(format!(
                     "{count} files of copy {number} of 2 were not what is sealed, and were made again from the other"

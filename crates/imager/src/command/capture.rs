@@ -34,7 +34,6 @@ use source::Source;
 
 use after::medium_after;
 pub(super) use after::{failed, ranges};
-use again::placed;
 use clock::Watch;
 use refused::{can_be_asked, may_preserve_volumes, nothing_to_take, refuse_what_this_version_lacks};
 use stopped::untold;
@@ -107,10 +106,7 @@ fn acquire(
     if args.resume {
         match resume::open(places, &disk, &at_work.case, args, console)? {
             Broken::Anew => {}
-            Broken::Placed { run, departs } => {
-                let sealed = Announced::of(&at_work.case, run)?.seal.is_some();
-                return placed(places, departs, sealed, console);
-            }
+            Broken::Complete(complete) => return at_work.complete(complete, console),
             Broken::GoesOn(found) => {
                 resume::is_the_same(&found, policy.id(), at_work.trust.origin(), &setting)?;
                 unfinished = Some(found);
@@ -288,7 +284,8 @@ fn acquire(
     clock::tell(&overran, console);
     let is_lost =
         |limit: &&String| limit.contains(pipeline::NOT_WALKED) || limit.contains(source::ROOT_UNREAD);
-    let lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
+    let mut lost: Vec<String> = tally.limits.iter().filter(is_lost).cloned().collect();
+    lost.extend(unwalked(&tally));
     let cut_short: Vec<String> = ready.opened.medium.cut_short().map(str::to_owned).chain(lost).collect();
     let last = Counted {
         departs: ready.departs()
@@ -543,12 +540,15 @@ fn recipients(policy: &Policy) -> SetRecipients {
     }
 }
 
+/// What the walk came to and could not walk: a whole folder may be behind each.
+fn unwalked(tally: &Tally) -> Option<String> {
+    (tally.issues > 0).then(|| format!("{} places of the medium could not be walked", tally.issues))
+}
+
 fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, found: &Amiss) -> Vec<String> {
     let mut limits = ready.opened.medium.limits.clone();
     limits.extend(tally.limits.iter().cloned());
-    if tally.issues > 0 {
-        limits.push(format!("{} places of the medium could not be walked", tally.issues));
-    }
+    limits.extend(unwalked(tally));
     if tally.failed_looks > 0 {
         limits.push(format!("{} looks could not be taken to their end", tally.failed_looks));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use custody::{CaseFolder, Disk, Found, PackageError, Reading, Unfinished};
+use custody::{CaseFolder, Complete, Disk, Found, PackageError, Reading, Unfinished};
 use evidence::acquisition::{Departure, Extent, MediumStatement, Resumed, RunNumber};
 use evidence::event::{AcquisitionStart, Action, Moment, Note, Override, PackageSeal, TreeHead};
 use evidence::trust::Trust;
@@ -22,13 +22,8 @@ use crate::workplace::Ready;
 pub(super) enum Broken {
     /// Nothing was committed of it, and nothing is there any more: it is begun anew.
     Anew,
-    /// It lacked its name alone, and has it now.
-    Placed {
-        /// Its run.
-        run: RunNumber,
-        /// Whether its statement has departures.
-        departs: bool,
-    },
+    /// It lacks its name alone, and what it has in itself to make again.
+    Complete(Complete),
     /// It goes on.
     GoesOn(Box<Unfinished>),
 }
@@ -94,9 +89,8 @@ pub(super) fn open(
             }
             Ok(Broken::Anew)
         }
-        Found::Complete(complete) => {
+        Found::Complete(mut complete) => {
             let said = complete.acquisition();
-            let (run, departs) = (said.package, !said.departures.is_empty());
             let all = said
                 .sets
                 .iter()
@@ -105,10 +99,12 @@ pub(super) fn open(
             let checked = read_again(all, args, console, |reading| complete.check(case.log(), reading));
             match checked {
                 Err(PackageError::Stopped) => return Err(can_be_resumed(asked_to_stop(), places, console)),
+                Err(error @ (PackageError::Part { .. } | PackageError::Missing { .. })) => {
+                    return Err(put_back(&error));
+                }
                 checked => checked.context("package").map_err(advised)?,
             }
-            complete.place().context("package")?;
-            Ok(Broken::Placed { run, departs })
+            Ok(Broken::Complete(complete))
         }
         Found::Unfinished(mut unfinished) => {
             let all = unfinished.bytes();
@@ -153,6 +149,17 @@ fn not_its_name(out: &Path) -> Failure {
             "give it back its name, {given}.partial, and give the command again; nothing was read"
         )),
     }
+}
+
+/// What is said of a file that cannot be made again from what else is there.
+fn put_back(error: &PackageError) -> Failure {
+    let path = match error {
+        PackageError::Part { path, .. } | PackageError::Missing { path, .. } => path.display().to_string(),
+        _ => String::new(),
+    };
+    Failure::new(format!("package: {error}")).hint(format!(
+        "put {path} back as it was, from a copy of the package, and give the command again; the message has its digest. Until then keep the package with the case as it is, and say so in a note; nothing was changed"
+    ))
 }
 
 /// Reads what is there again: with its progress, and so that it can be stopped in order.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use custody::{Rest, Unfinished};
+use custody::{Complete, Rest, Unfinished};
 use evidence::acquisition::Departure;
 use evidence::event::{Action, Note, Override};
 use serde_json::json;
@@ -91,10 +91,28 @@ impl AtWork<'_> {
         departs |= tell_loss(disk.loss().as_ref(), console);
         placed(self.places, departs, true, console)
     }
+
+    /// Gives a package its name that lacked it alone, and makes again what follows from the rest of it.
+    pub(super) fn complete(mut self, complete: Complete, console: &mut Console<'_>) -> Result<Exit, Failure> {
+        let said = complete.acquisition();
+        let (run, mut departs) = (said.package, !said.departures.is_empty());
+        let sealed = Announced::of(&self.case, run)?.seal.is_some();
+        let anew: Vec<String> = complete.anew().map(|path| path.display().to_string()).collect();
+        for path in anew {
+            let text = format!(
+                "{path} was not what a capture writes, and is made again as it was: it follows from what else is in the package"
+            );
+            console.say(format_args!("warning: {text}"));
+            self.append(Action::Note(Note { text: format!("of the package of {run}: {text}") }))?;
+            departs = true;
+        }
+        complete.place().context("package")?;
+        placed(self.places, departs, sealed, console)
+    }
 }
 
 /// A package that was complete before the break, but for its name.
-pub(super) fn placed(
+fn placed(
     places: Places<'_>,
     departs: bool,
     sealed: bool,
