@@ -448,3 +448,48 @@ fn against_a_better_image_what_the_record_says_it_could_not_read_is_counted_and_
     let missing: Vec<&str> = ran.out.lines().filter(|line| line.contains("not in the ledger")).collect();
     assert_eq!(missing.len(), 2, "{ran}");
 }
+
+/// What a record states is compared, though it says that other facts of the item could not be read: whoever makes a copy with another
+/// time needs no more than a bad sector, or the claim of one.
+#[test]
+fn what_is_stated_of_an_item_that_could_not_be_read_in_all_is_compared_with_a_better_image() {
+    let programs = ["mke2fs", "debugfs", "nbdkit", "nbdfuse", "losetup", "fusermount3"];
+    if !programs.into_iter().all(is_here) {
+        return;
+    }
+    let gate = "/opt/panel/gate.php";
+    // Of the medium that is captured the block of the file's extended attributes cannot be read; the original is whole.
+    let audited = |changes: &[&str]| {
+        let (desk, ..) = exhibit();
+        let (image, copy) = (desk.path("disk.img"), desk.path("copy.img"));
+        fs::write(desk.path("value"), noise(700)).unwrap();
+        debugfs(&image, &format!("ea_set -f {} {gate} user.note", desk.path("value").display()));
+        fs::copy(&image, &copy).unwrap();
+        changes.iter().for_each(|change| _ = debugfs(&copy, change));
+        let said = debugfs(&image, &format!("stat {gate}"));
+        let words: Vec<&str> = said.split_whitespace().collect();
+        let at = words.windows(2).position(|pair| pair == ["File", "ACL:"]).unwrap();
+        let start = words[at + 2].parse::<usize>().unwrap() * block_size(&image);
+        let device = device(&desk.path("device"), &copy, &[start..start + 512])?;
+        let capture = format!(
+            "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --out {{dir}}/out.ambit",
+            device.path.display()
+        );
+        desk.run(&capture).exits(0);
+        Some(desk.run(&format!("{AUDIT} --against {{dir}}/disk.img")))
+    };
+    let Some(ran) = audited(&[]) else { return };
+    let ran = ran.exits(0);
+    let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("MATCHED") && !words.contains("NOT MATCHED"), "{ran}");
+    assert!(words.contains("not all of it could be read then"), "{ran}");
+    let changes = [format!("sif {gate} mtime 20250601"), format!("sif {gate} uid 1234")];
+    let ran = audited(&changes.each_ref().map(String::as_str)).unwrap().exits(2);
+    assert!(ran.out.contains("NOT MATCHED") && ran.out.contains("time modified, uid"), "{ran}");
+}
+
+fn block_size(image: &Path) -> usize {
+    let said = debugfs(image, "show_super_stats -h");
+    let line = said.lines().find(|line| line.starts_with("Block size:")).unwrap();
+    line.split_whitespace().last().unwrap().parse().unwrap()
+}

@@ -139,8 +139,9 @@ pub fn audit_against_with(
         partial: objects.partial,
         not_compared: reexamination.unread().items.saturating_add(reexamination.unsaid().items),
     });
-    // Of an item of which the record has nothing nobody can say that it agrees.
-    let all = reexamination.unread().items == 0 && reexamination.unsaid().unknown == 0;
+    // Of an item of which the record has nothing nobody can say that it agrees; nor of a decision that rests on what was wanting.
+    let wanting = reexamination.unsaid();
+    let all = reexamination.unread().items == 0 && wanting.unknown == 0 && wanting.otherwise == 0;
     report.limits.extend(limits.into_iter().map(|limit| format!("examined again: {limit}")));
     let findings = reexamination.finish();
     report.matched = match findings.is_empty() {
@@ -288,6 +289,7 @@ pub(crate) fn compare_facts(
         }
         _ => reexamination.item(locator, facts),
     }
+    reexamination.decided(locator, &examined.decision);
 }
 
 /// Compares the content of an item that was preserved: its content was taken, so nothing new is looked into.
@@ -396,6 +398,13 @@ pub(crate) fn unsaid(unsaid: &Unsaid) -> Vec<String> {
             unsaid.unknown
         ));
     }
+    if unsaid.otherwise > 0 {
+        told.push(format!(
+            "{} of them the policy decides otherwise, with what can be read of them today: MATCHED cannot be answered",
+            unsaid.otherwise
+        ));
+    }
+    told.extend(unsaid.otherwise_first.iter().map(|locator| format!("decided otherwise today: {locator}")));
     told.extend(unsaid.first.iter().map(|what| format!("not compared: {what}")));
     let more = unsaid.items.saturating_sub(u64::try_from(unsaid.first.len()).unwrap_or(u64::MAX));
     if more > 0 {

@@ -16,22 +16,26 @@
 mod content;
 mod labels;
 mod medium;
+mod stated;
 mod unopened;
 mod unsaid;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
+use scope::Decision;
 use scope::facts::{Facts, Failure, Look};
 
 use super::finding::{Finding, FindingKind, called, shown};
+use super::short_digest;
 use crate::item::{ObjectValue, Partial, Record, RecordError};
 pub use content::Original;
 use content::Preserved;
 use labels::{
-    CONTAINER, KIND_AND_PLACE, Label, MD5, NAME, SHA1, Short, bit, bits, digests, failure_label, look_of,
-    look_word,
+    CONTAINER, KIND_AND_PLACE, Label, MD5, NAME, OF_ONE_PLACE, SHA1, Short, bit, bits, digests,
+    failure_label, look_of, look_word,
 };
+use stated::Stated;
 use unopened::Unopened;
 use unsaid::Claims;
 pub use unsaid::Unsaid;
@@ -97,6 +101,12 @@ struct Recorded {
     /// Of these, looks that failed, and not for what an archive says of itself.
     failed: u8,
     claims: Claims,
+    /// Each fact by itself, where the record says that some were wanting.
+    stated: Option<Box<Stated>>,
+    /// What was decided, where the record was read whole.
+    decided: Option<Short>,
+    /// Whether something of it was not compared, since it could not be read then.
+    excused: bool,
     met: bool,
     /// Not all of the item could be read then.
     partial: bool,
@@ -118,7 +128,14 @@ impl Reexamination {
     /// as recorded, and nothing of it is compared.
     pub fn record(&mut self, record: &Record) -> Result<(), RecordError> {
         match record.parts() {
-            Ok(parts) => self.recorded_item(&record.locator, &parts.facts, parts.object.as_ref()),
+            Ok(parts) => {
+                self.recorded_item(&record.locator, &parts.facts, parts.object.as_ref());
+                let decision = &parts.decision;
+                let decided = decided(&decision.outcome, decision.tier, &decision.rules);
+                if let Some(recorded) = self.recorded.get_mut(record.locator.as_str()) {
+                    recorded.decided = Some(decided);
+                }
+            }
             Err(error) => {
                 self.recorded.insert(record.locator.as_str().into(), Recorded::unreadable());
                 return Err(error);
@@ -137,6 +154,9 @@ impl Reexamination {
             looks: bits(&facts.looks),
             failed: failed.fold(0, |bits, failure| bits | bit(failure.look)),
             claims,
+            stated: claims.facts.then(|| Box::new(Stated::of(facts))),
+            decided: None,
+            excused: false,
             met: false,
             partial: Partial::of(facts, object).is_some(),
             object: object.map(|object| Box::new(Preserved::of(object))),
@@ -271,6 +291,7 @@ impl Reexamination {
         let named = !facts.names.is_empty() && !was.contains_key(NAME);
         if named && facts.names.iter().all(|name| self.unsaid.is_covered(name, facts)) {
             self.unsaid.is_another(locator);
+            self.excuse(locator);
             return self.unsaid.add(locator, "its folder could not be read then");
         }
         let found = digests(facts);
@@ -301,6 +322,13 @@ impl Reexamination {
             })
             .copied()
             .collect();
+        // What is wanting is not compared. What is there is, each by itself.
+        if let Some(stated) = recorded.stated.as_ref().filter(|_| !today.facts) {
+            differ.extend(stated.unlike(facts));
+        } else if today.facts && !then.facts {
+            let both = |label: &Label| matches!((was.get(label), found.get(label)), (Some(was), Some(is)) if was != is);
+            differ.extend(OF_ONE_PLACE.into_iter().filter(both));
+        }
         let further = differ.contains(NAME) && {
             let mut known = facts.clone();
             known.names.retain(|name| !self.unsaid.is_covered(name, facts));
@@ -339,7 +367,26 @@ impl Reexamination {
             unsaid.push("it has names in a folder that could not be read then".to_owned());
         }
         if !unsaid.is_empty() {
+            self.excuse(locator);
             self.unsaid.add(locator, &unsaid.join("; "));
+        }
+    }
+
+    fn excuse(&mut self, locator: &str) {
+        if let Some(recorded) = self.recorded.get_mut(locator) {
+            recorded.excused = true;
+        }
+    }
+
+    /// After an item was compared: what the policy decides of it today. Where something of the record was not compared, and
+    /// the decision is another with what can be read today, nobody can say that the record agrees.
+    pub fn decided(&mut self, locator: &str, decision: &Decision) {
+        let Some(recorded) = self.recorded.get(locator).filter(|recorded| recorded.excused) else { return };
+        if recorded
+            .decided
+            .is_some_and(|then| then != decided(&decision.outcome, decision.tier, &decision.rules))
+        {
+            self.unsaid.add_otherwise(locator);
         }
     }
 
@@ -444,6 +491,9 @@ impl Recorded {
             looks: 0,
             failed: 0,
             claims: Claims::default(),
+            stated: None,
+            decided: None,
+            excused: false,
             met: false,
             partial: false,
             object: None,
@@ -460,6 +510,11 @@ impl Recorded {
         let opened = self.facts.iter().any(|(label, _)| *label == CONTAINER);
         self.failed_for_want(Look::Content) && !opened
     }
+}
+
+fn decided(outcome: &scope::Outcome, tier: scope::Tier, rules: &[String]) -> Short {
+    let rules: String = rules.iter().map(|rule| format!("\0{rule}")).collect();
+    short_digest(format!("{outcome}\0{tier:?}{rules}").as_bytes())
 }
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub(super) const NAME: Label = "name";
 /// What of an item's metadata its folder says, or is known of any item that can be read at all.
 pub(super) const KIND_AND_PLACE: [Label; 5] = ["volume", "case-rule", "node", "kind", NAME];
 
+/// What of an item's metadata stands in one place: where it is stated it is whole, whatever else could not be read.
+pub(super) const OF_ONE_PLACE: [Label; 5] = ["size", "uid", "gid", "sid", "mode"];
+
 /// One digest per kind of fact: several names or times are one.
 pub(super) fn digests(facts: &Facts) -> BTreeMap<Label, Short> {
     let tree = facts.volume == TREE;

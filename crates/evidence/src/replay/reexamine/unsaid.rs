@@ -3,7 +3,7 @@
 //! ```text
 //! node     a name that led to nothing readable     the item of that name today, and what is below it
 //! names    a folder of which names were wanting    those of its items that are not on record, and what is below them
-//! facts    an item of which facts were wanting     its metadata, and its streams
+//! facts    an item of which facts were wanting     facts that are not on record, and its streams
 //! look     a look that failed                      what that look finds today; the members of an archive that it was to open
 //! ```
 //!
@@ -28,6 +28,10 @@ pub struct Unsaid {
     pub first: Vec<String>,
     /// Of them, those of which the record has nothing to compare: no line, or that of a node that could not be read.
     pub unknown: u64,
+    /// Of those that are on record, the ones that the policy decides otherwise with what can be read today.
+    pub otherwise: u64,
+    /// The first of these, by locator.
+    pub otherwise_first: Vec<String>,
     /// Of them, those that the policy leaves and keeps no record of.
     pub(super) left: u64,
     /// By their names, items whose node could not be read then, and the locator of the record.
@@ -78,6 +82,14 @@ impl Unsaid {
     pub(super) fn add_unknown(&mut self, locator: &str, what: &str) {
         self.unknown = self.unknown.saturating_add(1);
         self.add(locator, what);
+    }
+
+    /// Takes note that an item, told before, is decided otherwise with what can be read today.
+    pub(super) fn add_otherwise(&mut self, locator: &str) {
+        self.otherwise = self.otherwise.saturating_add(1);
+        if self.otherwise_first.len() < MAX_TOLD {
+            self.otherwise_first.push(shown(locator));
+        }
     }
 
     /// Takes note of what a record says of itself, and that it is there.

@@ -1,9 +1,9 @@
 //! A better image of a drive of which bytes were wanting at the capture: what the record claims covers that, and nothing else.
 
-use scope::RawName;
-use scope::facts::{Attribute, ContainerFact, Facts, Failure, Kind, Look, Member};
+use scope::facts::{Attribute, ContainerFact, Facts, Failure, Kind, Look, Member, Stamp, TimeKind, Zone};
+use scope::{Decision, Outcome, RawName, Tier};
 
-use crate::item::ObjectValue;
+use crate::item::{DecisionValue, ObjectValue};
 use crate::replay::reexamine::Reexamination;
 use crate::replay::testing::{Case, told};
 
@@ -184,6 +184,120 @@ fn facts_that_were_wanting_are_not_compared_and_others_are() {
     assert_eq!(found, ["fact /y: the medium differs from the ledger in: kind, name"]);
     let (found, _) = compare(&[(locator.clone(), facts.clone())], &[(locator, facts), stream]);
     assert_eq!(found, ["missing /x:s: on the medium at ext4:test/inode:12:0:3, not in the ledger"]);
+}
+
+/// The item 12 with what `change` makes of its facts.
+fn with(change: &dyn Fn(&mut Facts)) -> (String, Facts) {
+    let (locator, mut facts) = file(12, &["/x"]);
+    let time = |from: &str, ns| Stamp { of: TimeKind::Modified, from: from.into(), ns, zone: Zone::Recorded };
+    facts.times = vec![time("inode", 5), time("$FN", 6), time("$FN", 7)];
+    (facts.size, facts.uid, facts.mode, facts.links) = (Some(7), Some(0), Some(0o644), Some(1));
+    facts.attributes = vec![attribute("user.a", "1"), attribute("user.b", "2")];
+    change(&mut facts);
+    (locator, facts)
+}
+
+fn attribute(name: &str, value: &str) -> Attribute {
+    Attribute { name: name.into(), size: 1, value: value.into() }
+}
+
+#[test]
+fn what_is_stated_is_compared_where_other_facts_were_wanting() {
+    let original = with(&|_| ());
+    let stated = |change: &dyn Fn(&mut Facts)| {
+        let (locator, mut facts) = with(change);
+        facts.attributes.push(Attribute::unread(Attribute::UNREAD_FACTS));
+        let (found, unsaid) = compare(&[(locator, facts)], std::slice::from_ref(&original));
+        assert_eq!(unsaid, ["ext4:test/inode:12:0: not all of it could be read then"]);
+        found
+    };
+    let differs = |what: &str| vec![format!("fact /x: the medium differs from the ledger in: {what}")];
+    // Whatever is wanting.
+    assert_eq!(stated(&|_| ()), Vec::<String>::new());
+    assert_eq!(stated(&|facts| facts.attributes.clear()), Vec::<String>::new());
+    assert_eq!(stated(&|facts| _ = facts.attributes.remove(0)), Vec::<String>::new());
+    assert_eq!(stated(&|facts| _ = facts.times.remove(2)), Vec::<String>::new());
+    assert_eq!(stated(&|facts| facts.times.clear()), Vec::<String>::new());
+    assert_eq!(stated(&|facts| (facts.size, facts.uid) = (None, None)), Vec::<String>::new());
+    // What is there.
+    assert_eq!(stated(&|facts| facts.times[0].ns = 8), differs("time modified"));
+    assert_eq!(stated(&|facts| facts.times[2].ns = 8), differs("time modified"));
+    assert_eq!(stated(&|facts| facts.times[0].from = "stat".into()), differs("time modified"));
+    assert_eq!(
+        stated(&|facts| facts.times.push(Stamp { ns: 9, ..facts.times[0].clone() })),
+        differs("time modified")
+    );
+    assert_eq!(stated(&|facts| facts.size = Some(8)), differs("size"));
+    assert_eq!(stated(&|facts| (facts.uid, facts.mode) = (Some(1), Some(0))), differs("mode, uid"));
+    assert_eq!(stated(&|facts| (facts.gid, facts.links) = (Some(1), Some(2))), differs("gid, links"));
+    assert_eq!(stated(&|facts| facts.attributes[1].value = "3".into()), differs("attribute"));
+    assert_eq!(stated(&|facts| facts.attributes[1].name = "user.c".into()), differs("attribute"));
+}
+
+#[test]
+fn what_a_reader_states_for_a_part_that_it_lacks_is_no_difference() {
+    let (locator, mut iso) = with(&|facts| facts.times.truncate(1));
+    iso.times[0].from = "dir-entry".into();
+    iso.attributes = vec![Attribute::unread(Attribute::UNREAD_FACTS)];
+    let original = with(&|facts| facts.times.truncate(1));
+    assert_eq!(compare(&[(locator.clone(), iso.clone())], &[original]).0, Vec::<String>::new());
+    let original = with(&|facts| facts.times[0].from = "dir-entry".into());
+    assert_eq!(compare(&[(locator.clone(), iso.clone())], &[original.clone()]).0, Vec::<String>::new());
+    iso.times[0].ns = 6;
+    assert_eq!(compare(&[(locator, iso)], &[original]).0.len(), 1);
+    // Of NTFS a short name is a name until it is known to be one.
+    let (locator, mut ntfs) = with(&|facts| facts.links = Some(2));
+    ntfs.attributes = vec![Attribute::unread(Attribute::UNREAD_FACTS)];
+    let original = with(&|facts| facts.attributes.push(attribute("ntfs.short-name", "X")));
+    assert_eq!(compare(&[(locator, ntfs)], &[original]).0, Vec::<String>::new());
+}
+
+#[test]
+fn what_the_original_states_is_compared_where_other_facts_are_wanting_today() {
+    let today = |change: &dyn Fn(&mut Facts)| {
+        let (locator, mut facts) = with(change);
+        facts.attributes = vec![Attribute::unread(Attribute::UNREAD_FACTS)];
+        let mut reexamination = Reexamination::new();
+        let (_, then) = with(&|_| ());
+        reexamination.recorded_item(&locator, &then, None);
+        reexamination.item(&locator, &facts);
+        assert_eq!(reexamination.unread().items, 1);
+        reexamination.finish().iter().map(told).collect::<Vec<String>>()
+    };
+    assert_eq!(today(&|facts| (facts.times.clear(), facts.size = None).1), Vec::<String>::new());
+    let differs = "fact /x: the medium differs from the ledger in: size, uid";
+    assert_eq!(today(&|facts| (facts.size, facts.uid) = (Some(9), Some(9))), [differs]);
+}
+
+/// Of a file of which facts were wanting the policy may decide otherwise once they are there.
+#[test]
+fn a_decision_that_is_another_with_what_can_be_read_today_is_told() {
+    let mut case = Case::new();
+    let name = "/srv/tenant/www/gate.php";
+    let original = case.items[case.at(name)].facts.clone();
+    let otherwise = |case: &Case, change: &dyn Fn(&mut Decision)| {
+        let item = &case.items[case.at(name)];
+        let mut reexamination = Reexamination::new();
+        reexamination.record(&item.record).unwrap();
+        let parts = item.record.parts().unwrap();
+        let DecisionValue { outcome, tier, rules, looks, .. } = parts.decision;
+        let mut decision = Decision { outcome, tier, rules, looks, trits: parts.trits };
+        change(&mut decision);
+        reexamination.item(&item.record.locator, &original);
+        reexamination.decided(&item.record.locator, &decision);
+        let unsaid = reexamination.unsaid();
+        assert_eq!(unsaid.otherwise, unsaid.otherwise_first.len() as u64);
+        unsaid.otherwise
+    };
+    let left: &dyn Fn(&mut Decision) = &|decision| decision.outcome = Outcome::Left;
+    // Where everything was compared, the replay alone says whether the decision follows.
+    assert_eq!(otherwise(&case, left), 0);
+    case.change_facts(name, |facts| facts.attributes.push(Attribute::unread(Attribute::UNREAD_FACTS)));
+    assert_eq!(otherwise(&case, &|_| ()), 0);
+    assert_eq!(otherwise(&case, left), 1);
+    assert_eq!(otherwise(&case, &|decision| decision.tier = Tier::OutOfScope), 1);
+    assert_eq!(otherwise(&case, &|decision| decision.rules.push("X-9".into())), 1);
+    assert_eq!(otherwise(&case, &|decision| decision.looks.clear()), 0);
 }
 
 fn archive(failed: bool) -> (String, Facts) {
