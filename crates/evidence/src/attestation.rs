@@ -270,6 +270,8 @@ impl Text {
         }
         self.line("listing-agreed", listing.agreed);
         self.line("listing-differ", listing.differ);
+        self.line("listing-digests-compared", listing.digests_compared);
+        self.line("listing-digests-uncompared", listing.digests_uncompared);
     }
 
     fn parts(&mut self, parts: &[Part]) {

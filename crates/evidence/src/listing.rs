@@ -40,6 +40,10 @@ pub struct Listed {
     pub agreed: u64,
     /// Findings.
     pub differ: u64,
+    /// Entries of which a digest was compared.
+    pub digests_compared: u64,
+    /// Entries of which the listing has a digest that could not be compared.
+    pub digests_uncompared: u64,
 }
 
 impl Listed {
@@ -51,6 +55,22 @@ impl Listed {
             None => "volumes by their offsets".to_owned(),
         };
         format!("{tool}{} {}, {volume}", self.form.word(), self.sha256)
+    }
+
+    /// What of the content was compared, in words: names and sizes say nothing of it.
+    pub(crate) fn told_of_digests(&self) -> String {
+        match (self.digests_compared, self.digests_uncompared) {
+            (0, 0) => "the listing has no digest: no content was compared".to_owned(),
+            (0, not) => {
+                format!(
+                    "no content was compared: {not} entries have a digest, and the ledger has none to compare it with"
+                )
+            }
+            (compared, 0) => format!("{compared} entries were compared by a digest of their content"),
+            (compared, not) => format!(
+                "{compared} entries were compared by a digest of their content, and {not} have one that could not be compared"
+            ),
+        }
     }
 }
 

@@ -52,12 +52,13 @@ pub(crate) fn compare(
     let volume = comparison.volume().map(str::to_owned);
     let (form, sha256) = read(open(path)?, &mut |seen| comparison.seen(&seen))
         .map_err(|error| Failure::of(path.display())(&error).hint("nothing was compared"))?;
-    let Compared { agreed, explained, findings } = comparison.finish();
+    let Compared { agreed, digests_compared, digests_uncompared, explained, findings } = comparison.finish();
     let explained =
         explained.into_iter().map(|(why, count)| format!("another tool's listing: {count} {why}"));
     report.limits.extend(explained);
     let differ = findings.len() as u64;
-    report.listing = Some(Listed { form, sha256, tool, volume, agreed, differ });
+    report.listing =
+        Some(Listed { form, sha256, tool, volume, agreed, differ, digests_compared, digests_uncompared });
     report.findings.extend(findings.into_iter().map(Into::into));
     Ok(())
 }

@@ -233,7 +233,9 @@ impl<'a> Lines<'a> {
         let tool = self.may_visible("listing-tool")?;
         let volume = self.may_visible("listing-volume")?;
         let (agreed, differ) = (self.value("listing-agreed")?, self.value("listing-differ")?);
-        Ok(Some(Listed { form, sha256, tool, volume, agreed, differ }))
+        let digests_compared = self.value("listing-digests-compared")?;
+        let digests_uncompared = self.value("listing-digests-uncompared")?;
+        Ok(Some(Listed { form, sha256, tool, volume, agreed, differ, digests_compared, digests_uncompared }))
     }
 
     fn holder(&mut self) -> Result<SetVerdict, AttestationError> {

@@ -86,12 +86,13 @@ fn of_compared(compared: &Compared) -> String {
 fn of_listing(listing: &Listed) -> String {
     let Listed { agreed, differ, .. } = listing;
     format!(
-        "The listing that another tool made ({}) was compared with the ledger, and for this the original was not examined: {}.",
+        "The listing that another tool made ({}) was compared with the ledger, and for this the original was not examined: {}; {}.",
         listing.told(),
         match differ {
             0 => format!("{agreed} entries agree, and none differs"),
             _ => format!("{agreed} entries agree, and there are {differ} differences"),
-        }
+        },
+        listing.told_of_digests()
     )
 }
 

@@ -138,6 +138,8 @@ fn a_listing_has_a_sentence_of_its_own() {
         volume: Some("mbr:1/ext4:9f0c".to_owned()),
         agreed: 12,
         differ: 1,
+        digests_compared: 5,
+        digests_uncompared: 2,
     });
     let bytes = with.to_bytes();
     assert_eq!(Attestation::parse(&bytes).unwrap(), with);
@@ -146,6 +148,13 @@ fn a_listing_has_a_sentence_of_its_own() {
     assert!(text.contains("says Whether the record agrees with the original is not said here.\n"), "{text}");
     assert!(
         text.contains("the original was not examined: 12 entries agree, and there are 1 difference"),
+        "{text}"
+    );
+    assert!(text.contains("\nlisting-digests-compared 5\nlisting-digests-uncompared 2\n"), "{text}");
+    assert!(
+        text.contains(
+            "differences; 5 entries were compared by a digest of their content, and 2 have one that"
+        ),
         "{text}"
     );
     assert!(!text.contains("examined again"), "{text}");

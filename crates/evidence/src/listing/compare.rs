@@ -7,7 +7,7 @@ use scope::{Digest, Outcome, Policy, RawName};
 
 use super::{Class, Seen};
 use crate::acquisition::Acquisition;
-use crate::item::Record;
+use crate::item::{ObjectValue, ReadState, Record};
 use crate::replay::{Finding, FindingKind};
 
 /// Compares what another tool saw of some volumes with the ledger.
@@ -31,6 +31,10 @@ pub struct Comparison<'a> {
 pub struct Compared {
     /// Entries of the listing that the ledger has, too, without a difference.
     pub agreed: u64,
+    /// Entries of which the listing and the ledger have a digest of one kind.
+    pub digests_compared: u64,
+    /// Entries that the ledger has, too, of which the listing has a digest, and the ledger none of that kind.
+    pub digests_uncompared: u64,
     /// What only one of the two has, and why that is no difference.
     pub explained: BTreeMap<&'static str, u64>,
     /// What is not explained.
@@ -49,6 +53,8 @@ struct Known {
     sha256: Option<Digest>,
     md5: Option<String>,
     sha1: Option<String>,
+    /// Why there is no digest, where there is none.
+    without: &'static str,
     /// Names that are written alike.
     names: u32,
     /// The directory in which a volume's names begin: no listing has it.
@@ -131,7 +137,8 @@ impl<'a> Comparison<'a> {
             let key = key(place, name.bytes());
             let again = self.known.get_mut(&key).map(|known| known.names = known.names.saturating_add(1));
             if again.is_none() {
-                self.known.insert(key, Known::of(&record.locator, &parts.facts));
+                let known = Known::of(&record.locator, &parts.facts, parts.object.as_ref());
+                self.known.insert(key, known);
             }
         }
     }
@@ -178,11 +185,21 @@ impl<'a> Comparison<'a> {
         known.met = true;
         self.lists.insert(known.kind);
         let differ = known.differences(seen);
+        let (item, digests) = (known.locator.to_string(), known.digests(seen));
+        match digests {
+            Digests::None => {}
+            Digests::Compared => {
+                self.result.digests_compared = self.result.digests_compared.saturating_add(1);
+            }
+            Digests::Uncompared(why) => {
+                self.result.digests_uncompared = self.result.digests_uncompared.saturating_add(1);
+                self.explain(why);
+            }
+        }
         if differ.is_empty() {
             self.result.agreed = self.result.agreed.saturating_add(1);
             return;
         }
-        let item = known.locator.to_string();
         let detail = format!("another tool's listing differs from the ledger: {}", differ.join("; "));
         self.raise(FindingKind::Fact, item, detail);
     }
@@ -297,19 +314,58 @@ const BAD_CLUSTERS: &[u8] = b"/$BadClus:$Bad";
 
 const UNRECORDED: &str = "as many as were left without a record: which they are, nobody can say";
 
+/// What of an entry's digests could be compared.
+enum Digests {
+    /// The listing has none.
+    None,
+    /// At least one.
+    Compared,
+    /// None, and why.
+    Uncompared(&'static str),
+}
+
+const NOT_TAKEN: &str = "with a digest that was not compared: the ledger has no content of the item";
+const PARTIAL: &str =
+    "with a digest that was not compared: the medium did not give all of the item's content";
+const ALIKE: &str = "with a digest that was not compared: several names of the ledger are written alike";
+const OTHER_KIND: &str = "with a digest that was not compared: the ledger's is of another kind";
+
 impl Known {
-    fn of(locator: &str, facts: &Facts) -> Self {
+    fn of(locator: &str, facts: &Facts, object: Option<&ObjectValue>) -> Self {
         let hash = facts.content_hash();
+        let whole = object.filter(|object| object.read == ReadState::Complete);
+        let size = facts.size.or(whole.map(|object| object.size));
         Self {
             locator: locator.into(),
             kind: facts.kind,
-            size: facts.size.filter(|_| matches!(facts.kind, Kind::File | Kind::Stream)),
-            sha256: hash.map(|hash| hash.sha256),
+            size: size.filter(|_| matches!(facts.kind, Kind::File | Kind::Stream)),
+            sha256: hash.map(|hash| hash.sha256).or(whole.map(|object| object.sha256)),
+            without: if object.is_some() && whole.is_none() { PARTIAL } else { NOT_TAKEN },
             md5: hash.and_then(|hash| hash.md5.clone()),
             sha1: hash.and_then(|hash| hash.sha1.clone()),
             names: 1,
             root: facts.names.iter().any(|name| name.bytes() == b"/"),
             met: false,
+        }
+    }
+
+    /// Whether the content of an entry could be compared by a digest.
+    fn digests(&self, seen: &Seen) -> Digests {
+        let sides = [
+            (seen.md5.is_some(), self.md5.is_some()),
+            (seen.sha1.is_some(), self.sha1.is_some()),
+            (seen.sha256.is_some(), self.sha256.is_some()),
+        ];
+        if !sides.iter().any(|(seen, _)| *seen) {
+            Digests::None
+        } else if self.names > 1 {
+            Digests::Uncompared(ALIKE)
+        } else if sides.contains(&(true, true)) {
+            Digests::Compared
+        } else if sides.iter().any(|(_, known)| *known) {
+            Digests::Uncompared(OTHER_KIND)
+        } else {
+            Digests::Uncompared(self.without)
         }
     }
 
@@ -365,3 +421,6 @@ fn key(volume: &str, path: &[u8]) -> Key {
     let digest = Digest::of(&text).0;
     std::array::from_fn(|at| digest.get(at).copied().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

@@ -190,7 +190,8 @@ fn listing_sentence(listing: &Listed) -> String {
             format!("{agreed} entries agree with the ledger; {differ} differences, see the findings"),
         ),
     };
-    format!("{word}: another tool's listing ({}): {what}.", listing.told())
+    let digests = listing.told_of_digests();
+    format!("{word}: another tool's listing ({}): {what}; {digests}.", listing.told())
 }
 
 fn list(out: &mut String, title: &str, lines: &[String]) {
