@@ -430,11 +430,8 @@ fn statement_of(opened: &Opened, label: &str, args: &SourceArgs, digests: Vec<Me
 pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
     match error {
         error if error.is_of_unread_volumes() => Some(VOLUMES_ALONE),
-        OpenError::Image { error: ImageError::Unsupported(what), .. } if what.contains("backing file") => {
-            Some(
-                "put the disk together in a copy, with the files that it builds on beside it: qemu-img convert -O raw IN OUT; note \
-             that you did, and give OUT",
-            )
+        OpenError::Image { error: ImageError::Unsupported(what), .. } if not_alone(what).is_some() => {
+            not_alone(what)
         }
         // These say what to do.
         OpenError::Image { error: ImageError::TwoForms { .. }, .. } | OpenError::Unsupported { .. } => None,
@@ -452,6 +449,28 @@ pub(crate) fn not_opened(error: &OpenError) -> Option<&'static str> {
         _ => Some("give the path of an image, a device, or a folder where the medium is mounted read-only"),
     }
 }
+/// What to do about a virtual disk that is whole, and cannot be read by itself: another file or a key is wanting.
+fn not_alone(what: &str) -> Option<&'static str> {
+    let has = |part| what.contains(part);
+    if has("backing file") || has("data are in another file") || has("VMDK with a parent") {
+        return Some(
+            "put the disk together in a copy, with the files that it builds on beside it: qemu-img convert -O raw IN OUT; note \
+             that you did, and give OUT",
+        );
+    }
+    if has("QCOW2 disk encrypted with") {
+        return Some(
+            "with its key, decrypt a copy: qemu-img convert --object secret,id=key,file=KEYFILE --image-opts \
+             driver=qcow2,encrypt.key-secret=key,file.filename=IN -O raw OUT; note that you did, and give OUT. Without the key \
+             nothing of it can be read",
+        );
+    }
+    has("differencing VHD").then_some(
+        "merge a copy of it with the disks that it builds on, by the tools of its maker (Merge-VHD of Hyper-V); note that you \
+         did, and give the merged disk",
+    )
+}
+
 /// What to do where no file of a medium can be read.
 const VOLUMES_ALONE: &str = "`ambit image --to court`, with the same options as `ambit capture`, preserves its volumes whole, where the policy \
     has `unread_volumes = \"preserve\"` in [target]; `ambit medium info` says what is on it; nothing was taken";

@@ -135,13 +135,15 @@ impl walker::Volume for Nodes {
             Err(error) => issues.push(format!("extended attributes could not be read: {error}")),
         }
         match unwritten {
-            Some(0) => {}
-            Some(bytes) => {
+            Ok(Some(0)) => {}
+            Ok(Some(bytes)) => {
                 facts.attributes.push(unwritten::fact(bytes));
                 facts.attributes.sort_by(|a, b| a.name.cmp(&b.name));
             }
-            None => issues
+            Ok(None) => issues
                 .push("its map, or the maps before it, have too many blocks to tell how much of the file was never written".into()),
+            Err(error) => issues
+                .push(format!("its map does not tell how much of the file was never written: {error}")),
         }
         if kind == Kind::Symlink {
             match self.target(&inode) {

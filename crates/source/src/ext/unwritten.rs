@@ -14,15 +14,20 @@ use crate::ext::inode::Inode;
 use crate::ext::map::FILE_END;
 use crate::ext::tree::{self, Mapped};
 use crate::ext::volume::Volume;
+use crate::walk::SourceError;
 
 /// How many bytes of a file's `size` stand in blocks that were never written, as far as its map is sound; `None` where the map has more than
 /// [`MAX_MAPS`] blocks, or the volume's maps before it had too many.
-pub(super) fn within(volume: &Volume, inode: &Inode, size: Option<u64>) -> Option<u64> {
-    let Some(size) = size.filter(|_| inode.has_extents() && !inode.is_inline()) else { return Some(0) };
+///
+/// # Errors
+///
+/// [`SourceError::Read`] where the medium does not give all of the map: a part of the sum would be another number.
+pub(super) fn within(volume: &Volume, inode: &Inode, size: Option<u64>) -> Result<Option<u64>, SourceError> {
+    let Some(size) = size.filter(|_| inode.has_extents() && !inode.is_inline()) else { return Ok(Some(0)) };
     let block = u64::from(volume.sb.block_size);
     let (mut bytes, mut maps, mut is_spent) = (0_u64, 0_u64, false);
     // Damage is told where the content is read.
-    let _ = tree::each(volume, inode, FILE_END, &mut |mapped| {
+    let damage = tree::each(volume, inode, FILE_END, &mut |mapped| {
         match mapped {
             Mapped::Map(_) => {
                 maps = maps.saturating_add(1);
@@ -37,7 +42,10 @@ pub(super) fn within(volume: &Volume, inode: &Inode, size: Option<u64>) -> Optio
         }
         if is_spent { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
-    (!is_spent).then_some(bytes)
+    match damage {
+        Some(fault @ SourceError::Read(_)) => Err(fault),
+        _ => Ok((!is_spent).then_some(bytes)),
+    }
 }
 
 /// The fact that a file has such bytes.

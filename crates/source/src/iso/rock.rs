@@ -67,6 +67,8 @@ impl Rock {
             let mut raw = vec![0; usize::try_from(area.length).unwrap_or(0)];
             if let Err(error) = bytes.read_exact_at(at, &mut raw) {
                 rock.say(format!("its Rock Ridge entries could not be read to their end: {error}"));
+                // What is there of a target may be its beginning.
+                rock.no_target = true;
                 break;
             }
             next = rock.entries(&raw);

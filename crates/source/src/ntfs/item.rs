@@ -36,7 +36,8 @@ impl Item {
             self.issues
                 .push(format!("attributes of the type {kind:#x} have {bytes} bytes, which are not read"));
         }
-        if let Some(value) = reparse_value(volume, file) {
+        // Of one that cannot be read the tag is not known.
+        if let Some(value) = reparse_value(volume, file).filter(|value| value.len() >= 4) {
             self.attribute("ntfs.reparse-tag", format!("0x{:08x}", tag(&value)).into_bytes());
         }
         match reparse {
