@@ -470,7 +470,8 @@ fn what_is_stated_of_an_item_that_could_not_be_read_in_all_is_compared_with_a_be
         let words: Vec<&str> = said.split_whitespace().collect();
         let at = words.windows(2).position(|pair| pair == ["File", "ACL:"]).unwrap();
         let start = words[at + 2].parse::<usize>().unwrap() * block_size(&image);
-        let device = device(&desk.path("device"), &copy, &[start..start + 512])?;
+        let bad = start..start + 512;
+        let device = device(&desk.path("device"), &copy, std::slice::from_ref(&bad))?;
         let capture = format!(
             "ambit capture --policy {{dir}}/policy --medium {} --case {{case}} --trust {{trust}} {{both}} --out {{dir}}/out.ambit",
             device.path.display()

@@ -242,7 +242,10 @@ fn what_a_reader_states_for_a_part_that_it_lacks_is_no_difference() {
     let original = with(&|facts| facts.times.truncate(1));
     assert_eq!(compare(&[(locator.clone(), iso.clone())], &[original]).0, Vec::<String>::new());
     let original = with(&|facts| facts.times[0].from = "dir-entry".into());
-    assert_eq!(compare(&[(locator.clone(), iso.clone())], &[original.clone()]).0, Vec::<String>::new());
+    assert_eq!(
+        compare(&[(locator.clone(), iso.clone())], std::slice::from_ref(&original)).0,
+        Vec::<String>::new()
+    );
     iso.times[0].ns = 6;
     assert_eq!(compare(&[(locator, iso)], &[original]).0.len(), 1);
     // Of NTFS a short name is a name until it is known to be one.
