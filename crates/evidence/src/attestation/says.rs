@@ -106,7 +106,7 @@ fn of_holder(held: &SetVerdict) -> Vec<String> {
                 held.set, held.objects, held.bytes
             )),
             (unread > 0).then(|| {
-                format!("Of {unread} of these objects not one byte could be read: they are zeros, and no content of these items is there.")
+                format!("Of {unread} of these objects not one byte could be read: they are zeros, and no content of these items is in them. The packed bytes of a file in an archive are in the object of the archive, where that is in the set.")
             }),
             Some("Nothing of the content is disclosed by this.".to_owned()),
         ]
@@ -144,7 +144,7 @@ fn of_prefix(prefix: &Prefix, lines: u64) -> Vec<String> {
     if unread > 0 {
         said.push(format!(
             "{unread} items more under this path were to be taken, and not one byte of their content could be read: they are in no \
-             number of what was taken, and their content is on the original alone."
+             number of what was taken. Their content is on the original, and, packed, in an archive above that was taken whole."
         ));
     }
     let Within { captured, held } = prefix.within;

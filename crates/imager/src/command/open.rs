@@ -101,7 +101,7 @@ pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, F
     };
     if checked.unread > 0 {
         partial_note += &format!(
-            "\nWARNING: of {} of these not one byte could be read: they are zeros, and their content is on the original alone",
+            "\nWARNING: of {} of these not one byte could be read: they are zeros here. Of a file in an archive, the packed bytes are in the archive, if that was kept whole; otherwise their content is on the original alone",
             checked.unread
         );
     }

@@ -62,7 +62,11 @@ pub(super) fn move_to(args: &PackageMoveArgs, console: &mut Console<'_>) -> Resu
     }
     let there = if moved.unfinished { custody::package::partial_path(&to) } else { to.clone() };
     let next = match moved.unfinished {
-        true => format!("next: the same `ambit capture` with --resume and --out {}", to.display()),
+        true => format!(
+            "next: the same `ambit capture` with --resume, and with --out {} in place of --out {}",
+            to.display(),
+            from.display()
+        ),
         false => "next: `ambit-verify` checks it".to_owned(),
     };
     let value = json!({ "package": there.display().to_string(), "unfinished": moved.unfinished, "files": moved.files, "bytes": moved.bytes });

@@ -52,7 +52,7 @@ pub(super) fn sentences(amiss: &Amiss) -> Vec<String> {
     unread.values().for_each(|amount| all += *amount);
     if all.items > 0 {
         said.push(format!(
-            "of {} items that were to be kept, of {} bytes by what is stated, not one byte could be read: nobody has anything of their content, which is on the original alone; items.tsv names them",
+            "of {} items that were to be kept, of {} bytes by what is stated, not one byte could be read: nobody can read their content in the package. Of a file in an archive that is kept whole, the packed bytes are in that; of all others the content is on the original alone. The items.tsv of each set names its own",
             all.items, all.bytes
         ));
     }

@@ -22,7 +22,7 @@ pub(in super::super) fn can_be_resumed(
             &["--case", "--sign-as", "--passphrase-file"],
         );
         return failure.hint(format!(
-            "{partial}.partial keeps what is committed; free space there, and go on with: {}; or bring it to a larger disk, DEST, with: {moves}; and go on there with the first command and --out DEST",
+            "{partial}.partial keeps what is committed; free space there, and go on with: {}; or bring it to a larger disk, DEST, with: {moves}; and go on there with that command and --out DEST in place of --out {partial}",
             console.how_to_resume()
         ));
     }
