@@ -1,16 +1,18 @@
 //! The journal: what of a package is committed while it is being written.
 //!
 //! One line per step, made durable before the next step begins. A line's `mac`
-//! is HMAC-SHA256 under the resume key, over the line before it and this line
-//! without its `mac`. The keys lie in the case folder, off the destination, and
-//! are removed when the package is closed: the journal never ships.
+//! is HMAC-SHA256 under the resume key, over the `mac` of the line before it and
+//! this line without its `mac`. The keys lie in the case folder, off the destination,
+//! and are removed when the package is closed: the journal never ships.
+//! A line of a capture has a `signature` as well, by the run key of the process that
+//! wrote it ([`signed`]): whoever has the keys of the case folder alone cannot make one.
 //!
 //! ```text
-//! {"begin":{"format":"ambit/journal/1","package":"6f1d...","medium":{...},...},"mac":"<hex>"}
-//! {"batch":{"number":1,"items":65536,"walk":"<hex>","parts":[["captured",{...}],...],"lines":"lines-000001",...},"mac":"<hex>"}
+//! {"begin":{"format":"ambit/journal/1","package":"6f1d...","medium":{...},...},"signature":"<base64>","mac":"<hex>"}
+//! {"batch":{"number":1,"items":65536,"walk":"<hex>","parts":[["captured",{...}],...],"lines":"lines-000001",...},"signature":"<base64>","mac":"<hex>"}
 //! {"moved":{"files":112,"bytes":90177536},"mac":"<hex>"}
-//! {"resume":{"departures":[],"copies":1,"lost":[]},"mac":"<hex>"}
-//! {"end":{"tool":{...},"began":"...",...},"mac":"<hex>"}
+//! {"resume":{"departures":[],"copies":1,"lost":[]},"signature":"<base64>","mac":"<hex>"}
+//! {"end":{"tool":{...},"began":"...",...},"signature":"<base64>","mac":"<hex>"}
 //! ```
 //!
 //! `items` counts the items that were walked so far, and `walk` is HMAC-SHA256
@@ -27,30 +29,29 @@
 //! line each. A journal that lacks one of them is an older copy; one that has
 //! two lines more went on under another copy of the case folder.
 
+mod keys;
+mod marks;
 mod read;
+mod signed;
 mod walk;
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use evidence::acquisition::{Departure, MediumStatement, PartStatement, RecordLeft, RunNumber, SetName};
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use scope::Digest;
-use scope::digest::hex;
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
-use zeroize::Zeroizing;
 
 use crate::close::Ending;
 use crate::durable::{Disk, DurableError, NewFile, Op};
-use crate::identities;
+use crate::keys::SecretKey;
 use crate::package::{PackageError, Totals};
-use crate::random;
 
+pub(crate) use keys::Keys;
+pub(crate) use marks::Marks;
 pub(crate) use read::Journaled;
+use read::Parts;
 pub(crate) use walk::Walk;
 
 /// What a package was begun with, and what must be the same when it is resumed.
@@ -134,7 +135,7 @@ pub(crate) struct Moved {
     pub(crate) bytes: u64,
 }
 
-/// One line, but for its `mac`.
+/// One line, but for its signature and its `mac`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Line {
@@ -145,79 +146,14 @@ pub(crate) enum Line {
     End(Box<Ending>),
 }
 
-/// What the journal is authenticated and encrypted with.
-pub(crate) struct Keys {
-    pub(crate) mac: Zeroizing<[u8; 32]>,
-    crew: age::x25519::Identity,
-}
-
-impl Keys {
-    /// Draws keys and writes them to `path`, which did not exist.
-    fn create(disk: &Disk, path: &Path) -> Result<Self, PackageError> {
-        let keys = Self { mac: Zeroizing::new(random::bytes::<32>()?), crew: identities::generate() };
-        let crew = keys.crew.to_string();
-        let text = Zeroizing::new(format!(
-            "{}\n{}\n",
-            hex(&*keys.mac),
-            age::secrecy::ExposeSecret::expose_secret(&crew)
-        ));
-        disk.write_secret(path, text.as_bytes())?;
-        Ok(keys)
-    }
-
-    /// Reads the keys that [`Keys::create`] wrote; `None` for a file that it did not write.
-    pub(crate) fn load(disk: &Disk, path: &Path) -> Result<Option<Self>, PackageError> {
-        let text = Zeroizing::new(read_own(disk, path, MAX_KEYS)?);
-        let parsed = std::str::from_utf8(&text).ok().and_then(|text| {
-            let (mac, rest) = text.split_once('\n')?;
-            let mac = Zeroizing::new(format!("sha256:{mac}").parse::<Digest>().ok()?.0);
-            Some(Self { mac, crew: rest.trim_end().parse().ok()? })
-        });
-        Ok(parsed)
-    }
-
-    pub(crate) fn hmac(&self) -> Result<Hmac<Sha256>, PackageError> {
-        Hmac::new_from_slice(&*self.mac).map_err(|e| PackageError::Age(e.to_string()))
-    }
-
-    fn mac_of(&self, last: &str, line: &str) -> Result<String, PackageError> {
-        let mut over = self.hmac()?;
-        over.update(last.as_bytes());
-        over.update(line.as_bytes());
-        Ok(hex(&over.finalize().into_bytes()))
-    }
-
-    /// A line as it is written, and its `mac`.
-    fn line(&self, last: &str, line: &Line) -> Result<(String, String), PackageError> {
-        let line = serde_json::to_string(line).map_err(std::io::Error::other)?;
-        let mac = self.mac_of(last, &line)?;
-        let open = line.strip_suffix('}').unwrap_or(&line);
-        Ok((format!("{open}{MAC}{mac}{END}\n"), mac))
-    }
-
-    pub(crate) fn close(&self, crew: &str) -> Result<String, PackageError> {
-        let sealed = age::encrypt(&self.crew.to_public(), crew.as_bytes());
-        Ok(STANDARD.encode(sealed.map_err(|e| PackageError::Age(e.to_string()))?))
-    }
-
-    pub(crate) fn open(&self, sealed: &str) -> Result<String, PackageError> {
-        let age = |what: String| PackageError::Age(format!("the journal's counts: {what}"));
-        let sealed = STANDARD.decode(sealed).map_err(|e| age(e.to_string()))?;
-        let decryptor = age::Decryptor::new(sealed.as_slice()).map_err(|e| age(e.to_string()))?;
-        let identity: &dyn age::Identity = &self.crew;
-        let mut text = String::new();
-        let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(|e| age(e.to_string()))?;
-        reader.read_to_string(&mut text)?;
-        Ok(text)
-    }
-}
-
 /// A journal that is being written.
 pub(crate) struct Journal {
     disk: Disk,
     file: NewFile,
     marks: NewFile,
     keys: Keys,
+    /// The run key of this process: it signs each line, and is on no disk.
+    run_key: SecretKey,
     last_mac: String,
     /// Copies that were lost before this process, in words.
     lost: Vec<String>,
@@ -230,13 +166,15 @@ impl Journal {
         path: &Path,
         key_path: &Path,
         begun: &Begun,
+        run_key: SecretKey,
     ) -> Result<(Self, Walk), PackageError> {
         let keys = Keys::create(disk, key_path)?;
         let file = disk.create_new(path)?;
         let marks = disk.create_new(&marks_path(key_path))?;
         let walk = Walk::new(keys.hmac()?, Vec::new());
         let disk = disk.clone();
-        let mut journal = Self { disk, file, marks, keys, last_mac: String::new(), lost: Vec::new() };
+        let (last_mac, lost) = (String::new(), Vec::new());
+        let mut journal = Self { disk, file, marks, keys, run_key, last_mac, lost };
         journal.add(&Line::Begin(Box::new(begun.clone())))?;
         for folder in [path.parent(), key_path.parent()].into_iter().flatten() {
             journal.disk.sync_folder(folder)?;
@@ -251,23 +189,16 @@ impl Journal {
         key_path: &Path,
         keys: Keys,
         read: &Journaled,
+        run_key: SecretKey,
     ) -> Result<(Self, Walk), PackageError> {
         let mut file = disk.append(path, read.length)?;
         file.sync()?;
-        let marked = Marks::read(disk, key_path)?;
-        let known = marked.in_common(&read.macs);
-        let mut marks = match marked.are_there {
-            true => disk.append(&marks_path(key_path), marked.bytes(known))?,
-            false => disk.create_new(&marks_path(key_path))?,
-        };
-        for mac in read.macs.iter().skip(known) {
-            marks.write_all(format!("{mac}\n").as_bytes())?;
-        }
-        marks.sync()?;
+        let marks = Marks::bring(disk, key_path, &read.macs)?;
         let walked = read.batches.iter().map(|batch| (batch.items, batch.walk.clone())).collect();
         let walk = Walk::new(keys.hmac()?, walked);
         let last_mac = read.macs.last().cloned().unwrap_or_default();
-        Ok((Self { disk: disk.clone(), file, marks, keys, last_mac, lost: read.lost.clone() }, walk))
+        let (disk, lost) = (disk.clone(), read.lost.clone());
+        Ok((Self { disk, file, marks, keys, run_key, last_mac, lost }, walk))
     }
 
     /// Copies that were lost so far, in words.
@@ -311,7 +242,7 @@ impl Journal {
     }
 
     fn add(&mut self, line: &Line) -> Result<(), PackageError> {
-        let (text, mac) = self.keys.line(&self.last_mac, line)?;
+        let (text, mac) = self.keys.line(&self.last_mac, line, Some(&self.run_key))?;
         self.last_mac = mac;
         self.file.write_all(text.as_bytes())?;
         self.file.sync()?;
@@ -319,65 +250,6 @@ impl Journal {
         Ok(self.marks.sync()?)
     }
 }
-
-/// What the case folder knows of a journal: the `mac` of each line.
-pub(crate) struct Marks {
-    macs: Vec<String>,
-    are_there: bool,
-}
-
-impl Marks {
-    /// Reads the marks beside a key. A last line that is not whole was never one.
-    pub(crate) fn read(disk: &Disk, key_path: &Path) -> Result<Self, PackageError> {
-        let path = marks_path(key_path);
-        if !disk.exists(&path) {
-            return Ok(Self { macs: Vec::new(), are_there: false });
-        }
-        let bytes = read_own(disk, &path, MAX_MARKS)?;
-        let lines = bytes.split_inclusive(|byte| *byte == b'\n').map_while(|line| line.strip_suffix(b"\n"));
-        let macs = lines.map(|line| String::from_utf8_lossy(line).into_owned()).collect();
-        Ok(Self { macs, are_there: true })
-    }
-
-    /// Whether the file is there, however much is in it.
-    pub(crate) fn are_there(&self) -> bool {
-        self.are_there
-    }
-
-    pub(crate) fn count(&self) -> usize {
-        self.macs.len()
-    }
-
-    /// How many lines of a journal are known, from its first. A `mac` is over all lines before its own: where a later mark
-    /// agrees, an earlier one that does not was altered, and says nothing.
-    pub(crate) fn in_common(&self, macs: &[String]) -> usize {
-        let agreeing = self.macs.iter().zip(macs).zip(1..).filter(|((a, b), _)| a == b);
-        agreeing.map(|(_, number)| number).last().unwrap_or(0)
-    }
-
-    /// Whether bytes behind the last whole line of a journal are of a line that was durable: its mark follows it.
-    pub(crate) fn knew(&self, lines: usize, rest: &[u8]) -> bool {
-        let next = self.macs.get(lines).map(String::as_bytes);
-        next.is_some_and(|mac| {
-            rest.ends_with(b"\n") || rest.windows(mac.len().max(1)).any(|part| part == mac)
-        })
-    }
-
-    fn bytes(&self, lines: usize) -> u64 {
-        let sizes = self.macs.iter().take(lines).map(|mac| mac.len().saturating_add(1));
-        u64::try_from(sizes.sum::<usize>()).unwrap_or(u64::MAX)
-    }
-}
-
-/// What stands before and after the `mac` of a line.
-const MAC: &str = ",\"mac\":\"";
-const END: &str = "\"}";
-
-/// Longest key file: a key in hex, and an age identity.
-const MAX_KEYS: u64 = 1 << 10;
-
-/// Longest file of marks: 65 bytes for each line of a journal.
-const MAX_MARKS: u64 = 64 << 20;
 
 /// Reads a file beside the case's log. A pipe in its place would be waited for for ever.
 fn read_own(disk: &Disk, path: &Path, limit: u64) -> Result<Vec<u8>, DurableError> {
@@ -411,7 +283,7 @@ pub(crate) fn run_of(bytes: &[u8]) -> Result<Option<RunNumber>, PackageError> {
         return Ok(None);
     };
     match read::split(first) {
-        Some((Line::Begin(begun), ..)) => Ok(Some(begun.package)),
+        Some(Parts { line: Line::Begin(begun), .. }) => Ok(Some(begun.package)),
         _ => Err(PackageError::Journal { line: 1, what: "it is not how a journal begins".to_owned() }),
     }
 }

@@ -369,7 +369,8 @@ impl PackageWriter {
             departures: setup.departures.clone(),
             copies: disk.copies(),
         };
-        let (journal, walk) = Journal::create(disk, &journal::path_in(&work), &key_path, &begun)?;
+        let run_key = setup.run_key.clone();
+        let (journal, walk) = Journal::create(disk, &journal::path_in(&work), &key_path, &begun, run_key)?;
         let mut site = Site { disk: disk.clone(), out: out.to_owned(), key_path, locks: Vec::new() };
         for path in disk.places(&journal::path_in(&work)) {
             site.locks.push(locked::take(&path)?.ok_or(PackageError::Locked(path))?);

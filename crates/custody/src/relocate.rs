@@ -22,7 +22,7 @@ use rustix::io::Errno;
 
 use crate::copying::copy_file;
 use crate::durable::{Disk, DurableError, Op, free_bytes};
-use crate::journal::{self, Journal, Journaled, Keys, Marks};
+use crate::journal::{self, Journaled, Keys, Marks};
 use crate::lock;
 use crate::package::PackageError;
 use crate::read_back::digest_of;
@@ -165,7 +165,7 @@ pub fn move_package(
         && let Some(story) = Story::of(disk, &target, state)?
     {
         let path = journal::path_in(&target.join(WORK));
-        drop(Journal::go_on(disk, &path, &story.key_path, story.keys, &story.read)?);
+        story.read.make_known(disk, &path, &story.key_path)?;
     }
     disk.rename(&source, &gone)?;
     remove(disk, &gone)?;

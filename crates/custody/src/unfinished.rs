@@ -4,13 +4,14 @@
 //! match Unfinished::open(&disk, &outs, &state)? {
 //!     Found::Nothing                  begun, and nothing was committed: not even that it was begun
 //!     Found::Complete(complete)       all is there but the name, it seems: complete.check(..)?, then place()?
-//!     Found::Unfinished(unfinished)   unfinished.check(..)?, then resume(..), close(..) or sealed(..)
+//!     Found::Unfinished(unfinished)   unfinished.believe(..)?, check(..)?, then resume(..), close(..) or sealed(..)
 //!     Found::Finished(out)            nothing is to be done
 //! }
 //! ```
 //!
-//! Nothing is believed that the journal does not name, and no journal that the
-//! key in the case folder does not authenticate. Of two copies, the one whose
+//! Nothing is believed that the journal does not name, no journal that the key in
+//! the case folder does not authenticate, and, once [`Unfinished::believe`] was asked,
+//! no line that no announced run key has signed. Of two copies, the one whose
 //! journal is longer is gone on from, and the other is brought there. Nothing
 //! is changed before [`Unfinished::resume`] or [`Unfinished::close`].
 
@@ -189,6 +190,23 @@ impl Unfinished {
         self.last().map_or(0, |batch| batch.items)
     }
 
+    /// Fails where a line of the journal is not signed by the run keys that the custody log announces for this run, in their
+    /// order: this comes before anything that the journal says counts. A last process whose key was not announced has read
+    /// nothing; of what it said nothing counts but which batches are committed no more.
+    ///
+    /// # Errors
+    ///
+    /// [`PackageError::Journal`] names the line.
+    pub fn believe(&mut self, announced: &[String]) -> Result<(), PackageError> {
+        self.journal.believe(announced)
+    }
+
+    /// What departed from the order or the procedure, by processes that ended before their keys were announced: of it
+    /// counts what the log says, too, or whoever is asked now.
+    pub fn unannounced(&self) -> impl Iterator<Item = &Departure> {
+        self.journal.unannounced()
+    }
+
     /// What departed from the order or the procedure so far.
     #[must_use]
     pub fn departures(&self) -> &[Departure] {
@@ -300,7 +318,8 @@ impl Unfinished {
         let Self { lost, keys, journal, discarded, .. } = self;
         let work = site.partial().join(WORK);
         let path = journal::path_in(&work);
-        let (mut file, walk) = Journal::go_on(&site.disk, &path, &site.key_path, keys, &journal)?;
+        let run_key = setup.run_key.clone();
+        let (mut file, walk) = Journal::go_on(&site.disk, &path, &site.key_path, keys, &journal, run_key)?;
         file.resume(setup.departures.clone(), lost, discarded.map(|(from, _)| from))?;
         let recipients = setup.recipients.by_set()?;
         let runs = Runs::again(&site.disk, &work, journal.batches.iter().map(Batch::run));

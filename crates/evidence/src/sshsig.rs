@@ -27,6 +27,8 @@ pub const PACKAGE_SEAL: &str = "ambit/package-seal/v1";
 pub const CUSTODY_EVENT: &str = "ambit/custody-event/v1";
 /// Namespace of the run key's signatures over manifests and ledger parts.
 pub const MANIFEST: &str = "ambit/manifest/v1";
+/// Namespace of the run key's signatures over lines of the journal of a run that has not ended.
+pub const JOURNAL: &str = "ambit/journal/v1";
 /// Namespace of attestations: a holder's verdict, an auditor's replay.
 pub const ATTESTATION: &str = "ambit/attestation/v1";
 

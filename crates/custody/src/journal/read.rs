@@ -5,7 +5,9 @@ use std::path::Path;
 
 use evidence::acquisition::Departure;
 
-use super::{Batch, Begun, END, Keys, Line, MAC, Moved};
+use super::keys::{END, MAC};
+use super::signed::{self, Passage, Signed};
+use super::{Batch, Begun, Keys, Line, Marks, Moved};
 use crate::close::Ending;
 use crate::durable::Disk;
 use crate::package::PackageError;
@@ -32,6 +34,10 @@ pub(crate) struct Journaled {
     pub(crate) copies: u64,
     /// Copies that were lost so far, in words.
     pub(crate) lost: Vec<String>,
+    /// The lines of captures.
+    pub(super) signed: Vec<Signed>,
+    /// What each process said of itself.
+    pub(super) passages: Vec<Passage>,
 }
 
 impl Journaled {
@@ -46,7 +52,7 @@ impl Journaled {
             let number = index.saturating_add(1);
             let altered = |what: &str| PackageError::Journal { line: number, what: what.to_owned() };
             let whole = line.len() as u64;
-            let Some((line, body, mac)) = split(line) else {
+            let Some(Parts { line, body, signature, signed, mac }) = split(line) else {
                 // The writing of the last line was cut off: nothing rests on it.
                 if number == lines.len() {
                     break;
@@ -54,30 +60,28 @@ impl Journaled {
                 return Err(altered("it is not a line of a journal"));
             };
             let last = macs.last().map_or("", String::as_str);
-            if mac != keys.mac_of(last, &body)? {
+            if mac != keys.mac_of(last, &signed)? {
                 return Err(altered("it is not as it was written"));
             }
+            let signed = match (&line, signature) {
+                (Line::Moved(_), None) => None,
+                (Line::Moved(_), Some(_)) => {
+                    return Err(altered("it is signed, and nobody signs such a line"));
+                }
+                (_, None) => return Err(altered("it is not signed")),
+                (opens, Some(signature)) => {
+                    let opens = matches!(opens, Line::Begin(_) | Line::Resume(_));
+                    Some(Signed { line: number, opens, digest: signed::digest(last, &body), signature })
+                }
+            };
             length += whole;
             macs.push(mac);
             match (line, &mut read) {
-                (Line::Begin(begun), None) => {
-                    let (departures, copies) = (begun.departures.clone(), begun.copies);
-                    read = Some(Self {
-                        begun: *begun,
-                        batches: Vec::new(),
-                        departures,
-                        ending: None,
-                        moved: false,
-                        resumed: Vec::new(),
-                        length: 0,
-                        rest: Vec::new(),
-                        macs: Vec::new(),
-                        copies,
-                        lost: Vec::new(),
-                    });
-                }
+                (Line::Begin(begun), None) => read = Some(Self::begun(*begun)),
                 (Line::Batch(batch), Some(read)) if read.ending.is_none() => {
-                    read.lost.clone_from(&batch.lost);
+                    if let Some(passage) = read.passages.last_mut() {
+                        passage.lost.clone_from(&batch.lost);
+                    }
                     read.batches.push(*batch);
                 }
                 (Line::Moved(_), Some(read)) => read.moved = true,
@@ -87,10 +91,14 @@ impl Journaled {
                     if let Some(from) = resume.discarded_from {
                         read.discard(from);
                     }
-                    read.departures.extend(resume.departures);
                     let last = read.batches.last().map_or(0, |batch| batch.number);
-                    read.resumed.push(last.saturating_add(1));
-                    (read.copies, read.lost) = (resume.copies, resume.lost);
+                    read.passages.push(Passage {
+                        batch: last.saturating_add(1),
+                        departures: resume.departures,
+                        copies: resume.copies,
+                        lost: resume.lost,
+                        believed: true,
+                    });
                 }
                 (Line::End(ending), Some(read)) if read.ending.is_none() => {
                     let crew = keys.open(&ending.crew)?;
@@ -99,6 +107,7 @@ impl Journaled {
                 _ => return Err(altered("it may not stand there")),
             }
             if let Some(read) = &mut read {
+                read.signed.extend(signed);
                 read.length = length;
             }
         }
@@ -106,14 +115,42 @@ impl Journaled {
             read.macs = macs;
             let behind = usize::try_from(length).ok().and_then(|length| bytes.get(length..));
             read.rest = behind.unwrap_or_default().to_vec();
+            read.tell();
         }
         Ok(read)
+    }
+
+    /// A journal of one line.
+    fn begun(begun: Begun) -> Self {
+        let (departures, copies) = (begun.departures.clone(), begun.copies);
+        let first = Passage { batch: 0, departures, copies, lost: Vec::new(), believed: true };
+        Self {
+            begun,
+            batches: Vec::new(),
+            departures: Vec::new(),
+            ending: None,
+            moved: false,
+            resumed: Vec::new(),
+            length: 0,
+            rest: Vec::new(),
+            macs: Vec::new(),
+            copies,
+            lost: Vec::new(),
+            signed: Vec::new(),
+            passages: vec![first],
+        }
     }
 
     /// Forgets the batches from this one on, and what was said of the end.
     pub(crate) fn discard(&mut self, from: u64) {
         self.batches.retain(|batch| batch.number < from);
         self.ending = None;
+    }
+
+    /// Cuts off what stands behind the last whole line of the journal at `path`, and lets the case folder know of each line.
+    pub(crate) fn make_known(&self, disk: &Disk, path: &Path, key_path: &Path) -> Result<(), PackageError> {
+        disk.append(path, self.length)?.sync()?;
+        Marks::bring(disk, key_path, &self.macs).map(drop)
     }
 
     /// Notes in the journal at `path`, a copy of this one, that the package lies in another place from here on. The case
@@ -127,7 +164,7 @@ impl Journaled {
         bytes: u64,
     ) -> Result<(), PackageError> {
         let last = self.macs.last().map_or("", String::as_str);
-        let (text, _) = keys.line(last, &Line::Moved(Moved { files, bytes }))?;
+        let (text, _) = keys.line(last, &Line::Moved(Moved { files, bytes }), None)?;
         let mut file = disk.append(path, self.length)?;
         let _ = file.write_all(text.as_bytes()); // latched: `finish` reports it
         file.finish()?;
@@ -135,11 +172,22 @@ impl Journaled {
     }
 }
 
-/// A line, what its `mac` is over, and the `mac`.
-pub(super) fn split(bytes: &[u8]) -> Option<(Line, String, String)> {
+/// What a line is made of.
+pub(super) struct Parts {
+    pub(super) line: Line,
+    /// The line without signature and `mac`.
+    body: String,
+    signature: Option<[u8; 64]>,
+    /// The line without its `mac`.
+    signed: String,
+    mac: String,
+}
+
+pub(super) fn split(bytes: &[u8]) -> Option<Parts> {
     let text = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?.strip_suffix(END)?;
     let (open, mac) = text.rsplit_once(MAC)?;
-    let body = format!("{open}}}");
+    let signed = format!("{open}}}");
+    let (body, signature) = signed::split(&signed);
     let line = serde_json::from_str(&body).ok()?;
-    Some((line, body, mac.to_owned()))
+    Some(Parts { line, body, signature, signed, mac: mac.to_owned() })
 }

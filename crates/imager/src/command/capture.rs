@@ -104,7 +104,7 @@ fn acquire(
 
     let mut unfinished = None;
     if args.resume {
-        match resume::open(places, &disk, &at_work.case, args, console)? {
+        match resume::open(places, &disk, (&at_work.case, &at_work.trust), args, console)? {
             Broken::Anew => {}
             Broken::Complete(complete) => return at_work.complete(complete, console),
             Broken::GoesOn(found) => {
@@ -182,9 +182,13 @@ fn acquire(
     };
     let run_key = SecretKey::generate("run").context("run key")?;
     let public_key = run_key.public_line();
-    let mut stated = unfinished.as_ref().map(|found| found.departures().to_vec()).unwrap_or_default();
-    let added: Vec<Departure> = ready.stated().into_iter().filter(|new| !stated.contains(new)).collect();
-    stated.extend(added.iter().cloned());
+    let mut stated = unfinished.as_ref().map(|found| announced.departures(found)).unwrap_or_default();
+    let new: Vec<Departure> = ready.stated().into_iter().filter(|new| !stated.contains(new)).collect();
+    stated.extend(new);
+    // What an earlier process said before its key was announced is said again by this one.
+    let is_said =
+        |own: &&Departure| unfinished.as_ref().is_some_and(|found| found.departures().contains(own));
+    let added = stated.iter().filter(|own| !is_said(own)).cloned().collect();
     let setup = Setup {
         origin: at_work.trust.origin().to_owned(),
         package: run,

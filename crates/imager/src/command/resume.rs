@@ -1,5 +1,7 @@
 //! `ambit capture --resume`: what of a broken run stands, and whether this is the run that may go on.
 
+mod authentic;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,7 @@ use crate::pipeline::asked_to_stop;
 use crate::progress::ByteProgress;
 use crate::survey::Counted;
 use crate::workplace::Ready;
+use authentic::authentic;
 
 /// What is to be done with `OUT.partial`.
 pub(super) enum Broken {
@@ -32,7 +35,7 @@ pub(super) enum Broken {
 pub(super) fn open(
     places: Places<'_>,
     disk: &Disk,
-    case: &CaseFolder,
+    (case, trust): (&CaseFolder, &Trust),
     args: &CaptureArgs,
     console: &mut Console<'_>,
 ) -> Result<Broken, Failure> {
@@ -107,6 +110,7 @@ pub(super) fn open(
             Ok(Broken::Complete(complete))
         }
         Found::Unfinished(mut unfinished) => {
+            authentic(&mut unfinished, case, trust)?;
             let all = unfinished.bytes();
             let checked = read_again(all, args, console, |reading| unfinished.check(reading));
             match checked {
@@ -356,6 +360,8 @@ pub(super) struct Announced {
     pub(super) end: Option<(TreeHead, Digest)>,
     /// What package.seal says.
     pub(super) seal: Option<PackageSeal>,
+    /// Medium and policy, as each announcement has them.
+    media: Vec<(MediumStatement, Digest)>,
     /// Every override since the run was announced.
     overrides: Vec<Override>,
     /// Every note since.
@@ -368,9 +374,11 @@ impl Announced {
         for event in case.log().events().context("custody log")? {
             match event.action {
                 Action::AcquisitionStart(start) if start.package == run => {
+                    announced.media.push((start.medium.clone(), start.policy));
                     announced.start = Some((start, event.when));
                 }
                 Action::AcquisitionResume(resume) if resume.package == run => {
+                    announced.media.push((resume.medium, resume.policy));
                     announced.resumed.push(Resumed { batch: resume.batch, run_key: resume.run_key });
                 }
                 Action::AcquisitionEnd(end) if end.package == run => {
@@ -408,9 +416,23 @@ impl Announced {
         let own = |departure: &&Departure| {
             departure.what.starts_with(OLDER_COPY) || departure.what.ends_with(RETAKEN)
         };
-        let departures = unfinished.departures().iter().filter(own);
+        let departures = unfinished.departures().iter().chain(unfinished.unannounced()).filter(own);
         let said = departures.map(|own| Override { what: own.what.clone(), reason: own.reason.clone() });
         said.filter(|own| !self.overrides.contains(own)).collect()
+    }
+
+    /// What departs so far: what announced processes said, and of the others what the log has as an override.
+    pub(super) fn departures(&self, unfinished: &Unfinished) -> Vec<Departure> {
+        let on_log = |own: &&Departure| {
+            self.overrides.iter().any(|said| (&said.what, &said.reason) == (&own.what, &own.reason))
+        };
+        let mut all = unfinished.departures().to_vec();
+        for own in unfinished.unannounced().filter(on_log) {
+            if !all.contains(own) {
+                all.push(own.clone());
+            }
+        }
+        all
     }
 
     /// Whether an override is on the log already.

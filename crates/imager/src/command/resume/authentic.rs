@@ -1,0 +1,77 @@
+//! Whether the journal of a broken run was written by its captures: each line against the run keys on the custody log.
+//!
+//! The keys of the case folder do not say so: they lie there in clear. A run key is in the memory of one process alone, and the
+//! quorum of acquisition.start signed it.
+
+use custody::{CaseFolder, PackageError, Unfinished};
+use evidence::acquisition::RunNumber;
+use evidence::custody_log::{self, Log};
+use evidence::event::Action;
+use evidence::trust::Trust;
+use folder::Folder;
+
+use super::Announced;
+use crate::console::{Context as _, Failure};
+
+/// Fails unless people of the trust file have announced this run, and its run keys have signed its journal. Nothing that the
+/// journal says is used before.
+pub(super) fn authentic(found: &mut Unfinished, case: &CaseFolder, trust: &Trust) -> Result<(), Failure> {
+    let run = found.begun().package;
+    let announced = Announced::of(case, run)?;
+    // Under another trust file than the one of the beginning it does not go on anyhow.
+    if found.begun().setting.get("--trust").is_none_or(|own| *own == trust.digest().to_string()) {
+        announced_by_people(run, announced.media.len(), case, trust)?;
+    }
+    let first = announced.start.iter().map(|(start, _)| start.run_key.clone());
+    let keys: Vec<String> =
+        first.chain(announced.resumed.iter().map(|resumed| resumed.run_key.clone())).collect();
+    match found.believe(&keys) {
+        Err(error @ PackageError::Journal { .. }) => Err(altered(format!("package: {error}"))),
+        believed => believed.context("package"),
+    }?;
+    let begun = found.begun();
+    let other =
+        announced.media.iter().find(|(medium, policy)| *medium != begun.medium || *policy != begun.policy);
+    match other {
+        None => Ok(()),
+        Some((medium, policy)) => Err(altered(format!(
+            "package: line 1 of the journal was altered: it is of the medium {} and the policy {}, and the custody log announces \
+             this run for the medium {} and the policy {policy}, or for other facts of that medium",
+            begun.medium.label, begun.policy, medium.label
+        ))),
+    }
+}
+
+/// Fails where one of so many events that announce a run key is not signed as the trust file has it.
+fn announced_by_people(
+    run: RunNumber,
+    count: usize,
+    case: &CaseFolder,
+    trust: &Trust,
+) -> Result<(), Failure> {
+    let log = Log::read(&Folder::open(case.root()).context("custody log")?);
+    let of_run = log.entries.iter().zip(0_u64..).filter(|(logged, _)| match &logged.event.action {
+        Action::AcquisitionStart(start) => start.package == run,
+        Action::AcquisitionResume(resume) => resume.package == run,
+        _ => false,
+    });
+    let places: Vec<String> = of_run.map(|(_, index)| format!("{}: ", custody_log::folder(index))).collect();
+    let replayed = log.replay(trust).problems.into_iter();
+    let mut problems = replayed.filter(|problem| places.iter().any(|place| problem.starts_with(place)));
+    let unread = (places.len() != count).then(|| log.problems.into_iter().chain(log.unfinished).next());
+    match problems.next().or_else(|| unread.map(|why| why.unwrap_or_else(|| "it cannot be read".to_owned()))) {
+        None => Ok(()),
+        Some(problem) => Err(Failure::no(format!("the custody log does not announce this run: {problem}")).hint(
+            "somebody has changed the log of the case folder: put back a copy of that folder as it was. Else keep it and the package as they are, \
+             and capture again in a new case; nothing was read",
+        )),
+    }
+}
+
+fn altered(what: String) -> Failure {
+    Failure::no(what).hint(
+        "somebody who has the case folder has rewritten the journal, or the log of the case folder is older than the journal: put back \
+         .work/journal.jsonl from a copy of the package, or give the --case under which it went on last. Else keep both as they are and say so in a \
+         note: the parts are evidence, signed by run keys that the log announces; and capture again to a new --out. Nothing was read, signed or changed",
+    )
+}
