@@ -117,7 +117,8 @@ def custody_log(folder, acquisition, statement, log_key, findings):
         event = strict((entry / "event.json").read_bytes())
         previous = digest_text(entries[-1]) if entries else None
         tree = {"size": index, "root": root(entries)} if entries else None
-        signatures = sorted(entry.glob("*.sig"), key=lambda path: path.name.removesuffix(".sig"))
+        signatures = [path for path in entry.glob("*.sig") if not path.name.startswith(ATTESTED)]
+        signatures.sort(key=lambda path: path.name.removesuffix(".sig"))
         expected = "".join([
             f"ambit/custody-entry/v1\norigin {origin}\nindex {index}\nprevious {previous or '-'}\n",
             f"event {digest_text((entry / 'event.json').read_bytes())}\n",
@@ -128,6 +129,7 @@ def custody_log(folder, acquisition, statement, log_key, findings):
             findings.add("log", name, "entry.txt is not what event, signatures and the entry before give")
         if (event["origin"], event["index"], event["prev_entry"], event["prev_tree"]) != (origin, index, previous, tree):
             findings.add("log", name, "the event does not commit to the entries before it")
+        attested(entry, event["action"], findings)
         if event["action"]["kind"] == "acquisition.start" and event["action"]["package"] == acquisition["package"]:
             run_keys.append((1, event["action"]["run_key"]))
         if event["action"]["kind"] == "acquisition.resume" and event["action"]["package"] == acquisition["package"]:
@@ -147,6 +149,20 @@ def custody_log(folder, acquisition, statement, log_key, findings):
     if not names or not (folder / names[-1] / "checkpoint").exists():
         findings.add("checkpoint", "custody", "the last entry has none")
     return len(entries), checkpoints
+
+
+ATTESTED = "attestation.txt."
+
+
+def attested(entry, action, findings):
+    """An attestation lies beside its event, which quotes it and each signature over it."""
+    lies = {path.name: digest_text(path.read_bytes()) for path in entry.glob("attestation.txt*")}
+    quoted = {}
+    if "attestation" in action:
+        quoted["attestation.txt"] = action["attestation"]
+        quoted |= {f"{ATTESTED}{own['principal']}.sig": own["signature"] for own in action["signatures"]}
+    if lies != quoted:
+        findings.add("log", entry.name, "the attestation or a signature over it is not what the event quotes")
 
 
 def interrupted(folder, acquisition):

@@ -15,6 +15,7 @@ use std::process::Command;
 
 use evidence::acquisition::RunNumber;
 use evidence::attestation::{Attestation, Prefix, Statement, Unread};
+use scenarios::second::replayed_from;
 use scenarios::story::Desk;
 
 /// A desk with its own copies of the demo's package and case, which a test may append to.
@@ -97,6 +98,17 @@ fn an_auditors_result_is_signed_checked_and_put_on_the_log() {
         .exits(0)
         .prints("Sam Okafor (Independent auditor) signed")
         .prints("followed yes, matched not-checked; 0 findings");
+    // The second implementation knows what lies beside an event, and an attestation that is another's.
+    if scenarios::second::is_there() {
+        let (auditor, log) = (desk.demo.path("keys/auditor.age"), desk.demo.path("keys/log.pub"));
+        let replay = || replayed_from(&desk.path("KC07.ambit"), &auditor, &log).kinds();
+        assert_eq!(replay(), "");
+        let text = desk.path("KC07.ambit/custody/000006/attestation.txt");
+        let kept = fs::read(&text).unwrap();
+        fs::write(&text, [kept.as_slice(), b"x"].concat()).unwrap();
+        assert_eq!(replay(), "log");
+        fs::write(&text, kept).unwrap();
+    }
     // Case and package hold one log, and neither says the same twice.
     assert!(desk.path("case/custody/000006/attestation.txt.auditor.sig").is_file());
     desk.run(APPEND).exits(1).says("event 6 has this attestation with the same signers already");
