@@ -16,6 +16,7 @@ from policy import FIELDS, LOOKS, UNREAD_VOLUMES
 F, U, T = 0, 1, 2
 LETTERS = "FUT"
 # The conditions that are of a name.
+DOCUMENTS = ("ooxml", "odf", "epub")
 OF_THE_NAME = ("path", "artifact", "name", "ext", "type_mismatch")
 
 Decision = collections.namedtuple("Decision", "outcome tier rules looks trits")
@@ -81,9 +82,10 @@ def opening(policy, facts, looks, tier):
         return "type"
     if facts.type is None or facts.failed("type"):
         return "unknown"
-    if facts.type["name"] not in policy.containers:
+    form = opened_as(policy, facts)
+    if form is None:
         return None
-    if facts.member is not None and facts.member["depth"] >= policy.max_depth:
+    if form not in DOCUMENTS and facts.member is not None and facts.member["depth"] >= policy.max_depth:
         return "unknown"
     if "content" not in looks:
         return "content"
@@ -94,7 +96,27 @@ def opening(policy, facts, looks, tier):
         return "singly"
     if held["trouble"] is not None:
         return "unknown"
-    return None if held["captured"] == held["members"] and tier == "included" else "singly"
+    return None if form in DOCUMENTS or held["captured"] == held["members"] and tier == "included" else "singly"
+
+
+def by_beginning(policy, name):
+    """The form of what a file is opened as that begins as this type."""
+    if "zip" in policy.containers and name == "jar":
+        return "zip"
+    return name if name in policy.containers or "zip" in policy.containers and name in DOCUMENTS else None
+
+
+def opened_as(policy, facts):
+    """The form of what a file of its type is opened as, or None."""
+    form = by_beginning(policy, facts.type["name"])
+    ends = "zip" in policy.containers and facts.type.get("end", {}).get("zip", False)
+    return "zip" if form is None and ends else form
+
+
+def asks_for_end(policy, facts):
+    """Whether the end of the file is to be examined with its type."""
+    kind = facts.slack["of"] if facts.kind == "slack" and facts.slack is not None else facts.kind
+    return kind in ("file", "stream", "member") and "zip" in policy.containers and by_beginning(policy, facts.type["name"]) is None
 
 
 def may_be_opened(policy, facts):
@@ -105,7 +127,7 @@ def may_be_opened(policy, facts):
     if facts.member is not None and facts.member["depth"] >= policy.max_depth:
         return False
     known = "type" in facts.looks and facts.type is not None and not facts.failed("type")
-    return not known or facts.type["name"] in policy.containers
+    return not known or opened_as(policy, facts) in policy.containers
 
 
 def opens(policy, facts):

@@ -167,7 +167,12 @@ def attribute(value):
 
 
 def type_fact(value):
-    fields(value, "name", "encrypted", "examined")
+    need(isinstance(value, dict))
+    fields({name: own for name, own in value.items() if name != "end"}, "name", "encrypted", "examined")
+    if "end" in value:
+        fields(value["end"], "zip", "examined")
+        need(isinstance(value["end"]["zip"], bool))
+        number(value["end"]["examined"])
     text(value["name"])
     need(value["encrypted"] is None or isinstance(value["encrypted"], bool))
     number(value["examined"])

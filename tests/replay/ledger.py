@@ -261,6 +261,8 @@ class Replay:
             self.found.add("fact", item, f"a fact member, or none, of a kind {facts.kind}")
         if decide.opens(policy, facts) != (facts.container is not None):
             self.found.add("look", item, "a container that was opened and was not to be, or the reverse; target.containers")
+        if facts.type is not None and decide.asks_for_end(policy, facts) != ("end" in facts.type):
+            self.found.add("look", item, "a type of which the end was to be examined and was not, or the reverse; target.containers")
         if facts.member is not None and not 1 <= facts.member["depth"] <= policy.max_depth:
             self.found.add("look", item, "a member deeper in containers than target.containers has them opened")
         if policy.closed:

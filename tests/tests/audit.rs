@@ -169,7 +169,8 @@ fn one_look_deeper_than_needed() {
     assert_eq!(report.findings[0].item, LEFT_UNSEEN);
     // Of a look that is not admitted, the facts alone.
     let unsaid = about(LEFT_UNSEEN, |item| {
-        item.facts.type_fact = Some(TypeFact { name: "text".into(), encrypted: None, examined: 100 });
+        item.facts.type_fact =
+            Some(TypeFact { name: "text".into(), encrypted: None, examined: 100, end: None });
     });
     check(unsaid, "look", "facts of the look type, which is not recorded as taken");
     // Of a look that was needed, not a word.

@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use scope::facts::{ContainerFact, Facts, Failure, Kind, Look, Member, Stamp, TimeKind, Zone};
-use scope::{Policy, RawName};
+use scope::{Policy, RawName, Tier};
 use source::archive::{self, Form, Limits, Place};
 use source::extract::{self, Take};
 use source::{
@@ -20,6 +20,7 @@ use source::{
     WalkOptions, WalkReport,
 };
 
+use crate::document;
 use crate::examine::cannot_open;
 use crate::reopened::Reopened;
 use crate::{ExamineError, Examined, Examiner};
@@ -31,7 +32,15 @@ pub type EachMember<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> ControlFlo
 pub(crate) struct Members<'s> {
     info: &'s SourceInfo,
     of: String,
-    unpacked: Unpacked<'s>,
+    pub(crate) unpacked: Unpacked<'s>,
+}
+
+/// Why of a container nothing is known.
+pub(crate) enum Amiss {
+    /// For what it holds.
+    Archive(String),
+    /// For bytes that could not be read.
+    Medium(String),
 }
 
 impl Source for Members<'_> {
@@ -93,6 +102,15 @@ impl Budget {
         Limits { total: self.bytes.get(), ..Limits::of(self.length) }
     }
 
+    /// Takes the bytes of all entries of a document.
+    pub(crate) fn take_document(&self, archive: &archive::Archive) -> Result<(), String> {
+        let all = archive.members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.size));
+        let most = Limits::of(self.length).total;
+        let left = self.bytes.get().checked_sub(all);
+        self.bytes.set(left.ok_or_else(|| format!("entries of more than {most} bytes in each other"))?);
+        Ok(())
+    }
+
     /// Takes a member, which is named once for each name of its container and each of its own.
     fn take(&self, member: &archive::Member, container: &Facts) -> Result<(), String> {
         let members = self.members.get().checked_sub(1);
@@ -129,9 +147,12 @@ pub(crate) fn open(
     budget: &Budget,
     each: &mut EachMember<'_>,
 ) -> Result<Result<ContainerFact, String>, ExamineError> {
-    let form = facts.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
-    let mut fact = ContainerFact { form, members: 0, captured: 0, barred: 0, others: 0, trouble: None };
-    let Some(known) = Form::of_type(&fact.form) else { return Ok(Ok(fact)) };
+    let form = scope::opened_as(examiner.policy(), facts).unwrap_or_default();
+    let mut fact =
+        ContainerFact { form: form.to_owned(), members: 0, captured: 0, barred: 0, others: 0, trouble: None };
+    // A document is packed as a zip.
+    let known = Form::of_type(form).unwrap_or(Form::Zip);
+    let is_document = Form::of_type(form).is_none();
     let bytes: Result<Arc<dyn ByteSource + '_>, _> =
         Reopened::new(source, entry, examiner.options().buffer).map(|bytes| Arc::new(bytes) as _);
     let unpacked = bytes.and_then(|bytes| examiner.unpacker().open(known, bytes, &budget.limits()));
@@ -147,10 +168,27 @@ pub(crate) fn open(
             return Ok(Err(if of_archive { why } else { format!("not opened: {why}") }));
         }
     };
-    let archive = &unpacked.archive;
-    fact.others = u64::try_from(archive.others.len()).unwrap_or(u64::MAX);
     let policy = examiner.policy();
-    (fact.barred, fact.trouble) = unnamed(policy, facts, &archive.others);
+    let members = Members { info: source.info(), of: entry.locator.clone(), unpacked };
+    let archive = &members.unpacked.archive;
+    let foreign = match is_document {
+        true => match document::foreign(examiner, entry, facts, form, &members, budget) {
+            Ok(foreign) => foreign,
+            Err(Amiss::Archive(why)) => {
+                fact.trouble = Some(why);
+                return Ok(Ok(fact));
+            }
+            Err(Amiss::Medium(why)) => return Ok(Err(why)),
+        },
+        false => Vec::new(),
+    };
+    let others = if is_document { &foreign } else { &archive.others };
+    fact.others = u64::try_from(others.len()).unwrap_or(u64::MAX);
+    (fact.barred, fact.trouble) = unnamed(policy, facts, form, others);
+    if is_document && !foreign.is_empty() {
+        fact.trouble =
+            Some(format!("{} entries in it are not such as a document of its form has", fact.others));
+    }
     let unreadable =
         archive.members.iter().filter(|member| matches!(member.place, Place::Unreadable(_))).count();
     if archive.aside > 0 {
@@ -166,7 +204,10 @@ pub(crate) fn open(
     if unreadable > 0 {
         fact.trouble = Some(format!("{unreadable} members are encrypted, or of a form that is not read"));
     }
-    let members = Members { info: source.info(), of: entry.locator.clone(), unpacked };
+    if is_document {
+        fact.trouble = broken.or(fact.trouble);
+        return Ok(Ok(fact));
+    }
     // As they lie, so that what is packed around them is unpacked forward, whatever the order in which they are named.
     let mut in_place: Vec<(usize, &archive::Member)> =
         members.unpacked.archive.members.iter().enumerate().collect();
@@ -178,7 +219,7 @@ pub(crate) fn open(
             break;
         }
         let is_readable = !matches!(own.place, Place::Unreadable(_));
-        let own = member(entry, facts, number, own);
+        let own = member(entry, facts, form, number, own);
         if own.facts.names.iter().any(|name| policy.is_below_closed(name, own.facts.case_rule)) {
             // As on the volume: nobody enters it, and nobody knows what the archive holds there.
             fact.trouble = Some(CLOSED.to_owned());
@@ -193,7 +234,8 @@ pub(crate) fn open(
         fact.members = fact.members.saturating_add(1);
         let captured = examined.decision.outcome == scope::Outcome::Captured;
         // A zip's members can be damaged one by one; what is in a gzip was unpacked when it was opened.
-        let is_whole = !(is_readable && examined.decision.outcome.is_kept())
+        let counts = examined.decision.outcome.is_kept() || examined.decision.tier == Tier::Undetermined;
+        let is_whole = !(is_readable && counts)
             || examined.facts.failures.is_empty() && known != Form::Zip
             || examiner.can_read(&own, &members, &examined);
         unread = unread.saturating_add(u64::from(!is_whole));
@@ -207,8 +249,9 @@ pub(crate) fn open(
     }
     if unread > 0 {
         // Nobody has their bytes but as the archive packs them.
-        fact.trouble =
-            Some(format!("the content of {unread} members that are kept could not be read to its end"));
+        fact.trouble = Some(format!(
+            "the content of {unread} members that are kept or undetermined could not be read to its end"
+        ));
     }
     if broken.is_some() {
         fact.trouble = broken;
@@ -218,10 +261,15 @@ pub(crate) fn open(
 
 /// What entries without content are called is asked of the rules: they are no items, and an archive that is kept whole has them
 /// in it. Returns of how many it is certain that they may not go along, and what to say of these and of others.
-fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> (u64, Option<String>) {
+fn unnamed(
+    policy: &Policy,
+    container: &Facts,
+    form: &str,
+    others: &[archive::Other],
+) -> (u64, Option<String>) {
     let facts = |other: &archive::Other| {
         let name = if other.name.is_empty() { &unpacked_name(container) } else { &other.name };
-        let known = inside(container, (name, &other.also, other.doubtful), other.modified);
+        let known = inside(container, form, (name, &other.also, other.doubtful), other.modified);
         Facts { kind: other.kind, member: None, ..known }
     };
     let (mut barred, mut doubtful, mut closed) = (0_u64, 0_u64, false);
@@ -241,7 +289,13 @@ fn unnamed(policy: &Policy, container: &Facts, others: &[archive::Other]) -> (u6
 }
 
 /// A member as an item.
-fn member(of: &Entry, container: &Facts, number: usize, own: &archive::Member) -> Entry {
+pub(crate) fn member(
+    of: &Entry,
+    container: &Facts,
+    form: &str,
+    number: usize,
+    own: &archive::Member,
+) -> Entry {
     let number = u64::try_from(number).unwrap_or(u64::MAX);
     let name = if own.name.is_empty() { unpacked_name(container) } else { own.name.clone() };
     let depth = container.member.as_ref().map_or(0, |member| member.depth).saturating_add(1);
@@ -249,7 +303,7 @@ fn member(of: &Entry, container: &Facts, number: usize, own: &archive::Member) -
         node: format!("member:{number}"),
         size: Some(own.size),
         member: Some(Member { of: of.locator.clone(), number, depth, name: RawName(name.clone()) }),
-        ..inside(container, (&name, &own.also, own.doubtful), own.modified)
+        ..inside(container, form, (&name, &own.also, own.doubtful), own.modified)
     };
     let locator = format!("{}/member:{number}", of.locator);
     Entry { locator, facts, node: NodeId::with_part(of.node.number(), number) }
@@ -258,10 +312,10 @@ fn member(of: &Entry, container: &Facts, number: usize, own: &archive::Member) -
 /// What is known of something in a container. It is on the volume of that, and its owner's.
 fn inside(
     container: &Facts,
+    form: &str,
     (name, also, doubtful): (&[u8], &[Vec<u8>], bool),
     modified: Option<archive::Modified>,
 ) -> Facts {
-    let form = container.type_fact.as_ref().map(|found| found.name.clone()).unwrap_or_default();
     let mut names = Vec::new();
     for path in &container.names {
         // Programs call what is in a gzip by the name in it, or by that of the gzip.
@@ -277,7 +331,7 @@ fn inside(
     let own = u64::try_from(names.len()).unwrap_or(u64::MAX);
     let stamp = |time: archive::Modified| Stamp {
         of: TimeKind::Modified,
-        from: form,
+        from: form.to_owned(),
         ns: time.ns,
         zone: if time.local { Zone::None } else { Zone::Recorded },
     };

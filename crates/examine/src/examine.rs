@@ -23,10 +23,12 @@ use source::{Entry, EvidenceStream, Reader, Source, SourceError, StreamFault, Un
 use zeroize::Zeroizing;
 
 use crate::container::{self, Budget, EachMember};
+use crate::ending;
 use crate::keywords::{SearcherError, Searchers};
 use crate::magic;
 use crate::mail::look_at_mail;
 use crate::reading::Begin;
+use crate::reopened::Reopened;
 use crate::text::look_at_text;
 
 /// How to examine.
@@ -268,10 +270,20 @@ impl<'a> Examiner<'a> {
             // Where its end cannot be read, its first bytes may be.
             *content = self.read_all(entry, source, facts.size, &mut |_| {}).unwrap_or_default();
         }
-        facts.type_fact = match content.as_deref() {
-            Some(kept) => Some(magic::detect(kept.get(..magic::HEAD).unwrap_or(kept))),
-            None => Some(magic::detect(&head(entry, source)?)),
+        let mut found = match content.as_deref() {
+            Some(kept) => magic::detect(kept.get(..magic::HEAD).unwrap_or(kept)),
+            None => magic::detect(&head(entry, source)?),
         };
+        if scope::asks_for_end(self.policy, facts.kind_for_rules(), &found.name) {
+            let end = match content.as_deref() {
+                Some(kept) => ending::of(kept),
+                None => Reopened::new(source, entry, 0)
+                    .map_err(|error| cannot_open(&error))
+                    .and_then(|bytes| ending::of(&bytes)),
+            };
+            found.end = Some(end?);
+        }
+        facts.type_fact = Some(found);
         Ok(())
     }
 

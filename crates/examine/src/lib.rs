@@ -14,8 +14,10 @@
 
 mod container;
 mod decoded;
+pub mod document;
+mod ending;
 pub mod every_item;
-pub mod examine;
+mod examine;
 pub mod keywords;
 mod loose;
 pub mod magic;

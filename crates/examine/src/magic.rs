@@ -20,7 +20,7 @@ pub const HEAD: usize = 4096;
 pub fn detect(head: &[u8]) -> TypeFact {
     let head = head.get(..HEAD).unwrap_or(head);
     let (name, encrypted) = signature(head).or_else(|| text(head)).unwrap_or(("unknown", None));
-    TypeFact { name: name.to_owned(), encrypted, examined: head.len() as u64 }
+    TypeFact { name: name.to_owned(), encrypted, examined: head.len() as u64, end: None }
 }
 
 type Found = (&'static str, Option<bool>);

@@ -19,6 +19,8 @@ use source::{
     Entry, EvidenceStream, NodeId, Source, SourceError, SourceInfo, WalkEvent, WalkOptions, WalkReport,
 };
 
+#[path = "containers/ends.rs"]
+mod ends;
 #[path = "containers/unpacked.rs"]
 mod unpacked;
 

@@ -123,7 +123,7 @@ fn item(n: u64, path: &str, case_rule: CaseRule) -> Facts {
         mode: Some(0o644),
         link_target: None,
         attributes: Vec::new(),
-        type_fact: Some(TypeFact { name: "text".into(), encrypted: Some(false), examined: 64 }),
+        type_fact: Some(TypeFact { name: "text".into(), encrypted: Some(false), examined: 64, end: None }),
         hash: Some(HashFact { sha256: Digest::of(&n.to_le_bytes()), md5: None, sha1: None }),
         keywords: vec![KeywordFact {
             list: "spam-marks".into(),

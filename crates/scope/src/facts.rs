@@ -26,7 +26,7 @@ use crate::mail::MailFact;
 use crate::name::RawName;
 
 pub use attribute::Attribute;
-pub use contained::{ContainerFact, Member, Slack};
+pub use contained::{ContainerFact, EndFact, Member, Slack};
 pub use keywords::{Hit, KeywordFact, Layer, TextFact};
 
 /// How deep into an item the examination goes, in rising intrusion.
@@ -186,6 +186,9 @@ pub struct TypeFact {
     pub encrypted: Option<bool>,
     /// How many bytes were examined.
     pub examined: u64,
+    /// What its end tells, where the policy opens archives and its beginning is that of none.
+    #[serde(default, deserialize_with = "contained::end", skip_serializing_if = "Option::is_none")]
+    pub end: Option<EndFact>,
 }
 
 /// What the look *hash* found.

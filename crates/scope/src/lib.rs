@@ -59,6 +59,7 @@ pub use explain::{Explanation, explain, explain_visible};
 pub use facts::{Facts, Look};
 pub use hash_list::{HashList, ListBytes, ListFile};
 pub use lint::{Lint, lint};
+pub use members::{asks_for_end, opened_as};
 pub use name::RawName;
 pub use outcome::{Decision, Outcome, Step, Tier};
 pub use policy::Policy;

@@ -11,7 +11,7 @@
 //! and another one is excluded   -> left: what was read is taken without it
 //! ```
 
-use crate::facts::{Facts, Kind, Look};
+use crate::facts::{Facts, Kind, Look, TypeFact};
 use crate::looks::Looks;
 use crate::outcome::Tier;
 use crate::policy::{Containers, Policy};
@@ -49,10 +49,9 @@ pub(crate) fn step(policy: &Policy, facts: &Facts, taken: Looks, tier: Tier, bar
     }
     let found = facts.type_fact.as_ref().filter(|_| !failed(Look::Type));
     let Some(found) = found else { return Opening::Unknown };
-    if !containers.open.contains(&found.name.as_str()) {
-        return Opening::AsRules;
-    }
-    if facts.member.as_ref().is_some_and(|member| member.depth >= containers.max_depth) {
+    let Some(form) = form(containers, found) else { return Opening::AsRules };
+    let document = is_document(form);
+    if !document && facts.member.as_ref().is_some_and(|member| member.depth >= containers.max_depth) {
         return Opening::Unknown;
     }
     if !taken.has(Look::Content) {
@@ -64,9 +63,51 @@ pub(crate) fn step(policy: &Policy, facts: &Facts, taken: Looks, tier: Tier, bar
         // Whoever got the whole would get what a rule keeps from them.
         Some(held) if held.barred > 0 => Opening::Singly,
         Some(held) if held.trouble.is_some() => Opening::Unknown,
+        // It has no members: the rules' word is the last.
+        Some(_) if document => Opening::AsRules,
         Some(held) if held.captured == held.members && tier == Tier::Included => Opening::AsRules,
         Some(_) => Opening::Singly,
     }
+}
+
+/// The form of what a file of this type is opened as: by its beginning, or, where that is none of them, by its end.
+pub(crate) fn form(containers: &Containers, found: &TypeFact) -> Option<&'static str> {
+    let zips = containers.open.contains(&"zip");
+    match by_beginning(containers, &found.name) {
+        None if zips && found.end.is_some_and(|end| end.zip) => Some("zip"),
+        known => known,
+    }
+}
+
+fn by_beginning(containers: &Containers, name: &str) -> Option<&'static str> {
+    let zips = containers.open.contains(&"zip");
+    match name {
+        "jar" if zips => Some("zip"),
+        name if zips && is_document(name) => DOCUMENTS.into_iter().find(|own| *own == name),
+        name => containers.open.iter().copied().find(|own| *own == name),
+    }
+}
+
+/// Whether it is a form of documents that are packed as zips: they are decided whole, and have no members.
+pub(crate) fn is_document(form: &str) -> bool {
+    DOCUMENTS.contains(&form)
+}
+
+const DOCUMENTS: [&str; 3] = ["ooxml", "odf", "epub"];
+
+/// What an item is opened as: `zip`, `gzip`, `tar`; or `ooxml`, `odf`, `epub`, as a document that has no members. `None` where its
+/// type says that it is none of them.
+#[must_use]
+pub fn opened_as(policy: &Policy, facts: &Facts) -> Option<&'static str> {
+    form(policy.target().containers.as_ref()?, facts.type_fact.as_ref()?)
+}
+
+/// Whether the end of a file tells, beside the type `name` of its beginning, whether it is opened.
+#[must_use]
+pub fn asks_for_end(policy: &Policy, kind: Kind, name: &str) -> bool {
+    let zips = policy.target().containers.as_ref().filter(|own| own.open.contains(&"zip"));
+    matches!(kind, Kind::File | Kind::Stream | Kind::Member)
+        && zips.is_some_and(|own| by_beginning(own, name).is_none())
 }
 
 /// Whether an item is a container of a form that is opened, and no deeper than that, by its type; or may be, where that is not
@@ -74,7 +115,8 @@ pub(crate) fn step(policy: &Policy, facts: &Facts, taken: Looks, tier: Tier, bar
 pub(crate) fn may_be_opened(containers: &Containers, facts: &Facts) -> bool {
     let may_be = matches!(facts.kind_for_rules(), Kind::File | Kind::Stream | Kind::Member);
     let failed = facts.failures.iter().any(|failure| failure.look == Look::Type);
-    let form = facts.type_fact.as_ref().filter(|_| !failed && facts.looks.contains(&Look::Type));
+    let found = facts.type_fact.as_ref().filter(|_| !failed && facts.looks.contains(&Look::Type));
     let deep = facts.member.as_ref().is_some_and(|member| member.depth >= containers.max_depth);
-    may_be && !deep && form.is_none_or(|form| containers.open.contains(&form.name.as_str()))
+    let is_archive = |found| form(containers, found).is_some_and(|form| !is_document(form));
+    may_be && !deep && found.is_none_or(is_archive)
 }

@@ -104,6 +104,7 @@ fn facts(policy: &Policy, folder: &str, path: &str, fields: &[&str]) -> (Facts, 
             name: get("type").unwrap_or("text").into(),
             encrypted: get("encrypted").map(|text| text == "true"),
             examined: 100,
+            end: None,
         }),
         hash: (content && failed != Some(Look::Hash)).then_some(HashFact {
             sha256: digest,

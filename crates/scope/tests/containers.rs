@@ -5,7 +5,7 @@
 mod sketch;
 
 use proptest::prelude::*;
-use scope::facts::{CaseRule, ContainerFact, Fact, Failure, Kind, Look, Member, Slack, TypeFact};
+use scope::facts::{CaseRule, ContainerFact, EndFact, Fact, Failure, Kind, Look, Member, Slack, TypeFact};
 use scope::policy::{Atom, Effect, Rule};
 use scope::{Bundle, Facts, Outcome, Policy, RawName, Step, Tier};
 use sketch::{OPENINGS, complete, less, runner, sketch};
@@ -55,7 +55,7 @@ fn item(name: &str, type_name: &str, container: Option<ContainerFact>) -> Facts 
         Fact::Kind(Kind::File),
         Fact::Name(RawName(name.into())),
         Fact::Size(9),
-        Fact::Type(TypeFact { name: type_name.into(), encrypted: None, examined: 9 }),
+        Fact::Type(TypeFact { name: type_name.into(), encrypted: None, examined: 9, end: None }),
         Fact::Looks(Look::ALL.to_vec()),
     ];
     Facts { container, ..Facts::from_list(&facts).unwrap() }
@@ -66,6 +66,34 @@ fn check(policy: &Policy, facts: &Facts, expected: &str) {
     let decision = scope::decide_from_metadata(policy, facts).unwrap();
     let looks: Vec<&str> = decision.looks.iter().map(|look| look.word()).collect();
     assert_eq!(format!("{} {} {}", decision.outcome, decision.tier.word(), looks.join(",")), expected);
+}
+
+#[test]
+fn a_zip_is_known_by_its_end_and_a_document_is_decided_whole() {
+    let zips = policy(OPEN, "hold:neutral", "include=in");
+    let tars = policy(&OPEN.replace("zip", "tar"), "hold:neutral", "include=in");
+    let all = "metadata,type,content";
+    let ending = |zip, container| {
+        let mut facts = item("/in/a.exe", "pe", container);
+        facts.type_fact.as_mut().unwrap().end = Some(EndFact { zip, examined: 9 });
+        facts
+    };
+    check(&zips, &ending(true, held(2, 1, None)), &format!("left out-of-scope {all}"));
+    check(&zips, &ending(true, held(1, 1, Some("loose"))), &format!("held:neutral undetermined {all}"));
+    check(&zips, &ending(false, None), "captured included metadata,type");
+    check(&tars, &ending(true, None), "captured included metadata,type");
+    check(&zips, &item("/in/a.jar", "jar", held(2, 1, None)), &format!("left out-of-scope {all}"));
+    for form in ["ooxml", "odf", "epub"] {
+        check(&zips, &item("/in/a", form, held(0, 0, None)), &format!("captured included {all}"));
+        let foreign = item("/in/a", form, held(0, 0, Some("foreign")));
+        check(&zips, &foreign, &format!("held:neutral undetermined {all}"));
+        check(&tars, &item("/in/a", form, None), "captured included metadata,type");
+        assert!(!scope::asks_for_end(&zips, Kind::File, form));
+        assert!(
+            scope::asks_for_end(&zips, Kind::File, "tar") && !scope::asks_for_end(&tars, Kind::File, "pe")
+        );
+    }
+    assert!(!scope::asks_for_end(&zips, Kind::Recovered, "pe"));
 }
 
 #[test]
@@ -273,7 +301,8 @@ fn the_page_and_the_evaluation_agree_on_containers() {
         sketch.looks = [true; 3];
         facts.links = Some(facts.names.len() as u64);
         if facts.kind.has_content() {
-            facts.type_fact = Some(TypeFact { name: form.to_owned(), encrypted: Some(false), examined: 10 });
+            facts.type_fact =
+                Some(TypeFact { name: form.to_owned(), encrypted: Some(false), examined: 10, end: None });
             facts.container = (sort > 0).then(|| ContainerFact {
                 form: form.to_owned(),
                 members: members.max(captured),

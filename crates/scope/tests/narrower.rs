@@ -177,7 +177,8 @@ fn archives() -> impl Strategy<Value = Archive> {
     (complete(), members, form, proptest::bool::weighted(0.1)).prop_map(
         |(mut item, members, form, trouble)| {
             (item.kind, item.size) = (Kind::File, Some(50));
-            item.type_fact = Some(TypeFact { name: form.into(), encrypted: Some(false), examined: 10 });
+            item.type_fact =
+                Some(TypeFact { name: form.into(), encrypted: Some(false), examined: 10, end: None });
             let within = |(number, own): (u64, Facts)| {
                 let last = own.names[0].bytes();
                 let last = RawName(last.rsplit(|byte| *byte == b'/').next().unwrap().to_vec());

@@ -271,7 +271,7 @@ fn a_kind_without_content_is_not_looked_into() {
 #[test]
 fn an_extension_with_a_byte_that_is_no_text_belongs_to_no_type() {
     let policy = include(PLAIN, "type_mismatch = true");
-    let zip = || TypeFact { name: "zip".into(), encrypted: None, examined: 4 };
+    let zip = || TypeFact { name: "zip".into(), encrypted: None, examined: 4, end: None };
     let named = |name: &[u8]| Facts { type_fact: Some(zip()), ..file(&[name]) };
     check(&policy, &named(b"/x.jpg"), "captured included I-1");
     check(&policy, &named(b"/x.j\xFFpg"), "left out-of-scope");
@@ -354,7 +354,7 @@ fn a_mailbox_is_one_file_and_the_policy_says_what_a_match_of_it_is() {
 #[test]
 fn facts_of_looks_not_taken_do_not_count() {
     let policy = include(PLAIN, "type = [\"text\"]");
-    let known = TypeFact { name: "text".into(), encrypted: None, examined: 1 };
+    let known = TypeFact { name: "text".into(), encrypted: None, examined: 1, end: None };
     let facts = Facts { type_fact: Some(known), looks: vec![Look::Metadata], ..file(&[b"/a"]) };
     assert_eq!(scope::decide(&policy, &facts), Step::Look(Look::Type));
     assert_eq!(scope::decide_from_metadata(&policy, &facts), Err(scope::MissingLook(Look::Type)));
@@ -446,7 +446,7 @@ fn members_of_containers_are_text_and_never_a_way_up() {
 
 #[test]
 fn the_recorded_type_decides_and_not_the_extension() {
-    let typed = |name: &str| Some(TypeFact { name: name.into(), encrypted: None, examined: 8 });
+    let typed = |name: &str| Some(TypeFact { name: name.into(), encrypted: None, examined: 8, end: None });
     let policy = include(PLAIN, "type = [\"jpeg\"]");
     for (name, type_fact, expected) in [
         (&b"/a.txt"[..], typed("jpeg"), "captured included I-1"),
@@ -526,7 +526,7 @@ fn digests_are_cryptographic_and_nothing_else_is_a_list_of_them() {
 fn a_stranger_to_text_is_unknown_and_floods_what_holds_the_unknown() {
     // The dry run shows how many before anybody signs; here, that each of them goes there.
     let policy = include(PLAIN, "path = [\"/home/**\"]\nencrypted = false");
-    let typed = Some(TypeFact { name: "unknown".into(), encrypted: None, examined: 8 });
+    let typed = Some(TypeFact { name: "unknown".into(), encrypted: None, examined: 8, end: None });
     check(&policy, &Facts { type_fact: typed, ..file(&[b"/home/a.7z"]) }, "held:neutral undetermined");
 }
 

@@ -165,7 +165,7 @@ fn walk(mode: &str, again: bool) {
     let (mut bad, good) = (item(first), item(2));
     match mode {
         "walk type" => {
-            let unknown = TypeFact { name: "zip".into(), encrypted: None, examined: 4 };
+            let unknown = TypeFact { name: "zip".into(), encrypted: None, examined: 4, end: None };
             bad["facts"]
                 .as_array_mut()
                 .unwrap()

@@ -225,7 +225,8 @@ pub struct Other {
 
 impl Other {
     /// A file of which nothing is read but the name.
-    fn named(member: Member) -> Self {
+    #[must_use]
+    pub fn named(member: Member) -> Self {
         let Member { name, also, doubtful, modified, .. } = member;
         Self { kind: Kind::Member, name, also, doubtful, modified }
     }

@@ -3,8 +3,8 @@
 use scope::Digest;
 use scope::RawName;
 use scope::facts::{
-    CaseRule, ContainerFact, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Member, Slack,
-    Stamp, TextFact, TimeKind, TypeFact, Zone,
+    CaseRule, ContainerFact, EndFact, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Member,
+    Slack, Stamp, TextFact, TimeKind, TypeFact, Zone,
 };
 use scope::mail::{MailCause, MailFact};
 
@@ -44,6 +44,7 @@ pub fn item(dice: &mut Dice) -> Facts {
             name: dice.pick(&TYPES).to_owned(),
             encrypted: dice.pick(&[None, Some(false), Some(true)]),
             examined: 4096,
+            end: dice.pick(&[None, Some(false), Some(true)]).map(|zip| EndFact { zip, examined: 65_577 }),
         }),
         hash: mostly(dice, content).then(|| HashFact {
             sha256: format!("sha256:{}", dice.pick(&DIGITS).repeat(64)).parse::<Digest>().expect("a digest"),

@@ -70,8 +70,10 @@ const UIDS: [u64; 4] = [0, 33, 10_044, (1 << 53) - 1];
 /// Security identifiers.
 const SIDS: [&str; 3] = ["S-1-5-18", "S-1-5-21-1000-1000-1000-1104", "S-1-5-21-1000-1000-1000-1105"];
 /// Types of magic/1, of every text layer, and one for which there is no extension.
-const TYPES: [&str; 12] =
-    ["text", "html", "script", "zip", "ooxml", "pdf", "jpeg", "pe", "pgp-key", "empty", "luks", "unknown"];
+const TYPES: [&str; 13] = [
+    "text", "html", "script", "zip", "jar", "ooxml", "pdf", "jpeg", "pe", "pgp-key", "empty", "luks",
+    "unknown",
+];
 /// Sizes at limits.
 const SIZES: [u64; 9] = [0, 1, 100, 4095, 4096, 4097, 1 << 32, (1 << 53) - 2, (1 << 53) - 1];
 /// Moments that windows begin and end at, as policies write them and in nanoseconds.

@@ -199,15 +199,18 @@ impl Under {
             return;
         }
         let is_one = facts.type_fact.as_ref().is_some_and(|found| ARCHIVES.contains(&found.name.as_str()));
-        let is_open = facts.container.as_ref().is_some_and(|held| held.trouble.is_none());
+        // A document of which all is known is no archive.
+        let held = facts.container.as_ref().filter(|held| held.trouble.is_some() || is_archive(&held.form));
+        let is_open = held.is_some_and(|held| held.trouble.is_none());
+        let is_one = is_one || facts.type_fact.as_ref().is_some_and(|own| own.end.is_some_and(|end| end.zip));
         let Archives { opened, closed, closed_kept } = &mut self.archives;
         if is_open {
             *opened = opened.saturating_add(1);
-        } else if is_one || facts.container.is_some() {
+        } else if is_one || held.is_some() {
             *closed = closed.saturating_add(1);
             *closed_kept = closed_kept.saturating_add(u64::from(fate.is_kept()));
         }
-        if facts.container.is_some() && fate.is_kept() {
+        if held.is_some() && fate.is_kept() {
             self.taken.insert(locator.to_owned(), fate);
         }
     }
@@ -372,6 +375,11 @@ impl Counted {
 /// Types of `magic/1` that are files in which files lie, whether they can be opened or not.
 const ARCHIVES: [&str; 12] =
     ["zip", "jar", "gzip", "bzip2", "xz", "zstd", "lz4", "7z", "rar", "tar", "cab", "ar"];
+
+/// Whether what is opened in this form has members.
+fn is_archive(form: &str) -> bool {
+    scope::policy::Containers::FORMS.contains(&form)
+}
 
 /// A container, and those that it lies in.
 fn ancestors(of: &str) -> impl Iterator<Item = &str> {

@@ -43,6 +43,14 @@ pub(super) fn unsound(policy: &Policy, locator: &str, facts: &Facts) -> Vec<(Fin
     if scope::opens(policy, facts) != facts.container.is_some() {
         found.push((FindingKind::Look, "a container that was opened and was not to be, or the reverse"));
     }
+    if let Some(own) = &facts.type_fact
+        && scope::asks_for_end(policy, facts.kind_for_rules(), &own.name) != own.end.is_some()
+    {
+        found.push((
+            FindingKind::Look,
+            "a type of which the end was to be examined and was not, or the reverse",
+        ));
+    }
     let Some(member) = &facts.member else { return found };
     let granted = policy.target().containers.as_ref().is_some_and(|own| member.depth <= own.max_depth);
     if !granted || member.depth == 0 {

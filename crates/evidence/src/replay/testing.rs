@@ -462,7 +462,7 @@ pub(crate) fn take(policy: &Policy, look: Look, facts: &mut Facts, content: &[u8
         Look::Metadata => {}
         Look::Type => {
             facts.type_fact =
-                Some(TypeFact { name: "text".to_owned(), encrypted: Some(false), examined: size });
+                Some(TypeFact { name: "text".to_owned(), encrypted: Some(false), examined: size, end: None });
         }
         Look::Hash => facts.hash = Some(HashFact { sha256: Digest::of(content), md5: None, sha1: None }),
         Look::Content => {

@@ -8,8 +8,10 @@ fn an_archive_is_unknown_where_a_member_that_is_kept_cannot_be_read_to_its_end()
     // Whether or not a member fits the buffer, and whatever is looked for in it.
     for buffer in [1, 4096] {
         let found = examined_with(&policy("", ALL), archive.clone(), 0..0, one_name(), buffer);
-        assert!(found.1.iter().all(|(_, own)| own.decision.outcome == Outcome::Captured));
-        assert!(trouble(&found).contains("1 members that are kept"), "{}", trouble(&found));
+        // Of the one that is wrong nobody knows whether it ends as a zip.
+        let tiers: Vec<Tier> = found.1.iter().map(|(_, own)| own.decision.tier).collect();
+        assert_eq!(tiers, [Tier::Included, Tier::Undetermined]);
+        assert!(trouble(&found).contains("1 members that are kept or"), "{}", trouble(&found));
         assert_eq!(found.0.decision.tier, Tier::Undetermined);
         let found = examined_with(&policy("", ALL), zip(&[("right", b"hay")]), 0..0, one_name(), buffer);
         assert_eq!((trouble(&found), found.0.decision.tier), ("", Tier::Included));

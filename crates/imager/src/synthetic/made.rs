@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use examine::Examined;
 use scope::facts::{
-    ContainerFact, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Member, Stamp, TimeKind,
-    TypeFact, Zone,
+    ContainerFact, EndFact, Facts, Failure, HashFact, Hit, KeywordFact, Kind, Layer, Look, Member, Stamp,
+    TimeKind, TypeFact, Zone,
 };
 use scope::mail::{MailFact, MailTally};
 use scope::policy::ListItems;
@@ -70,9 +70,10 @@ impl Maker<'_> {
     /// A file, with what is in it where it is an archive that the policy opens. Whether it was captured.
     fn file(&mut self, locator: &str, mut facts: Facts, items: &Items, n: u64) -> Within {
         let opened = scope::opens(self.policy, &facts);
-        let form = items.r#type.clone();
+        let form = scope::opened_as(self.policy, &facts).unwrap_or_default().to_owned();
+        let is_archive = scope::policy::Containers::FORMS.contains(&form.as_str());
         let mut held = ContainerFact { form, members: 0, captured: 0, barred: 0, others: 0, trouble: None };
-        if opened && items.members.is_empty() {
+        if opened && is_archive && items.members.is_empty() {
             self.undescribed = self.undescribed.saturating_add(1);
             held.trouble = Some("made up: the description gives no members".to_owned());
         }
@@ -239,6 +240,8 @@ fn file(
             name: items.r#type.clone(),
             encrypted: items.encrypted,
             examined: size.min(4096),
+            end: scope::asks_for_end(policy, Kind::File, &items.r#type)
+                .then(|| EndFact { zip: false, examined: size.min(65_577) }),
         });
         facts.hash = Some(HashFact { sha256, md5: None, sha1: None });
         facts.keywords = keywords;

@@ -37,11 +37,26 @@ pub struct Member {
     pub name: RawName,
 }
 
+/// What the end of a file tells: part of the look *type*.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndFact {
+    /// Whether it ends as a zip does, whatever it begins with.
+    pub zip: bool,
+    /// How many bytes at the end were examined.
+    pub examined: u64,
+}
+
+/// Reads a [`super::TypeFact::end`]: absent, or there.
+pub(super) fn end<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EndFact>, D::Error> {
+    EndFact::deserialize(deserializer).map(Some)
+}
+
 /// What opening a container found: part of the look *content*.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerFact {
-    /// Its form: `zip`, `gzip`, `tar`.
+    /// Its form: `zip`, `gzip`, `tar`; or `ooxml`, `odf`, `epub`, of a document, which has no members.
     pub form: String,
     /// How many members it has, each of which is an item.
     pub members: u64,
@@ -49,7 +64,7 @@ pub struct ContainerFact {
     pub captured: u64,
     /// How many of them, and of what else is in it, a rule keeps from those who would get the whole: [`crate::is_barred`].
     pub barred: u64,
-    /// How many entries have no content, and are no members.
+    /// How many entries have no content, and are no members; of a document, how many are not such as its form has.
     pub others: u64,
     /// Why not all that it holds is known, in at most [`Failure::MAX_REASON`] printable ASCII characters; `null` where all is.
     #[serde(deserialize_with = "trouble")]

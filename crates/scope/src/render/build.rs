@@ -164,6 +164,9 @@ fn target(page: &mut Page, policy: &Policy) {
             );
             page.provision(&Sentence::ContainersWhole, Mark::Tool);
             page.provision(&Sentence::ContainersUnknown, Mark::Tool);
+            if own.open.contains(&"zip") {
+                page.provision(&Sentence::ContainersZips, Mark::Tool);
+            }
         }
     }
     if documents || mail {

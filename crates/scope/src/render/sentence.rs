@@ -151,6 +151,7 @@ pub(super) enum Sentence<'p> {
     ContainersOpened { forms: &'p [&'static str], depth: u64 },
     ContainersWhole,
     ContainersUnknown,
+    ContainersZips,
     UnreadNamed,
     UnreadPreserved,
     Closed(&'p str),

@@ -264,6 +264,7 @@ pub fn complete() -> impl Strategy<Value = Facts> {
                     name: if text { "text" } else { "jpeg" }.into(),
                     encrypted: Some(encrypted),
                     examined: 10,
+                    end: None,
                 }),
                 hash: content.then(|| HashFact {
                     sha256: Digest::of(if known { b"known" } else { b"other" }),

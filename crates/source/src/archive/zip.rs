@@ -9,7 +9,8 @@
 //! [64-bit end, and where it is], end, comment
 //! ```
 //!
-//! Open Office and Microsoft's OOXML files are zips, so this reader is for them as well.
+//! Open Office and Microsoft's OOXML files are zips, so this reader is for them as well. Where other bytes stand before it, they are
+//! loose.
 
 mod extra;
 
@@ -56,7 +57,7 @@ fn read_entries(
         let (entry, used) = Entry::parse(rest, offset)?;
         at = at.saturating_add(used);
         total = total.saturating_add(entry.size);
-        entries.push(entry);
+        entries.push(Entry { header: entry.header.saturating_add(end.before), ..entry });
         if length(entries.len()) > end.entries {
             break;
         }
@@ -133,6 +134,8 @@ struct End {
     aside: u64,
     /// Where in the archive the marks of an end stand that are not used.
     unused: Vec<u64>,
+    /// Bytes before the archive, from behind which the places in it are counted.
+    before: u64,
 }
 
 impl End {
@@ -162,16 +165,14 @@ impl End {
         let comment = end.get(usize::try_from(END).unwrap_or_default()..).unwrap_or_default();
         let aside = if is_digest(comment) { 0 } else { length(comment.len()) };
         let (start, size, entries) = (start.into(), size.into(), all.into());
-        let found = Self { start, size, entries, aside, unused: Vec::new() };
+        let found = Self { start, size, entries, aside, unused: Vec::new(), before: 0 };
         // Programs look for it whether or not this end says that it is needed.
         let (mut found, stop) = match Self::wide(bytes, offset)? {
             Some((wide, stop)) => (wide.instead_of(&found, offset)?, stop),
             None if disk == 0 && first == 0 && here == all => (found, offset),
             None => return Err(ArchiveError::Unreadable("it is one of several parts")),
         };
-        if found.start.checked_add(found.size) != Some(stop) {
-            return Err(ArchiveError::damaged(offset, "its directory is not where its end says"));
-        }
+        found.place(bytes, offset, stop)?;
         let locator = if stop == offset { offset } else { offset.saturating_sub(length(LOCATOR)) };
         let marks = (0..tail.len()).filter(|at| {
             le32(&tail, *at).is_some_and(|mark| [END_MARK, LOCATOR_MARK, WIDE_MARK].contains(&mark))
@@ -179,6 +180,25 @@ impl End {
         let marks = marks.map(|at| tail_start.saturating_add(length(at)));
         found.unused = marks.filter(|at| ![offset, stop, locator].contains(at)).collect();
         Ok(found)
+    }
+
+    /// Finds the directory: right before its end, where that says it is, or by so many bytes behind as stand before the archive. Some
+    /// programs believe the place that is stated alone: no directory stands there then.
+    fn place(&mut self, bytes: &dyn ByteSource, offset: u64, stop: u64) -> Result<(), ArchiveError> {
+        let damaged = |what| ArchiveError::damaged(offset, what);
+        let before = stop.checked_sub(self.size).and_then(|start| start.checked_sub(self.start));
+        self.before = before.ok_or_else(|| damaged("its directory is not where its end says"))?;
+        if self.before > 0 {
+            let mut mark = [0; 4];
+            if self.start.checked_add(4).is_some_and(|stop| stop <= offset) {
+                bytes.read_exact_at(self.start, &mut mark)?;
+            }
+            if le32(&mark, 0) == Some(ENTRY_MARK) {
+                return Err(damaged("it has a directory where its end says, and another before its end"));
+            }
+            self.start = self.start.saturating_add(self.before);
+        }
+        Ok(())
     }
 
     /// Programs look for an end from behind, and some believe what they meet first. So where none is used, none stands: but in
@@ -203,8 +223,21 @@ impl End {
             return Ok(None);
         }
         let damaged = |what| ArchiveError::damaged(locator_at, what);
-        let at = le64(&locator, 8).unwrap_or_default();
+        let mut at = le64(&locator, 8).unwrap_or_default();
         let mut wide = [0; WIDE];
+        // Behind other bytes it stands right before the locator, and not where that says.
+        let near = locator_at.checked_sub(length(WIDE)).filter(|near| *near > at);
+        if let Some(near) = near {
+            bytes.read_exact_at(near, &mut wide)?;
+            if le32(&wide, 0) == Some(WIDE_MARK) {
+                let mut there = [0; 4];
+                bytes.read_exact_at(at, &mut there)?;
+                if le32(&there, 0) == Some(WIDE_MARK) {
+                    return Err(damaged("it has two 64-bit ends"));
+                }
+                at = near;
+            }
+        }
         let fits = at.checked_add(length(WIDE)).is_some_and(|end| end <= locator_at);
         if le32(&locator, 4) != Some(0) || le32(&locator, 16) != Some(1) {
             return Err(ArchiveError::Unreadable("it is one of several parts"));
@@ -224,7 +257,7 @@ impl End {
         }
         let (entries, size) = (le64(&wide, 32).unwrap_or_default(), le64(&wide, 40).unwrap_or_default());
         let start = le64(&wide, 48).unwrap_or_default();
-        Ok(Some((Self { start, size, entries, aside: 0, unused: Vec::new() }, at)))
+        Ok(Some((Self { start, size, entries, aside: 0, unused: Vec::new(), before: 0 }, at)))
     }
 
     /// The 64-bit end, where the other one says nothing else.

@@ -140,7 +140,7 @@ mod tests {
         check("gpt:2", "gpt:20/inode:2:0", &[], volume);
         check("", "ext4:u/\u{1b}[2J", &[], volume);
         check("", &format!("ext4:u/{}", "x".repeat(600)), &[], volume);
-        let unknown = TypeFact { name: "zip".into(), encrypted: None, examined: 4 };
+        let unknown = TypeFact { name: "zip".into(), encrypted: None, examined: 4, end: None };
         check("", "ext4:u/inode:2:0", &[Fact::Type(unknown)], look);
         check(
             "",

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::item::Parts;
-use scope::facts::{ContainerFact, Facts, Kind};
+use scope::facts::{ContainerFact, EndFact, Facts, Kind, TypeFact};
 use scope::policy::Effect;
 use scope::{Outcome, Policy, decide_from_metadata};
 
@@ -107,6 +107,18 @@ impl<'p> Reader<'p> {
 
     /// What an item of these facts comes to, with each of the facts `container` that it can have.
     fn each(&self, facts: &Facts, within: Option<Within>, all: &mut Vec<Made>) {
+        if let Some(own) = &facts.type_fact
+            && own.end.is_none()
+            && scope::asks_for_end(self.policy, facts.kind_for_rules(), &own.name)
+        {
+            // Nobody looked whether it ends as a zip.
+            for zip in [false, true] {
+                let end = Some(EndFact { zip, examined: 0 });
+                let own = TypeFact { end, ..own.clone() };
+                self.each(&Facts { type_fact: Some(own), ..facts.clone() }, within, all);
+            }
+            return;
+        }
         let closed = Facts { container: None, ..facts.clone() };
         let made = self.made(&closed);
         if made.opened != Some(true) {

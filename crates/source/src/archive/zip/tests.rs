@@ -201,11 +201,22 @@ fn bytes_that_no_member_holds_are_told_of() {
 }
 
 #[test]
-fn before_and_behind_the_archive_is_nothing() {
-    let bytes = zip(&[file(b"a", b"x")]);
-    refused(&[b"#!/bin/sh\n", &bytes[..]].concat(), "not where its end says");
+fn bytes_before_the_archive_are_loose_and_none_are_behind() {
+    let bytes = zip(&[file(b"a", b"x"), deflated(b"b", b"yy")]);
+    let stub = b"#!/bin/sh\n";
+    let behind = [stub, &bytes[..]].concat();
+    let archive = read(&behind, &Limits::default()).unwrap();
+    assert_eq!(archive.loose, 10);
+    let contents: Vec<Vec<u8>> = (0..2).map(|n| content(&archive, n, &behind).unwrap()).collect();
+    assert_eq!(contents, [b"x".to_vec(), b"yy".to_vec()]);
+    // Where the directory is said to be, another one stands: some programs believe that.
+    let mut pieces = pieces(&[file(b"a", b"x")]);
+    let shift = pieces.locals.concat().len();
+    let [locals, entries] = [pieces.locals.concat(), pieces.entries.concat()];
+    pieces.end[16..20].copy_from_slice(&(shift as u32).to_le_bytes());
+    refused(&[&locals[..], &entries, &locals, &entries, &pieces.end].concat(), "and another before its end");
     refused(&[&bytes[..], b"\0"].concat(), "ends before the end");
-    refused(&[&bytes[..], &bytes].concat(), "not where its end says");
+    refused(&[&bytes[..], &bytes].concat(), "and another before its end");
     for cut in 0..bytes.len() {
         assert!(read(&bytes[..cut].to_vec(), &Limits::default()).is_err(), "cut at {cut}");
     }
