@@ -32,6 +32,8 @@ pub type EachMember<'e> = dyn FnMut(&dyn Source, &Entry, Examined) -> ControlFlo
 pub(crate) struct Members<'s> {
     info: &'s SourceInfo,
     of: String,
+    /// Documents that it is in.
+    depth: usize,
     pub(crate) unpacked: Unpacked<'s>,
 }
 
@@ -70,7 +72,20 @@ impl Source for Members<'_> {
     }
 }
 
-impl Members<'_> {
+impl<'s> Members<'s> {
+    /// How many documents it is in.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// Those of the document `item`, which is in this one.
+    pub(crate) fn within<'i>(&self, item: &Entry, unpacked: Unpacked<'i>) -> Members<'i>
+    where
+        's: 'i,
+    {
+        Members { info: self.info, of: item.locator.clone(), depth: self.depth.saturating_add(1), unpacked }
+    }
+
     fn number(&self, entry: &Entry) -> Result<usize, SourceError> {
         match &entry.facts.member {
             Some(member) if member.of == self.of && entry.facts.kind == Kind::Member => {
@@ -98,7 +113,7 @@ impl Budget {
     }
 
     /// What the next archive may have.
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         Limits { total: self.bytes.get(), ..Limits::of(self.length) }
     }
 
@@ -169,7 +184,7 @@ pub(crate) fn open(
         }
     };
     let policy = examiner.policy();
-    let members = Members { info: source.info(), of: entry.locator.clone(), unpacked };
+    let members = Members { info: source.info(), of: entry.locator.clone(), depth: 0, unpacked };
     let archive = &members.unpacked.archive;
     let foreign = match is_document {
         true => match document::foreign(examiner, entry, facts, form, &members, budget) {

@@ -7,9 +7,11 @@
 //! word/notes.txt        no entry of such a document             word/media/image2.png   a zip: none either
 //! ```
 
+use std::sync::Arc;
+
 use scope::facts::Facts;
-use source::archive::{Member, Other, Place};
-use source::{ByteSource as _, Entry, SourceError};
+use source::archive::{Form, Member, Other, Place};
+use source::{ByteSource, Entry, SourceError};
 use zeroize::Zeroizing;
 
 use crate::container::{Amiss, Budget, Members, member};
@@ -45,8 +47,12 @@ pub(crate) fn foreign(
             let mut head = Zeroizing::new(vec![0; length]);
             let read = bytes.read_exact_at(0, &mut head).map_err(|fault| amiss(SourceError::Read(fault)));
             read?;
-            if !has(sort_of(form, &own.name), &magic::detect(&head).name) {
+            let (sort, found) = (sort_of(form, &own.name), magic::detect(&head).name);
+            if !has(sort, &found) {
                 return Ok(false);
+            }
+            if sort == Sort::Document {
+                return is_ordinary(examiner, &item, &found, members, budget);
             }
             ending::of(&bytes).map(|end| !end.zip).map_err(|why| {
                 let of_archive = why.starts_with(scope::facts::Failure::OF_ARCHIVE);
@@ -70,6 +76,29 @@ pub(crate) fn foreign(
     Ok(found)
 }
 
+/// Whether the entry `item`, a document in a document, is one in which nothing is foreign.
+fn is_ordinary(
+    examiner: &Examiner<'_>,
+    item: &Entry,
+    form: &str,
+    members: &Members<'_>,
+    budget: &Budget,
+) -> Result<bool, Amiss> {
+    if members.depth() >= MAX_DEPTH {
+        return Ok(false);
+    }
+    let bytes: Arc<dyn ByteSource + '_> =
+        Arc::new(Reopened::new(members, item, examiner.options().buffer).map_err(amiss)?);
+    let unpacked = examiner.unpacker().open(Form::Zip, bytes, &budget.limits()).map_err(amiss)?;
+    let archive = &unpacked.archive;
+    let is_plain = archive.loose == 0 && archive.aside == 0 && archive.unsound == 0;
+    if !is_plain || archive.broken.is_some() {
+        return Ok(false);
+    }
+    let within = members.within(item, unpacked);
+    Ok(foreign(examiner, item, &item.facts, form, &within, budget)?.is_empty())
+}
+
 fn amiss(error: SourceError) -> Amiss {
     let why = cannot_open(&error);
     match error {
@@ -84,7 +113,17 @@ fn is_place(form: &str, name: &[u8]) -> bool {
     let (files, folders): (&[&[u8]], &[&[u8]]) = match form {
         "ooxml" => (
             &[b"[Content_Types].xml"],
-            &[b"_rels/", b"docProps/", b"customXml/", b"word/", b"xl/", b"ppt/", b"visio/"],
+            &[
+                b"_rels/",
+                b"docProps/",
+                b"docMetadata/",
+                b"customXml/",
+                b"_xmlsignatures/",
+                b"word/",
+                b"xl/",
+                b"ppt/",
+                b"visio/",
+            ],
         ),
         "odf" => (
             &[
@@ -122,6 +161,8 @@ enum Sort {
     Media,
     /// Forms that the first bytes do not tell: fonts, metafiles, settings of printers.
     Opaque,
+    /// Tables of charts, and what somebody put into a text.
+    Document,
     None,
 }
 
@@ -130,7 +171,7 @@ fn sort_of(form: &str, name: &[u8]) -> Sort {
     match form {
         _ if name == b"mimetype" => return Sort::Text,
         "odf" if name == b"layout-cache" || starts("ObjectReplacements/") => return Sort::Opaque,
-        "ooxml" if starts("xl/printerSettings/") => return Sort::Opaque,
+        "ooxml" if starts("xl/printerSettings/") || starts("ppt/printerSettings/") => return Sort::Opaque,
         _ => {}
     }
     let last = name.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
@@ -141,7 +182,18 @@ fn sort_of(form: &str, name: &[u8]) -> Sort {
         | "smil" => Sort::Text,
         "png" | "jpg" | "jpeg" | "jpe" | "jfif" | "gif" | "bmp" | "dib" | "tif" | "tiff" | "webp" | "mp3"
         | "mp4" | "m4a" | "m4v" | "mov" | "wav" | "avi" | "ogg" => Sort::Media,
-        "emf" | "wmf" | "wdp" | "ttf" | "otf" | "odttf" | "fntdata" | "woff" | "woff2" => Sort::Opaque,
+        "sigs" if starts("_xmlsignatures/") => Sort::Text,
+        "js" | "plist" | "pls" | "vtt" | "xpgt" if form == "epub" => Sort::Text,
+        "tmp" if starts("word/media/") => Sort::Media,
+        "docx" | "pptx" | "xlsx"
+            if form == "ooxml"
+                && ["word/embeddings/", "ppt/embeddings/", "xl/embeddings/"].into_iter().any(starts) =>
+        {
+            Sort::Document
+        }
+        "emf" | "wmf" | "wdp" | "svm" | "ttf" | "otf" | "odttf" | "fntdata" | "woff" | "woff2" => {
+            Sort::Opaque
+        }
         _ => Sort::None,
     }
 }
@@ -154,7 +206,11 @@ fn has(sort: Sort, name: &str) -> bool {
     match sort {
         Sort::Text => TEXT.contains(&name),
         Sort::Media => MEDIA.contains(&name),
-        Sort::Opaque => name == "unknown" || MEDIA.contains(&name),
+        Sort::Opaque => name == "unknown" || name == "xml" || MEDIA.contains(&name),
+        Sort::Document => name == "ooxml",
         Sort::None => false,
     }
 }
+
+/// Documents in each other that are looked into.
+const MAX_DEPTH: usize = 3;

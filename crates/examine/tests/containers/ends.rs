@@ -103,6 +103,29 @@ fn a_document_is_taken_whole_unless_something_foreign_lies_in_it() {
         assert_eq!(found.0.decision.tier, Tier::Undetermined, "{name}");
         assert!(trouble(&found).contains("1 entries in it are not such"), "{}", trouble(&found));
     }
+    // The table of a chart is such a document itself, or the text is unknown with it.
+    let sheet = |name, content: &[u8]| {
+        let sheet = ("xl/workbook.xml", b"<?xml version=\"1.0\"?><workbook/>".as_slice());
+        zip(b"", true, &[TYPES, sheet, (name, content)])
+    };
+    let inside = |content: &[u8]| with("word/embeddings/Sheet1.xlsx", content);
+    let plain = sheet("xl/styles.xml", b"<?xml version=\"1.0\"?><styleSheet/>");
+    let deep = (0..3).fold(plain.clone(), |inner, _| sheet("xl/embeddings/b.xlsx", &inner));
+    let kept = found(BAR, "a.docx", inside(&plain));
+    assert_eq!((form(&kept), kept.0.decision.outcome.clone()), (Some(("ooxml", 0)), Outcome::Captured));
+    for content in [
+        sheet("xl/notes.txt", b"a text"),
+        sheet("private/s.txt", b"secret"),
+        sheet("xl/media/image1.png", &hidden),
+        [picture, &plain].concat(),
+        [&plain, picture].concat(),
+        sheet("xl/embeddings/b.xlsx", &sheet("xl/notes.txt", b"a text")),
+        plain[..plain.len() - 9].to_vec(),
+        deep,
+    ] {
+        let found = found(BAR, "a.docx", inside(&content));
+        assert_eq!((form(&found), found.0.decision.tier), (Some(("ooxml", 1)), Tier::Undetermined));
+    }
     let barred = found(BAR, "a.docx", with("private/s.txt", b"secret"));
     assert_eq!((barred.0.decision.outcome, barred.0.decision.tier), (Outcome::Left, Tier::OutOfScope));
     assert_eq!(barred.0.facts.container.as_ref().unwrap().barred, 1);
