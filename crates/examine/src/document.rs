@@ -142,6 +142,7 @@ fn is_place(form: &str, name: &[u8]) -> bool {
                 b"Configurations2/",
                 b"ObjectReplacements/",
                 b"Object ",
+                b"Formula-",
                 b"media/",
                 b"Fonts/",
                 b"Basic/",
