@@ -126,6 +126,10 @@ fn a_document_is_taken_whole_unless_something_foreign_lies_in_it() {
         let found = found(BAR, "a.docx", inside(&content));
         assert_eq!((form(&found), found.0.decision.tier), (Some(("ooxml", 1)), Tier::Undetermined));
     }
+    let kind = ("mimetype", b"application/vnd.oasis.opendocument.text".as_slice());
+    let text = zip(b"", true, &[kind, ("Formula-0/content.xml", b"<?xml version=\"1.0\"?><math/>")]);
+    let kept = found(BAR, "a.odt", text);
+    assert_eq!((form(&kept), kept.0.decision.outcome.clone()), (Some(("odf", 0)), Outcome::Captured));
     let barred = found(BAR, "a.docx", with("private/s.txt", b"secret"));
     assert_eq!((barred.0.decision.outcome, barred.0.decision.tier), (Outcome::Left, Tier::OutOfScope));
     assert_eq!(barred.0.facts.container.as_ref().unwrap().barred, 1);
