@@ -316,6 +316,12 @@ fn cases() -> Vec<(&'static str, String, String)> {
         ("rooted-path", kept("/home/anna/**"), kept("/home/anna/**\", \"/**/*!/home/anna/**")),
         ("rooted-path", kept("/home/anna/**"), kept("/**/anna/**")),
         (
+            "rooted-path",
+            kept("/home/anna/**\", \"/home/ben/**\", \"/**/*!/home/anna/**"),
+            kept("/home/anna/**\", \"/home/ben/**\", \"/**/*!/home/*/**"),
+        ),
+        ("any-folder", kept("/**/home/anna/**"), kept("/home/anna/**\", \"/**/*!/home/anna/**")),
+        (
             "unopened",
             CONTAINERS.to_owned() + "|" + &left + &path("/a/x"),
             CONTAINERS.to_owned() + "||" + &path("/a/x"),

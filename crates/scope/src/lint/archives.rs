@@ -35,7 +35,7 @@ pub(super) fn paths(remarks: &mut Remarks<'_>) {
 }
 
 /// The rules that ask for a selector.
-fn uses<'p>(policy: &'p Policy, selector: &'p Selector) -> impl Iterator<Item = &'p Rule> {
+pub(super) fn uses<'p>(policy: &'p Policy, selector: &'p Selector) -> impl Iterator<Item = &'p Rule> {
     let asks = |rule: &&Rule| rule.any.iter().chain(&rule.all).any(|id| *id == selector.id);
     policy.rules().iter().filter(asks)
 }
@@ -94,7 +94,8 @@ fn unreached(remarks: &Remarks<'_>, text: &str, included: &[&Glob]) -> Option<St
     })
 }
 
-/// A rule that keeps something from somebody, by a path from the root of a volume alone.
+/// A rule that keeps something from somebody, by paths from the root of a volume: each that no path of the selector reaches in an
+/// archive, so that mending one does not hide the others.
 fn outside(remarks: &mut Remarks<'_>, selector: &Selector) {
     let policy = remarks.policy;
     let keeps = |rule: &Rule| rule.effect != Effect::Include;
@@ -108,16 +109,22 @@ fn outside(remarks: &mut Remarks<'_>, selector: &Selector) {
         .flat_map(|own| globs_of(policy, selector, own).unwrap_or_default())
         .collect();
     let reaches = |text: &str| text.starts_with("/**") || text.contains("!/");
-    let Some((glob, place)) = globs.first().filter(|_| !globs.iter().any(|(glob, _)| reaches(glob.text())))
-    else {
-        return;
-    };
-    let text = glob.text();
-    let message = format!(
-        "`{text}` begins at the root of a volume, and does not reach the same path in an archive: `/**/*!{text}` does"
-    );
-    remarks.add("rooted-path", format!("selector {}", selector.id), place, message);
+    let inside: Vec<&Glob> =
+        globs.iter().map(|(glob, _)| *glob).filter(|glob| reaches(glob.text())).collect();
+    for (glob, place) in globs.iter().filter(|(glob, _)| !reaches(glob.text())) {
+        let text = glob.text();
+        if Glob::path(&format!("{IN_ARCHIVES}{text}")).is_ok_and(|same| remarks.within(&same, &inside)) {
+            continue;
+        }
+        let message = format!(
+            "`{text}` begins at the root of a volume, and does not reach the same path in an archive: `{IN_ARCHIVES}{text}` does"
+        );
+        remarks.add("rooted-path", format!("selector {}", selector.id), place, message);
+    }
 }
+
+/// Before a path from the root: the same path in whatever archive.
+pub(super) const IN_ARCHIVES: &str = "/**/*!";
 
 /// Forms of archives, by their endings, that are opened or are not.
 const FORMS: [&str; 17] = [

@@ -1,6 +1,7 @@
 //! Selectors by themselves: conditions that cannot be seen, cannot hold, or mean less than they say.
 
 use super::Remarks;
+use super::archives::{IN_ARCHIVES, uses};
 use super::relations::globs_of;
 use crate::facts::TimeKind;
 use crate::glob::Glob;
@@ -25,7 +26,11 @@ pub(super) fn selectors(remarks: &mut Remarks<'_>) {
                 Condition::Path(_) | Condition::Artifact(_) | Condition::Name(_) => {
                     for (glob, place) in globs_of(remarks.policy, selector, condition).unwrap_or_default() {
                         let text = glob.text();
-                        if text.starts_with("/**") {
+                        // In archives, what a rule keeps from somebody begins at the root of any of them.
+                        let in_archives =
+                            text.strip_prefix(IN_ARCHIVES).is_some_and(|rest| rest.starts_with('/'));
+                        let takes = uses(remarks.policy, selector).any(|rule| rule.effect == Effect::Include);
+                        if text.starts_with("/**") && (takes || !in_archives) {
                             let message =
                                 format!("`{text}` begins with `/**`: it matches in any folder of the medium");
                             remarks.add("any-folder", about(), &place, message);
