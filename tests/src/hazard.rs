@@ -7,9 +7,13 @@
 //! hazard.judge(place.path());                        whole or recognisably unfinished: else the test fails
 //! ```
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, io};
 
+use custody::durable::Step;
 use custody::{CaseFolder, Disk};
 use evidence::acquisition::{PartStatement, SetName};
 use evidence::report::{Intact, Status};
@@ -216,4 +220,42 @@ pub fn copy(from: &Path, to: &Path) {
             fs::copy(&from, &to).map(drop).expect("a file");
         }
     }
+}
+
+/// Every file and link of a folder, by its path; a link is not followed, and what is no file has no bytes.
+pub fn files(of: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![of.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let kind = path.symlink_metadata().expect("an entry");
+            if kind.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = if kind.is_file() { fs::read(&path).expect("a file") } else { Vec::new() };
+                found.insert(path.strip_prefix(of).expect("it lies below").to_owned(), bytes);
+            }
+        }
+    }
+    found
+}
+
+/// A disk on which an operation fails, and all after it, once `when` says so.
+pub fn failing(when: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Disk {
+    let failed = AtomicBool::new(false);
+    let watch = move |step: &Step<'_>| -> io::Result<usize> {
+        if failed.load(Ordering::SeqCst) || when(step) {
+            failed.store(true, Ordering::SeqCst);
+            return Err(io::Error::from_raw_os_error(5));
+        }
+        Ok(usize::MAX)
+    };
+    Disk::watched(Arc::new(watch))
+}
+
+/// How many lines a journal has; none where there is none.
+#[must_use]
+pub fn lines(journal: &Path) -> usize {
+    fs::read_to_string(journal).map_or(0, |text| text.lines().count())
 }

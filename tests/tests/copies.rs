@@ -9,7 +9,6 @@
     reason = "all of this is test code: what fails here fails a test"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::Disk;
 use custody::durable::{Op, Step};
-use scenarios::hazard::{Hazard, Left, copy};
+use scenarios::hazard::{Hazard, Left, copy, files};
 use scenarios::reading::acquisition;
 use scenarios::story::Ran;
 
@@ -41,23 +40,6 @@ fn place(hazard: &Hazard) -> tempfile::TempDir {
     let place = hazard.place();
     fs::create_dir(place.path().join("copy")).unwrap();
     place
-}
-
-/// Every file of a folder, by its path.
-fn files(of: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![of.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.insert(path.strip_prefix(of).unwrap().to_owned(), fs::read(&path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 /// Fails unless the copies are the same, and each is whole.

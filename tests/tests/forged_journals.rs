@@ -9,22 +9,18 @@
     reason = "all of this is test code: what fails here fails a test"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody::durable::{Op, Step};
+use custody::durable::Op;
 use custody::{Disk, SecretKey};
 use evidence::custody_log::Entry;
 use evidence::event::Event;
 use evidence::sshsig::{self, MessageDigest};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use scenarios::hazard::{Hazard, Left, copy};
+use scenarios::hazard::{Hazard, Left, copy, failing, files, lines};
 use scenarios::reading::acquisition;
 use scenarios::story::Ran;
 use scope::Digest;
@@ -35,43 +31,8 @@ const ONE: [&str; 1] = ["KC07.ambit"];
 const BOTH: [&str; 2] = ["KC07.ambit", "copy.ambit"];
 const JOURNAL: &str = ".work/journal.jsonl";
 
-/// Every file of a folder, by its path.
-fn files(of: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![of.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => folders.push(path),
-                false => {
-                    drop(found.insert(path.strip_prefix(of).unwrap().to_owned(), fs::read(&path).unwrap()))
-                }
-            }
-        }
-    }
-    found
-}
-
-/// A disk on which an operation fails, and all after it, once `when` says so.
-fn failing(when: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Disk {
-    let failed = AtomicBool::new(false);
-    let watch = move |step: &Step<'_>| -> io::Result<usize> {
-        if failed.load(Ordering::SeqCst) || when(step) {
-            failed.store(true, Ordering::SeqCst);
-            return Err(io::Error::from_raw_os_error(5));
-        }
-        Ok(usize::MAX)
-    };
-    Disk::watched(Arc::new(watch))
-}
-
 fn journal(place: &Path) -> PathBuf {
     place.join("KC07.ambit.partial").join(JOURNAL)
-}
-
-fn lines(journal: &Path) -> usize {
-    fs::read_to_string(journal).map_or(0, |text| text.lines().count())
 }
 
 /// Fails at a part, once the journal has so many lines.

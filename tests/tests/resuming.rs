@@ -8,17 +8,16 @@
     reason = "all of this is test code: what fails here fails a test"
 )]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::Disk;
 use custody::durable::{Op, Step};
-use scenarios::hazard::{Hazard, Left, copy, put_in_place};
+use scenarios::hazard::{Hazard, Left, copy, failing, files, lines, put_in_place};
 use scenarios::reading::acquisition;
 use scenarios::story::Ran;
 
@@ -26,49 +25,17 @@ const ONE: [&str; 1] = ["KC07.ambit"];
 const BOTH: [&str; 2] = ["KC07.ambit", "copy.ambit"];
 const JOURNAL: &str = "KC07.ambit.partial/.work/journal.jsonl";
 
-/// Every file and link of a folder, by its path; a link is not followed.
-fn files(of: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![of.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let kind = path.symlink_metadata().unwrap();
-            if kind.is_dir() {
-                folders.push(path);
-            } else {
-                let bytes = if kind.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
-                found.insert(path.strip_prefix(of).unwrap().to_owned(), bytes);
-            }
-        }
-    }
-    found
-}
-
-/// A disk on which an operation fails, and all after it, once `when` says so.
-fn failing(when: impl Fn(&Step<'_>) -> bool + Send + Sync + 'static) -> Disk {
-    let failed = AtomicBool::new(false);
-    let watch = move |step: &Step<'_>| -> io::Result<usize> {
-        if failed.load(Ordering::SeqCst) || when(step) {
-            failed.store(true, Ordering::SeqCst);
-            return Err(io::Error::from_raw_os_error(5));
-        }
-        Ok(usize::MAX)
-    };
-    Disk::watched(Arc::new(watch))
-}
-
-fn lines(journal: &Path) -> usize {
-    fs::read_to_string(journal).map_or(0, |text| text.lines().count())
-}
-
 /// A capture that stops once two batches are committed.
 fn stopped(hazard: &Hazard, place: &Path) {
+    stopped_to(hazard, place, &ONE);
+}
+
+fn stopped_to(hazard: &Hazard, place: &Path, outs: &[&str]) {
     let journal = place.join(JOURNAL);
     let disk = failing(move |step| {
         step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > 2
     });
-    hazard.capture_to(disk, place, &ONE).exits(1);
+    hazard.capture_to(disk, place, outs).exits(1);
 }
 
 fn resume(hazard: &Hazard, place: &Path, outs: &[&str], more: &[&str]) -> Ran {
@@ -507,11 +474,7 @@ fn an_option_that_was_not_needed_is_said_to_be_and_an_unfinished_package_is_none
 fn a_copy_that_cannot_be_opened_is_named_and_the_other_goes_on_alone() {
     let hazard = Hazard::new();
     let place = hazard.place();
-    let journal = place.path().join(JOURNAL);
-    let disk = failing(move |step| {
-        step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > 2
-    });
-    hazard.capture_to(disk, place.path(), &BOTH).exits(1);
+    stopped_to(&hazard, place.path(), &BOTH);
     let unreadable = Disk::watched(Arc::new(|step: &Step<'_>| -> io::Result<usize> {
         let fails = step.path.ends_with("copy.ambit.partial/.work/journal.jsonl");
         if fails { Err(io::Error::from_raw_os_error(5)) } else { Ok(usize::MAX) }
@@ -529,15 +492,15 @@ fn a_copy_that_cannot_be_opened_is_named_and_the_other_goes_on_alone() {
 fn a_copy_of_which_nothing_is_there_is_told_before_it_is_made_anew() {
     let hazard = Hazard::new();
     let place = hazard.place();
-    let journal = place.path().join(JOURNAL);
-    let disk = failing(move |step| {
-        step.op == Op::Write && step.path.to_string_lossy().contains("/data/") && lines(&journal) > 2
-    });
-    hazard.capture_to(disk, place.path(), &BOTH).exits(1);
+    stopped_to(&hazard, place.path(), &BOTH);
     fs::remove_dir_all(place.path().join("copy.ambit.partial")).unwrap();
     resume(&hazard, place.path(), &BOTH, &[])
+        .exits(3)
         .says("warning: nothing of this run is at")
         .says("If its disk is not mounted");
+    for name in BOTH {
+        assert_eq!(hazard.judge_copy(place.path(), name), Left::Whole);
+    }
 }
 
 #[test]

@@ -62,8 +62,9 @@ fn unread(fault: &ReadFault) -> String {
 
 /// Bytes in which an end record stands: it has 22 bytes, and a comment of at most 65,535.
 const NARROW: u64 = 22 + 65_535;
-/// With the 20 bytes before it, in which a zip of 64 bits says where its own end record is.
-const TAIL: u64 = NARROW + 20;
+/// Bytes at the end of a file that the look at the type reads: an end record, and the 20 bytes before it, in which a zip of 64 bits
+/// says where its own is.
+pub const TAIL: u64 = NARROW + 20;
 /// Marks of an end record that are tried.
 const MARKS: usize = 16;
 

@@ -29,6 +29,7 @@ mod slack;
 mod text;
 
 pub use container::{EachMember, MAX_MEMBERS};
+pub use ending::TAIL;
 pub use every_item::{Event, EveryItemError, every_entry, every_item, remnant_limits};
 pub use examine::{ExamineError, Examined, Examiner, Options, examine};
 pub use mail::may_hold_mail;

@@ -221,7 +221,7 @@ fn rests_on<'p>(fits: &[(MediumIdKind, &'p str)], shown: &Shown<'_>) -> Option<K
     let fsuuid = value(MediumIdKind::Fsuuid);
     let apart = fits.iter().find(apart).map(|(kind, value)| RestsOn::NotPutTogether(*kind, value));
     let weak = apart.or_else(|| value(MediumIdKind::MbrSignature).map(|_| RestsOn::MbrSignature));
-    let of_copy = |uuid| shown.ids.contains(&(OF_COPY, uuid)).then_some(RestsOn::Copy(uuid));
+    let of_copy = |uuid| shown.ids.contains(&(FSUUID_OF_COPY, uuid)).then_some(RestsOn::Copy(uuid));
     match (weak, fsuuid, value(MediumIdKind::AssetTag)) {
         // A file system's identity beside one of the whole disk's: neither alone.
         (Some(_), Some(uuid), _) => known(None, of_copy(uuid)),
@@ -257,8 +257,9 @@ fn nothing(spec: &MediaSpec, shown: &Shown<'_>) -> Other {
     Other::Nothing { wanted, found: if found.is_empty() { vec!["none".to_owned()] } else { found } }
 }
 
-/// The kind under which a medium shows an `fsuuid`, a second time, that only a copy bears.
-const OF_COPY: &str = "fsuuid_of_copy";
+/// The kind under which a medium shows an `fsuuid`, a second time, that only a copy bears, in a volume of which the beginning looks
+/// random: that of the copy, and perhaps of nothing else that is there.
+pub const FSUUID_OF_COPY: &str = "fsuuid_of_copy";
 
 /// The form of a medium that is a folder: its files are seen, and not what they lie on.
 const TREE: &str = "mounted tree";

@@ -61,7 +61,7 @@ pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
 pub use guard::{Reader, Unpacked, Unpacker};
 pub use image::{Form, ImageError, StoredDigest};
-pub use medium::{Drives, FSUUID_OF_COPY, Layer, LayerState, Medium, Opened, UnreadVolume, Within};
+pub use medium::{Drives, Layer, LayerState, Medium, Opened, UnreadVolume, Within};
 pub use open::{OpenError, OpenOptions, open, open_set};
 pub use past::PastGaps;
 pub use patient::{Patient, merged};

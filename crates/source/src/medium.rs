@@ -85,10 +85,6 @@ pub(crate) fn by_copy(what: &str, at: u64, or_of_another: &str) -> String {
     )
 }
 
-/// The kind of an identity that stands only in a copy, in a volume of which the beginning looks random: that of the copy, and
-/// perhaps of nothing else that is there. It stands beside the identity itself.
-pub const FSUUID_OF_COPY: &str = "fsuuid_of_copy";
-
 impl Medium {
     /// The limits that tell of what is not there: a missing end, as of an image that was cut off while it was made or
     /// copied, the beginning of a volume, or the root of a file system, without which none of its files is found.

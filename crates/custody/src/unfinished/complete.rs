@@ -43,8 +43,9 @@ impl Complete {
         &self.acquisition
     }
 
-    /// Whether it does lack its name alone: every file is read and is what the tag manifest says, those that a capture makes
-    /// from what is known are as it makes them, or nobody has sealed yet and [`Complete::place`] makes them again, there is no other, and its copy of the log has all that the case's log has of this run, whether somebody sealed or not yet.
+    /// Whether it does lack its name alone: every file is read and is what the tag manifest says, there is no other, and its copy
+    /// of the log has all that the case's log has of this run, whether somebody sealed or not yet. The texts that a capture makes
+    /// from what is known are as it makes them; where nobody has sealed yet, [`Complete::place`] makes them so.
     ///
     /// # Errors
     ///

@@ -241,7 +241,7 @@ fn file(
             encrypted: items.encrypted,
             examined: size.min(4096),
             end: scope::asks_for_end(policy, Kind::File, &items.r#type)
-                .then(|| EndFact { zip: false, examined: size.min(65_577) }),
+                .then(|| EndFact { zip: false, examined: size.min(examine::TAIL) }),
         });
         facts.hash = Some(HashFact { sha256, md5: None, sha1: None });
         facts.keywords = keywords;

@@ -9,10 +9,12 @@ mod places;
 use std::ops::Range;
 use std::sync::Arc;
 
+use scope::identity::FSUUID_OF_COPY;
+
 use super::{Found, Survey, shown};
 use crate::bytes::{ByteSource, ReadFault};
 use crate::file_system::{Kind, recognise};
-use crate::medium::{FSUUID_OF_COPY, by_copy};
+use crate::medium::by_copy;
 use crate::probe;
 
 /// A volume with a copy in the place of what it is a copy of.

@@ -1,7 +1,8 @@
 //! What `ambit medium info` prints, for programs and for people.
 
+use scope::identity::FSUUID_OF_COPY;
 use serde_json::{Value, json};
-use source::{FSUUID_OF_COPY, Layer, LayerState, MediumDigests, Opened, Within};
+use source::{Layer, LayerState, MediumDigests, Opened, Within};
 
 use super::counts::Counts;
 use super::{place, tree};

@@ -1,8 +1,9 @@
 //! A beginning that looks random may be that of an encrypted volume: both are told, with numbers.
 
+use scope::identity::FSUUID_OF_COPY;
+
 use super::copies::{made, volumes};
 use super::*;
-use crate::medium::FSUUID_OF_COPY;
 
 /// Bytes as chance would have them.
 fn noise(length: usize) -> Vec<u8> {
