@@ -22,7 +22,7 @@ use evidence::sshsig::{self, MessageDigest};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use scenarios::hazard::{Hazard, Left, copy, failing, files, lines};
 use scenarios::reading::acquisition;
-use scenarios::story::Ran;
+use scenarios::story::{Desk, Ran};
 use scope::Digest;
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -283,6 +283,56 @@ fn a_statement_is_made_again_from_what_the_capture_wrote_alone() {
     assert_eq!(hazard.judge(made.path()), Left::Whole);
 }
 
+/// Puts another event into an entry of the log, as who has no key can: the signatures stay, and no longer fit.
+fn rewrite(entry: &Path, event: &str) {
+    let parsed = Event::from_bytes(event.as_bytes()).unwrap();
+    let signature = |name: &String| fs::read(entry.join(format!("{name}.sig"))).unwrap();
+    let signatures: Vec<(String, Vec<u8>)> =
+        parsed.who.iter().map(|who| (who.principal.clone(), signature(&who.principal))).collect();
+    fs::write(entry.join("entry.txt"), Entry::of(&parsed, event.as_bytes(), &signatures).to_bytes()).unwrap();
+    fs::write(entry.join("event.json"), event).unwrap();
+}
+
+/// The end is on the log, and nobody has sealed yet: what examiner and witness are asked to sign is what the capture said.
+#[test]
+fn nobody_is_asked_to_seal_what_somebody_else_stated() {
+    let hazard = Hazard::new();
+    let made = hazard.place();
+    let disk = failing(|step| step.path.ends_with("case/custody/.new-000004"));
+    hazard.capture_to(disk, made.path(), &ONE).exits(1);
+    let place = tempfile::tempdir().unwrap();
+    copy(made.path(), place.path());
+    let statement = place.path().join("KC07.ambit.partial/meta/acquisition.json");
+    let own = fs::read_to_string(&statement).unwrap();
+    let other = own.replace("\"limits\":[", "\"limits\":[\"all is well\",");
+    let other =
+        if other == own { own.replace("\"limits\": [", "\"limits\": [\"all is well\",") } else { other };
+    assert_ne!(other, own);
+    fs::write(&statement, &other).unwrap();
+    let log = place.path().join("case/custody");
+    let entry = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let event = fs::read_to_string(entry.join("event.json")).unwrap();
+    let quoted = |text: &str| Digest::of(text.as_bytes()).to_string();
+    assert!(event.contains("acquisition.end") && event.contains(&quoted(&own)), "{event}");
+    rewrite(&entry, &event.replace(&quoted(&own), &quoted(&other)));
+    // With its journal, and as if it lacked its name alone.
+    for journal in [true, false] {
+        if !journal {
+            fs::remove_dir_all(place.path().join("KC07.ambit.partial/.work")).unwrap();
+            let tags = place.path().join("KC07.ambit.partial/tagmanifest-sha256.txt");
+            let bare = |text: &str| quoted(text).trim_start_matches("sha256:").to_owned();
+            let text = fs::read_to_string(&tags).unwrap();
+            fs::write(&tags, text.replace(&bare(&own), &bare(&other))).unwrap();
+        }
+        let before = files(place.path());
+        let ran = resume(&hazard, Disk::new(), place.path(), &ONE);
+        ran.exits(2).says("every verifier would refuse this custody log").says("does not fit these bytes");
+        assert!(files(place.path()) == before, "with its journal: {journal}");
+    }
+    resume(&hazard, Disk::new(), made.path(), &ONE).exits(0);
+    assert_eq!(hazard.judge(made.path()), Left::Whole);
+}
+
 /// The log of the case is rewritten, too: nobody of the trust file has signed that.
 #[test]
 fn a_run_key_that_nobody_signed_announces_nothing() {
@@ -302,21 +352,52 @@ fn a_run_key_that_nobody_signed_announces_nothing() {
         .unwrap();
     entries[start + 1..].iter().for_each(|entry| fs::remove_dir_all(entry).unwrap());
     let entry = &entries[start];
-    let bytes = fs::read(entry.join("event.json")).unwrap();
-    let own: Value = serde_json::from_slice(&bytes).unwrap();
+    let text = fs::read_to_string(entry.join("event.json")).unwrap();
+    let own: Value = serde_json::from_str(&text).unwrap();
     let announced = own["action"]["run_key"].as_str().unwrap();
-    let bytes = String::from_utf8(bytes).unwrap().replace(announced, &key.public_line()).into_bytes();
-    let event = Event::from_bytes(&bytes).unwrap();
-    let signatures: Vec<(String, Vec<u8>)> = event
-        .who
-        .iter()
-        .map(|who| (who.principal.clone(), fs::read(entry.join(format!("{}.sig", who.principal))).unwrap()))
-        .collect();
-    fs::write(entry.join("entry.txt"), Entry::of(&event, &bytes, &signatures).to_bytes()).unwrap();
-    fs::write(entry.join("event.json"), bytes).unwrap();
+    rewrite(entry, &text.replace(announced, &key.public_line()));
     let keys = Keys::of(place.path());
     let before = files(place.path());
     let ran = resume(&hazard, Disk::new(), place.path(), &ONE);
-    ran.exits(2).says("the custody log does not announce this run").says("does not fit these bytes");
+    ran.exits(2).says("every verifier would refuse this custody log").says("does not fit these bytes");
     assert!(files(place.path()) == before && keys.marks.exists());
+}
+
+/// Whoever has the case folder and no key can change a signature, and the digest of it in the last entry, which nobody signs.
+#[test]
+fn nothing_is_begun_on_a_log_that_every_verifier_would_refuse() {
+    let desk = Desk::with_case();
+    let entry = desk.path("case/custody/000001");
+    let bytes = fs::read(entry.join("event.json")).unwrap();
+    let event = Event::from_bytes(&bytes).unwrap();
+    let mut signatures = Vec::new();
+    for who in &event.who {
+        let path = entry.join(format!("{}.sig", who.principal));
+        let mut signature = fs::read(&path).unwrap();
+        let at = signature.len() / 2;
+        signature[at] = if signature[at] == b'A' { b'B' } else { b'A' };
+        fs::write(&path, &signature).unwrap();
+        signatures.push((who.principal.clone(), signature));
+    }
+    fs::write(entry.join("entry.txt"), Entry::of(&event, &bytes, &signatures).to_bytes()).unwrap();
+    let before = files(&desk.path(""));
+    for command in [
+        "ambit plan --policy {policy} --medium {medium} --case {case} {examiner}",
+        "ambit capture {what} {both} --out {dir}/KC07.ambit",
+    ] {
+        let ran = desk.run(command).exits(2);
+        ran.says("every verifier would refuse this custody log: custody/000001: ").says("nothing was read");
+        assert!(files(&desk.path("")) == before, "{command}");
+    }
+}
+
+#[test]
+fn what_lies_beside_the_files_of_an_entry_does_not_go_into_a_package() {
+    let desk = Desk::with_case();
+    for stray in ["custody/000001/event.json~", "custody/000001/other.sig", "custody/.DS_Store"] {
+        fs::write(desk.path("case").join(stray), "left by an editor").unwrap();
+    }
+    desk.run("ambit capture {what} {both} --out {dir}/KC07.ambit").exits(0);
+    assert!(!desk.path("KC07.ambit/custody/000001/event.json~").exists());
+    desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}").exits(0).prints("INTACT");
 }

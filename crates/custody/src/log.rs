@@ -11,8 +11,11 @@
 use std::path::{Path, PathBuf};
 
 use evidence::checkpoint::{Checkpoint, SignedCheckpoint};
-use evidence::custody_log::{Course, Entry, EntryError, LogHead, Statement};
+use evidence::custody_log::{
+    ATTESTATION, Course, Entry, EntryError, LogHead, Statement, attestation_signature,
+};
 use evidence::event::{Event, TreeHead};
+use evidence::files::MemoryFiles;
 use evidence::sshsig;
 use scope::Digest;
 
@@ -136,6 +139,47 @@ impl LogFolder {
         (0..self.size()).map(read).collect()
     }
 
+    /// What a package gets of the log: the files that entries name, and nothing else that lies beside them. To be judged as
+    /// everybody will judge it, before anything is added: see [`Log::refused`](evidence::custody_log::Log::refused).
+    ///
+    /// # Errors
+    ///
+    /// [`LogError`] where one cannot be read.
+    pub fn files(&self) -> Result<MemoryFiles, LogError> {
+        let mut all = MemoryFiles::new();
+        for (index, entry) in (0_u64..).zip(&self.entries) {
+            let folder = evidence::custody_log::folder(index);
+            for (name, bytes) in self.files_of(index, entry)? {
+                all.insert(format!("{folder}/{name}"), bytes);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The files of an entry, by name: those that it or its event quotes, and the checkpoint where there is one.
+    fn files_of(&self, index: u64, entry: &[u8]) -> Result<Vec<(String, Vec<u8>)>, LogError> {
+        let folder = self.folder(index);
+        let parsed =
+            Entry::parse(entry).map_err(|source| LogError::Entry { path: folder.join(ENTRY), source })?;
+        let event = self.disk.read(&folder.join(EVENT), MAX_FILE)?;
+        let mut names: Vec<String> =
+            parsed.signatures.iter().map(|(principal, _)| format!("{principal}.sig")).collect();
+        // An event that nobody can read quotes nothing.
+        if let Some(attested) = Event::from_bytes(&event).ok().as_ref().and_then(|e| e.action.attested()) {
+            names.push(ATTESTATION.to_owned());
+            names.extend(attested.signatures.iter().map(|by| attestation_signature(&by.principal)));
+        }
+        if self.disk.exists(&folder.join(CHECKPOINT)) {
+            names.push(CHECKPOINT.to_owned());
+        }
+        let mut files = vec![(EVENT.to_owned(), event), (ENTRY.to_owned(), entry.to_vec())];
+        for name in names {
+            let bytes = self.disk.read(&folder.join(&name), MAX_FILE)?;
+            files.push((name, bytes));
+        }
+        Ok(files)
+    }
+
     /// The log's origin.
     #[must_use]
     pub fn origin(&self) -> &str {
@@ -238,10 +282,7 @@ impl LogFolder {
                 self.copy_checkpoint(&from, &there)?;
                 continue;
             }
-            let mut files = Vec::new();
-            for name in self.disk.file_names(&from)? {
-                files.push((name.clone(), self.disk.read(&from.join(&name), MAX_FILE)?));
-            }
+            let files = self.files_of(index, entry)?;
             other.place(index, &files)?;
             if let Some((_, event)) = files.iter().find(|(name, _)| name == EVENT) {
                 other.follow(event);

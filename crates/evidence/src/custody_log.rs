@@ -26,6 +26,7 @@ use crate::trust::{is_origin, is_principal};
 pub use crate::sshsig::CUSTODY_EVENT as NAMESPACE;
 
 mod attested;
+mod heads;
 mod read;
 mod replay;
 

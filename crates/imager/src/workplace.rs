@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset, Local};
 use custody::{CaseFolder, Disk, SecretKey, Signer};
 use evidence::acquisition::{Departure, LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
 use evidence::approval::{Approval, Instrument, InstrumentKind, NAMESPACE};
-use evidence::custody_log::Statement;
+use evidence::custody_log::{Log, Statement};
 use evidence::event::{Action, Clock, Moment, Override, Tool};
 use evidence::sshsig;
 use evidence::trust::{QuorumError, Role, Step, Trust};
@@ -178,6 +178,7 @@ pub(crate) fn ready(
     if args.medium.is_empty() {
         return Err(Failure::new("no medium was given").hint("give --medium MEDIUM; nothing was read"));
     }
+    log_holds(case, trust)?;
     let label = &case.file().medium_label;
     let mut overrides = Vec::new();
     let without_approval = match (approved(loaded, case, trust)?, &args.without_approval) {
@@ -271,6 +272,22 @@ pub(crate) fn ready(
         differing: digests.differing,
         rests_on_people,
     })
+}
+
+/// Fails where a reader would refuse the log as it stands: what is appended to it is refused with it, and a package that quotes
+/// it is never INTACT, however good the night's work is.
+pub(crate) fn log_holds(case: &CaseFolder, trust: &Trust) -> Result<(), Failure> {
+    let log = Log::read(&case.log().files().context("custody log")?);
+    let refused = log.refused(trust);
+    let Some(first) = refused.first() else { return Ok(()) };
+    let more = match refused.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    Err(Failure::no(format!("{}: every verifier would refuse this custody log: {first}{more}", case.root().display())).hint(
+        "somebody or something has changed it, or the trust file is another case's: put back a copy of the case folder as it was, give \
+         the right trust file, or keep this folder as it is and begin a new case with `ambit case new`; nothing was read, signed or changed",
+    ))
 }
 
 /// Whether the case holds an approval of this very policy, signed by the authority or resting on an order that people attest.

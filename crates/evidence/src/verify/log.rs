@@ -1,8 +1,6 @@
 //! Checks `log`, `checkpoint` and `consistency`: the custody log and its signed head.
 
 use super::{Checked, Context, Stop, attested, history, none_or_fail};
-use crate::checkpoint::SignedCheckpoint;
-use crate::custody_log::folder;
 use crate::sshsig::PublicKey;
 
 /// The log from its first entry: indices, chain, tree, signatures, quorums, and what may follow what.
@@ -40,33 +38,7 @@ pub(crate) fn checkpoint(context: &mut Context<'_>) -> Checked {
     let PublicKey::Ed25519(log_key) = trust.log_key() else {
         return Err(Stop::Fail("the log key is not an ssh-ed25519 key".to_owned()));
     };
-    let mut problems = Vec::new();
-    let mut last = None;
-    for (covers, bytes) in log.checkpoints() {
-        let at = folder(covers.saturating_sub(1));
-        let note = match SignedCheckpoint::parse(bytes) {
-            Ok(note) => note,
-            Err(e) => {
-                problems.push(format!("{at}/checkpoint: {e}"));
-                continue;
-            }
-        };
-        if let Err(e) = note.verify(trust.origin(), log_key) {
-            problems.push(format!("{at}/checkpoint: {e}"));
-        }
-        let head = note.checkpoint;
-        if head.size != covers {
-            problems.push(format!("{at}/checkpoint: of {} entries, and lies with entry {covers}", head.size));
-        }
-        match log.head_at(head.size).and_then(|head| head.tree()) {
-            Some(tree) if tree.root == head.root => {}
-            Some(tree) => {
-                problems.push(format!("{at}/checkpoint: root {}, the log's is {}", head.root, tree.root))
-            }
-            None => problems.push(format!("{at}/checkpoint: the log has {} entries", log.entries.len())),
-        }
-        last = Some(head);
-    }
+    let (last, mut problems) = log.heads(trust.origin(), log_key);
     let Some(head) = last else {
         problems.push("no entry of the custody log has a checkpoint that can be read".to_owned());
         return none_or_fail(&problems, String::new);

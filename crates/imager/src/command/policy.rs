@@ -92,6 +92,7 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         renderer: Language::from(args.lang).renderer().to_owned(),
         instrument,
     };
+    workplace::log_holds(&case, &trust)?;
     has_none_yet(&case, approval.policy, args.lang.into())?;
     let bytes = approval.to_bytes();
     let mut files: Vec<(String, BundleFile)> =

@@ -18,7 +18,7 @@ use crate::console::{Chain, Console, Context as _, Exit, Failure};
 use crate::pipeline::asked_to_stop;
 use crate::progress::ByteProgress;
 use crate::survey::Counted;
-use crate::workplace::Ready;
+use crate::workplace::{self, Ready};
 use authentic::authentic;
 
 /// What is to be done with `OUT.partial`.
@@ -93,6 +93,7 @@ pub(super) fn open(
             Ok(Broken::Anew)
         }
         Found::Complete(mut complete) => {
+            workplace::log_holds(case, trust)?;
             let said = complete.acquisition();
             let all = said
                 .sets

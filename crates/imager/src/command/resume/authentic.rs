@@ -4,23 +4,20 @@
 //! quorum of acquisition.start signed it.
 
 use custody::{CaseFolder, PackageError, Unfinished};
-use evidence::acquisition::RunNumber;
-use evidence::custody_log::{self, Log};
-use evidence::event::Action;
 use evidence::trust::Trust;
-use folder::Folder;
 
 use super::Announced;
 use crate::console::{Context as _, Failure};
+use crate::workplace;
 
-/// Fails unless people of the trust file have announced this run, and its run keys have signed its journal. Nothing that the
-/// journal says is used before.
+/// Fails unless the custody log holds, so that people of the trust file have announced this run and whatever else it says of it, and
+/// the run keys have signed its journal. Nothing that either says is used before.
 pub(super) fn authentic(found: &mut Unfinished, case: &CaseFolder, trust: &Trust) -> Result<(), Failure> {
     let run = found.begun().package;
     let announced = Announced::of(case, run)?;
     // Under another trust file than the one of the beginning it does not go on anyhow.
     if found.begun().setting.get("--trust").is_none_or(|own| *own == trust.digest().to_string()) {
-        announced_by_people(run, announced.media.len(), case, trust)?;
+        workplace::log_holds(case, trust)?;
     }
     let first = announced.start.iter().map(|(start, _)| start.run_key.clone());
     let keys: Vec<String> =
@@ -39,32 +36,6 @@ pub(super) fn authentic(found: &mut Unfinished, case: &CaseFolder, trust: &Trust
              this run for the medium {} and the policy {policy}, or for other facts of that medium",
             begun.medium.label, begun.policy, medium.label
         ))),
-    }
-}
-
-/// Fails where one of so many events that announce a run key is not signed as the trust file has it.
-fn announced_by_people(
-    run: RunNumber,
-    count: usize,
-    case: &CaseFolder,
-    trust: &Trust,
-) -> Result<(), Failure> {
-    let log = Log::read(&Folder::open(case.root()).context("custody log")?);
-    let of_run = log.entries.iter().zip(0_u64..).filter(|(logged, _)| match &logged.event.action {
-        Action::AcquisitionStart(start) => start.package == run,
-        Action::AcquisitionResume(resume) => resume.package == run,
-        _ => false,
-    });
-    let places: Vec<String> = of_run.map(|(_, index)| format!("{}: ", custody_log::folder(index))).collect();
-    let replayed = log.replay(trust).problems.into_iter();
-    let mut problems = replayed.filter(|problem| places.iter().any(|place| problem.starts_with(place)));
-    let unread = (places.len() != count).then(|| log.problems.into_iter().chain(log.unfinished).next());
-    match problems.next().or_else(|| unread.map(|why| why.unwrap_or_else(|| "it cannot be read".to_owned()))) {
-        None => Ok(()),
-        Some(problem) => Err(Failure::no(format!("the custody log does not announce this run: {problem}")).hint(
-            "somebody has changed the log of the case folder: put back a copy of that folder as it was. Else keep it and the package as they are, \
-             and capture again in a new case; nothing was read",
-        )),
     }
 }
 
