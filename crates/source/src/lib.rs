@@ -61,13 +61,13 @@ pub use exact::{EvidenceStream, StreamFault};
 pub use file_system::file_system;
 pub use guard::{Reader, Unpacked, Unpacker};
 pub use image::{Form, ImageError, StoredDigest};
-pub use medium::{Drives, Layer, LayerState, Medium, Opened, UnreadVolume, Within};
+pub use medium::{Drives, Layer, LayerState, Medium, NOT_WHOLE, Opened, UnreadVolume, Within, warned_of};
 pub use open::{OpenError, OpenOptions, open, open_set};
 pub use past::PastGaps;
 pub use patient::{Patient, merged};
 pub use volumes::{Partition, VolumeMap, volumes};
 pub use walk::{
     Entry, Issue, NodeId, ROOT_UNREAD, Source, SourceError, SourceInfo, Unused, WalkEvent, WalkOptions,
-    WalkReport,
+    WalkReport, Wanting,
 };
 pub use walker::slack_of;

@@ -85,11 +85,29 @@ pub(crate) fn by_copy(what: &str, at: u64, or_of_another: &str) -> String {
     )
 }
 
+/// How a limit ends that tells of changes which stand in a file system's own log alone.
+const NOT_APPLIED: &str = "what is read may be an older state; mount a copy with the system's own driver, which applies them, and examine that, too";
+
+/// A limit's words on `changes` that are on the medium, and that this version does not apply.
+pub(crate) fn not_applied(changes: &str) -> String {
+    format!("{changes}; {NOT_APPLIED}")
+}
+
+/// What a warning of a limit says first.
+#[must_use]
+pub fn warned_of(limit: &str) -> &'static str {
+    if limit.contains(NOT_APPLIED) { "not all that was written to this medium is read" } else { NOT_WHOLE }
+}
+
+/// What a warning says first of a limit on what is not there.
+pub const NOT_WHOLE: &str = "this medium is not whole";
+
 impl Medium {
-    /// The limits that tell of what is not there: a missing end, as of an image that was cut off while it was made or
-    /// copied, the beginning of a volume, or the root of a file system, without which none of its files is found.
+    /// The limits that tell of what is not there, or not read though it is: a missing end, as of an image that was cut off while it was
+    /// made or copied, the beginning of a volume, the root of a file system, without which none of its files is found, or changes in a
+    /// log that is not applied.
     pub fn cut_short(&self) -> impl Iterator<Item = &str> {
-        let words = [CUT_SHORT, NO_ROOT, NO_BEGINNING, BY_COPY];
+        let words = [CUT_SHORT, NO_ROOT, NO_BEGINNING, BY_COPY, NOT_APPLIED];
         let tells = move |limit: &&str| words.iter().any(|word| limit.contains(word));
         self.limits.iter().map(String::as_str).filter(tells)
     }
@@ -183,4 +201,20 @@ pub enum LayerState {
     Unknown,
     /// What no partition covers.
     Gap,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_and_what_is_not_read_though_it_is_are_warnings() {
+        let cut = cut_short("its file system claims", 10, 5);
+        let log = not_applied("the log is not applied");
+        let note = "the file system was not unmounted cleanly".to_owned();
+        let medium = Medium { limits: vec![note, cut.clone(), log.clone()], ..Medium::default() };
+        assert_eq!(medium.cut_short().collect::<Vec<_>>(), [cut.as_str(), &log]);
+        assert_eq!(warned_of(&cut), NOT_WHOLE);
+        assert_ne!(warned_of(&log), NOT_WHOLE);
+    }
 }

@@ -25,6 +25,7 @@ mod deleted;
 mod ea;
 mod file;
 mod fixup;
+mod hibernation;
 mod index;
 mod item;
 mod logfile;
@@ -60,7 +61,7 @@ pub(crate) use boot::{is_ntfs, written_over};
 pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Box<dyn Source>, SourceError> {
     let mut volume = volume::Volume::open(bytes)?;
     let serial = format!("{:016X}", volume.disk.boot.serial);
-    let info = SourceInfo {
+    let mut info = SourceInfo {
         place: String::new(),
         volume: format!("ntfs:{serial}"),
         file_system: "ntfs".into(),
@@ -70,6 +71,13 @@ pub(crate) fn open(bytes: Arc<dyn ByteSource>) -> Result<Box<dyn Source>, Source
         limits: std::mem::take(&mut volume.limits),
     };
     let nodes = nodes::Nodes::new(Arc::new(volume), info.volume.clone());
+    if hibernation::is_asleep(&nodes) {
+        info.limits.push(
+            "a Windows that sleeps (hibernation, or its fast start) has its memory in hiberfil.sys of this volume: what it had not written \
+             yet of files and folders is there alone, and is not read"
+                .into(),
+        );
+    }
     Ok(Box::new(VolumeSource::new(nodes, info)))
 }
 

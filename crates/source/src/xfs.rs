@@ -80,9 +80,10 @@ fn state_of_log(volume: &volume::Volume, limits: &mut Vec<String>) -> bool {
             "the log is on another device and is not read: whether the file system was unmounted cleanly is not known".to_owned()
         }
         Ok(true) => return true,
-        Ok(false) => "the file system was not unmounted cleanly, and its log is not applied: the last changes before that \
-             (names, sizes, times, contents of new files) may be missing or half there"
-            .to_owned(),
+        Ok(false) => crate::medium::not_applied(
+            "the file system was not unmounted cleanly, and its log is not applied: the last changes before that (names, sizes, \
+             times, contents of new files) may be missing or half there",
+        ),
         Err(error) => format!(
             "the log could not be read ({error}): whether the file system was unmounted cleanly is not known"
         ),

@@ -148,3 +148,22 @@ fn a_mount_that_is_busy_for_a_moment_is_unmounted_after_it() {
     assert!(holder.is_finished(), "it was unmounted while it was in use");
     holder.join().unwrap();
 }
+
+#[test]
+fn a_windows_that_sleeps_is_told() {
+    if !is_ready() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for (mark, told) in [(&b"HIBR"[..], true), (b"hibr", true), (b"wake", false), (b"", false)] {
+        let image = format(folder.path(), 8 << 20, &["-c", "1024"]);
+        {
+            let mount = Mount::new(&image, "rw");
+            fs::write(mount.path().join("hiberfil.sys"), [mark, &[7; 8000]].concat()).unwrap();
+            fs::create_dir(mount.path().join("below")).unwrap();
+            fs::write(mount.path().join("below/hiberfil.sys"), b"hibr").unwrap();
+        }
+        let limits = opened(&image).info().limits.join("; ");
+        assert_eq!(limits.contains("a Windows that sleeps"), told, "{mark:?}: {limits}");
+    }
+}

@@ -174,13 +174,16 @@ pub(super) fn outcomes(tally: &Tally) -> String {
     text
 }
 
-/// What must not be overlooked: that the end of the medium is not there. Empty where it is.
+/// What must not be overlooked: that a part of the medium is not there, or not read. Empty where it is.
 pub(super) fn cut_short<'a>(limits: impl Iterator<Item = &'a str>) -> String {
     let mut text = String::new();
+    let mut is_whole = true;
     for limit in limits {
-        text += &format!("\nWARNING: this medium is not whole: {limit}");
+        let what = source::warned_of(limit);
+        is_whole &= what != source::NOT_WHOLE;
+        text += &format!("\nWARNING: {what}: {limit}");
     }
-    if !text.is_empty() {
+    if !is_whole {
         text += "\nWARNING: what lay there is in no count; compare the image with the acquisition's notes, or take another copy";
     }
     text

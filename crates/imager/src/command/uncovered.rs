@@ -137,8 +137,11 @@ impl Uncovered {
     /// The box on the page for counsel: what is in none of its numbers.
     pub(super) fn sentences(&self) -> Vec<String> {
         let whole = self.cut_short.iter().map(|limit| {
-            format!("This medium is not whole: {limit}. What lay there is in no count; compare the image with the \
-                     acquisition's notes, or take another copy.")
+            match source::warned_of(limit) {
+                source::NOT_WHOLE => format!("This medium is not whole: {limit}. What lay there is in no count; compare the image with the \
+                     acquisition's notes, or take another copy."),
+                _ => format!("Not all that was written to this medium is read: {limit}."),
+            }
         });
         let bytes = self.unread_bytes().map(|told| format!("{told}."));
         let volumes = self.volumes.iter().map(|volume| format!("No file is read of {}.", volume.sentence()));

@@ -157,10 +157,9 @@ impl Superblock {
     pub(crate) fn limits(&self, length: u64) -> Vec<String> {
         let mut limits = Vec::new();
         if self.has_log {
-            limits.push(
-                "changes that were forced to the medium after the last commit stand in a log tree, which is not applied"
-                    .into(),
-            );
+            limits.push(crate::medium::not_applied(
+                "changes that were forced to the medium after the last commit stand in a log tree, which is not applied",
+            ));
         }
         if self.devices > 1 {
             limits.push(format!(

@@ -12,6 +12,7 @@ use crate::ext::content::InodeReader;
 use crate::ext::map::run;
 use crate::ext::volume::Volume;
 use crate::field::{be16, be32, wide};
+use crate::medium::not_applied;
 use crate::walk::SourceError;
 
 /// Begins every block of the journal's own, big-endian.
@@ -40,13 +41,13 @@ pub(crate) fn replay(volume: &Volume) -> (HashMap<u64, Place>, Vec<String>) {
             );
             (map, limits)
         }
-        Ok(None) => {
-            (HashMap::new(), vec!["the journal is on another device; its changes are not applied".into()])
-        }
-        Err(error) => (
+        Ok(None) => (
             HashMap::new(),
-            vec![format!("the journal could not be applied, older contents are read: {error}")],
+            vec![not_applied("the journal is on another device; its changes are not applied")],
         ),
+        Err(error) => {
+            (HashMap::new(), vec![not_applied(&format!("the journal could not be applied: {error}"))])
+        }
     }
 }
 
@@ -164,8 +165,9 @@ impl<'a> Journal<'a> {
         let mut budget = self.last.saturating_sub(self.first);
         while budget > 0 {
             let Ok(block) = self.block(at) else {
-                limits
-                    .push("a block of the journal could not be read; what follows it is not applied".into());
+                limits.push(not_applied(
+                    "a block of the journal could not be read; what follows it is not applied",
+                ));
                 break;
             };
             if be32(&block, 0) != Some(MAGIC) || be32(&block, 8) != Some(sequence) {
@@ -182,7 +184,7 @@ impl<'a> Journal<'a> {
                 _ => None,
             };
             let Some(tags) = result else {
-                limits.push("a block of the journal is damaged; what follows it is not applied".into());
+                limits.push(not_applied("a block of the journal is damaged; what follows it is not applied"));
                 break;
             };
             budget = budget.saturating_sub(tags.saturating_add(1));

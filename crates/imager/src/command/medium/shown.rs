@@ -80,7 +80,7 @@ pub(super) fn value(opened: &Opened, digests: &[MediumDigests], counts: &[Counts
 /// The result for people.
 pub(super) fn text(opened: &Opened, digests: &[MediumDigests], counts: &[Counts]) -> String {
     let medium = &opened.medium;
-    let cut = medium.cut_short().map(|limit| format!("WARNING: this medium is not whole: {limit}\n"));
+    let cut = medium.cut_short().map(|limit| format!("WARNING: {}: {limit}\n", source::warned_of(limit)));
     let differing = digests.iter().flat_map(MediumDigests::differing).map(|(stated, _)| {
         format!(
             "WARNING: the bytes do not have the {} that the image states: it is not as it was made\n",
