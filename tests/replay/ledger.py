@@ -346,6 +346,31 @@ class Replay:
         return {kind: value for kind, value in named.items()
                 if (kind, value) in shown and not any(ids.get(kind) == value for ids in others)}
 
+    def rests_on(self):
+        """The weak identity on which it rests that the medium is the policy's: a departure. None where it rests on none."""
+        stated = self.acquisition
+        if any(each["what"].startswith("other medium: ") for each in stated["departures"]):
+            return None
+        label, ids = stated["medium"]["label"], stated["medium"]["ids"]
+        fits = self.fitting(next((ids for own, ids in self.policy.media if own == label), {}), label)
+        sets = [kind for kind in ("md_uuid", "vg_uuid") if kind in fits]
+        apart = [kind for kind in sets if not self.is_put_together(kind, fits[kind])]
+        if set(fits) & {"serial", "wwn", "gpt", "image_sha256"} or len(apart) < len(sets):
+            return None
+        copy = "fsuuid_of_copy" if {"kind": "fsuuid_of_copy", "value": fits.get("fsuuid")} in ids else None
+        weak = [*apart, *(kind for kind in ("mbr_signature",) if kind in fits)]
+        if weak:
+            return copy if "fsuuid" in fits else weak[0]
+        return "asset_tag" if "asset_tag" in fits else copy
+
+    def is_put_together(self, kind, value):
+        """Whether some volume of an array or a group is among the layers."""
+        places = [layer["place"] for layer in self.acquisition["layers"] if layer["length"]]
+        if kind == "vg_uuid":
+            return any(place.startswith(f"lvm:{value}:") for place in places)
+        digits = re.sub("[^0-9A-Za-z]", "", value)
+        return any(re.fullmatch(r"md:[^:]{36}(:.*)?", place) and re.sub("[^0-9A-Za-z]", "", place[3:39]) == digits for place in places)
+
     def known_by_file_system(self):
         """Where the medium is known by its `fsuuid` alone, no other volume was walked."""
         stated, named = self.acquisition, self.file_systems()

@@ -76,6 +76,8 @@ def replay(arguments, findings, summary):
                 f"inventory: {len(lines)} lines, {len(ledger.used & ledger.line_set)} of them made again from records",
                 f"decided again: {ledger.decided}"]
 
+    if weak := ledger.rests_on():
+        summary.append(f"departure: that this is the policy's medium rests on {weak}")
     manifests = [(path.name, path.read_bytes()) for path in arguments.files if path.name.endswith(".manifest.jsonl")]
     opened = package.openings(manifests, set(lines), policy, acquisition, findings)
     stated = sum(len(entry["parts"]) for entry in acquisition["sets"] if entry["set"] != "ledger")

@@ -457,11 +457,53 @@ fn drives_without_a_gpt_are_known_by_their_array_or_by_a_signature() {
             --against {dir}/sd0.img --against {dir}/sd1.img";
         let ran = desk.run(audit).exits(exit);
         assert!(ran.out.contains("MATCHED") && !ran.out.contains("NOT MATCHED"), "{ran}");
+        replayed_rests_on(&desk, (exit == 3).then_some("mbr_signature"));
 
         let Some(desk) = desk_of_mirror(other) else { return };
         let kind = other.split(' ').next().unwrap();
         desk.run(&capture(both)).exits(2).says(&format!("the policy's medium has {kind} "));
     }
+}
+
+/// The second implementation derives by which weak identity the medium of `files.ambit` is known, if by one.
+fn replayed_rests_on(desk: &Desk, weak: Option<&str>) {
+    if !second::is_there() {
+        return;
+    }
+    let keys = desk.demo.path("keys");
+    let replayed =
+        second::replayed_from(&desk.path("files.ambit"), &keys.join("auditor.age"), &keys.join("log.pub"));
+    assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
+    let told = replayed.text.lines().find_map(|line| line.strip_prefix("departure: "));
+    let told = told.map(|line| line.trim_start_matches("that this is the policy's medium rests on "));
+    assert_eq!(told, weak, "{}", replayed.text);
+}
+
+/// What a volume with a random beginning is known by is a copy's: both implementations call that a departure.
+#[test]
+fn an_order_that_rests_on_what_a_copy_shows_is_met_with_a_departure() {
+    let desk = Desk::with_open_case();
+    let target = format!("media = [{{ label = \"KC07\", fsuuid = \"{FSUUID}\" }}]");
+    desk.policy_with(&[("media ", &target)]);
+    let image = desk.path("disk.img");
+    let words = ["-q", "-t", "ext4", "-b", "1024", "-U", FSUUID, image.to_str().unwrap(), "20M"];
+    if !made_by("mke2fs", &words) {
+        return;
+    }
+    let mut bytes = fs::read(&image).unwrap();
+    let mut state = 7_u64;
+    bytes[..2048].fill_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u8::try_from(state >> 56).unwrap()
+    });
+    fs::write(&image, bytes).unwrap();
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let capture = "ambit capture --policy {dir}/policy --medium {dir}/disk.img --case {case} --trust {trust} {both} --out {dir}/files.ambit";
+    desk.run(capture).exits(3);
+    let ran = desk.run("ambit-verify {dir}/files.ambit --trust {trust}").exits(3);
+    let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(&format!("rests on fsuuid {FSUUID}, which only a copy shows")), "{ran}");
+    replayed_rests_on(&desk, Some("fsuuid_of_copy"));
 }
 
 #[test]
