@@ -4,6 +4,7 @@
 //! layer at a time, breadth first, by signatures and by what a format's own
 //! checks say; nothing is guessed from a partition's stated type.
 
+mod beside;
 mod copies;
 mod gaps;
 mod left_over;
@@ -58,6 +59,8 @@ pub(crate) struct Survey {
     made_of: BTreeMap<String, Vec<String>>,
     /// Marks of what is known and not read, on pieces that also hold something else.
     marks: Vec<Mark>,
+    /// Places that bear a file system that is read, and are divided by a table.
+    both: Vec<String>,
     /// Where each partition lies, and the data of what was put together.
     spans: Vec<Span>,
     /// Bytes of gaps looked at so far.
@@ -157,6 +160,7 @@ pub(crate) fn survey(disks: &[Arc<dyn ByteSource>], names: bool) -> Survey {
             break;
         }
     }
+    survey.lie_in_each_other();
     survey.end();
     survey
 }
@@ -305,6 +309,7 @@ impl Survey {
                     "{} bears a file system and a partition table; both are read",
                     shown(&found.place)
                 ));
+                self.both.push(found.place.clone());
             }
             // What no partition covers is looked at as gaps are; what is in one that is not read as such is not.
             if table.partitions.iter().any(|partition| partition.start == 0) {

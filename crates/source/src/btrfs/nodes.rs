@@ -9,7 +9,7 @@ use crate::btrfs::content::{InodeReader, read_small};
 use crate::btrfs::dir::list;
 use crate::btrfs::entry::entries;
 use crate::btrfs::inode::Inode;
-use crate::btrfs::subvolumes::{FIRST, LAST, Subvolume, Subvolumes, TOP};
+use crate::btrfs::subvolumes::{self, FIRST, LAST, Subvolume, Subvolumes, TOP};
 use crate::btrfs::superblock::corrupt;
 use crate::btrfs::tree::{Key, Root, kind};
 use crate::btrfs::volume::Volume;
@@ -145,6 +145,10 @@ impl walker::Volume for Nodes {
         let mut unused = Unused::default();
         unused.area(0, SUPERBLOCK, "it lies before the superblock");
         unused
+    }
+
+    fn structures(&self) -> Vec<u64> {
+        subvolumes::structures(&self.volume, 64)
     }
 
     fn root(&self) -> NodeId {

@@ -1,13 +1,14 @@
 //! Subvolumes: trees of files within the file system, snapshots among them, and where each hangs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::btrfs::entry::entries;
 use crate::btrfs::superblock::corrupt;
 use crate::btrfs::tree::{Found, Key, Root, kind};
 use crate::btrfs::volume::Volume;
+use crate::bytes::length;
 use crate::field::{byte, le16, le32, le64};
-use crate::walk::SourceError;
+use crate::walk::{SourceError, evenly};
 
 /// All subvolumes that the root tree lists.
 #[derive(Default)]
@@ -176,6 +177,25 @@ impl Subvolume {
     }
 }
 
+/// Where tree blocks stand, at most `most` of them, evenly: of each tree the first block, and those that it names.
+pub(crate) fn structures(volume: &Volume, most: u64) -> Vec<u64> {
+    let (root, chunks) = (volume.superblock.root, volume.superblock.chunk_root);
+    let items = volume.items(root, Key::new(0, 0, 0)).flatten().take(MAX_SAMPLED);
+    let trees = items.filter(|found| found.key.kind == kind::ROOT);
+    let trees: Vec<Root> =
+        trees.filter_map(|found| Subvolume::parse(found.data())).map(|tree| tree.root).collect();
+    let mut places = BTreeSet::new();
+    for root in [root, chunks].into_iter().chain(trees) {
+        places.extend(volume.places(root.at));
+        if let Ok(block) = volume.first_block(root) {
+            block.below().for_each(|at| places.extend(volume.places(at)));
+        }
+    }
+    let places: Vec<u64> = places.into_iter().collect();
+    let chosen = evenly(length(places.len()), most);
+    chosen.filter_map(|index| places.get(usize::try_from(index).ok()?).copied()).collect()
+}
+
 /// Entries for inodes that wait to be released.
 fn orphans(volume: &Volume, root: Root) -> usize {
     let items = volume.items(root, Key::new(ORPHANS, kind::ORPHAN, 0)).flatten();
@@ -197,6 +217,8 @@ const ROOT_DIRECTORY: u64 = 6;
 /// The object of entries for inodes without a name: -5.
 const ORPHANS: u64 = u64::MAX - 4;
 const READ_ONLY: u64 = 1;
+/// Items of the root tree that are looked at for places of trees.
+const MAX_SAMPLED: usize = 4096;
 const DEAD: u64 = 1 << 48;
 /// Subvolumes kept in memory: ten times what file systems with hourly snapshots over years hold.
 const MAX_SUBVOLUMES: usize = 1 << 20;

@@ -145,6 +145,12 @@ impl Node {
         Some((self.key(index)?, at, le64(&self.raw, place.checked_add(KEY + 8)?)?))
     }
 
+    /// Logical addresses of the blocks below; none at the lowest level.
+    pub(crate) fn below(&self) -> impl Iterator<Item = u64> {
+        let count = if self.level == 0 { 0 } else { self.count };
+        (0..count).filter_map(|index| self.pointer(index).map(|(_, at, _)| at))
+    }
+
     /// The child at `index`, where there is one; `upper` is what this node itself lies below.
     fn child(&self, index: usize, upper: Option<Key>) -> Option<Expected> {
         let (first, at, generation) = self.pointer(index)?;
@@ -213,6 +219,15 @@ struct Level {
 }
 
 impl Volume {
+    /// The first block of the tree at `root`.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where it cannot be read.
+    pub(crate) fn first_block(&self, root: Root) -> Result<Arc<Node>, SourceError> {
+        self.node(&Expected { root, first: None, upper: None })
+    }
+
     /// The items of the tree at `root`, from `from` on.
     pub(crate) fn items(&self, root: Root, from: Key) -> Items<'_> {
         let next = Expected { root, first: None, upper: None };

@@ -100,6 +100,11 @@ impl Volume {
         Node::parse(raw, at, &self.superblock)
     }
 
+    /// Where on this device each copy of the tree block at logical address `at` stands.
+    pub(crate) fn places(&self, at: u64) -> Vec<u64> {
+        self.chunks.places(at, self.superblock.node.into()).unwrap_or_default()
+    }
+
     fn cached(&self, at: u64) -> Option<Arc<Node>> {
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(node) = cache.young.get(&at) {

@@ -7,7 +7,7 @@ use crate::fat::boot::corrupt;
 use crate::fat::heap::Heap;
 use crate::fat::table::Width;
 use crate::field::{byte, le16, le32, le64};
-use crate::walk::{SourceError, Unused};
+use crate::walk::{SourceError, Unused, evenly};
 
 /// What a boot sector says.
 #[derive(Clone, Debug)]
@@ -114,6 +114,15 @@ fn checksum_fits(bytes: &dyn ByteSource, offset: u64, sector: usize) -> bool {
 }
 
 impl Boot {
+    /// At most `most` places in the table, evenly.
+    pub(crate) fn table_places(&self, most: u64) -> impl Iterator<Item = u64> {
+        let entries = u64::from(self.heap.clusters).saturating_mul(4).min(self.table_length);
+        let sector = length(SECTOR);
+        let first = self.table;
+        evenly(entries / sector, most)
+            .filter_map(move |number| first.checked_add(number.checked_mul(sector)?))
+    }
+
     fn parse(raw: &[u8], available: u64) -> Result<Self, SourceError> {
         Self::fields(raw, available).ok_or_else(|| corrupt("the boot sector is cut short"))?
     }

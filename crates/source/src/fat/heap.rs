@@ -27,6 +27,13 @@ pub(crate) struct Run {
 }
 
 impl Heap {
+    /// Whether the byte `at` of the volume is in use: what lies before the first cluster is, what lies behind the last is not known.
+    pub(crate) fn uses(&self, at: u64, is_free: impl FnOnce(u32) -> Option<bool>) -> Option<bool> {
+        let Some(within) = at.checked_sub(self.first) else { return Some(true) };
+        let cluster = u32::try_from(within.checked_div(self.cluster)?).ok()?.checked_add(2)?;
+        is_free(Some(cluster).filter(|cluster| self.has(*cluster))?).map(|free| !free)
+    }
+
     /// Whether there is a cluster of this number.
     pub(crate) fn has(&self, cluster: u32) -> bool {
         cluster.checked_sub(2).is_some_and(|index| index < self.clusters)

@@ -45,6 +45,10 @@ impl Source for Placed {
         self.inner.structures()
     }
 
+    fn uses(&self, at: u64) -> Option<bool> {
+        self.inner.uses(at)
+    }
+
     fn walk_with(
         &self,
         options: &WalkOptions<'_>,

@@ -126,5 +126,21 @@ fn a_file_system_that_is_whole_is_read_beside_a_table_that_was_put_before_it() {
         let found = look(&[volume]);
         assert_eq!(read(&found), ["", "mbr:1"], "{name}: {:#?}", found.limits);
         says(&found, "the medium bears a file system and a partition table; both are read");
+        // How much of each lies in the other, where the bitmap or the table of the whole tells.
+        let told: Vec<&String> =
+            found.limits.iter().filter(|limit| limit.contains(" beside the table counts ")).collect();
+        assert_eq!(told.len(), usize::from(name != "an XFS file system"), "{name}: {:#?}", found.limits);
+        let part = &found.sources[1];
+        for told in told {
+            let places = part.structures().len();
+            assert!(told.starts_with(&format!("the medium: of {places} places where ")), "{told}");
+            let number = |behind: &str, before: &str| -> usize {
+                let rest = told.split(behind).nth(1).unwrap();
+                rest.split(before).next().unwrap().parse().unwrap()
+            };
+            let (used, free) = (number(" counts ", " as in use"), number(" as in use and ", " as free"));
+            assert_eq!(used + free, places, "{told}");
+            assert_eq!(used > 0, told.contains("files of one hold bytes of the other"), "{told}");
+        }
     }
 }

@@ -66,8 +66,7 @@ fn of_a_beginning_that_looks_random_both_possibilities_are_told() {
             assert!(!is_of_copy(&ids), "{ids:?}");
         }
     }
-    // exFAT's copies are taken by their checksum, and its structures are not sampled.
-    assert!(sampled + 1 >= count, "{sampled} of {count}");
+    assert!(sampled == count, "{sampled} of {count}");
 }
 
 #[test]
@@ -94,15 +93,12 @@ fn no_structure_of_a_sound_volume_looks_random() {
         made("mkfs.xfs", &["-q", "--unsupported"], 64 << 20),
         made("mke2fs", &["-q", "-F", "-t", "ext2", "-b", "1024"], 60 << 20),
         made("mkntfs", &["-F", "-q", "-Q"], 60 << 20),
+        made("mkfs.btrfs", &["-q"], 128 << 20),
     ];
     for volume in volumes().into_iter().map(|(_, volume, _)| volume).chain(more.into_iter().flatten()) {
         let found = look(std::slice::from_ref(&volume));
         let places = found.sources[0].structures();
-        assert!(
-            !places.is_empty() || found.sources[0].info().file_system == "exfat",
-            "{:?}",
-            found.sources[0].info()
-        );
+        assert!(!places.is_empty(), "{:?}", found.sources[0].info());
         let (mut at, random) = (places.clone(), noise(512));
         at.dedup();
         assert_eq!(at, places, "none twice");
@@ -112,4 +108,26 @@ fn no_structure_of_a_sound_volume_looks_random() {
         }
         assert!(random.iter().collect::<BTreeSet<_>>().len() > 190);
     }
+}
+
+#[test]
+fn of_btrfs_tree_blocks_are_looked_at() {
+    let Some(mut volume) = made("mkfs.btrfs", &["-q"], 160 << 20) else { return };
+    let places = look(std::slice::from_ref(&volume)).sources[0].structures();
+    assert!((8..=64).contains(&places.len()), "{places:?}");
+    // Copies of tree blocks: what is read comes from the others.
+    let half = 16 << 10;
+    let second: Vec<u64> = places.iter().copied().filter(|at| *at > 70 << 20).collect();
+    assert!(!second.is_empty(), "{places:?}");
+    for at in &second {
+        volume[*at as usize..][..half].copy_from_slice(&noise(half));
+    }
+    let (limit, ..) = with(&volume, &noise(128 << 10));
+    assert!(
+        limit.contains(&format!(
+            "places where by the copy its structures stand, {} look random",
+            second.len()
+        )),
+        "{limit}"
+    );
 }
