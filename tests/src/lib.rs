@@ -13,6 +13,7 @@
 )]
 
 pub mod archives;
+pub mod failing;
 pub mod forge;
 pub mod hazard;
 pub mod power;

@@ -12,14 +12,13 @@
 use std::fs;
 use std::io::Error;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread::sleep;
-use std::time::Duration;
 
 use custody::Disk;
 use custody::durable::{Op, Step};
+use scenarios::failing::{Device, device, is_here};
 use scenarios::hazard::run_on;
 use scenarios::reading::{acquisition, files_below, ledger};
 use scenarios::story::Desk;
@@ -27,82 +26,6 @@ use scope::Digest;
 use serde_json::{Value, json};
 
 const FSUUID: &str = "4b433037-2011-4316-8000-0000000000bb";
-
-/// A loop device over an image of which some bytes are errors. Given back when it is dropped.
-struct Device {
-    path: PathBuf,
-    mount: PathBuf,
-    server: Child,
-}
-
-impl Drop for Device {
-    fn drop(&mut self) {
-        if self.path.as_os_str() != "" {
-            let _ = Command::new("losetup").arg("--detach").arg(&self.path).status();
-        }
-        let _ = Command::new("fusermount3").arg("-u").arg(&self.mount).status();
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-/// Whether a program is here. In CI it must be.
-fn is_here(program: &str) -> bool {
-    let folders = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap());
-    let found = folders.split(':').any(|folder| Path::new(folder).join(program).exists());
-    assert!(found || std::env::var_os("CI").is_none(), "`{program}` is absent in CI");
-    if !found {
-        println!("did not run: `{program}` is not here");
-    }
-    found
-}
-
-/// Puts `image` behind a loop device that fails on the ranges `bad`. `None` where this machine does not let us.
-fn device(folder: &Path, image: &Path, bad: &[Range<usize>]) -> Option<Device> {
-    let mount = folder.join("mount");
-    fs::create_dir_all(&mount).unwrap();
-    let list: String = bad.iter().map(|range| format!("{} {}\n", range.start, range.end)).collect();
-    fs::write(folder.join("bad"), list).unwrap();
-    let size = format!("get_size=echo {}", fs::metadata(image).unwrap().len());
-    let pread = format!(
-        "pread=end=$(($3 + $4)); while read from to; do if [ $4 -lt $to ] && [ $end -gt $from ]; then \
-         echo EIO bad sector >&2; exit 1; fi; done <{}; \
-         dd if={} iflag=skip_bytes,count_bytes skip=$4 count=$3 bs=65536 status=none",
-        folder.join("bad").display(),
-        image.display()
-    );
-    let server = Command::new("nbdfuse")
-        .arg(mount.join("disk"))
-        .args(["--command", "nbdkit", "-s", "-r", "eval", &size, &pread])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut device = Device { path: PathBuf::new(), mount, server };
-    let disk = device.mount.join("disk");
-    for _ in 0..600 {
-        if disk.exists() || device.server.try_wait().unwrap().is_some() {
-            break;
-        }
-        sleep(Duration::from_millis(100));
-    }
-    if !disk.exists() {
-        println!("did not run: FUSE is not allowed here");
-        return None;
-    }
-    let made = Command::new("losetup")
-        .args(["--read-only", "--direct-io=on", "--find", "--show"])
-        .arg(&disk)
-        .output()
-        .unwrap();
-    if !made.status.success() {
-        println!("did not run: no loop device here: {}", String::from_utf8_lossy(&made.stderr));
-        return None;
-    }
-    device.path = String::from_utf8(made.stdout).unwrap().trim().into();
-    Some(device)
-}
 
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 7_u64;
@@ -219,7 +142,7 @@ fn of_a_device_with_bad_sectors_everything_else_is_captured_and_the_record_says_
     assert!(ran.out.contains("1 of them are partial") && !ran.out.contains("not compared:"), "{ran}");
     // It has lost a sector since: that item alone is not compared, and is named with the place.
     drop(device);
-    let Some(worse) = self::device(&desk.path("worse"), &image, &more) else { return };
+    let Some(worse) = scenarios::failing::device(&desk.path("worse"), &image, &more) else { return };
     let ran = desk.run(&against(&worse)).exits(1);
     let words = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(words.matches("not compared: ext4:").count(), 1, "{ran}");

@@ -368,6 +368,38 @@ pub struct WalkStatement {
     pub issues: u64,
     /// What was counted, against what the volume's own counters say.
     pub coverage: Vec<Coverage>,
+    /// What is not on record, since it could not be read, and has no item that says so. Absent where there is nothing.
+    #[serde(default, deserialize_with = "some_wanting", skip_serializing_if = "Wanting::is_nothing")]
+    pub wanting: Wanting,
+}
+
+/// What of a volume is not on record, since it could not be read, and has no item of its own that says so.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanting {
+    /// The list of deleted entries, and of what is in use without a name, was not all read.
+    pub deleted: bool,
+    /// That of free space.
+    pub unallocated: bool,
+    /// Kept items whose slack could not be read.
+    pub slack: u64,
+    /// Where of items that were left their number alone is on record: those of which something could not be read.
+    pub left: u64,
+}
+
+impl Wanting {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn some_wanting<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Wanting, D::Error> {
+    let wanting = Wanting::deserialize(deserializer)?;
+    if wanting.is_nothing() {
+        Err(serde::de::Error::custom("nothing is wanting; it is left out instead"))
+    } else {
+        Ok(wanting)
+    }
 }
 
 /// A count against the medium's own counter.

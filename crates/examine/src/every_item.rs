@@ -71,6 +71,7 @@ pub fn every_item(
     })?;
     report.items = report.items.saturating_add(slacks.items).saturating_add(members.items);
     report.limits.extend(remnant_limits(examiner.policy(), source, &report, slacks.unread));
+    report.wanting.slack = slacks.wanting;
     report.limits.extend(examiner.unconfined());
     failed.map_or(Ok(report), Err)
 }

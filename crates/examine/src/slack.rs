@@ -23,6 +23,8 @@ pub struct Slacks {
     pub items: u64,
     /// Kept items whose slack is of a form that is not read.
     pub unread: u64,
+    /// Kept items whose slack could not be read.
+    pub wanting: u64,
 }
 
 /// The slack of an item, if the policy has it read and the item is kept.
@@ -50,6 +52,7 @@ impl Slacks {
                 return ControlFlow::Continue(());
             }
             Err(error) => {
+                self.wanting = self.wanting.saturating_add(1);
                 let what = format!("the slack behind the content cannot be read: {error}");
                 return visit(Event::Issue(Issue { locator: Some(slack.locator), what }));
             }

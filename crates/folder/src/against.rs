@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement};
+use evidence::acquisition::{Acquisition, Extent, LayerState as Stated, LayerStatement, Wanting};
 use evidence::files::{self, Files};
 use evidence::item::Record;
 use evidence::replay::{Objects, Original, Reexamination, Unread, Unsaid};
@@ -100,6 +100,7 @@ pub fn audit_against_with(
     let counts_alone = policy.record().left == LeftRecord::Counts;
     let mut whole = true;
     reexamination.layers(&stated.layers, &found);
+    reexamination.wanting(&stated.walk);
     let volumes = opened.unread_sources();
     let sources = match stated.extent {
         Extent::Files => &opened.sources,
@@ -117,6 +118,8 @@ pub fn audit_against_with(
         .map_err(|error| format!("volume {}: {error}", source.info().volume))?;
         whole &= walk.complete;
         limits.extend(shortcomings(&walk));
+        let info = source.info();
+        reexamination.wanting_today(&at_place(&info.place, &info.volume), wanting(&walk));
     }
     let has_digest = ids.iter().any(|(kind, _)| kind == IMAGE_SHA256);
     if stated.extent == Extent::Files && !has_digest && !opened.unread.is_empty() {
@@ -130,6 +133,7 @@ pub fn audit_against_with(
     if counts_alone {
         reexamination.left_lines(stated.inventory.counts.get(&Outcome::Left).copied().unwrap_or(0));
     }
+    reexamination.walked();
     limits.extend(told(&reexamination.objects()));
     limits.extend(not_compared(reexamination.unread()));
     limits.extend(unsaid(reexamination.unsaid()));
@@ -151,6 +155,19 @@ pub fn audit_against_with(
     };
     report.findings.extend(findings.into_iter().map(Into::into));
     Ok(verified)
+}
+
+/// A volume as the record names it: two partitions can hold copies of one file system.
+#[must_use]
+pub fn at_place(place: &str, volume: &str) -> String {
+    if place.is_empty() || place == volume { volume.to_owned() } else { format!("{place}/{volume}") }
+}
+
+/// What of its lists a walk could not read, as the record states it.
+#[must_use]
+pub fn wanting(walk: &WalkReport) -> Wanting {
+    let source::Wanting { deleted, unallocated, slack } = walk.wanting;
+    Wanting { deleted, unallocated, slack, left: 0 }
 }
 
 /// Why the file systems by which alone a medium is known do not say what of it is meant: several have the identity of one

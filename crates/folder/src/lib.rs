@@ -23,7 +23,7 @@ use evidence::files::{self, Files, ReadSeek};
 use scope::{Digest, ListBytes, RawName};
 use walkdir::WalkDir;
 
-pub use against::{ambiguous, audit_against, audit_against_with, layers, limit_to};
+pub use against::{ambiguous, at_place, audit_against, audit_against_with, layers, limit_to, wanting};
 pub use drives::{DRIVE_SHA256, drive_digests};
 pub use identity_file::{IdentityFileError, Keys, read_identities, read_keys};
 pub use sample::{Sampled, sample_medium};

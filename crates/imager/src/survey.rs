@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
-use evidence::acquisition::{Coverage, MediumId, WalkStatement};
+use evidence::acquisition::{Coverage, MediumId, WalkStatement, Wanting};
 use examine::{Examined, Examiner, Options, Slacks, remnant_limits};
-use scope::facts::Look;
+use folder::at_place;
+use scope::facts::{Attribute, Facts, Failure as FailedLook, Look};
+use scope::policy::LeftRecord;
 use scope::{Outcome, PathsMet, Policy};
 use serde::{Deserialize, Serialize};
 use source::{Reader, Source, SourceInfo};
@@ -43,6 +45,9 @@ pub(crate) struct Tally {
     pub(crate) slacks: BTreeMap<usize, SlackCounts>,
     /// Slack that could not be read, or not be decided, per source.
     pub(crate) slack_issues: BTreeMap<usize, u64>,
+    /// Per source, items that were left and of which something could not be read.
+    #[serde(default)]
+    pub(crate) left_unread: BTreeMap<usize, u64>,
     /// What the walks left out, in sentences.
     pub(crate) limits: Vec<String>,
     /// Set where a limit of the policy, or the person, ended the walk before its end.
@@ -102,17 +107,19 @@ impl Amiss {
 pub(crate) struct SlackCounts {
     pub(crate) items: u64,
     pub(crate) unread: u64,
+    #[serde(default)]
+    pub(crate) wanting: u64,
 }
 
 impl From<SlackCounts> for Slacks {
     fn from(counts: SlackCounts) -> Self {
-        Self { items: counts.items, unread: counts.unread }
+        Self { items: counts.items, unread: counts.unread, wanting: counts.wanting }
     }
 }
 
 impl From<Slacks> for SlackCounts {
     fn from(slacks: Slacks) -> Self {
-        Self { items: slacks.items, unread: slacks.unread }
+        Self { items: slacks.items, unread: slacks.unread, wanting: slacks.wanting }
     }
 }
 
@@ -166,10 +173,12 @@ impl Tally {
         add(&mut self.looks, &other.looks);
         add(&mut self.of_sources, &other.of_sources);
         add(&mut self.slack_issues, &other.slack_issues);
+        add(&mut self.left_unread, &other.left_unread);
         for (source, slacks) in &other.slacks {
             let sum = self.slacks.entry(*source).or_default();
             sum.items = sum.items.saturating_add(slacks.items);
             sum.unread = sum.unread.saturating_add(slacks.unread);
+            sum.wanting = sum.wanting.saturating_add(slacks.wanting);
         }
     }
 
@@ -191,6 +200,9 @@ impl Tally {
         }
         let deepest = decision.looks.iter().max().copied().unwrap_or(Look::Metadata);
         *self.deepest.entry(deepest).or_default() += 1;
+        if decision.outcome == Outcome::Left && is_wanting(&examined.facts) {
+            *self.left_unread.entry(source).or_default() += 1;
+        }
         self.failed_looks += examined.facts.failures.len() as u64;
         let container = examined.facts.container.as_ref();
         let is_lost = container.is_some_and(|held| held.trouble.is_some() && held.barred > 0);
@@ -300,6 +312,10 @@ pub(crate) fn survey<C: Crew>(
         tally.issues = tally.issues.saturating_add(issues);
         let volume = at_place(&source.info().place, &source.info().volume);
         let unread = remnant_limits(policy, source.as_ref(), &report, slacks.unread);
+        // Of what is on record, its own facts say what could not be read.
+        let alone = policy.record().left == LeftRecord::Counts;
+        let left = tally.left_unread.get(&index).copied().filter(|_| alone);
+        let wanting = Wanting { slack: slacks.wanting, left: left.unwrap_or(0), ..folder::wanting(&report) };
         let limits = report.limits.iter().chain(&unread);
         tally.limits.extend(limits.map(|limit| format!("{volume}: {limit}")));
         tally.walks.push(WalkStatement {
@@ -313,10 +329,16 @@ pub(crate) fn survey<C: Crew>(
                 .into_iter()
                 .map(|(what, counted, expected)| Coverage { what, counted, expected })
                 .collect(),
+            wanting,
         });
     }
     tally.limits.extend(examiner.unconfined());
     Ok(tally)
+}
+
+/// Whether something of an item could not be read, but for what an archive contradicts.
+fn is_wanting(facts: &Facts) -> bool {
+    facts.attributes.iter().any(Attribute::is_unread) || !facts.failures.iter().all(FailedLook::is_of_archive)
 }
 
 /// What of a run was done before it was broken off.
@@ -326,11 +348,6 @@ fn committed(tally: &Tally) -> Committed {
         (items.saturating_add(amount.items), bytes.saturating_add(amount.bytes))
     });
     Committed { items: tally.items, kept, kept_bytes }
-}
-
-/// A volume as the record names it: two partitions can hold copies of one file system.
-fn at_place(place: &str, volume: &str) -> String {
-    if place.is_empty() || place == volume { volume.to_owned() } else { format!("{place}/{volume}") }
 }
 
 fn ids_of(info: &SourceInfo) -> Vec<MediumId> {

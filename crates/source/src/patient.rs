@@ -167,6 +167,11 @@ pub(crate) fn failed_reads() -> u64 {
     FAILED.with(Cell::get)
 }
 
+/// Takes note that what a read of before did not give was asked for again, by whoever remembers that instead of reading again.
+pub(crate) fn failed_again() {
+    FAILED.with(|failed| failed.set(failed.get().saturating_add(1)));
+}
+
 /// What the first of `ranges` that reaches into `range` has of it.
 fn first_of(ranges: &[Range<u64>], range: &Range<u64>) -> Option<Range<u64>> {
     let first = ranges.get(ranges.partition_point(|other| other.end <= range.start))?;

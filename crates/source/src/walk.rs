@@ -42,6 +42,11 @@ pub trait Source: Send + Sync {
         Vec::new()
     }
 
+    /// Whether the file system counts the byte `at` of its volume as in use; `None` where this version does not tell.
+    fn uses(&self, _at: u64) -> Option<bool> {
+        None
+    }
+
     /// Yields every item once, and an [`Issue`] for whatever cannot be read. Local damage never ends a walk.
     ///
     /// Items come depth first, each directory's names in bytewise order. An
@@ -269,6 +274,20 @@ pub struct WalkReport {
     pub remnants: bool,
     /// What of free space is no item although it was asked for, in sentences without names.
     pub limits: Vec<String>,
+    /// Of which lists something is wanting, since reading the medium failed.
+    pub wanting: Wanting,
+}
+
+/// Lists that a walk makes beside its items with names, and of which something is wanting, since reading the medium failed.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanting {
+    /// Deleted entries, what is in use without a name, and what was recovered of them.
+    pub deleted: bool,
+    /// Free space.
+    pub unallocated: bool,
+    /// Slack that could not be read, for whatever reason: of how many items.
+    pub slack: u64,
 }
 
 /// The limit of a walk that found a damaged root directory, and in it no name at all.

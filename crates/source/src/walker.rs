@@ -93,6 +93,16 @@ pub(crate) trait Volume: Send + Sync {
         Vec::new()
     }
 
+    /// Whether reading failed where it was opened, so that what is in use or deleted is not all known.
+    fn is_wanting(&self) -> bool {
+        false
+    }
+
+    /// As [`Source::uses`].
+    fn uses(&self, _at: u64) -> Option<bool> {
+        None
+    }
+
     /// The volume's bytes and what is known of free ones among them; `None` where this version does not read it.
     fn remnants(&self) -> Option<&dyn Remnants> {
         None
@@ -217,6 +227,10 @@ impl<V: Volume + 'static> Source for VolumeSource<V> {
         self.volume.structures()
     }
 
+    fn uses(&self, at: u64) -> Option<bool> {
+        self.volume.uses(at)
+    }
+
     fn walk_with(
         &self,
         options: &WalkOptions<'_>,
@@ -248,7 +262,11 @@ pub(crate) fn walk(
     options: &WalkOptions<'_>,
     visit: &mut dyn FnMut(WalkEvent) -> ControlFlow<()>,
 ) -> Result<WalkReport, SourceError> {
-    let (id, root) = root(volume)?;
+    let failed = failed_reads();
+    let (id, mut root) = root(volume)?;
+    if failed_reads() > failed && !root.issues.is_empty() {
+        mark(&mut root.facts, Attribute::UNREAD_FACTS);
+    }
     let several =
         if volume.has_hard_links() { several_names(volume, options.closed) } else { HashSet::new() };
     let mut walker = Walker {
@@ -455,6 +473,14 @@ impl Walker<'_> {
         let mut lost = remnants::Tally::default();
         let mut flow = ControlFlow::Continue(());
         let mut alive = Vec::new();
+        // What whoever is told of items reads meanwhile is no part of the list.
+        let (failed, mut outside) = (failed_reads(), 0_u64);
+        let mut visit = |entry: Entry| {
+            let before = failed_reads();
+            let flow = visit(WalkEvent::Item(entry));
+            outside = outside.saturating_add(failed_reads().saturating_sub(before));
+            flow
+        };
         let mut give = |entry: Entry| {
             if flow.is_break() {
                 return flow;
@@ -470,16 +496,18 @@ impl Walker<'_> {
             }
             report.items = report.items.saturating_add(1);
             let recovered = remnants.and_then(|remnants| lost.recovered(remnants, &entry));
-            flow = visit(WalkEvent::Item(entry));
+            flow = visit(entry);
             if let (Some(recovered), ControlFlow::Continue(())) = (recovered, flow) {
                 report.items = report.items.saturating_add(1);
-                flow = visit(WalkEvent::Item(recovered));
+                flow = visit(recovered);
             }
             flow
         };
         let nameless = if all_folders { self.volume.nameless(seen, &mut give) } else { Vec::new() };
         let issues = self.volume.deleted(&mut give);
         flow?;
+        let wanting = failed_reads().saturating_sub(failed) > outside;
+        self.report.wanting.deleted = wanting || self.volume.is_wanting();
         for Issue { locator, what } in nameless {
             self.issue(locator.as_deref(), what)?;
         }
@@ -502,11 +530,19 @@ impl Walker<'_> {
     fn unallocated(&mut self) -> ControlFlow<()> {
         let Some(remnants) = self.volume.remnants() else { return ControlFlow::Continue(()) };
         let (visit, report) = (&mut *self.visit, &mut self.report);
+        let (failed, mut outside) = (failed_reads(), 0_u64);
         let (flow, limits) = remnants::each_item(remnants, &mut |entry| {
             report.items = report.items.saturating_add(1);
-            visit(WalkEvent::Item(entry))
+            let before = failed_reads();
+            let flow = visit(WalkEvent::Item(entry));
+            outside = outside.saturating_add(failed_reads().saturating_sub(before));
+            flow
         });
         report.limits.extend(limits);
+        // What of free space was asked for the sake of deleted entries is not read again.
+        report.wanting.unallocated = failed_reads().saturating_sub(failed) > outside
+            || report.wanting.deleted
+            || self.volume.is_wanting();
         flow
     }
 
@@ -519,6 +555,7 @@ impl Walker<'_> {
 /// Notes among the facts of an item what of it could not be read.
 fn mark(facts: &mut Facts, what: &str) {
     match facts.attributes.iter_mut().find(|attribute| attribute.is_unread()) {
+        Some(said) if said.is_unread_of(what) => {}
         Some(said) => {
             let said_before = String::from_utf8_lossy(&said.value.0).into_owned();
             *said = Attribute::unread(&format!("{said_before} {what}"));
@@ -536,7 +573,8 @@ fn stream_entry(locator: &str, file: &Facts, stream: &NamedStream) -> Entry {
     facts.size = stream.size;
     facts.allocated = stream.allocated;
     facts.link_target = None;
-    facts.attributes = Vec::new();
+    // What is the file's may be wanting here, too.
+    facts.attributes.retain(|attribute| attribute.is_unread_of(Attribute::UNREAD_FACTS));
     facts.names = Vec::new();
     for name in &file.names {
         let mut name = name.0.clone();

@@ -11,20 +11,23 @@
 //! - the reason of a failure, though not that there was one;
 //! - what the original does not give today and gave then: that item is told as not compared. Where the archive that holds the
 //!   item contradicts it today, the original was read, and differs;
-//! - what the record itself says could not be read then, and the original gives today: see [`unsaid`].
+//! - what the record itself says could not be read then, and the original gives today: see [`unsaid`];
+//! - what has no item that could say so, by the acquisition's word: see [`lists`].
 
 mod content;
 mod labels;
+mod lists;
 mod medium;
 mod stated;
 mod unopened;
+mod unrecorded;
 mod unsaid;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
 use scope::Decision;
-use scope::facts::{Facts, Failure, Look};
+use scope::facts::{Facts, Failure, Kind, Look};
 
 use super::finding::{Finding, FindingKind, called, shown};
 use super::short_digest;
@@ -35,8 +38,10 @@ use labels::{
     CONTAINER, KIND_AND_PLACE, Label, MD5, NAME, OF_ONE_PLACE, SHA1, Short, bit, bits, digests,
     failure_label, look_of, look_word,
 };
+use lists::Lists;
 use stated::Stated;
 use unopened::Unopened;
+use unrecorded::was_left;
 use unsaid::Claims;
 pub use unsaid::Unsaid;
 
@@ -52,6 +57,9 @@ pub struct Reexamination {
     /// Containers that were opened then and cannot be today.
     unopened: Unopened,
     unsaid: Unsaid,
+    lists: Lists,
+    /// Of lists that were not all read, items that the policy leaves without a record.
+    left_of_lists: u64,
     findings: Vec<Finding>,
 }
 
@@ -94,6 +102,7 @@ const MAX_TOLD: usize = 1_000;
 /// What stays in memory of a record.
 #[derive(Debug)]
 struct Recorded {
+    kind: Kind,
     /// Sixteen bytes of the digest of each kind of fact that is there: finding a second fact for one of them takes
     /// 2^128 steps.
     facts: Box<[(Label, Short)]>,
@@ -150,11 +159,13 @@ impl Reexamination {
         self.unsaid.record(locator, facts, claims);
         let failed = facts.failures.iter().filter(|failure| !failure.is_of_archive());
         let recorded = Recorded {
+            kind: facts.kind,
             facts: digests(facts).into_iter().collect(),
             looks: bits(&facts.looks),
             failed: failed.fold(0, |bits, failure| bits | bit(failure.look)),
             claims,
-            stated: claims.facts.then(|| Box::new(Stated::of(facts))),
+            stated: (claims.facts || [Kind::Deleted, Kind::Recovered].contains(&facts.kind))
+                .then(|| Box::new(Stated::of(facts))),
             decided: None,
             excused: false,
             met: false,
@@ -258,7 +269,7 @@ impl Reexamination {
 
     /// Takes note of an item without a record that the policy may leave: a look that its decision needs fails today.
     pub fn undecided(&mut self, locator: &str, facts: &Facts) {
-        if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
+        if let Some(why) = self.excuses(locator, facts) {
             self.unsaid.add_unknown(locator, why);
             self.unsaid.left = self.unsaid.left.saturating_add(1);
             return;
@@ -271,8 +282,12 @@ impl Reexamination {
 
     /// Compares an item of the medium, looked into as deep as the examiner of today wants.
     pub fn item(&mut self, locator: &str, facts: &Facts) {
+        self.lists.met(locator, facts);
         let Some(recorded) = self.recorded.get_mut(locator) else {
-            if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
+            if let Some(why) = self
+                .excuses(locator, facts)
+                .or_else(|| was_left((&mut self.lists, &mut self.unsaid), locator, facts))
+            {
                 return self.unsaid.add_unknown(locator, why);
             }
             let detail = format!("on the medium at {}, not in the ledger", shown(locator));
@@ -282,6 +297,7 @@ impl Reexamination {
         let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
         let (then, today) = (recorded.claims, Claims::of(facts));
         if then.node && !today.node {
+            self.unsaid.cover_below(facts);
             return self.unsaid.add_unknown(locator, "what its name leads to could not be read then");
         }
         if today.node && !then.node {
@@ -289,8 +305,13 @@ impl Reexamination {
         }
         // Nameless then, since the folder that names it could not be read.
         let named = !facts.names.is_empty() && !was.contains_key(NAME);
-        if named && facts.names.iter().all(|name| self.unsaid.is_covered(name, facts)) {
+        let covered = |unsaid: &Unsaid| facts.names.iter().all(|name| unsaid.is_covered(name, facts));
+        if named
+            && (covered(&self.unsaid)
+                || was_left((&mut self.lists, &mut self.unsaid), locator, facts).is_some())
+        {
             self.unsaid.is_another(locator);
+            self.unsaid.cover_below(facts);
             self.excuse(locator);
             return self.unsaid.add(locator, "its folder could not be read then");
         }
@@ -322,8 +343,15 @@ impl Reexamination {
             })
             .copied()
             .collect();
+        // Of a list that was not all read, what is known of an entry may rest on others that are wanting.
+        let of_list = !then.facts && !differ.is_empty() && self.lists.lacks_deleted(locator, recorded.kind);
+        if of_list {
+            differ
+                .retain(|label| KIND_AND_PLACE.contains(label) && (*label != NAME || was.contains_key(NAME)));
+        }
         // What is wanting is not compared. What is there is, each by itself.
-        if let Some(stated) = recorded.stated.as_ref().filter(|_| !today.facts) {
+        let in_part = then.facts || of_list;
+        if let Some(stated) = recorded.stated.as_ref().filter(|_| in_part && !today.facts) {
             differ.extend(stated.unlike(facts));
         } else if today.facts && !then.facts {
             let both = |label: &Label| matches!((was.get(label), found.get(label)), (Some(was), Some(is)) if was != is);
@@ -357,7 +385,7 @@ impl Reexamination {
             let words: Vec<&str> = wanting.iter().map(|look| look_word(*look)).collect();
             unsaid.push(format!("it could not be read then for its {}", words.join(", ")));
         }
-        if then.facts && !today.facts {
+        if then.facts && !today.facts || of_list {
             unsaid.push("not all of it could be read then".to_owned());
         }
         if then.names && !today.names {
@@ -387,38 +415,6 @@ impl Reexamination {
             .is_some_and(|then| then != decided(&decision.outcome, decision.tier, &decision.rules))
         {
             self.unsaid.add_otherwise(locator);
-        }
-    }
-
-    /// As [`Reexamination::item`], for an item that the policy leaves, under `record.left = "counts"`.
-    ///
-    /// No record of it is kept, so none is missing. Returns whether the ledger has one all the same.
-    pub fn left_item(&mut self, locator: &str, facts: &Facts) -> bool {
-        let recorded = self.recorded.contains_key(locator);
-        if recorded {
-            self.item(locator, facts);
-        } else if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
-            self.unsaid.add_unknown(locator, why);
-            self.unsaid.left = self.unsaid.left.saturating_add(1);
-        } else {
-            self.left = self.left.saturating_add(1);
-            let without = facts.failures.iter().any(|failure| failure.look == Look::Content);
-            if without && self.unopened.without_record(locator, self.recorded.keys().map(|own| &**own)) {
-                self.unread.add(format!("{}: it cannot be opened today", shown(locator)));
-            }
-        }
-        recorded
-    }
-
-    /// After the whole medium, under `record.left = "counts"`: as many items are left as the inventory has lines of
-    /// that outcome.
-    pub fn left_lines(&mut self, lines: u64) {
-        let most = self.left.saturating_add(self.unread.undecided).saturating_add(self.unsaid.left);
-        // How many members were left of a container that cannot be opened today is not known.
-        let most = if self.unopened.is_empty() { most } else { u64::MAX };
-        if !(self.left..=most).contains(&lines) {
-            let detail = format!("outcome left: {lines} lines, {} items on the medium", self.left);
-            self.raise(FindingKind::Count, String::new(), detail);
         }
     }
 
@@ -487,6 +483,7 @@ impl Recorded {
     /// A record of which nothing can be compared.
     fn unreadable() -> Self {
         Self {
+            kind: Kind::Other,
             facts: Box::default(),
             looks: 0,
             failed: 0,

@@ -16,7 +16,7 @@ use scope::{Bundle, Decision, Digest, Outcome, Policy, RawName, Step, decide, vi
 
 use crate::acquisition::{
     Acquisition, Extent, Format, InventoryStatement, MediumStatement, PartStatement, RecordLeft, RunNumber,
-    SetName, SetStatement, WalkStatement,
+    SetName, SetStatement, WalkStatement, Wanting,
 };
 use crate::commit::{self, BatchKey, Opening};
 use crate::event::{Moment, Tool, TreeHead};
@@ -329,6 +329,7 @@ impl Case {
                 names: self.items.len() as u64,
                 issues: 0,
                 coverage: Vec::new(),
+                wanting: Wanting::default(),
             }],
             departures: Vec::new(),
             tier_counts: BTreeMap::new(),

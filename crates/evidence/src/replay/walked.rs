@@ -216,7 +216,7 @@ const WHOLE: [&str; 3] = ["disk:", "md:", "lvm:"];
 mod tests {
     use super::super::testing::{Case, POLICY, told};
     use super::*;
-    use crate::acquisition::WalkStatement;
+    use crate::acquisition::{WalkStatement, Wanting};
 
     fn layer(place: &str, length: u64, state: LayerState) -> LayerStatement {
         LayerStatement { place: place.to_owned(), start: Some(0), length, what: "x".to_owned(), state }
@@ -224,7 +224,15 @@ mod tests {
 
     fn walk(volume: &str, fsuuid: &str) -> WalkStatement {
         let ids = vec![MediumId { kind: "fsuuid".to_owned(), value: fsuuid.to_owned() }];
-        WalkStatement { volume: volume.to_owned(), ids, items: 0, names: 0, issues: 0, coverage: Vec::new() }
+        WalkStatement {
+            volume: volume.to_owned(),
+            ids,
+            items: 0,
+            names: 0,
+            issues: 0,
+            coverage: Vec::new(),
+            wanting: Wanting::default(),
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use scope::{Bundle, Digest, Outcome, Policy};
 
 use crate::acquisition::{
     self, Acquisition, Extent, InventoryStatement, MediumId, MediumStatement, PartStatement, RecordLeft,
-    RunNumber, SetName, SetStatement, WalkStatement,
+    RunNumber, SetName, SetStatement, WalkStatement, Wanting,
 };
 use crate::approval::Approval;
 use crate::bag::{Info, Oxum};
@@ -410,6 +410,7 @@ pub(crate) fn build(plan: &Plan) -> (MemoryFiles, Vec<u8>) {
             names: lines,
             issues: 0,
             coverage: vec![],
+            wanting: Wanting::default(),
         }],
         departures: vec![],
         tier_counts: BTreeMap::new(),

@@ -9,6 +9,7 @@ use crate::fat::boot::corrupt;
 use crate::fat::heap::{Run, RunReader};
 use crate::fat::volume::{Piece, SLOT};
 use crate::field::{byte, le32, le64};
+use crate::patient::failed_reads;
 use crate::walk::SourceError;
 
 /// What belongs to the volume itself.
@@ -22,11 +23,14 @@ pub(crate) struct System {
     pub(crate) limits: Vec<String>,
     /// Which of the two bitmaps were met.
     met: (bool, bool),
+    /// Whether the medium did not give all that was read for this.
+    is_wanting: bool,
 }
 
 impl System {
     /// Finds the bitmap and the up-case table in the root directory of `volume`.
     pub(crate) fn read(volume: &Volume) -> Self {
+        let failed = failed_reads();
         let mut slots: Vec<[u8; SLOT]> = Vec::new();
         let mut ended = false;
         volume.slots(&volume.root(), &mut |piece| {
@@ -58,6 +62,7 @@ impl System {
         if !has_table {
             system.limits.push("the volume has no up-case table".into());
         }
+        system.is_wanting = failed_reads() > failed;
         system
     }
 
@@ -147,6 +152,11 @@ impl System {
     /// Whether there is a bitmap that could be read.
     pub(crate) fn has_bitmap(&self) -> bool {
         self.bitmap.is_some()
+    }
+
+    /// Whether it could not all be read, since the medium did not give it.
+    pub(crate) fn is_wanting(&self) -> bool {
+        self.is_wanting
     }
 
     /// Whether a cluster is marked as free.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use scope::facts::{CaseRule, Facts, Kind};
 
+use crate::bytes::length;
 use crate::exact::{EvidenceStream, Exact};
 use crate::exfat::deleted;
 use crate::exfat::set::{Extension, Reader, Set};
@@ -18,7 +19,7 @@ use crate::fat::heap::RunReader;
 use crate::fat::nodes::node_name;
 use crate::fat::table::Bits;
 use crate::fat::volume::Place;
-use crate::walk::{Entry, NodeId, SourceError, Unused, stated};
+use crate::walk::{Entry, NodeId, SourceError, Unused, evenly, stated};
 use crate::walker::{self, Link, Listing, Node, Remnants, Seen};
 
 /// A volume, with the name under which facts and locators call it.
@@ -145,6 +146,26 @@ impl Nodes {
 }
 
 impl walker::Volume for Nodes {
+    /// Places in the table, and where the root directory and those in it begin.
+    fn structures(&self) -> Vec<u64> {
+        let volume = &self.volume;
+        let mut directories = vec![volume.root().first];
+        let mut reader = Reader::default();
+        let mut take = |set: Set| {
+            let live = set.is_live() && !set.behind;
+            directories.extend(self.directory_of(&set).filter(|_| live).map(|directory| directory.first));
+        };
+        volume.slots(&volume.root(), &mut |piece| reader.push(piece, true, &mut take));
+        reader.end_set(&mut take);
+        let chosen = evenly(length(directories.len()), 32);
+        let chosen = chosen.filter_map(|index| directories.get(usize::try_from(index).ok()?));
+        let directories = chosen.filter_map(|first| volume.heap.offset(*first));
+        let mut places: Vec<u64> = volume.boot.table_places(32).chain(directories).collect();
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+
     fn unused(&self) -> Unused {
         self.volume.boot.unused(self.volume.bytes.len())
     }
@@ -250,6 +271,15 @@ impl walker::Volume for Nodes {
 
     fn deleted(&self, each: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Vec<String> {
         deleted::find(self, each)
+    }
+
+    fn uses(&self, at: u64) -> Option<bool> {
+        let system = &self.volume.system;
+        self.volume.heap.uses(at, |cluster| system.has_bitmap().then(|| system.is_free(cluster)))
+    }
+
+    fn is_wanting(&self) -> bool {
+        self.volume.system.is_wanting()
     }
 
     fn remnants(&self) -> Option<&dyn Remnants> {

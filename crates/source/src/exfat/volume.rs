@@ -14,6 +14,7 @@ use crate::fat::boot::corrupt;
 use crate::fat::heap::{Heap, Run};
 use crate::fat::table::{Bits, Next, Table, Width};
 use crate::fat::volume::{Piece, Place, SLOT};
+use crate::patient::{failed_again, failed_reads};
 use crate::walk::{NodeId, SourceError};
 
 /// An exFAT volume over some bytes.
@@ -51,8 +52,8 @@ struct Claim {
 
 /// What was found of chains.
 struct Chains {
-    /// Who was first to begin at a cluster, and what was found.
-    known: HashMap<u32, (NodeId, Result<u64, String>)>,
+    /// Who was first to begin at a cluster, what was found, and whether the medium did not give all that tells.
+    known: HashMap<u32, (NodeId, Result<u64, String>, bool)>,
     /// Clusters of chains that were followed.
     taken: Bits,
 }
@@ -315,16 +316,20 @@ impl Volume {
             return Err(format!("its first cluster, {first}, does not exist"));
         }
         let mut chains = lock(&self.chains);
-        if let Some((owner, known)) = chains.known.get(&first) {
+        if let Some((owner, known, wanting)) = chains.known.get(&first) {
+            if *wanting {
+                failed_again();
+            }
             let shared = "it begins at the same cluster as another item".to_owned();
             return if *owner == id { known.clone() } else { Err(shared) };
         }
+        let failed = failed_reads();
         let found = if place.contiguous {
             self.run(first, needed).map(|run| run.count.into())
         } else {
             self.chain(first, &mut chains.taken)
         };
-        chains.known.insert(first, (id, found.clone()));
+        chains.known.insert(first, (id, found.clone(), failed_reads() > failed));
         found
     }
 

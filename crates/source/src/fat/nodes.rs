@@ -146,6 +146,12 @@ impl walker::Volume for Nodes {
         self.volume.boot.structures()
     }
 
+    fn uses(&self, at: u64) -> Option<bool> {
+        self.volume
+            .heap
+            .uses(at, |cluster| self.volume.table.next(cluster).ok().map(|next| next == Next::Free))
+    }
+
     fn root(&self) -> NodeId {
         self.root_id()
     }
@@ -290,6 +296,10 @@ pub(crate) struct Reader {
     pub(crate) ended: bool,
     behind: u64,
     labels: u64,
+    /// Whether what stands before the next entry could not be read: parts of its name may be there.
+    is_cut: bool,
+    /// Items whose name is not known for that.
+    nameless: u64,
 }
 
 impl Reader {
@@ -297,6 +307,7 @@ impl Reader {
     pub(crate) fn item<'a>(&mut self, piece: Piece<'a>, below: bool) -> Option<(Place, Short<'a>, Vec<u8>)> {
         let Piece::Slot(place, slot) = piece else {
             self.long.reset();
+            self.is_cut = true;
             return None;
         };
         let number = self.slots;
@@ -310,15 +321,23 @@ impl Reader {
         let short = Short(slot);
         match short.sort() {
             Sort::Long => self.long.push(slot),
-            Sort::Item if below && number < 2 && short.is_dots() => self.long.reset(),
+            Sort::Item if below && number < 2 && short.is_dots() => {
+                self.long.reset();
+                self.is_cut = false;
+            }
             Sort::Item => {
-                let name = self.long.take(short).unwrap_or_else(|| short.name());
+                let long = self.long.take(short);
+                // Rules are about the name that people saw: the short one would pass for it.
+                let is_lost = std::mem::take(&mut self.is_cut) && long.is_none();
+                self.nameless = self.nameless.saturating_add(u64::from(is_lost));
+                let name = if is_lost { Vec::new() } else { long.unwrap_or_else(|| short.name()) };
                 // Such a name leads nowhere in a path: the item is walked without it.
                 let name = if matches!(name.as_slice(), b"." | b"..") { Vec::new() } else { name };
                 return Some((place, short, name));
             }
             sort => {
                 self.long.reset();
+                self.is_cut = false;
                 self.ended = sort == Sort::End;
                 if sort == Sort::Label
                     && (short.size() != 0 || short.first_cluster(crate::fat::table::Width::ThirtyTwo) != 0)
@@ -338,6 +357,12 @@ impl Reader {
             issues.push(format!(
                 "{} long names in a directory are not whole or fit no entry; short names are used",
                 self.long.orphans
+            ));
+        }
+        if self.nameless != 0 {
+            issues.push(format!(
+                "of {} items the name may stand in a part that could not be read; they are walked without a name",
+                self.nameless
             ));
         }
         if self.behind != 0 {

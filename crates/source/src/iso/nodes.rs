@@ -204,8 +204,9 @@ impl Nodes {
         Ok((own.start, own.size.into()))
     }
 
-    /// The name of a record and its node; `None` for a directory whose place is elsewhere.
-    fn link(&self, position: u64, record: &Record) -> Option<Link> {
+    /// The name of a record and its node; `None` for a directory whose place is elsewhere. A name that the medium did not give is counted
+    /// in `lost`, and is empty.
+    fn link(&self, position: u64, record: &Record, lost: &mut u64) -> Option<Link> {
         let at = NodeId::with_part(position, POSITION);
         let own = if record.is_directory() { NodeId::new(record.start) } else { at };
         let (name, node) = match self.volume.names {
@@ -217,7 +218,14 @@ impl Nodes {
                     lock(&self.volume.moved).insert(record.start);
                     return None;
                 }
-                let name = rock.name.unwrap_or_else(|| record.plain_name());
+                let is_lost = rock.has_lost_name();
+                *lost = lost.saturating_add(u64::from(is_lost));
+                // Rules are about the name that people saw: the plain one would pass for it.
+                let name = match rock.name {
+                    _ if is_lost => Vec::new(),
+                    Some(name) => name,
+                    None => record.plain_name(),
+                };
                 match rock.child.filter(|_| !record.is_directory()) {
                     Some(child) => {
                         lock(&self.volume.placed).insert(child.into());
@@ -299,6 +307,7 @@ impl walker::Volume for Nodes {
         let mut directories: BTreeMap<u64, (Vec<u8>, u64)> = BTreeMap::new();
         let (mut number, mut strays, mut unfinished) = (0_u64, 0_u64, 0_u64);
         let mut before: Option<Vec<u8>> = None;
+        let mut lost = 0_u64;
         let issues = self.volume.records(start, size, &mut |position, record| {
             number = number.saturating_add(1);
             if record.is_dots() {
@@ -314,7 +323,7 @@ impl walker::Volume for Nodes {
             if is_part || listing.links.len() > limit {
                 return;
             }
-            let Some(link) = self.link(position, &record) else { return };
+            let Some(link) = self.link(position, &record, &mut lost) else { return };
             if link.node.part() != POSITION {
                 // INVARIANT: of several names for one directory, the walker takes the first of the listing that was read last.
                 let known =
@@ -335,6 +344,11 @@ impl walker::Volume for Nodes {
         if strays != 0 {
             listing.issues.push(format!(
                 "{strays} records of a directory are those of a directory itself, in the wrong place; they are not items"
+            ));
+        }
+        if lost != 0 {
+            listing.issues.push(format!(
+                "of {lost} items the Rock Ridge name could not be read; they are walked without a name"
             ));
         }
         if unfinished != 0 || before.is_some() {

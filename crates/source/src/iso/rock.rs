@@ -36,6 +36,10 @@ pub(crate) struct Rock {
     /// Whether access lists and extended attributes in a form of their own are declared.
     pub(crate) has_lists: bool,
     pub(crate) issues: Vec<String>,
+    /// Whether the medium did not give where they go on.
+    is_cut: bool,
+    /// Whether the name goes on in another entry.
+    name_goes_on: bool,
     /// What the next part of a target needs before it.
     slash: bool,
     no_target: bool,
@@ -69,6 +73,7 @@ impl Rock {
                 rock.say(format!("its Rock Ridge entries could not be read to their end: {error}"));
                 // What is there of a target may be its beginning.
                 rock.no_target = true;
+                rock.is_cut = true;
                 break;
             }
             next = rock.entries(&raw);
@@ -82,6 +87,11 @@ impl Rock {
     /// Whether the root's entries say that the disc has Rock Ridge.
     pub(crate) fn is_rock_ridge(&self) -> bool {
         self.skip.is_some() && (self.declared || self.mode.is_some())
+    }
+
+    /// Whether a name may stand, or go on, where the medium gave nothing: then what else the record says is not its name.
+    pub(crate) fn has_lost_name(&self) -> bool {
+        self.is_cut && (self.name.is_none() || self.name_goes_on)
     }
 
     fn say(&mut self, what: String) {
@@ -169,6 +179,7 @@ impl Rock {
                     );
                 } else {
                     self.name.get_or_insert_default().extend(entry.get(5..)?);
+                    self.name_goes_on = flags & 1 != 0;
                 }
             }
             b"SL" => self.components(entry.get(5..)?)?,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::bytes::{ByteSource, length};
-use crate::field::{byte, le16};
+use crate::field::{byte, le16, le32};
 use crate::iso::content::Extent;
 use crate::iso::descriptor::{Descriptor, Found, SECTOR, corrupt};
 use crate::iso::record::Record;
@@ -58,9 +58,18 @@ impl Volume {
                 }
             }
             Ok(_) => {}
-            Err(error) => limits.push(format!(
-                "the root's first record cannot be read, so that Rock Ridge would not be seen: {error}"
-            )),
+            // Which tree is read, and so every name, must not hang on one sector.
+            Err(error) => match volume.skip_elsewhere() {
+                Some(skip) => {
+                    volume.names = Names::Rock { skip };
+                    limits.push(format!(
+                        "the root's first record cannot be read; that the volume has Rock Ridge is known by another directory: {error}"
+                    ));
+                }
+                None => limits.push(format!(
+                    "the root's first record cannot be read, so that Rock Ridge would not be seen: {error}"
+                )),
+            },
         }
         match (&found.joliet, volume.names) {
             (Some(_), Names::Rock { .. }) => limits.push(
@@ -87,6 +96,20 @@ impl Volume {
         };
         let rock = read(0);
         Ok(if rock.skip.is_some() { rock } else { read(XA) })
+    }
+
+    /// What is skipped before Rock Ridge's entries, by the first records of other directories; `None` where none of them has such.
+    fn skip_elsewhere(&self) -> Option<usize> {
+        let others = self.table_directories()?.into_iter().skip(1).take(MAX_OTHERS);
+        let records = others.filter_map(|start| self.record(self.offset(start.into())).ok());
+        let of = |record: Record| {
+            let has_mode = |skip: &usize| {
+                let entries = record.system_use.get(*skip..).unwrap_or_default();
+                Rock::read(self.bytes.as_ref(), self.tree.block, entries).mode.is_some()
+            };
+            [0, XA].into_iter().find(has_mode)
+        };
+        records.filter(Record::is_dots).find_map(of)
     }
 
     /// Offset of a block.
@@ -216,19 +239,24 @@ impl Volume {
 
     /// How many directories the path table has; `None` where it cannot be read.
     pub(crate) fn path_table(&self) -> Option<u64> {
+        self.table_directories().map(|starts| length(starts.len()))
+    }
+
+    /// First blocks of the directories in the path table, the root's first.
+    fn table_directories(&self) -> Option<Vec<u32>> {
         if self.tree.table_size > MAX_TABLE {
             return None;
         }
         let mut raw = vec![0; usize::try_from(self.tree.table_size).ok()?];
         self.bytes.read_exact_at(self.offset(self.tree.table.into()), &mut raw).ok()?;
-        let (mut at, mut count) = (0_usize, 0_u64);
+        let (mut at, mut starts) = (0_usize, Vec::new());
         while at < raw.len() {
             let named = usize::from(byte(&raw, at)?);
+            starts.push(le32(&raw, at.checked_add(2)?)?);
             le16(&raw, at.checked_add(6)?).filter(|_| named != 0)?;
             at = at.checked_add(8)?.checked_add(named.next_multiple_of(2))?;
-            count = count.saturating_add(1);
         }
-        Some(count)
+        Some(starts)
     }
 }
 
@@ -277,6 +305,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Bytes of CD-ROM XA's own fields, which may stand before those of SUSP.
 const XA: usize = 14;
+/// Directories that are asked whether the volume has Rock Ridge, where the root cannot be.
+const MAX_OTHERS: usize = 16;
 /// Longest record: its length is one byte.
 const MAX_RECORD: usize = 255;
 /// Most extents of one file: 256 TiB of 4 GiB each.

@@ -81,7 +81,9 @@ impl Item {
         match le32(value, 0x34).filter(|id| *id != 0) {
             Some(id) => {
                 self.facts.sid = volume.owners.get(id).map(str::to_owned);
-                if self.facts.sid.is_none() && !volume.owners.is_empty() {
+                if self.facts.sid.is_none() && volume.owners_wanting {
+                    self.attribute(NamedValue::UNREAD, NamedValue::UNREAD_FACTS.into());
+                } else if self.facts.sid.is_none() && !volume.owners.is_empty() {
                     self.issue("the item's security id is not in $Secure: its owner is not known");
                 }
             }

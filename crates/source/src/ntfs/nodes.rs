@@ -100,6 +100,12 @@ impl walker::Volume for Nodes {
         self.volume.mft.places(&self.volume.disk, 64)
     }
 
+    fn uses(&self, at: u64) -> Option<bool> {
+        let cluster = at.checked_div(self.volume.disk.boot.cluster)?;
+        let bits = self.clusters().ok().filter(|bits| cluster < bits.count())?;
+        Some(bits.has(cluster))
+    }
+
     fn root(&self) -> NodeId {
         self.root
     }

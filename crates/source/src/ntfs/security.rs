@@ -29,7 +29,11 @@ impl Owners {
         let mut block = vec![0; usize::try_from(BLOCK).unwrap_or(0)];
         let mut at = 0_u64;
         while at < sds.size {
-            let count = sds.fill(disk, at, &mut block)?;
+            let count = match sds.fill(disk, at, &mut block) {
+                Ok(count) => count,
+                // The copy says the same of itself, offsets included.
+                Err(error) => sds.fill(disk, at.saturating_add(BLOCK), &mut block).map_err(|_| error)?,
+            };
             let whole = block.get(..count).unwrap_or_default();
             let mut inner = 0_usize;
             while let Some((id, descriptor, size)) = entry(whole, inner, at) {

@@ -16,6 +16,7 @@ use crate::ntfs::nodes::{BAD, BAD_CLUSTERS};
 use crate::ntfs::record::{Header, Value, kind};
 use crate::ntfs::security::Owners;
 use crate::ntfs::unread::unread;
+use crate::patient::failed_reads;
 use crate::walk::SourceError;
 
 /// An NTFS volume over some bytes.
@@ -23,6 +24,8 @@ pub(crate) struct Volume {
     pub(crate) disk: Arc<Disk>,
     pub(crate) mft: Mft,
     pub(crate) owners: Owners,
+    /// Whether the medium did not give all of them.
+    pub(crate) owners_wanting: bool,
     pub(crate) limits: Vec<String>,
 }
 
@@ -43,13 +46,15 @@ impl Volume {
         }
         let disk = Arc::new(Disk { bytes, boot });
         let mft = Mft::open(&disk, &mut limits)?;
-        let mut volume = Self { disk, mft, owners: Owners::default(), limits };
+        let mut volume = Self { disk, mft, owners: Owners::default(), owners_wanting: false, limits };
+        let failed = failed_reads();
         match volume.system(SECURE, kind::DATA, SDS).and_then(|sds| Owners::read(&volume.disk, &sds)) {
             Ok(owners) => volume.owners = owners,
             // Before NTFS 3.0 there was none, and each record has its own descriptor.
             Err(_) if volume.version().is_some_and(|(major, _)| major < 3) => {}
             Err(error) => {
-                volume.limits.push(format!("owners by number could not be read from $Secure: {error}"))
+                volume.owners_wanting = failed_reads() > failed;
+                volume.limits.push(format!("owners by number could not be read from $Secure: {error}"));
             }
         }
         let further = volume.further_limits();
@@ -109,9 +114,9 @@ impl Volume {
         }
         match self.system(LOG, kind::DATA, b"").map(|log| logfile::is_finished(&self.disk, &log)) {
             Ok(None | Some(true)) => {}
-            Ok(Some(false)) => limits.push(
-                "not unmounted cleanly: $LogFile may hold changes that are not on the volume; it is not applied".into(),
-            ),
+            Ok(Some(false)) => limits.push(crate::medium::not_applied(
+                "not unmounted cleanly: $LogFile may hold changes that are not on the volume; it is not applied",
+            )),
             Err(error) => limits.push(format!("$LogFile could not be read: {error}")),
         }
         match self.system(UPCASE, kind::DATA, b"").and_then(|table| table.whole(&self.disk, UPCASE_LENGTH)) {

@@ -93,6 +93,18 @@ impl Preserved {
         self.amiss
     }
 
+    /// Whether every byte of it that was read is zero, and some were not.
+    pub(super) fn is_zeros_in_part(&self) -> bool {
+        let mut hash = Sha256::new();
+        let (zeros, mut left) = (vec![0; CHUNK], self.size);
+        while left > 0 && self.is_partial() {
+            let now = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            hash.update(zeros.get(..now).unwrap_or_default());
+            left = left.saturating_sub(length(now));
+        }
+        self.is_partial() && Digest(hash.finalize().into()) == self.sha256
+    }
+
     pub(super) fn is(&self, found: &Found) -> bool {
         !found.longer
             && (self.amiss || !found.damaged)

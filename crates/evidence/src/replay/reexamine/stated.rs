@@ -32,7 +32,7 @@ impl Stated {
 
     /// The kinds of facts of which this states one that the original, in `facts`, has not.
     ///
-    /// Left out is what a reader states otherwise where it lacks a part: of an ISO 9660 image the time of the directory's
+    /// Left out is what a reader states otherwise where it lacks a part: of a deleted entry what is left of its name, where it has no path; of an ISO 9660 image the time of the directory's
     /// record stands for one of Rock Ridge, and NTFS counts short names among the names until it has read them.
     pub(super) fn unlike(&self, facts: &Facts) -> BTreeSet<Label> {
         let whole = Self::of(facts);
@@ -42,6 +42,8 @@ impl Stated {
         }
         let has_short = facts.attributes.iter().any(|own| own.name.0 == SHORT_NAME);
         let short = of_attribute(SHORT_NAME);
+        // What was left of a name stands for the path that a reader could not tell.
+        let left_of_name = of_attribute(DELETED_NAME);
         let counts_short = has_short && !self.0.iter().any(|(_, about, _)| *about == short);
         let stands_in: BTreeSet<Short> = facts
             .times
@@ -51,7 +53,7 @@ impl Stated {
             .collect();
         let differs = self.0.iter().filter(|(label, about, says)| match known.get(about) {
             Some(known) => !(known.contains(says) || *label == "links" && counts_short),
-            None => !stands_in.contains(about),
+            None => !stands_in.contains(about) && (*about != left_of_name || facts.names.is_empty()),
         });
         differs.map(|(label, ..)| *label).collect()
     }
@@ -76,5 +78,7 @@ fn of_time(stamp: &Stamp) -> Short {
 
 /// The attribute of an item that has a short name beside its own.
 const SHORT_NAME: &[u8] = b"ntfs.short-name";
+/// The attribute of a deleted entry whose path is not certain.
+const DELETED_NAME: &[u8] = b"exfat.deleted-name";
 /// Where a time stands that is a directory entry's own.
 const DIR_ENTRY: &str = "dir-entry";

@@ -94,8 +94,10 @@ impl Unsaid {
 
     /// Takes note of what a record says of itself, and that it is there.
     pub(super) fn record(&mut self, locator: &str, facts: &Facts, claims: Claims) {
+        // A deleted entry tells its path by itself: whether its folder was read is not known by it.
+        let of_walk = ![Kind::Deleted, Kind::Recovered].contains(&facts.kind);
         for name in &facts.names {
-            if let Some(folder) = parent(name) {
+            if let Some(folder) = parent(name).filter(|_| of_walk) {
                 self.entered.insert(key(&facts.volume, folder));
             }
             if claims.node {
@@ -160,6 +162,26 @@ impl Unsaid {
             }
     }
 
+    /// Whether an item on record stands in a folder.
+    pub(super) fn was_entered(&self, folder: &Short) -> bool {
+        self.entered.contains(folder)
+    }
+
+    /// Takes note of a folder in which something without a record may have been left.
+    pub(super) fn cover_folder(&mut self, folder: Short) {
+        self.folders.insert(folder);
+    }
+
+    /// As [`Unsaid::cover_folder`], of each name of a folder in which nothing is on record.
+    pub(super) fn cover_below(&mut self, facts: &Facts) {
+        for name in facts.names.iter().filter(|_| facts.kind == Kind::Directory) {
+            let own = key(&facts.volume, &name.0);
+            if !self.entered.contains(&own) {
+                self.folders.insert(own);
+            }
+        }
+    }
+
     /// Takes note of an item that was on record without a name, and is a named one today.
     pub(super) fn is_another(&mut self, locator: &str) {
         self.others.insert(locator.into());
@@ -173,8 +195,14 @@ impl Unsaid {
 
 /// Streams of an item of which facts were wanting; and whatever is in an item, or beside it, that could not be read at all.
 fn of_holder(locator: &str, facts: &Facts, recorded: &HashMap<Box<str>, Recorded>) -> Option<&'static str> {
-    let claims = recorded.get(holder(locator, facts.kind)?)?.claims;
-    let covered = claims.node || claims.facts && facts.kind == Kind::Stream;
+    let holder = recorded.get(holder(locator, facts.kind)?)?;
+    let claims = holder.claims;
+    let covered = match facts.kind {
+        Kind::Stream => claims.node || claims.facts,
+        // Only a file that is kept has a slack: which one that is may rest on what could not be read.
+        Kind::Slack => claims.node || holder.excused,
+        _ => claims.node,
+    };
     covered.then_some("not all of the item that it belongs to could be read then")
 }
 
@@ -198,17 +226,17 @@ fn parent(name: &RawName) -> Option<&[u8]> {
     parent_of(&name.0)
 }
 
-fn parent_of(path: &[u8]) -> Option<&[u8]> {
+pub(super) fn parent_of(path: &[u8]) -> Option<&[u8]> {
     let at = path.iter().rposition(|byte| *byte == b'/')?;
     (path.len() > 1).then(|| path.get(..at).unwrap_or_default())
 }
 
 /// A folder's name as that of what stands in it begins: nothing for the root.
-fn folder_of(name: &RawName) -> &[u8] {
+pub(super) fn folder_of(name: &RawName) -> &[u8] {
     if name.0 == b"/" { b"" } else { &name.0 }
 }
 
-fn key(volume: &str, path: &[u8]) -> Short {
+pub(super) fn key(volume: &str, path: &[u8]) -> Short {
     short_digest(&[volume.as_bytes(), b"\0", path].concat())
 }
 

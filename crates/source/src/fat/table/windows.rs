@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::cut;
 use crate::bytes::{ByteSource, ReadFault, length};
+use crate::patient::failed_again;
 use crate::walk::SourceError;
 
 /// A part of the table.
@@ -69,6 +70,7 @@ impl Window {
     /// [`SourceError`] where the first of them is not there.
     pub(super) fn part(&self, at: usize) -> Result<[u8; 4], SourceError> {
         if let Some(fault) = self.lost.get(&(at / SECTOR)) {
+            failed_again();
             return Err(SourceError::Read(fault.clone()));
         }
         let there = self.bytes.get(at..).filter(|there| !there.is_empty()).ok_or_else(cut)?;
