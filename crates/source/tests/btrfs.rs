@@ -388,7 +388,8 @@ fn changes_that_were_not_committed_are_named_as_a_limit() {
     assert_eq!(
         source.info().limits,
         [
-            "changes that were forced to the medium after the last commit stand in a log tree, which is not applied",
+            "changes that were forced to the medium after the last commit stand in a log tree, which is not applied; what is read may be an older \
+             state; mount a copy with the system's own driver, which applies them, and examine that, too",
             "a plain mount shows subvolume 256; paths here begin at the top subvolume",
             "1 files were deleted while still open, or not yet cut to their size; those without a name are not walked",
         ]
