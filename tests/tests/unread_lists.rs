@@ -122,13 +122,7 @@ fn a_folder_that_was_left_without_a_record_and_could_not_be_read_leaves_matched_
     if !can_run() {
         return;
     }
-    let counts = [
-        ("left ", "left = \"counts\""),
-        ("holder", ""),
-        ("basis  = \"Order, paragraph 12", ""),
-        ("until  = \"one year", ""),
-        ("deleted", "deleted = \"never\""),
-    ];
+    let counts = [("left   = ", "left   = \"counts\""), ("deleted", "deleted = \"never\"")];
     let desk = desk(&counts, |tree| {
         for (folder, count) in [("tmp", 60), ("home/anna", 60)] {
             fs::create_dir_all(tree.join(folder)).unwrap();
