@@ -118,11 +118,11 @@ impl Lists {
             while let Some(folder) = at {
                 let own = key(&facts.volume, folder);
                 let is_left = self.left_folders.contains(&own);
-                if !is_left || !chain.is_empty() && unsaid.was_entered(&own) {
+                if !is_left || !chain.is_empty() && unsaid.was_passed(&own) {
                     break;
                 }
                 chain.insert(0, own);
-                if unsaid.was_entered(&own) {
+                if unsaid.was_passed(&own) {
                     break;
                 }
                 at = parent_of(folder);

@@ -40,6 +40,8 @@ pub struct Unsaid {
     folders: HashSet<Short>,
     /// Folders in which an item on record stands: they were read.
     entered: HashSet<Short>,
+    /// These, and the folders above them.
+    passed: HashSet<Short>,
     /// Locators of items on record that the original shows today as something else.
     others: HashSet<Box<str>>,
 }
@@ -99,6 +101,10 @@ impl Unsaid {
         for name in &facts.names {
             if let Some(folder) = parent(name).filter(|_| of_walk) {
                 self.entered.insert(key(&facts.volume, folder));
+                let mut at = Some(folder);
+                while let Some(above) = at.filter(|above| self.passed.insert(key(&facts.volume, above))) {
+                    at = parent_of(above);
+                }
             }
             if claims.node {
                 self.nodes.insert(key(&facts.volume, &name.0), locator.into());
@@ -162,9 +168,9 @@ impl Unsaid {
             }
     }
 
-    /// Whether an item on record stands in a folder.
-    pub(super) fn was_entered(&self, folder: &Short) -> bool {
-        self.entered.contains(folder)
+    /// Whether an item on record stands in a folder, or below it.
+    pub(super) fn was_passed(&self, folder: &Short) -> bool {
+        self.passed.contains(folder)
     }
 
     /// Takes note of a folder in which something without a record may have been left.
