@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::Disk;
 use custody::durable::{Op, Step};
-use scenarios::hazard::{copy, put_in_place};
+use scenarios::hazard::{copy, files, put_in_place};
 use scenarios::story::{Desk, Ran};
 
 const TRUSTED: &str = "--trust {dir}/trust.toml";
@@ -39,7 +39,16 @@ fn unsealed() -> Desk {
 
 /// `ambit sign` of a copy in a folder of the desk, on this disk.
 fn sign(desk: &Desk, disk: Disk, place: &str, name: &str, who: &str) -> Ran {
-    let command = format!("ambit sign {{dir}}/{place}/{name} {TRUSTED} --case {{dir}}/{place}/case {who}");
+    on_disk(
+        desk,
+        disk,
+        &format!("ambit sign {{dir}}/{place}/{name} {TRUSTED} --case {{dir}}/{place}/case {who}"),
+    )
+}
+
+/// A command on this disk.
+fn on_disk(desk: &Desk, disk: Disk, command: &str) -> Ran {
+    let command = command.to_owned();
     let (mut out, mut err) = (Vec::new(), Vec::new());
     let words = desk.words(&command);
     let exit = imager::run_on(disk, words.iter().map(Into::into), &mut out, &mut err) as u8;
@@ -86,6 +95,147 @@ fn the_second_copy_gets_the_seal_of_the_first_and_the_case_goes_on() {
     is_intact(&desk, "made/c");
 }
 
+/// `ambit sign` of both copies below a folder of the desk, on this disk.
+fn sign_both(desk: &Desk, disk: Disk, place: &str, who: &str) -> Ran {
+    let copies = format!("{{dir}}/{place}/a {{dir}}/{place}/b");
+    on_disk(desk, disk, &format!("ambit sign {copies} {TRUSTED} --case {{dir}}/{place}/case {who}"))
+}
+
+/// Both copies below a folder are sealed once, and the same file for file.
+fn are_one(desk: &Desk, place: &str) {
+    for copy in ["a", "b"] {
+        is_intact(desk, &format!("{place}/{copy}"));
+    }
+    let (a, b) = (files(&desk.path(&format!("{place}/a"))), files(&desk.path(&format!("{place}/b"))));
+    assert!(a == b, "the copies differ");
+    assert_eq!(count(&desk.path(&format!("{place}/case")), "package.seal"), 1);
+}
+
+#[test]
+fn one_command_signs_both_copies() {
+    let desk = unsealed();
+    assert_eq!(count(&desk.path("made/case"), "note"), 1, "the log says that there are two");
+    copy(&desk.path("made"), &desk.path("kept"));
+    let ran = sign_both(&desk, Disk::new(), "made", AUDITOR).exits(0);
+    ran.prints("sealed by auditor and examiner and witness").prints("in each of 2 copies");
+    are_one(&desk, "made");
+    sign_both(&desk, Disk::new(), "made", AUDITOR).exits(1).says("nothing is left to sign");
+    let twice = format!("ambit sign {{dir}}/made/a {{dir}}/made/../made/a {TRUSTED} {AUDITOR}");
+    desk.run(&twice).exits(1).says("is named twice");
+
+    // Whoever signs one of them is told of the other, which gets the same seal from it: nobody signs again.
+    let ran = sign(&desk, Disk::new(), "kept", "a", AUDITOR).exits(0).prints("a second copy of this package");
+    ran.prints(&desk.fill("ambit sign {dir}/kept/a SECOND --trust {dir}/trust.toml --case {dir}/kept/case"));
+    sign_both(&desk, Disk::new(), "kept", "").exits(0).prints("each of 2 copies has it");
+    are_one(&desk, "kept");
+}
+
+#[test]
+fn a_signature_that_one_copy_has_the_other_gets_and_the_case_folder_need_not_be_there() {
+    let desk = unsealed();
+    copy(&desk.path("made"), &desk.path("away"));
+    fs::remove_dir_all(desk.path("away/case")).unwrap();
+    let away = |copies: &str, who: &str| desk.run(&format!("ambit sign {copies} {TRUSTED} {who}"));
+    let (one, both) = ("{dir}/away/b", "{dir}/away/a {dir}/away/b");
+    away(one, AUDITOR).exits(3).prints("a second copy of this package").prints("/away/b SECOND --trust");
+    away(both, AUDITOR).exits(3).prints("in each of 2 copies").prints("nobody else has to sign");
+    assert!(files(&desk.path("away/a")) == files(&desk.path("away/b")));
+    // One of them was sealed where the case folder is: it gives the other its seal and its log.
+    fs::rename(desk.path("away/a"), desk.path("made/x")).unwrap();
+    fs::remove_dir_all(desk.path("made/a")).unwrap();
+    fs::rename(desk.path("made/x"), desk.path("made/a")).unwrap();
+    sign(&desk, Disk::new(), "made", "a", "{examiner}").exits(0);
+    fs::rename(desk.path("made/a"), desk.path("away/a")).unwrap();
+    away(both, "").exits(0).prints("each of 2 copies has it");
+    assert!(files(&desk.path("away/a")) == files(&desk.path("away/b")));
+    is_intact(&desk, "away/b");
+}
+
+#[test]
+fn what_is_no_copy_of_the_same_package_is_not_signed_with_it() {
+    let desk = unsealed();
+    let what = format!("--policy {{policy}} --medium {{medium}} --case {{dir}}/made/case {TRUSTED}");
+    desk.run(&format!("ambit capture {what} {{both}} --out {{dir}}/made/c")).exits(3);
+    let both = |other: &str| {
+        let command = format!("ambit sign {{dir}}/made/a {{dir}}/made/{other} {TRUSTED} {AUDITOR}");
+        desk.run(&format!("{command} --case {{dir}}/made/case"))
+    };
+    both("c").exits(2).says("these are not copies of one package");
+    let part = desk.path("made/b/data/captured-0001.zip.age");
+    let bytes = fs::read(&part).unwrap();
+    fs::write(&part, [bytes.as_slice(), b"x"].concat()).unwrap();
+    both("b").exits(2).says("made/b: check `bag` fails").says("leave it out, and sign what is whole");
+    fs::write(&part, bytes).unwrap();
+    assert!(!desk.path("made/a/seal/tagmanifest-sha256.txt.auditor.sig").exists(), "nobody signed");
+    // Of two signatures of one person a seal quotes one.
+    let foreign = desk.path("made/b/seal/tagmanifest-sha256.txt.auditor.sig");
+    fs::copy(desk.path("made/a/seal/tagmanifest-sha256.txt.witness.sig"), &foreign).unwrap();
+    both("b")
+        .exits(2)
+        .says("made/b/seal/tagmanifest-sha256.txt.auditor.sig: this is no signature of `auditor`");
+    fs::remove_file(foreign).unwrap();
+    both("b").exits(0);
+    assert!(files(&desk.path("made/a")) == files(&desk.path("made/b")));
+}
+
+#[test]
+fn two_copies_that_were_sealed_apart_are_told_with_the_event_and_both_digests() {
+    let desk = unsealed();
+    copy(&desk.path("made"), &desk.path("other"));
+    sign(&desk, Disk::new(), "made", "a", AUDITOR).exits(0);
+    sign(&desk, Disk::new(), "other", "b", AUDITOR).exits(0);
+    let entry = |place: &str| {
+        let number = fs::read_dir(desk.path(&format!("{place}/custody"))).unwrap().count() - 1;
+        let bytes = fs::read(desk.path(&format!("{place}/custody/{number:06}/entry.txt"))).unwrap();
+        (number, scope::Digest::of(&bytes).to_string())
+    };
+    let ((number, ours), (_, theirs)) = (entry("made/a"), entry("other/b"));
+    assert_ne!(ours, theirs);
+    for command in ["package update", "sign"] {
+        let trusted = if command == "sign" { TRUSTED } else { "" };
+        let copies = "{dir}/made/a {dir}/other/b";
+        let ran = desk.run(&format!("ambit {command} {copies} {trusted} --case {{dir}}/made/case")).exits(2);
+        let ran = ran.says(&format!("part at event {number}")).says(&ours).says(&theirs);
+        ran.says("two case folders went on apart");
+    }
+    assert_eq!(entry("other/b").1, theirs, "nothing was written");
+}
+
+/// On a disk on which the n-th operation that writes, and all after it, fail; and how many there were.
+fn failing_at(n: usize) -> (Disk, Arc<AtomicUsize>) {
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&seen);
+    let watch = move |step: &Step<'_>| -> io::Result<usize> {
+        if matches!(step.op, Op::Open | Op::Read) || counted.fetch_add(1, Ordering::SeqCst) < n {
+            return Ok(usize::MAX);
+        }
+        Err(io::Error::from_raw_os_error(5))
+    };
+    (Disk::watched(Arc::new(watch)), seen)
+}
+
+#[test]
+fn whatever_operation_fails_the_same_command_seals_both_copies() {
+    let desk = unsealed();
+    for n in 0.. {
+        let place = format!("n{n}");
+        copy(&desk.path("made"), &desk.path(&place));
+        let (disk, seen) = failing_at(n);
+        let ran = sign_both(&desk, disk, &place, AUDITOR);
+        if ran.exit != 0 {
+            let again = sign_both(&desk, Disk::new(), &place, AUDITOR);
+            let done = again.exit == 0 || again.err.contains("nothing is left to sign");
+            assert!(done, "operation {n}, {}: {again}", ran.err);
+        }
+        are_one(&desk, &place);
+        fs::remove_dir_all(desk.path(&place)).unwrap();
+        if seen.load(Ordering::SeqCst) <= n {
+            assert!(n > 20 && ran.exit == 0, "{n} operations: {ran}");
+            return;
+        }
+    }
+}
+
 #[test]
 fn a_signature_that_was_copied_by_hand_is_enough_and_a_foreign_one_is_not() {
     let desk = unsealed();
@@ -130,18 +280,8 @@ fn whatever_operation_fails_the_same_command_seals_afterwards() {
     for n in 0.. {
         let place = format!("n{n}");
         copy(&desk.path("made"), &desk.path(&place));
-        let seen = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&seen);
-        let watch = move |step: &Step<'_>| -> io::Result<usize> {
-            if matches!(step.op, Op::Open | Op::Read) {
-                return Ok(usize::MAX);
-            }
-            if counted.fetch_add(1, Ordering::SeqCst) < n {
-                return Ok(usize::MAX);
-            }
-            Err(io::Error::from_raw_os_error(5))
-        };
-        let ran = sign(&desk, Disk::watched(Arc::new(watch)), &place, "a", AUDITOR);
+        let (disk, seen) = failing_at(n);
+        let ran = sign(&desk, disk, &place, "a", AUDITOR);
         if ran.exit == 0 {
             whole = true;
         } else {

@@ -4,9 +4,7 @@
 //! custody/000006/event.json  attestation.txt  attestation.txt.auditor.sig  examiner.sig  entry.txt
 //! ```
 //!
-//! Whoever keeps the log appends, to the case folder's: the package gets a copy.
-
-use std::path::Path;
+//! Whoever keeps the log appends, to the case folder's: each copy of the package gets a copy.
 
 use evidence::attestation::{Attestation, NAMESPACE, Statement as Said};
 use evidence::custody_log::{ATTESTATION, Statement, attestation_signature};
@@ -14,10 +12,9 @@ use evidence::event::{Action, Attested, SealSignature};
 use scope::Digest;
 
 use crate::case::CaseFolder;
-use crate::durable::Disk;
 use crate::keys::{SecretKey, Signer};
 use crate::log::{LogError, LogFolder};
-use crate::seal::SealError;
+use crate::package_copy::{Brought, PackageCopy};
 
 /// An attestation that was signed, and by whom.
 #[derive(Clone, Debug)]
@@ -36,36 +33,53 @@ pub fn sign_attestation(signer: &Signer, text: &[u8]) -> String {
     signer.sign(NAMESPACE, text)
 }
 
-/// Appends the event that puts a signed attestation on the log of its package.
+/// What became of an attestation, and what each copy of the package got.
+#[derive(Debug)]
+pub struct OnLog {
+    /// The number of its event.
+    pub index: u64,
+    /// Whether the log of the case had it already: nothing was appended.
+    pub before: bool,
+    /// What each copy got, in the order given.
+    pub copies: Vec<Result<Brought, LogError>>,
+}
+
+/// Puts a signed attestation on the log of the case, and brings that into each copy of its package. What is on the log already, with
+/// everybody who signs it now, is brought alone: a command that was broken off goes on.
 ///
 /// Whether the signatures hold and their signers may say so is the caller's to check, as a verifier will.
 ///
 /// # Errors
 ///
-/// [`SealError`]; [`LogError::Fork`] if the case's log and the package's are not one log.
+/// [`LogError`]; nothing is then appended.
 pub fn put_on_log(
-    disk: &Disk,
-    package: &Path,
     case: &mut CaseFolder,
     mut statement: Statement,
     signed: &Signed,
     signers: &[&Signer],
     log_key: &SecretKey,
-) -> Result<(), SealError> {
-    let mut own = LogFolder::open(disk, package, &signed.attestation.origin)?;
-    let mut files = vec![(ATTESTATION.to_owned(), signed.text.clone())];
-    files.extend(signed.signatures.iter().map(|(name, bytes)| (attestation_signature(name), bytes.clone())));
+    copies: &mut [PackageCopy],
+) -> Result<OnLog, LogError> {
     statement.action = action(signed);
-    is_new(case.log(), &statement.action)?;
-    case.log().copy_to(&mut own)?;
-    case.log_mut().append_with(statement, signers, &files)?;
+    let before = is_there(case.log(), &statement.action)?;
+    let index = match before {
+        Some(index) => index,
+        None => {
+            let mut files = vec![(ATTESTATION.to_owned(), signed.text.clone())];
+            files.extend(
+                signed.signatures.iter().map(|(name, bytes)| (attestation_signature(name), bytes.clone())),
+            );
+            case.log_mut().append_with(statement, signers, &files)?.index
+        }
+    };
     case.log().checkpoint(log_key)?;
-    Ok(case.log().copy_to(&mut own)?)
+    let copies = copies.iter_mut().map(|copy| copy.bring(case.log())).collect();
+    Ok(OnLog { index, before: before.is_some(), copies })
 }
 
-/// Fails where the log has this very text already, with everybody who signs it now.
-fn is_new(log: &LogFolder, action: &Action) -> Result<(), LogError> {
-    let (Action::AuditorReplay(new) | Action::HolderVerdict(new)) = action else { return Ok(()) };
+/// Where the log has this very text already, with everybody who signs it now.
+fn is_there(log: &LogFolder, action: &Action) -> Result<Option<u64>, LogError> {
+    let (Action::AuditorReplay(new) | Action::HolderVerdict(new)) = action else { return Ok(None) };
     for event in log.events()? {
         if let Action::AuditorReplay(old) | Action::HolderVerdict(old) = &event.action
             && old.attestation == new.attestation
@@ -74,10 +88,10 @@ fn is_new(log: &LogFolder, action: &Action) -> Result<(), LogError> {
                 .iter()
                 .all(|sig| old.signatures.iter().any(|own| own.principal == sig.principal))
         {
-            return Err(LogError::Attested { index: event.index });
+            return Ok(Some(event.index));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The event's action: what it quotes.

@@ -43,6 +43,7 @@ pub mod log;
 pub mod close;
 pub mod mirror;
 pub mod package;
+pub mod package_copy;
 pub mod relocate;
 pub mod seal;
 pub mod size_class;
@@ -72,6 +73,7 @@ pub use package::{
     Compression, Content, Hand, Item, Kept, Options, PackageError, PackageWriter, SetRecipients, Setup,
     Totals,
 };
+pub use package_copy::PackageCopy;
 pub use part::{Missing, Trouble};
 pub use policy_file::ListOnDisk;
 pub use read_back::Reading;

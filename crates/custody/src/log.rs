@@ -46,12 +46,6 @@ pub enum LogError {
         /// What does not fit.
         what: &'static str,
     },
-    /// The attestation is there already.
-    #[error("event {index} has this attestation with the same signers already; nothing is appended")]
-    Attested {
-        /// The event's number.
-        index: u64,
-    },
     /// Whoever reads the log would refuse the event.
     #[error("{}: event {index} would be refused by everybody who reads the log: {why}; nothing is appended", root.display())]
     Refused {
@@ -66,10 +60,38 @@ pub enum LogError {
     #[error("an event needs at least one signer")]
     NoSigner,
     /// The two logs are not one log at two times.
-    #[error("the logs differ at entry {index}: neither continues the other; both are kept as they are")]
+    #[error(
+        "the custody logs part at event {index}: its entry.txt has {here} in {}, and {there} in {}; neither goes on from the other, and both are kept as they are",
+        root.display(),
+        other.display()
+    )]
     Fork {
-        /// The first entry that differs.
+        /// The first event that differs.
         index: u64,
+        /// Whose log was to be copied.
+        root: PathBuf,
+        /// The digest of its entry.
+        here: Digest,
+        /// Whose log it was to be copied to.
+        other: PathBuf,
+        /// The digest of that one's entry.
+        there: Digest,
+    },
+    /// The log that was to be copied is an older one of the two.
+    #[error(
+        "{} has {size} events of the custody log, and {} has {other_size}: the first is an older copy; both are kept as they are",
+        root.display(),
+        other.display()
+    )]
+    Behind {
+        /// Whose log was to be copied.
+        root: PathBuf,
+        /// How many events it has.
+        size: u64,
+        /// Whose log it was to be copied to.
+        other: PathBuf,
+        /// How many events that one has.
+        other_size: u64,
     },
     /// There is no entry to head.
     #[error("the log has no entry yet")]
@@ -254,8 +276,12 @@ impl LogFolder {
     /// Whether the log's head is signed at this entry or at a later one.
     #[must_use]
     pub fn is_headed_from(&self, index: u64) -> bool {
-        let signed = |index| self.folder(index).join(CHECKPOINT).symlink_metadata().is_ok();
-        (index..self.size()).any(signed)
+        (index..self.size()).any(|index| self.is_headed_at(index))
+    }
+
+    /// Whether the log's head was signed when this entry was the last.
+    fn is_headed_at(&self, index: u64) -> bool {
+        self.folder(index).join(CHECKPOINT).symlink_metadata().is_ok()
     }
 
     /// Whether `other` is a beginning of this log, or this log itself.
@@ -264,17 +290,38 @@ impl LogFolder {
         self.entries.starts_with(&other.entries)
     }
 
+    /// Fails unless `other` is a beginning of this log, or this log itself.
+    ///
+    /// # Errors
+    ///
+    /// [`LogError::Fork`] at the first event that differs, [`LogError::Behind`] if `other` goes on from this log.
+    pub fn must_continue(&self, other: &Self) -> Result<(), LogError> {
+        let (root, place) = (self.root.clone(), other.root.clone());
+        let parts = (0_u64..).zip(self.entries.iter().zip(&other.entries)).find(|(_, (one, two))| one != two);
+        if let Some((index, (one, two))) = parts {
+            let (here, there) = (Digest::of(one), Digest::of(two));
+            return Err(LogError::Fork { index, root, here, other: place, there });
+        }
+        match self.size() < other.size() {
+            true => Err(LogError::Behind { root, size: self.size(), other: place, other_size: other.size() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether `other` lacks an entry of this log, or the signature of a head that this one has.
+    #[must_use]
+    pub fn has_more_than(&self, other: &Self) -> bool {
+        let heads = |log: &Self| (0..log.size()).filter(|index| log.is_headed_at(*index)).count();
+        self.size() > other.size() || heads(self) > heads(other)
+    }
+
     /// Copies to `other` what it lacks: entries and checkpoints. Afterwards both hold the same files up to here.
     ///
     /// # Errors
     ///
-    /// [`LogError::Fork`] if `other` is not a beginning of this log; nothing is then copied.
+    /// As [`LogFolder::must_continue`]; nothing is then copied.
     pub fn copy_to(&self, other: &mut Self) -> Result<(), LogError> {
-        for (index, entry) in (0_u64..).zip(&other.entries) {
-            if self.entries.get(usize::try_from(index).unwrap_or(usize::MAX)) != Some(entry) {
-                return Err(LogError::Fork { index });
-            }
-        }
+        self.must_continue(other)?;
         for (index, entry) in (0_u64..).zip(&self.entries) {
             let from = self.folder(index);
             let there = other.folder(index);

@@ -58,6 +58,39 @@ pub enum SealError {
         /// The package's.
         package: String,
     },
+    /// The log of the case has no end of this run.
+    #[error("{}: the custody log of the case has no end of the acquisition {run}", path.display())]
+    UnknownRun {
+        /// Which package.
+        path: PathBuf,
+        /// The run that it says it is of.
+        run: RunNumber,
+    },
+    /// The package is not the one that the log tells of.
+    #[error(
+        "{}: this is not the package of the acquisition {run}: {what}: the custody log quotes {stated}, here it is {found}",
+        path.display()
+    )]
+    OtherPackage {
+        /// Which package.
+        path: PathBuf,
+        /// The run that it says it is of.
+        run: RunNumber,
+        /// What differs.
+        what: &'static str,
+        /// The digest on the log.
+        stated: Digest,
+        /// The digest that it has.
+        found: Digest,
+    },
+    /// The run was sealed, and this copy of the package lacks signatures that package.seal quotes.
+    #[error("{}: it lacks what package.seal on the custody log quotes, the signature of {lacks}", path.display())]
+    LacksSignatures {
+        /// Which package.
+        path: PathBuf,
+        /// Whose.
+        lacks: String,
+    },
 }
 
 impl Unsealed {
@@ -292,13 +325,13 @@ pub(crate) fn signatures(disk: &Disk, package: &Path) -> Result<Vec<SealSignatur
     Ok(files.map(|(principal, bytes)| SealSignature { principal, signature: Digest::of(&bytes) }).collect())
 }
 
-const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
+pub(crate) const TAGMANIFEST: &str = "tagmanifest-sha256.txt";
 
 /// Longest tag manifest read: 100 bytes per file of `meta/policy`, of which there are at most thousands.
-const MAX_TAGMANIFEST: u64 = 64 << 20;
+pub(crate) const MAX_TAGMANIFEST: u64 = 64 << 20;
 
 /// Longest `acquisition.json` read. A part takes 300 bytes; ten thousand parts make 3 MB.
-const MAX_ACQUISITION: u64 = 64 << 20;
+pub(crate) const MAX_ACQUISITION: u64 = 64 << 20;
 
 /// Longest signature file read.
 const MAX_SIGNATURE: u64 = 16 << 10;

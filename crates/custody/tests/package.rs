@@ -361,11 +361,11 @@ fn logs_that_went_on_apart_are_told_from_one_that_is_behind() {
     own.append(statement(), &[&world.witness]).unwrap();
     world.case.append(statement(), &[&world.examiner]).unwrap();
     let fork = own.copy_to(world.case.log_mut()).unwrap_err();
-    assert!(matches!(fork, custody::LogError::Fork { index: 4 }), "{fork}");
+    assert!(matches!(fork, custody::LogError::Fork { index: 4, .. }), "{fork}");
     seal::add_signature(&disk, &world.out, &world.witness).unwrap();
     let (case, by) = (&mut world.case, [&world.witness]);
     let parted = seal::conclude(&disk, &world.out, case, statement(), &by, &log_key).unwrap_err();
-    assert!(parted.to_string().contains("the logs differ at entry 4"), "{parted}");
+    assert!(parted.to_string().contains("the custody logs part at event 4"), "{parted}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub use attestation::{AttestationAppendArgs, AttestationCommand, AttestationSign
 pub use explain::{DiffArgs, ExplainArgs, LedgerArgs};
 pub use import::{CatalogueArg, HashListArgs, ImportArgs, SetArg};
 pub use medium::{ListFormat, MediumCommand, MediumInfoArgs, MediumListArgs};
-pub use package::{PackageCommand, PackageMoveArgs};
+pub use package::{PackageCommand, PackageMoveArgs, PackageUpdateArgs};
 
 /// Takes what the order allows, and lets others check that it took nothing more.
 #[derive(Debug, Parser)]
@@ -534,8 +534,9 @@ pub enum Addressee {
 /// `ambit sign`.
 #[derive(Args, Debug)]
 pub struct SignArgs {
-    /// The package.
-    pub package: PathBuf,
+    /// The package; each copy of it that is here, so that one command seals all.
+    #[arg(value_name = "PACKAGE", required = true)]
+    pub packages: Vec<PathBuf>,
     /// The trust file: principals, roles and quorums.
     #[arg(long, value_name = "FILE")]
     pub trust: PathBuf,

@@ -11,7 +11,7 @@ use super::{CaseArg, SigningArgs};
 pub enum AttestationCommand {
     /// Sign an attestation that `ambit-verify` wrote: makes FILE.NAME.sig, as `ssh-keygen -Y sign` does.
     Sign(AttestationSignArgs),
-    /// Put a signed attestation on the custody log of its package.
+    /// Put a signed attestation on the custody log of its package, in every copy that is named.
     Append(AttestationAppendArgs),
 }
 
@@ -33,9 +33,9 @@ pub struct AttestationSignArgs {
 pub struct AttestationAppendArgs {
     /// The attestation; its signatures FILE.NAME.sig lie beside it.
     pub attestation: PathBuf,
-    /// The package that it is about.
-    #[arg(long, value_name = "PKG")]
-    pub package: PathBuf,
+    /// The package that it is about; once for each copy of it that is here.
+    #[arg(long, value_name = "PKG", required = true)]
+    pub package: Vec<PathBuf>,
     /// The trust file: principals and roles.
     #[arg(long, value_name = "FILE")]
     pub trust: PathBuf,

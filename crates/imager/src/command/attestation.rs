@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Local;
 use custody::attest::{Signed, put_on_log, sign_attestation};
-use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
+use custody::{CaseFolder, Disk, Signer};
 use evidence::attestation::{About, Attestation, MAX_ATTESTATION, Statement};
 use evidence::custody_log::Log;
 use evidence::event::{Action, Note};
@@ -17,6 +17,7 @@ use evidence::verify::{Verified, VerifyOptions, verify_with};
 use folder::Folder;
 use serde_json::json;
 
+use super::copies;
 use crate::cli::{AttestationAppendArgs, AttestationSignArgs};
 use crate::console::{Console, Context as _, Exit, Failure};
 use crate::load::{self, Passphrases};
@@ -61,27 +62,47 @@ pub(super) fn append(args: &AttestationAppendArgs, console: &mut Console<'_>) ->
         .hint("hand it, with its signature, to those whom it concerns"));
     }
     let signatures = signatures(&args.attestation, &attestation, &text, &trust)?;
-    let files = Folder::open(&args.package).context(args.package.display())?;
-    let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
-    let verified = verify_with(&files, &trust_bytes, &options);
-    is_about(&attestation, &verified, &files, &args.package)?;
+    copies::are_different(&args.package)?;
+    let disk = console.disk().clone();
+    let mut case = keeper(args, &disk)?;
+    let mut copies = copies::open(&disk, &args.package, &case, NOT_APPENDED)?;
+    // What the auditor saw of the log can stand in another copy, and not in this one yet.
+    let log = Log::read(&Folder::open(case.root()).context("custody log")?);
+    for copy in &copies {
+        let files = Folder::open(copy.path()).context(copy.path().display())?;
+        let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
+        let verified = verify_with(&files, &trust_bytes, &options);
+        is_about(&attestation, &verified, &log, copy.path())?;
+    }
     let signers = load::signers(&args.signing, &trust, Step::Examine, console)?;
     if signers.is_empty() {
         return Err(
             Failure::new("nobody signs the event").hint("give --sign-as NAME=KEY of whoever keeps the log")
         );
     }
-    let (mut case, log_key) = keeper(args, trust.origin())?;
+    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
+    let log_key = workplace::log_key(&case, &passphrases)?;
     // The action is filled in by the log itself.
     let statement = workplace::statement(Action::Note(Note { text: String::new() }), "", &workplace::tool()?);
     let by: Vec<&Signer> = signers.iter().collect();
     let signed = Signed { attestation, text, signatures };
-    let disk = Disk::new();
-    put_on_log(&disk, &args.package, &mut case, statement, &signed, &by, &log_key).context("custody log")?;
+    let put = put_on_log(&mut case, statement, &signed, &by, &log_key, &mut copies).context("custody log")?;
+    let got = put.copies.iter().any(|brought| brought.as_ref().map_or(true, |brought| brought.anything));
+    if put.before && !got {
+        return Err(Failure::new(format!(
+            "event {} has this attestation with the same signers already; nothing is appended",
+            put.index
+        ))
+        .hint("every copy that was named has it; `ambit-verify PACKAGE --trust FILE` tells of it"));
+    }
+    let told = copies::told(&copies, &put.copies)?;
     let word = signed.attestation.statement.word();
     let people: Vec<&str> = signed.signatures.iter().map(|(name, _)| name.as_str()).collect();
-    let value = json!({ "statement": word, "signed_by": people });
-    console.result(&value, format!("{word}, signed by {}, is on the log", people.join(" and ")))?;
+    let value = json!({ "statement": word, "signed_by": people, "event": put.index, "copies": told.value });
+    let is = if put.before { "was on the log already" } else { "is on the log" };
+    let text =
+        format!("{word}, signed by {}, {is}, event {}\n{}", people.join(" and "), put.index, told.text);
+    console.result(&value, text)?;
     Ok(Exit::Done)
 }
 
@@ -134,7 +155,7 @@ fn signatures(
 fn is_about(
     attestation: &Attestation,
     verified: &Verified,
-    files: &Folder,
+    log: &Log,
     package: &Path,
 ) -> Result<(), Failure> {
     for id in ["trust", "directory", "log", "checkpoint"] {
@@ -155,8 +176,7 @@ fn is_about(
         && run == Some(attestation.package)
         && verified.tagmanifest == Some(attestation.tagmanifest)
     {
-        let log = Log::read(files);
-        let about = About { acquisition, policy: verified.policy.as_ref(), log: &log };
+        let about = About { acquisition, policy: verified.policy.as_ref(), log };
         let wrong = attestation.contradictions(about, log.entries.len() as u64);
         if wrong.is_empty() {
             return Ok(());
@@ -173,23 +193,19 @@ fn is_about(
     ))
 }
 
-/// The case folder, whose log alone goes on, and its log key.
-fn keeper(args: &AttestationAppendArgs, origin: &str) -> Result<(CaseFolder, SecretKey), Failure> {
-    let Ok(dir) = workplace::find_case(&args.case, &args.package) else {
-        return Err(Failure::new("the case folder is not here, and the log goes on there alone").hint(
-            "hand the attestation and its signatures to whoever has it, and give the command there, or give --case DIR; nothing was appended",
-        ));
+/// The case folder, whose log alone goes on.
+fn keeper(args: &AttestationAppendArgs, disk: &Disk) -> Result<CaseFolder, Failure> {
+    let beside = args.package.first().map_or(Path::new(""), PathBuf::as_path);
+    let Ok(dir) = workplace::find_case(&args.case, beside) else {
+        return Err(Failure::new("the case folder is not here, and the log goes on there alone").hint(format!(
+            "hand the attestation and its signatures to whoever has it, and give the command there, or give --case DIR; {NOT_APPENDED}"
+        )));
     };
-    let case = CaseFolder::open(&Disk::new(), &dir).context(format_args!("case {}", dir.display()))?;
-    let own = LogFolder::open(&Disk::new(), &args.package, origin).context("package")?;
-    if case.log().origin() != origin || !case.log().continues(&own) {
-        return Err(Failure::new(format!("{} is another case than the package's", dir.display()))
-            .hint("give the package's own case with --case DIR; nothing was appended"));
-    }
-    let passphrases = Passphrases::new(args.signing.passphrase_file.as_deref())?;
-    let log_key = workplace::log_key(&case, &passphrases)?;
-    Ok((case, log_key))
+    CaseFolder::open(disk, &dir).context(format_args!("case {}", dir.display()))
 }
+
+/// What is left undone where something is refused.
+const NOT_APPENDED: &str = "nothing was appended";
 
 /// Longest signature file read.
 const MAX_SIGNATURE: u64 = 16 << 10;

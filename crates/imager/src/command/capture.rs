@@ -15,6 +15,7 @@ mod amiss;
 mod clock;
 mod confirm;
 mod refused;
+mod sealing;
 mod stopped;
 
 use std::collections::BTreeMap;
@@ -22,13 +23,13 @@ use std::io::IsTerminal as _;
 
 use custody::{
     CaseFolder, Closed, Compression, Ending, Options as Batches, PackageError, PackageWriter, Reading, Rest,
-    SecretKey, SetRecipients, Setup, Signer, Unsealed,
+    SecretKey, SetRecipients, Setup, Signer,
 };
 use evidence::acquisition::{Departure, Extent, RecordLeft, RunNumber};
-use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Examine, Note, PackageSeal, Tool};
+use evidence::event::{AcquisitionResume, AcquisitionStart, Action, Examine, Note, Tool};
 use evidence::trust::{Step, Trust};
 use scope::policy::{LeftRecord, UnreadVolumes};
-use scope::{BundleFile, Digest, Policy};
+use scope::{BundleFile, Policy};
 use serde_json::{Value, json};
 use source::Source;
 
@@ -387,6 +388,7 @@ impl AtWork<'_> {
                 self.append(Action::Note(note))?;
             }
         }
+        let left_in_two = announced.notes(&sealing::left_in_two(run));
         let ended = announced.end.map(|(before, _)| before);
         let (Some((start, _)), Some(log)) = (announced.start, ended.or_else(|| self.case.log().tree()))
         else {
@@ -426,7 +428,7 @@ impl AtWork<'_> {
             }
         };
         let by: Vec<&Signer> = signers.iter().filter(|own| agreed.contains(&own.principal())).collect();
-        let sealed = self.seal(unsealed, &by, run, tagmanifest)?;
+        let sealed = self.seal(unsealed, (&by, &signers), (run, tagmanifest), left_in_two)?;
         if asked && std::io::stdout().is_terminal() {
             text.clear();
         }
@@ -456,13 +458,12 @@ impl AtWork<'_> {
                     [] => "nobody has signed".to_owned(),
                     agreed => format!("signed, and kept in the package: {}", agreed.join(" and ")),
                 },
-                self.places
-                    .all_kept(loss.as_ref())
-                    .map(|copy| {
-                        confirm::sign_command(self.args, (copy, self.case.root()), &self.trust, &by)
-                    })
-                    .collect::<Vec<_>>()
-                    .join("\nand, for the second copy: ")
+                confirm::sign_command(
+                    self.args,
+                    (&self.places.all_kept(loss.as_ref()).collect::<Vec<_>>(), self.case.root()),
+                    &self.trust,
+                    &by
+                )
             ),
         };
         if let Some(after) = medium.sha256 {
@@ -503,26 +504,6 @@ impl AtWork<'_> {
         } else {
             Exit::Done
         })
-    }
-
-    /// Seals if those who agree make up the quorum; otherwise leaves the package, with their signatures, to `ambit sign`.
-    fn seal(
-        &mut self,
-        unsealed: Unsealed,
-        by: &[&Signer],
-        run: RunNumber,
-        tagmanifest: Digest,
-    ) -> Result<bool, Failure> {
-        let names: Vec<_> = by.iter().map(|own| (own.principal(), Some(own.person.role))).collect();
-        if self.trust.meets(Step::PackageSeal, &names).is_err() {
-            unsealed.leave_open(&self.case, by, &self.log_key).context("seal")?;
-            return Ok(false);
-        }
-        // The signatures are filled in by the seal itself.
-        let action = Action::PackageSeal(PackageSeal { package: run, tagmanifest, signatures: Vec::new() });
-        let statement = workplace::statement(action, "", &self.tool);
-        unsealed.seal(&mut self.case, statement, by, &self.log_key).context("seal")?;
-        Ok(true)
     }
 }
 

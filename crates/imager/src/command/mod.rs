@@ -3,6 +3,7 @@
 mod attestation;
 mod capture;
 mod case;
+mod copies;
 mod demo;
 mod destination;
 mod explain;
@@ -58,6 +59,7 @@ pub(crate) fn run(command: Command, console: &mut Console<'_>) -> Result<Exit, F
         Command::Medium(MediumCommand::Info(args)) => medium::info(&args, console),
         Command::Medium(MediumCommand::List(args)) => medium::list(&args, console),
         Command::Package(PackageCommand::Move(args)) => package::move_to(&args, console),
+        Command::Package(PackageCommand::Update(args)) => copies::update(&args, console),
         Command::Sign(args) => sign::sign(&args, console),
         Command::Attestation(AttestationCommand::Sign(args)) => attestation::sign(&args, console),
         Command::Attestation(AttestationCommand::Append(args)) => attestation::append(&args, console),

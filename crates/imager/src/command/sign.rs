@@ -2,25 +2,26 @@
 //!
 //! The signer sees counts, departures, limits and roots, and the package is verified up to its
 //! seal before anything is signed. A command that was broken off is given
-//! again, and goes on; a second copy of a package that is sealed gets what the
-//! custody log says of it, and nothing new.
+//! again, and goes on; where several copies of the package are named, all get the same signatures and the same seal; a copy of
+//! a package that is sealed gets what the custody log says of it, and nothing new.
 
+mod copy;
 mod sealed;
 
-use chrono::Local;
-use custody::log::remove_unfinished;
-use custody::seal::{add_signature, conclude, is_torn, seal_of, signature, signature_files};
-use custody::{CaseFolder, Disk, LogFolder, SecretKey, Signer};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use copy::{OneCopy, checked, longest};
+use custody::seal::{conclude, seal_of, signature, signature_path};
+use custody::{CaseFolder, Disk, SecretKey, Signer};
 use evidence::acquisition::RunNumber;
 use evidence::event::{Action, PackageSeal};
-use evidence::report::{Status, escape};
-use evidence::sshsig::{self, PACKAGE_SEAL};
+use evidence::report::escape;
 use evidence::trust::{Role, Step, Trust};
-use evidence::verify::{VerifyOptions, verify};
-use folder::Folder;
 use scope::Digest;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::copies::left_in_two;
 use crate::cli::SignArgs;
 use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
 use crate::load::{self, Passphrases};
@@ -29,32 +30,10 @@ use crate::workplace;
 pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let (trust, trust_bytes) = load::trust(&args.trust)?;
     let disk = console.disk().clone();
-    let package = &args.package;
-    if package.join("custody").symlink_metadata().is_ok_and(|found| found.is_dir()) {
-        remove_unfinished(&disk, package).context("package")?;
-    }
-    let files = Folder::open(package).context(package.display())?;
-    let options = VerifyOptions { now: Some(Local::now().fixed_offset()), ..VerifyOptions::default() };
-    let report = verify(&files, &trust_bytes, &options);
-    // What must hold before somebody puts a name under it. The seal, and what rests on it, is what is missing yet.
-    for id in ["trust", "directory", "bag", "approval", "log", "agreement", "inventory"] {
-        match report.check(id) {
-            Some(check) if check.status != Status::Fail => {}
-            Some(check) => {
-                return Err(Failure::no(format!(
-                    "{}: check `{id}` fails: {}",
-                    package.display(),
-                    check.detail
-                ))
-                .hint("do not sign this package"));
-            }
-            None => return Err(Failure::new(format!("the check `{id}` was not made"))),
-        }
-    }
+    let (report, bytes) = checked(&disk, &args.packages, &trust_bytes)?;
     for (outcome, items) in &report.summary.counts {
         console.say(format_args!("{outcome:<22} {items:>10}"));
     }
-    let bytes = load::read(&package.join("tagmanifest-sha256.txt"), MAX_TAGMANIFEST)?;
     for (word, sentences) in [("departure", &report.departures), ("limit", &report.limits)] {
         for sentence in sentences.iter().take(TOLD) {
             console.say(format_args!("{word}: {}", escape(sentence)));
@@ -67,16 +46,17 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     console.say(format_args!("sealed bytes   {}", Digest::of(&bytes)));
 
     let signers = load::signers(&args.signing, &trust, Step::PackageSeal, console)?;
-    let own = LogFolder::open(&disk, package, trust.origin()).context("package")?;
+    let copies = args.packages.iter().map(|path| OneCopy::open(&disk, path, trust.origin()));
+    let copies = copies.collect::<Result<Vec<_>, _>>()?;
     let run: RunNumber = report.summary.package.parse().context("run number")?;
-    let case = case_at_hand(args, &own, &disk)?;
-    let present = signature_files(&disk, package).context("seal")?;
-    let subject = Subject { args, disk, run, bytes, signers, present };
-    let log = case.as_ref().map_or(&own, CaseFolder::log);
-    if let Some((index, seal)) = seal_of(log, run).context("custody log")? {
-        return sealed::complete(&subject, (index, &seal), own, case.as_ref(), console);
+    let case = copy::case_at_hand(args, &copies, &disk)?;
+    let log = case.as_ref().map(CaseFolder::log).or_else(|| Some(&longest(&copies)?.log));
+    let sealed = log.map(|log| seal_of(log, run)).transpose().context("custody log")?.flatten();
+    let subject = Subject { args, disk, run, bytes, signers, copies };
+    match sealed {
+        Some((index, seal)) => sealed::complete(subject, (index, &seal), case.as_ref(), console),
+        None => subject.add(&trust, case, console),
     }
-    subject.add(&trust, case, console)
 }
 
 /// What is to be signed, and by whom.
@@ -87,14 +67,14 @@ struct Subject<'a> {
     /// The sealed bytes.
     bytes: Vec<u8>,
     signers: Vec<Signer>,
-    /// The signatures that it has, by principal.
-    present: Vec<(String, Vec<u8>)>,
+    /// Every copy that was named.
+    copies: Vec<OneCopy>,
 }
 
 impl Subject<'_> {
     /// Signs a package that nobody has sealed yet, and seals it where the quorum has signed by that.
     fn add(
-        &self,
+        mut self,
         trust: &Trust,
         mut case: Option<CaseFolder>,
         console: &mut Console<'_>,
@@ -102,30 +82,17 @@ impl Subject<'_> {
         if self.signers.is_empty() {
             return Err(Failure::new("nobody signs").hint("give --sign-as NAME=KEY"));
         }
-        let package = &self.args.package;
-        let mut all = Vec::new();
-        for (name, found) in &self.present {
-            let here = self.signers.iter().find(|signer| signer.principal() == name);
-            if here.is_some_and(|signer| is_torn(found, &signature(signer, &self.bytes))) {
-                continue;
-            }
-            let key = |key| sshsig::verify(found, key, PACKAGE_SEAL, &self.bytes).is_ok();
-            if !trust.principal(name).is_some_and(|known| known.keys.iter().any(key)) {
-                let path = custody::seal::signature_path(package, name);
-                return Err(Failure::no(format!("{}: this is no signature of `{name}` over the sealed bytes", path.display())).hint(
-                    "if a command that wrote it was broken off, have this person sign again, with --sign-as; else do not sign this package; nothing was signed",
-                ));
-            }
-            all.push(name.clone());
-        }
-        let missing = |signer: &&Signer| !all.iter().any(|name| name == signer.principal());
-        let new: Vec<&Signer> = self.signers.iter().filter(missing).collect();
+        let mut whole = copy::valid(&self.copies, (&self.signers, &self.bytes), trust)?;
+        let new = self.signers.iter().filter(|signer| !whole.contains_key(signer.principal()));
+        let new: Vec<_> =
+            new.map(|signer| (signer.principal().to_owned(), signature(signer, &self.bytes))).collect();
         let nothing_new = new.is_empty();
-        all.extend(new.iter().map(|signer| signer.principal().to_owned()));
-        all.sort();
+        whole.extend(new);
+        let writes = self.writes(&whole);
+        let all: Vec<String> = whole.into_keys().collect();
         let names: Vec<(&str, Option<Role>)> = all.iter().map(|name| (name.as_str(), None)).collect();
         let lacks = trust.meets(Step::PackageSeal, &names).err();
-        if let (Some(lacks), true) = (&lacks, nothing_new) {
+        if let (Some(lacks), true) = (&lacks, nothing_new && writes.is_empty()) {
             let who = self.signers.first().map_or("", Signer::principal);
             return Err(Failure::new(format!("`{who}` has sealed this package already"))
                 .hint(format!("nothing is left for this person to sign; not sealed yet: {lacks}")));
@@ -143,9 +110,7 @@ impl Subject<'_> {
         }
         // All that can stand in the way is asked for before the first signature is written: it could not be taken back.
         let key = case.as_ref().filter(|_| lacks.is_none()).map(|case| self.log_key(case)).transpose()?;
-        for signer in &new {
-            add_signature(&self.disk, package, signer).context("seal")?;
-        }
+        copy::write(&self.disk, &writes)?;
         let sealed = match (&mut case, &key) {
             (Some(case), Some(key)) => {
                 self.finish(case, key)?;
@@ -158,22 +123,27 @@ impl Subject<'_> {
             None => Vec::new(),
             Some(_) => workplace::missing_signers(trust, Step::PackageSeal, &present),
         };
-        let text = match &lacks {
-            None if sealed => format!("sealed by {}; package.seal is on the log", all.join(" and ")),
+        let in_each = match self.copies.len() {
+            1 => String::new(),
+            count => format!(", in each of {count} copies"),
+        };
+        let mut text = match &lacks {
+            None if sealed => format!("sealed by {}; package.seal is on the log{in_each}", all.join(" and ")),
             // A log that went on in two places could never be one again: the case folder's alone goes on.
             None => format!(
-                "signed by {}, and kept: nobody else has to sign; not sealed yet: package.seal goes to the log of the case folder, which is not here\n\
+                "signed by {}, and kept{in_each}: nobody else has to sign; not sealed yet: package.seal goes to the log of the case folder, which is not here\n\
                  Next, where it is: ambit sign PACKAGE --trust TRUST --case CASE --sign-as NAME=KEY, with the key of one of them; if this is a copy, copy \
                  `seal/` of it into the package there first",
                 all.join(" and ")
             ),
             Some(lacks) => format!(
-                "signed by {}, and kept; not sealed yet: {lacks}\nstill to sign: {}",
+                "signed by {}, and kept{in_each}; not sealed yet: {lacks}\nstill to sign: {}",
                 all.join(" and "),
                 not_yet(trust, &missing)
             ),
         };
-        let value = json!({ "tagmanifest": self.tagmanifest(), "signed_by": all, "sealed": sealed, "missing": missing });
+        text += &self.second_copy(case.as_ref(), console)?;
+        let value = json!({ "tagmanifest": self.tagmanifest(), "signed_by": all, "sealed": sealed, "missing": missing, "packages": self.packages() });
         console.result(&value, text)?;
         Ok(if sealed { Exit::Done } else { Exit::Departures })
     }
@@ -186,15 +156,45 @@ impl Subject<'_> {
         workplace::log_key(case, &Passphrases::new(self.args.signing.passphrase_file.as_deref())?)
     }
 
-    /// Appends package.seal to the case's log.
-    fn finish(&self, case: &mut CaseFolder, log_key: &SecretKey) -> Result<(), Failure> {
+    /// What each copy lacks of these signatures.
+    fn writes(&self, whole: &BTreeMap<String, Vec<u8>>) -> Vec<(PathBuf, Vec<u8>)> {
+        let lacks = |copy: &OneCopy| {
+            let lacks = whole.iter().filter(|(name, own)| copy.of(name) != Some(own.as_slice()));
+            lacks.map(|(name, own)| (signature_path(&copy.path, name), own.clone())).collect::<Vec<_>>()
+        };
+        self.copies.iter().flat_map(lacks).collect()
+    }
+
+    /// Appends package.seal to the case's log, and brings that into every copy.
+    fn finish(&mut self, case: &mut CaseFolder, log_key: &SecretKey) -> Result<(), Failure> {
+        let again = "what is signed is kept: mend the fault, and give the same command again";
         let by: Vec<&Signer> = self.signers.iter().collect();
         let (package, tagmanifest) = (self.run, self.tagmanifest());
         let action = Action::PackageSeal(PackageSeal { package, tagmanifest, signatures: Vec::new() });
         let statement = workplace::statement(action, "", &workplace::tool()?);
-        conclude(&self.disk, &self.args.package, case, statement, &by, log_key)
-            .context("seal")
-            .or_hint("what is signed is kept: mend the fault, and give the same command again")
+        let first = self.copies.first().map_or(Path::new(""), |copy| &copy.path);
+        conclude(&self.disk, first, case, statement, &by, log_key).context("seal").or_hint(again)?;
+        let mut others = self.copies.iter_mut().skip(1);
+        others.try_for_each(|copy| case.log().copy_to(&mut copy.log)).context("seal").or_hint(again)
+    }
+
+    fn packages(&self) -> Vec<Value> {
+        self.copies.iter().map(|copy| json!(copy.path.display().to_string())).collect()
+    }
+
+    /// What is said where one copy was named, and the log tells of two.
+    fn second_copy(&self, case: Option<&CaseFolder>, console: &Console<'_>) -> Result<String, Failure> {
+        let [only] = self.copies.as_slice() else { return Ok(String::new()) };
+        let events = case.map_or(&only.log, CaseFolder::log).events().context("custody log")?;
+        let left = left_in_two(self.run);
+        if !events.iter().any(|event| matches!(&event.action, Action::Note(note) if note.text == left)) {
+            return Ok(String::new());
+        }
+        let words = ["sign", &*only.path.to_string_lossy(), "SECOND"];
+        let command = console.with_options(&words, &["--trust", "--case", "--passphrase-file"]);
+        Ok(format!(
+            "\nthe capture made a second copy of this package, and this command did not write to it: where it is, SECOND, it gets the same with: {command}"
+        ))
     }
 }
 
@@ -208,37 +208,5 @@ fn not_yet(trust: &Trust, missing: &[String]) -> String {
     if told.is_empty() { "another person, whom the trust file names".to_owned() } else { told.join("; ") }
 }
 
-/// The case folder whose log the package's is a beginning of; none where it is not at hand.
-fn case_at_hand(args: &SignArgs, own: &LogFolder, disk: &Disk) -> Result<Option<CaseFolder>, Failure> {
-    let Ok(dir) = workplace::find_case(&args.case, &args.package) else { return Ok(None) };
-    let case = CaseFolder::open(disk, &dir).context(format_args!("case {}", dir.display()))?;
-    if case.log().origin() != own.origin() {
-        return Err(Failure::new(format!(
-            "{} is the case {}, not {}",
-            dir.display(),
-            case.log().origin(),
-            own.origin()
-        ))
-        .hint("give the package's own case with --case DIR; nothing was signed"));
-    }
-    if case.log().continues(own) {
-        return Ok(Some(case));
-    }
-    if own.continues(case.log()) {
-        return Err(Failure::new(format!(
-            "{} has {} events, and the package's log {}: it is an older copy of the case folder",
-            dir.display(),
-            case.log().size(),
-            own.size()
-        ))
-        .hint("give the case folder that went on, with --case DIR; nothing was signed"));
-    }
-    Err(Failure::new(format!("{} is another case than the package's", dir.display()))
-        .hint("give the package's own case with --case DIR; nothing was signed"))
-}
-
 /// Most departures, and most limits, that are told on a screen.
 const TOLD: usize = 50;
-
-/// Longest tag manifest read: a hundred bytes per sealed file.
-const MAX_TAGMANIFEST: u64 = 64 << 20;

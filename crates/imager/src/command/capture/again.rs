@@ -119,10 +119,13 @@ fn placed(
     console: &mut Console<'_>,
 ) -> Result<Exit, Failure> {
     let package = places.first().display().to_string();
-    let next = match sealed {
-        true => "`ambit-verify PACKAGE --trust FILE` checks it",
-        false => {
+    let next = match (sealed, places.all().len()) {
+        (true, _) => "`ambit-verify PACKAGE --trust FILE` checks it",
+        (false, 1) => {
             "it is NOT sealed yet: `ambit sign PACKAGE --trust FILE --case DIR --sign-as NAME=KEY` seals it"
+        }
+        (false, _) => {
+            "it is NOT sealed yet: `ambit sign PACKAGE SECOND --trust FILE --case DIR --sign-as NAME=KEY` seals both copies"
         }
     };
     let text = format!("{package} was complete but for its name, and has it now; {next}");

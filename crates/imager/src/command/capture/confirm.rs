@@ -50,16 +50,17 @@ fn agrees(input: &mut dyn BufRead, console: &mut Console<'_>) -> bool {
     }
 }
 
-/// The command that seals a package later, with the values of this run: of those who did not agree, their keys as they were
+/// The command that seals a package later, in all its copies, with the values of this run: of those who did not agree, their keys as they were
 /// given; of those whose signature is missing, their names in the trust file, and their keys are theirs to name.
 pub(super) fn sign_command(
     args: &CaptureArgs,
-    (package, case): (&Path, &Path),
+    (copies, case): (&[&Path], &Path),
     trust: &Trust,
     agreed: &[&Signer],
 ) -> String {
     let path = |path: &Path| path.to_string_lossy().into_owned();
-    let mut words = vec!["ambit".to_owned(), "sign".to_owned(), path(package)];
+    let mut words = vec!["ambit".to_owned(), "sign".to_owned()];
+    words.extend(copies.iter().map(|copy| path(copy)));
     let mut add = |option: &str, value: String| words.extend([option.to_owned(), value]);
     add("--trust", path(&args.trust));
     add("--case", path(case));
