@@ -250,6 +250,7 @@ fn a_capture_that_was_broken_off_in_time_goes_on_after_the_last_moment_of_the_or
         assert!(verified.out.contains(words), "{words}: {verified}");
     }
     assert!(!verified.out.contains("without an approval on record"), "{verified}");
+    assert_eq!(verified.out.matches("the-judge-agreed-by-telephone").count(), 1, "{verified}");
 }
 
 const OTHER_POLICY: &str = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";

@@ -205,6 +205,32 @@ fn a_file_that_is_added_to_any_folder_is_found() {
 }
 
 #[test]
+fn an_empty_folder_that_is_added_is_found_and_one_of_the_packages_own_is_none() {
+    let copy = Copy::new();
+    for folder in ["photos", "photos/2024", "data/photos", "custody/000099", "custody/.new-000099"] {
+        fs::create_dir_all(copy.path(folder)).unwrap();
+        copy.check(&format!("{folder}/, added"), &["directory"]);
+        assert!(copy.verify().out.contains(&format!("{folder} is an empty folder")), "{folder}");
+        fs::remove_dir_all(copy.path(if folder.starts_with("photos") { "photos" } else { folder })).unwrap();
+    }
+    copy.verify().exits(0);
+}
+
+#[test]
+fn a_printed_report_says_when_and_by_which_program_and_json_is_the_same_each_time() {
+    let copy = Copy::new();
+    let package = copy.folder.path().to_str().unwrap();
+    let ran = run(["ambit-verify", package, "--trust", &copy.desk.fill("{trust}")]).exits(0);
+    let first = ran.out.lines().next().unwrap();
+    let (when, by) =
+        first.strip_prefix("Checked at ").unwrap().split_once(", by this computer's clock, ").unwrap();
+    assert!(when.parse::<evidence::event::Moment>().is_ok(), "{first}");
+    assert_eq!(by, concat!("with ambit-verify ", env!("CARGO_PKG_VERSION"), "."));
+    assert_eq!(copy.verify().out, copy.verify().out);
+    assert!(!copy.verify().out.contains("Checked at"));
+}
+
+#[test]
 fn no_two_files_can_change_places() {
     let copy = Copy::new();
     let mut swapped = 0;

@@ -19,6 +19,7 @@ pub mod attestation;
 pub mod checkpoint;
 pub mod custody_log;
 pub mod event;
+pub mod order_time;
 pub mod trust;
 
 pub mod bag;

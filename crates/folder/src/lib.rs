@@ -10,7 +10,7 @@ mod identity_file;
 mod sample;
 mod scratch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::num::NonZero;
@@ -123,17 +123,21 @@ impl Folder {
     fn entries(&self) -> io::Result<(Vec<String>, Vec<String>)> {
         let mut names = Vec::new();
         let mut strange = Vec::new();
+        let (mut folders, mut full) = (BTreeSet::new(), BTreeSet::new());
         for entry in WalkDir::new(&self.root).min_depth(1).follow_links(false).max_open(16) {
-            if names.len() + strange.len() > MAX_ENTRIES {
+            if names.len() + strange.len() + folders.len() > MAX_ENTRIES {
                 let text = format!("more than {MAX_ENTRIES} files and folders: not a package");
                 return Err(io::Error::new(ErrorKind::InvalidData, text));
             }
             let entry = entry?;
             let relative = entry.path().strip_prefix(&self.root).unwrap_or(entry.path());
             let name = relative.iter().map(|part| part.to_str()).collect::<Option<Vec<_>>>();
+            full.extend(relative.parent().filter(|parent| !full.contains(*parent)).map(Path::to_owned));
             match (name, entry.file_type()) {
                 (Some(name), kind) if kind.is_file() => names.push(name.join("/")),
-                (Some(_), kind) if kind.is_dir() => {}
+                (Some(name), kind) if kind.is_dir() => {
+                    _ = folders.insert((relative.to_owned(), name.join("/")));
+                }
                 (_, kind) => {
                     let shown = RawName(relative.as_os_str().as_encoded_bytes().to_vec());
                     let what = match kind {
@@ -145,6 +149,11 @@ impl Folder {
                 }
             }
         }
+        // A file in a folder that is none of a package's has no place in it. Nor has such a folder without a file.
+        let empty = folders
+            .into_iter()
+            .filter(|(path, name)| !full.contains(path) && !MAY_BE_EMPTY.contains(&&**name));
+        strange.extend(empty.map(|(_, name)| format!("{} is an empty folder", RawName(name.into_bytes()))));
         names.sort_unstable();
         strange.sort_unstable();
         Ok((names, strange))
@@ -234,6 +243,9 @@ impl ListBytes for ByPlace {
     }
 }
 
+/// The folders that a package has, whatever is in them: `seal` has nothing where nobody has signed.
+const MAY_BE_EMPTY: [&str; 5] = ["data", "meta", "meta/policy", "seal", "custody"];
+
 /// Most entries that a folder is listed to. A package has a few files per gibibyte and per event of its log.
 const MAX_ENTRIES: usize = 1_000_000;
 
@@ -249,9 +261,20 @@ mod tests {
         fs::write(dir.path().join("data/a"), b"a").expect("file");
         std::os::unix::fs::symlink("data", dir.path().join("link")).expect("link");
         fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"x\xff\n")), b"").expect("file");
+        for empty in ["seal", "photos/2024", "custody/000001"] {
+            fs::create_dir_all(dir.path().join(empty)).expect("folder");
+        }
         let folder = Folder::open(dir.path()).expect("folder");
         assert_eq!(folder.names().expect("names"), ["data/a"]);
-        assert_eq!(folder.irregular(), ["link is a symbolic link", "x%FF%0A is a name that is not UTF-8"]);
+        assert_eq!(
+            folder.irregular(),
+            [
+                "custody/000001 is an empty folder",
+                "link is a symbolic link",
+                "photos/2024 is an empty folder",
+                "x%FF%0A is a name that is not UTF-8"
+            ]
+        );
         assert!(folder.open("data/a").is_ok());
         for refused in ["link/a", "link", "../x", "/etc/passwd", "data/../data/a", "data", ""] {
             assert!(folder.open(refused).is_err(), "{refused}");

@@ -18,6 +18,7 @@ use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
+use chrono::{Local, SecondsFormat};
 use clap::Parser as _;
 use evidence::report::{Check, Intact, Report, Status, escape};
 use source::Reader;
@@ -99,6 +100,7 @@ fn run_with(
         (None, Some(args)) => args.json,
         _ => false,
     };
+    let made = made();
     let outcome = match (&cli.command, &cli.verify) {
         (Some(cli::Command::Audit(args)), _) => check::audit(args, reader, err),
         (Some(cli::Command::Attest(args)), _) => attest::attest(args, err),
@@ -109,7 +111,8 @@ fn run_with(
     };
     match outcome {
         Ok(report) => {
-            let text = if json { report.json() + "\n" } else { report.text() };
+            // Under --json two checks of one package are the same bytes.
+            let text = if json { report.json() + "\n" } else { made + &report.text() };
             match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
                 Ok(()) => {
                     if let Some(why) = unanswered(&report) {
@@ -128,6 +131,12 @@ fn run_with(
             1
         }
     }
+}
+
+/// When a printed report is made, and by which program: what somebody notes who puts it into a file.
+fn made() -> String {
+    let now = Local::now().to_rfc3339_opts(SecondsFormat::Secs, false);
+    format!("Checked at {now}, by this computer's clock, with ambit-verify {}.\n", env!("CARGO_PKG_VERSION"))
 }
 
 /// Of a report that could not say what was asked: why, in its own words.

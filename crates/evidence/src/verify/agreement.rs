@@ -9,7 +9,7 @@ use scope::{Digest, Outcome, Policy};
 use super::package::{ACQUISITION, Package, trouble};
 use super::{Checked, Context, Stop, none_or_fail};
 use crate::acquisition::{
-    Acquisition, MediumStatement, OTHER_MEDIUM, RecordLeft, SetName, SetStatement, WalkStatement,
+    Acquisition, Departure, MediumStatement, OTHER_MEDIUM, RecordLeft, SetName, SetStatement, WalkStatement,
 };
 use crate::event::{AcquisitionEnd, Action};
 use crate::files::Files;
@@ -75,7 +75,12 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     }
     no_set_without_parts(&mut compared, acquisition);
     parts(&mut compared, context.files, package, acquisition)?;
-    let stated = acquisition.departures.iter();
+    // What is on the log as an override is told with that event, in the same words.
+    let on_log = |own: &Departure| {
+        let said = |action: &Action| matches!(action, Action::Override(said) if said.what == own.what && said.reason == own.reason);
+        package.log.entries.iter().any(|logged| said(&logged.event.action))
+    };
+    let stated = acquisition.departures.iter().filter(|own| !on_log(own));
     departures.extend(stated.map(|departure| format!("{}: {}", departure.what, departure.reason)));
     let values = compared.values;
     let checked = none_or_fail(&compared.problems, || format!("{values} values agree across the files"));

@@ -1,6 +1,6 @@
 //! Check `approval`: who approved which policy for which medium, and that it was read as it is rendered.
 
-use scope::policy::Hours;
+use scope::policy::Authority;
 use scope::{Digest, Language, Policy};
 
 use super::{Checked, Context, Stop, none_or_fail};
@@ -8,6 +8,7 @@ use crate::acquisition::MediumId;
 use crate::approval::{Approval, Instrument, NAMESPACE};
 use crate::custody_log::{Logged, attestation_quorum, check_signature};
 use crate::event::{Action, ApprovedBy, Moment, PolicyApprove};
+use crate::order_time::{self, Moments};
 use crate::report::Approved;
 use crate::trust::{Role, Step, Trust};
 
@@ -39,22 +40,14 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     }
     if let Some((when, start)) = &start {
         let authority = policy.authority();
-        let deadline = authority.execute_by;
-        let end = context.package.end_event().map(|(logged, _)| logged.event.when.clone());
-        let stated = context.package.acquisition.as_ref().ok().map(|acquisition| acquisition.ended.clone());
-        // Whichever of the three is last: each was written by the same clock, for another purpose.
-        let last = [Some(when.clone()), stated, end].into_iter().flatten().max_by_key(Moment::at);
-        if let Some(last) = last.filter(|last| last.at() > deadline) {
-            context.departures.push(format!("the acquisition ended at {last}, after execute_by {deadline}"));
-        }
+        let kept = kept_to(context, authority, when);
+        context.departures.extend(kept);
         if when.at() < authority.issued {
             let issued = authority.issued;
             context
                 .departures
                 .push(format!("the acquisition began at {when}, before the order was issued, {issued}"));
         }
-        let outside = out_of_hours(context, authority.hours, when);
-        context.departures.extend(outside);
         if let Some(reason) = &start.writable_source {
             context.departures.push(format!("the source was writable: {reason}"));
         }
@@ -98,28 +91,14 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     none_or_fail(&problems, || format!("policy {id}, approved {who} for medium {}", approval.medium))
 }
 
-/// The moments of the run that the record knows and that lie outside of the order's hours; a run that nobody broke off must lie in
-/// the hours of one day.
-fn out_of_hours(context: &Context<'_>, hours: Hours, start: &Moment) -> Option<String> {
+/// Where the run did not keep to the order's time, by the moments that the record knows.
+fn kept_to(context: &Context<'_>, authority: &Authority, began: &Moment) -> Vec<String> {
     let package = &context.package;
     let resumed: Vec<&Moment> = package.resume_events().map(|(logged, _)| &logged.event.when).collect();
     let stated = package.acquisition.as_ref().ok().map(|acquisition| &acquisition.ended);
     let end = package.end_event().map(|(logged, _)| &logged.event.when);
-    let moments: Vec<&Moment> = [Some(start)]
-        .into_iter()
-        .chain(resumed.iter().map(|when| Some(*when)))
-        .chain([stated, end])
-        .flatten()
-        .collect();
-    if let Some(when) = moments.iter().find(|when| !hours.holds(when.at())) {
-        return Some(format!("the acquisition was at work at {when}, outside of the order's hours, {hours}"));
-    }
-    let last = moments.iter().max_by_key(|when| when.at())?;
-    (resumed.is_empty() && !hours.hold_all(start.at(), last.at())).then(|| {
-        format!(
-            "the acquisition went on from {start} to {last}, through hours that are not the order's, {hours}"
-        )
-    })
+    let (ended, broken_off) = (stated.into_iter().chain(end).collect(), !resumed.is_empty());
+    order_time::departures(authority, &Moments { began, resumed, ended, broken_off })
 }
 
 /// The language in which the policy was approved; English where nobody approved it.

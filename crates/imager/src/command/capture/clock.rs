@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use evidence::event::Moment;
+use evidence::order_time::{self, Moments};
 use rustix::time::{ClockId, clock_gettime};
 use scope::policy::{Authority, Hours};
 
@@ -67,18 +68,15 @@ pub(super) fn left_of(authority: &Authority, now: &Moment) -> Vec<String> {
 }
 
 /// What to say of work that went on past the order's hours or its last moment, as whoever checks the package finds it. Of a run that
-/// was broken off, only its moments count: in between nobody was at work.
+/// was `resumed`, only its moments count: in between nobody was at work.
 pub(super) fn overran(
     authority: &Authority,
     (began, ended): (&Moment, &Moment),
     resumed: bool,
 ) -> Vec<String> {
-    let (hours, last) = (authority.hours, authority.execute_by);
-    let within = hours.holds(ended.at()) && (resumed || hours.hold_all(began.at(), ended.at()));
-    let hours = (!within).then(|| format!("the work went on until {ended}, past the order's hours, {hours}"));
-    let last = (ended.at() > last)
-        .then(|| format!("the work went on until {ended}; the order was to be executed by {last}"));
-    hours.into_iter().chain(last).collect()
+    // What it resumed at was compared with the order before anything was read, and is on the record.
+    let (resumes, ended) = (Vec::new(), vec![ended]);
+    order_time::departures(authority, &Moments { began, resumed: resumes, ended, broken_off: resumed })
 }
 
 /// Says so at once: nobody should learn of it from whoever checks the package.
@@ -136,7 +134,7 @@ mod tests {
             assert_eq!(
                 overran(&order, (&began, &at("2026-06-01T00:00:01Z")), resumed),
                 [
-                    "the work went on until 2026-06-01T00:00:01Z; the order was to be executed by 2026-06-01 00:00:00 +00:00"
+                    "the acquisition ended at 2026-06-01T00:00:01Z, after execute_by 2026-06-01 00:00:00 +00:00"
                 ]
             );
         }
