@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody::Disk;
 use custody::durable::{Op, Step};
-use scenarios::hazard::{Hazard, Left, copy, files};
+use scenarios::hazard::{Hazard, Left, copy, failing, files};
 use scenarios::reading::acquisition;
 use scenarios::story::Ran;
 
@@ -57,7 +57,7 @@ fn log_says(place: &Path, words: &str) -> bool {
 }
 
 /// A capture of two copies that is stopped by a full disk once so many batches are committed in both.
-fn stopped(hazard: &Hazard, place: &Path, batches: usize) {
+fn stopped(hazard: &Hazard, place: &Path, batches: usize) -> Ran {
     let journal = place.join("KC07.ambit.partial/.work/journal.jsonl");
     let watch = move |step: &Step<'_>| -> io::Result<usize> {
         let lines = fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
@@ -68,7 +68,99 @@ fn stopped(hazard: &Hazard, place: &Path, batches: usize) {
             _ => Ok(usize::MAX),
         }
     };
-    hazard.capture_to(Disk::watched(Arc::new(watch)), place, &BOTH).exits(1).says("no space left");
+    hazard.capture_to(Disk::watched(Arc::new(watch)), place, &BOTH).exits(1).says("no space left")
+}
+
+#[test]
+fn what_stops_before_the_first_batch_has_committed_nothing_and_says_so() {
+    let hazard = Hazard::new();
+    for (batches, says, not) in [
+        (0, "nothing was committed yet", "keeps what is committed"),
+        (1, "keeps what is committed", "nothing was"),
+    ] {
+        let place = place(&hazard);
+        let ran = stopped(&hazard, place.path(), batches);
+        assert!(ran.err.contains(says) && !ran.err.contains(not), "{batches}: {ran}");
+        assert!(ran.err.contains("package move") && ran.err.contains("--resume"), "{ran}");
+        resume(&hazard, place.path(), &BOTH).exits(0);
+        are_whole(&hazard, place.path());
+    }
+}
+
+#[test]
+fn a_file_that_is_too_long_for_the_file_system_is_told_with_what_to_do() {
+    let hazard = Hazard::new();
+    let place = place(&hazard);
+    let watch = |step: &Step<'_>| -> io::Result<usize> {
+        match step.op {
+            Op::Write if step.path.to_string_lossy().contains("/data/captured-0002") => {
+                Err(io::Error::from_raw_os_error(27)) // EFBIG
+            }
+            _ => Ok(usize::MAX),
+        }
+    };
+    let ran = hazard.capture_to(Disk::watched(Arc::new(watch)), place.path(), &BOTH).exits(1);
+    ran.says("the file system there takes no longer file")
+        .says("a disk with another file system")
+        .says("package move");
+    resume(&hazard, place.path(), &BOTH).exits(0);
+}
+
+/// Two copies of which the first has lost its journal and neither has its name: cut between the two.
+fn cut_at_the_end(hazard: &Hazard, place: &Path) {
+    let second = place.join("copy/KC07.ambit.partial/.work");
+    let cut = failing(move |step| step.op == Op::Remove && step.path.starts_with(&second));
+    hazard.capture_to(cut, place, &BOTH).exits(1);
+    let journal = |name: &str| place.join(format!("{name}.partial/.work/journal.jsonl")).exists();
+    assert_eq!(BOTH.map(journal), [false, true]);
+}
+
+#[test]
+fn at_the_very_end_the_copy_that_is_whole_gets_its_name_and_the_other_is_told() {
+    let hazard = Hazard::new();
+    let spoil = |place: &Path, name: &str, file: &str| {
+        let path = place.join(format!("{name}.partial/{file}"));
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(path, bytes).unwrap();
+    };
+    let place_of = || {
+        let place = place(&hazard);
+        cut_at_the_end(&hazard, place.path());
+        place
+    };
+    let place = place_of();
+    resume(&hazard, place.path(), &BOTH).exits(0);
+    are_whole(&hazard, place.path());
+    for file in [
+        "data/captured-0001.zip.age",
+        "meta/inventory.txt",
+        "seal/tagmanifest-sha256.txt.witness.sig",
+        "VERIFY.txt",
+    ] {
+        for (bad, good) in [(0, 1), (1, 0)] {
+            let place = place_of();
+            spoil(place.path(), BOTH[bad], file);
+            let ran = resume(&hazard, place.path(), &BOTH).exits(3);
+            ran.says(&format!("copy {} of 2 is not whole, and is left as it is", bad + 1)).prints(BOTH[good]);
+            assert_eq!(hazard.judge_copy(place.path(), BOTH[good]), Left::Whole, "{file}");
+            assert!(!place.path().join(BOTH[bad]).exists(), "{file}: what is not whole gets no name");
+            assert!(
+                place.path().join(format!("{}.partial/{file}", BOTH[bad])).exists(),
+                "{file}: it is kept"
+            );
+            assert!(log_says(place.path(), &format!("copy {} of 2 was not whole", bad + 1)));
+        }
+    }
+    // Where neither is, the one that has its journal is named: what can be made again, it makes again by that.
+    let place = place_of();
+    spoil(place.path(), BOTH[0], "data/captured-0001.zip.age");
+    spoil(place.path(), BOTH[1], "VERIFY.txt");
+    let ran = resume(&hazard, place.path(), &BOTH).exits(1);
+    ran.says("has its journal still: give --out").says("copy/KC07.ambit alone");
+    resume(&hazard, place.path(), &BOTH[1..]).exits(3);
+    assert_eq!(hazard.judge_copy(place.path(), BOTH[1]), Left::Whole);
 }
 
 fn resume(hazard: &Hazard, place: &Path, outs: &[&str]) -> Ran {

@@ -60,7 +60,10 @@ fn are_one(desk: &Desk) {
 #[test]
 fn one_command_puts_a_result_into_both_copies() {
     let desk = desk();
-    append(&desk, Disk::new(), &["a", "b"]).exits(0).prints("is on the log, event 5").prints("b: got event 5");
+    append(&desk, Disk::new(), &["a", "b"])
+        .exits(0)
+        .prints("is on the log, event 5")
+        .prints("b: got event 5");
     are_one(&desk);
     append(&desk, Disk::new(), &["a", "b"]).exits(1).says("event 5 has this attestation");
     append(&desk, Disk::new(), &["a", "./a"]).exits(1).says("is named twice");
@@ -107,7 +110,8 @@ fn nothing_is_brought_into_what_is_no_copy() {
     let list = desk.path("a/tagmanifest-sha256.txt");
     let bytes = fs::read(&list).unwrap();
     fs::copy(desk.path("later/tagmanifest-sha256.txt"), &list).unwrap();
-    let ran = update(&desk, Disk::new(), &["b", "a"]).exits(2).says("this is not the package of the acquisition");
+    let ran =
+        update(&desk, Disk::new(), &["b", "a"]).exits(2).says("this is not the package of the acquisition");
     ran.says("nothing was brought into any copy");
     append(&desk, Disk::new(), &["b", "a"]).exits(2).says("nothing was appended");
     fs::write(&list, bytes).unwrap();
@@ -151,7 +155,10 @@ fn whatever_operation_fails_the_same_command_brings_it_into_both() {
         let again = append(&desk, Disk::new(), &["a", "b"]);
         assert!(again.exit == 0 || again.err.contains("event 5 has this attestation"), "{n}: {ran} {again}");
         are_one(&desk);
-        assert_eq!(files(&desk.path("case/custody")).keys().filter(|path| path.ends_with("event.json")).count(), 6);
+        assert_eq!(
+            files(&desk.path("case/custody")).keys().filter(|path| path.ends_with("event.json")).count(),
+            6
+        );
         if seen.load(Ordering::SeqCst) <= n {
             assert!(n > 30 && ran.exit == 0, "{n} operations: {ran}");
             return;

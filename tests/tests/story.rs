@@ -368,6 +368,7 @@ fn a_broken_package_is_a_no_and_a_misunderstanding_is_not() {
         "ambit policy approve {policy} --sign-as nobody",
         "ambit open {package} --trust {trust} --identity {keys}/auditor.age --set ledger --out {dir}/x",
         "ambit open {package} --trust {trust} --identity {keys}/auditor.age --set held:nobody --out {dir}/x",
+        "ambit open {package} --trust {trust} --identity {keys}/auditor.age --set nothing --out {dir}/x",
         "ambit open {package} --trust {dir}/none --identity {keys}/auditor.age --set captured --out {dir}/x",
         "ambit open {dir}/none --trust {trust} --identity {keys}/auditor.age --set captured --out {dir}/x",
         "ambit policy check {dir}/none",
@@ -391,6 +392,11 @@ fn a_broken_package_is_a_no_and_a_misunderstanding_is_not() {
         let ran = desk.run(command).exits(1);
         assert!(!ran.err.trim().is_empty() || !ran.out.is_empty(), "it says why: {ran}");
         assert!(!desk.path("x").exists(), "{ran}");
+    }
+    let sets = "the package has the sets captured, held:neutral, held:victim-data";
+    for set in ["nothing", "held:nobody", "ledger"] {
+        let key = "--identity {keys}/auditor.age --out {dir}/x";
+        desk.run(&format!("ambit open {{package}} --trust {{trust}} {key} --set {set}")).exits(1).says(sets);
     }
     for command in [
         "ambit --help",

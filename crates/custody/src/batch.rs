@@ -153,6 +153,14 @@ struct Batch {
     done: Vec<(SetName, PartStatement)>,
 }
 
+impl PackageWriter {
+    /// Whether any batch is committed, of this process or of an earlier one.
+    #[must_use]
+    pub fn has_committed(&self) -> bool {
+        lock(&self.recorder).closed.values().any(|parts| !parts.is_empty())
+    }
+}
+
 /// What a hand brings to the recorder.
 #[derive(Default)]
 pub(crate) struct Gathered {

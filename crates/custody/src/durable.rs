@@ -125,6 +125,14 @@ pub enum DurableError {
         /// How many are to stay free.
         reserve: u64,
     },
+    /// The file system there has no longer files, as FAT has none of 4 GiB.
+    #[error("`{path}`: the file system there takes no longer file; {written} bytes of it were written")]
+    FileTooLong {
+        /// The file.
+        path: PathBuf,
+        /// How many of its bytes were written.
+        written: u64,
+    },
     /// Anything else that the operating system refused.
     #[error("could not {} `{path}`: {source}", op.verb())]
     Io {
@@ -530,6 +538,7 @@ fn describe(op: Op, path: &Path, written: u64, source: io::Error) -> DurableErro
             let free = free_bytes(&path);
             DurableError::Full { path, written, free }
         }
+        io::ErrorKind::FileTooLarge => DurableError::FileTooLong { path, written },
         _ => DurableError::Io { op, path, source },
     }
 }

@@ -39,7 +39,7 @@ use crate::part::Recipients;
 use crate::read_back::Reading;
 use crate::site::{WORK, partial_path};
 use crate::sorted::Runs;
-pub use complete::{Complete, remove_what_is_left};
+pub use complete::{Complete, Left, remove_what_is_left};
 
 /// A package that was broken off, and that nobody else works on.
 pub struct Unfinished {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt::{self, Display};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use custody::Disk;
 use serde::Serialize;
@@ -33,17 +33,42 @@ pub struct Failure {
     pub hint: Option<String>,
     /// [`Exit::Unfinished`] or [`Exit::No`].
     pub exit: Exit,
+    /// What a destination lacks, where that is the cause: the next step depends on it.
+    pub lacks: Option<Lacks>,
+}
+
+/// What a destination lacks for what was to be written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lacks {
+    /// Free bytes.
+    Room,
+    /// A file system with files as long.
+    LongFiles,
+}
+
+impl Lacks {
+    fn of(error: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        match custody::package::destination_lacks(error)? {
+            ErrorKind::FileTooLarge => Some(Self::LongFiles),
+            _ => Some(Self::Room),
+        }
+    }
 }
 
 impl Failure {
     /// The command could not finish.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, exit: Exit::Unfinished }
+        Self { message: message.into(), hint: None, exit: Exit::Unfinished, lacks: None }
     }
 
     /// The command finished, and the answer is no.
     pub fn no(message: impl Into<String>) -> Self {
         Self { exit: Exit::No, ..Self::new(message) }
+    }
+
+    /// The command could not finish, for an error of a library; `what` names the thing.
+    pub(crate) fn of(what: impl Display, error: &(dyn std::error::Error + 'static)) -> Self {
+        Self { lacks: Lacks::of(error), ..Self::new(format!("{what}: {}", Chain(error))) }
     }
 
     /// Adds the next step.
@@ -60,9 +85,9 @@ pub(crate) trait Context<T> {
     fn context(self, what: impl Display) -> Result<T, Failure>;
 }
 
-impl<T, E: std::error::Error> Context<T> for Result<T, E> {
+impl<T, E: std::error::Error + 'static> Context<T> for Result<T, E> {
     fn context(self, what: impl Display) -> Result<T, Failure> {
-        self.map_err(|error| Failure::new(format!("{what}: {}", Chain(&error))))
+        self.map_err(|error| Failure::of(what, &error))
     }
 }
 

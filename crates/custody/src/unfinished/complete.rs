@@ -32,8 +32,23 @@ pub struct Complete {
     pub(super) outs: Vec<PathBuf>,
     pub(super) key_path: PathBuf,
     pub(super) acquisition: Box<Acquisition>,
+    /// Of two copies the one that has its journal still: it can be gone on with by that.
+    pub(super) with_journal: Option<PathBuf>,
     /// What [`Complete::check`] found to be made again: paths, and the bytes. The tag manifest comes last.
     pub(super) anew: Vec<Anew>,
+    /// The copy that [`Complete::check`] found not to be whole where the other is.
+    pub(super) left: Option<Box<Left>>,
+}
+
+/// A copy that is left as it is, under `OUT.partial`, when the other gets its name.
+#[derive(Debug)]
+pub struct Left {
+    /// 1 or 2: in the order of the names that were given.
+    pub number: usize,
+    /// Where it stays.
+    pub partial: PathBuf,
+    /// What is wrong with it.
+    pub why: PackageError,
 }
 
 impl Complete {
@@ -43,32 +58,81 @@ impl Complete {
         &self.acquisition
     }
 
+    /// The names that [`Complete::place`] gives: of each copy that is whole.
+    #[must_use]
+    pub fn outs(&self) -> &[PathBuf] {
+        &self.outs
+    }
+
+    /// Of two copies the one that has its journal still, by its name: alone, it goes on by that.
+    #[must_use]
+    pub fn with_journal(&self) -> Option<&Path> {
+        self.with_journal.as_deref()
+    }
+
+    /// The copy that is not whole, and stays as it is.
+    #[must_use]
+    pub fn left(&self) -> Option<&Left> {
+        self.left.as_deref()
+    }
+
     /// Whether it does lack its name alone: every file is read and is what the tag manifest says, there is no other, and its copy
     /// of the log has all that the case's log has of this run, whether somebody sealed or not yet. The texts that a capture makes
-    /// from what is known are as it makes them; where nobody has sealed yet, [`Complete::place`] makes them so.
+    /// from what is known are as it makes them; where nobody has sealed yet, [`Complete::place`] makes them so. Of two copies one is
+    /// enough: the other is then [`Complete::left`].
     ///
     /// # Errors
     ///
     /// [`PackageError::Part`] for a file that is not what is listed, [`PackageError::Broken`] for what is missing beside.
     /// Nothing was changed.
     pub fn check(&mut self, case: &LogFolder, reading: Reading<'_>) -> Result<(), PackageError> {
-        let mut anew = Vec::new();
-        for out in &self.outs {
+        let (mut whole, mut left) = (Vec::new(), None);
+        for (number, out) in (1_usize..).zip(&self.outs) {
             let partial = partial_path(out);
-            let sealed = closed_in_order(&self.disk, &partial, self.acquisition.package, case)?;
-            let tags = self.list(&partial, TAGMANIFEST)?;
-            let (again, tags) = match sealed {
-                true => (Vec::new(), tags),
-                false => self.made_again(&partial, tags)?,
-            };
-            self.files_are_there(&partial, &tags, &again, reading)?;
-            if sealed {
-                self.tag_files_are_ours(&partial)?;
+            match self.check_one(&partial, case, reading) {
+                Ok(checked) => whole.push((out.clone(), checked)),
+                // What a disk does not give today is mended first, and what somebody stopped goes on.
+                Err(error @ (PackageError::Disk(_) | PackageError::Stopped)) => return Err(error),
+                Err(why) if left.is_some() || self.outs.len() == 1 => {
+                    let first = left.map_or(why, |left: Box<Left>| left.why);
+                    return Err(first);
+                }
+                Err(why) => left = Some(Box::new(Left { number, partial, why })),
             }
-            anew.extend(again);
         }
-        self.anew = anew;
+        if let [(first, (_, one)), (second, (_, other))] = whole.as_slice()
+            && one.0 != other.0
+        {
+            let (first, second) = (first.clone(), second.clone());
+            let what = "each is whole, and what is to be sealed differs";
+            return Err(PackageError::NoCopies { first, second, what });
+        }
+        (self.outs, self.anew, self.left) = (Vec::new(), Vec::new(), left);
+        for (out, (again, _)) in whole {
+            self.outs.push(out);
+            self.anew.extend(again);
+        }
         Ok(())
+    }
+
+    /// What of one copy is to be made again, and the list of what is sealed then.
+    fn check_one(
+        &self,
+        partial: &Path,
+        case: &LogFolder,
+        reading: Reading<'_>,
+    ) -> Result<(Vec<Anew>, Manifest), PackageError> {
+        let sealed = closed_in_order(&self.disk, partial, self.acquisition.package, case)?;
+        let tags = self.list(partial, TAGMANIFEST)?;
+        let (again, tags) = match sealed {
+            true => (Vec::new(), tags),
+            false => self.made_again(partial, tags)?,
+        };
+        self.files_are_there(partial, &tags, &again, reading)?;
+        if sealed {
+            self.tag_files_are_ours(partial)?;
+        }
+        Ok((again, tags))
     }
 
     /// The files that [`Complete::place`] makes again, since they are not what a capture writes.
@@ -142,11 +206,8 @@ impl Complete {
         let tree = Tree::of(&self.disk, partial).map_err(|error| PackageError::Broken(error.to_string()))?;
         match tree.files.iter().find(beside) {
             Some(file) => {
-                let path = partial.join(file);
-                Err(PackageError::Broken(format!(
-                    "`{}` is in no list of the package; nothing was removed",
-                    path.display()
-                )))
+                let what = "it is in no list of the package";
+                Err(PackageError::Foreign { path: partial.join(file), what })
             }
             None => Ok(()),
         }
@@ -248,12 +309,7 @@ fn closed_in_order(
     case: &LogFolder,
 ) -> Result<bool, PackageError> {
     let of_log = |error: LogError| PackageError::Broken(error.to_string());
-    let not_closed = |what: &str| {
-        let path = partial.display();
-        Err(PackageError::Broken(format!(
-            "`{path}` has no journal, and was not closed either: {what}; nothing was removed, and its keys are kept"
-        )))
-    };
+    let not_closed = |what| Err(PackageError::NotClosed { path: partial.to_owned(), what });
     let own = LogFolder::open(disk, partial, case.origin()).map_err(of_log)?;
     if !case.continues(&own) {
         return not_closed("its copy of the custody log is not the beginning of the case's");

@@ -11,8 +11,6 @@ use crate::durable::Disk;
 use crate::journal::{self, Journaled, Keys, Marks};
 use crate::lock;
 use crate::package::PackageError;
-use crate::read_back::digest_of;
-use crate::relocate::Tree;
 use crate::site::{WORK, partial_path};
 
 /// What stands at one `OUT.partial`.
@@ -40,8 +38,9 @@ pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found,
     let found = (1_usize..).zip(outs).map(|(number, out)| one(disk, out, number, state));
     let mut found = openable(found.collect(), outs)?.into_iter();
     let (first, second) = (found.next().unwrap_or(One::Nothing), found.next());
-    let complete = |outs: Vec<PathBuf>, key_path, acquisition| {
-        Ok(Found::Complete(Complete { disk: disk.clone(), outs, key_path, acquisition, anew: Vec::new() }))
+    let complete = |outs: Vec<PathBuf>, key_path, acquisition, with_journal| {
+        let (disk, anew, left) = (disk.clone(), Vec::new(), None);
+        Ok(Found::Complete(Complete { disk, outs, key_path, acquisition, with_journal, anew, left }))
     };
     let (one, other) = (outs.first().cloned().unwrap_or_default(), outs.get(1).cloned().unwrap_or_default());
     match (first, second) {
@@ -57,17 +56,17 @@ pub(super) fn open(disk: &Disk, outs: &[PathBuf], state: &Path) -> Result<Found,
         (One::Lost(error), _) | (_, Some(One::Lost(error))) => Err(error),
         (One::Nothing, None | Some(One::Nothing)) => Ok(Found::Nothing),
         (One::Finished, None | Some(One::Finished)) => Ok(Found::Finished(one)),
-        (One::Complete(key, says), None | Some(One::Finished)) => complete(vec![one], key, says),
-        (One::Finished, Some(One::Complete(key, says))) => complete(vec![other], key, says),
+        (One::Complete(key, says), None | Some(One::Finished)) => complete(vec![one], key, says, None),
+        (One::Finished, Some(One::Complete(key, says))) => complete(vec![other], key, says, None),
         (One::Complete(key, says), Some(One::Complete(other_key, _))) if key == other_key => {
-            complete(vec![one, other], key, says)
+            complete(vec![one, other], key, says, None)
         }
-        // The journal of one was removed, of the other not yet: it lacks as little.
-        (One::Complete(key, says), Some(One::Unfinished(read)))
-        | (One::Unfinished(read), Some(One::Complete(key, says)))
-            if read.key_path == key && same_files(disk, &one, &other) =>
-        {
-            complete(vec![one, other], key, says)
+        // The journal of one was removed, of the other not yet: it lacks as little, or it was given up before and is left.
+        (One::Complete(key, says), Some(One::Unfinished(read))) if read.key_path == key => {
+            complete(vec![one, other.clone()], key, says, Some(other))
+        }
+        (One::Unfinished(read), Some(One::Complete(key, says))) if read.key_path == key => {
+            complete(vec![one.clone(), other], key, says, Some(one))
         }
         (One::Unfinished(read), None) => unfinished(disk, outs, *read, None),
         (One::Unfinished(read), Some(One::Nothing)) => {
@@ -187,19 +186,4 @@ fn without_journal(disk: &Disk, partial: &Path, state: &Path) -> Result<Option<O
         return Err(PackageError::NoKey(key_path));
     }
     Ok(Some(One::Complete(key_path, Box::new(acquisition))))
-}
-
-/// Whether both have the same files, but for the folder of what never ships: parts by name, the rest by its bytes.
-fn same_files(disk: &Disk, one: &Path, other: &Path) -> bool {
-    let files = |out: &Path| {
-        let partial = partial_path(out);
-        let tree = Tree::of(disk, &partial).ok()?;
-        let shipped = tree.files.into_iter().filter(|file| !file.starts_with(WORK));
-        let digest = |file: String| match file.starts_with("data/") {
-            true => Some((file, None)),
-            false => digest_of(disk, &partial.join(&file)).ok().map(|digest| (file, Some(digest))),
-        };
-        shipped.map(digest).collect::<Option<Vec<_>>>()
-    };
-    files(one).is_some_and(|of_one| files(other).as_ref() == Some(&of_one))
 }

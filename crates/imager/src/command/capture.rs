@@ -103,14 +103,14 @@ fn acquire(
     let setting = resume::setting(args, extent, &trust, tool.digest);
     let mut at_work = AtWork { args, places, extent, loaded: &loaded, case, trust, signers, log_key, tool };
 
-    let mut unfinished = None;
+    let (mut unfinished, mut announced) = (None, Announced::default());
     if args.resume {
         match resume::open(places, &disk, (&at_work.case, &at_work.trust), args, console)? {
             Broken::Anew => {}
             Broken::Complete(complete) => return at_work.complete(complete, console),
-            Broken::GoesOn(found) => {
+            Broken::GoesOn(found, said) => {
                 resume::is_the_same(&found, policy.id(), at_work.trust.origin(), &setting)?;
-                unfinished = Some(found);
+                (unfinished, announced) = (Some(found), *said);
             }
         }
     } else {
@@ -123,10 +123,6 @@ fn acquire(
             ));
         }
     }
-    let announced = match &unfinished {
-        Some(found) => Announced::of(&at_work.case, found.begun().package)?,
-        None => Announced::default(),
-    };
     let retaken = match &unfinished {
         Some(found) => {
             resume::not_needed(found, args, console);
@@ -266,13 +262,14 @@ fn acquire(
         Err(failure) => {
             // What no journal commits is no use to anybody; where it cannot be removed, a resume will do it.
             tell_loss(writer.disk().loss().as_ref(), console);
+            let committed = writer.has_committed();
             let _ = writer.discard_batch();
             // The log says how a run stopped even where nobody goes on with it.
             let text = format!("the acquisition {run} stopped before its end; it can be resumed");
             if let Err(unsaid) = at_work.append(Action::Note(Note { text })) {
                 console.say(format_args!("warning: the custody log could not be told: {}", unsaid.message));
             }
-            return Err(can_be_resumed(failure, places, console));
+            return Err(can_be_resumed(failure, committed, places, console));
         }
     };
 
@@ -330,10 +327,10 @@ fn acquire(
     progress.finish();
     let closed = closed.map_err(|error| match error {
         PackageError::Altered { .. } => not_kept(&error, places, console),
-        PackageError::Stopped => can_be_resumed(pipeline::asked_to_stop(), places, console),
-        error => can_be_resumed(Failure::new(format!("package: {error}")), places, console),
+        PackageError::Stopped => can_be_resumed(pipeline::asked_to_stop(), true, places, console),
+        error => can_be_resumed(Failure::of("package", &error), true, places, console),
     })?;
-    at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, places, console))
+    at_work.conclude(closed, run, console).map_err(|failure| can_be_resumed(failure, true, places, console))
 }
 
 /// What a capture works with from its first signature to its last.
@@ -401,7 +398,7 @@ impl AtWork<'_> {
         let departs = last.departs || !closed.ending().departures.is_empty();
         let rest = Rest { run_key: start.run_key, resumed: announced.resumed, log };
         let told = closed.lost().to_vec();
-        let stated = closed.state(rest).context("package").map_err(resume::advised)?;
+        let stated = closed.state(rest).map_err(|error| resume::advised("package", &error))?;
         let unreadable = stated.end().unreadable;
         // The file is durable by now: whatever anybody changes in it from here on is not what the log quotes.
         if ended.is_none() {

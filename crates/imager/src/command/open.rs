@@ -29,6 +29,7 @@ use evidence::item::Control;
 use evidence::manifest::Row;
 use evidence::opener::verify_then_read;
 use evidence::report::Intact;
+use evidence::strict;
 use evidence::verify::{Verified, VerifyOptions, inventory_of, verify_with};
 use folder::{Counted, Folder, Temporary};
 use indicatif::HumanBytes;
@@ -41,11 +42,7 @@ use crate::console::{Console, Context as _, Exit, Failure, NextStep as _};
 use crate::{load, progress};
 
 pub(super) fn open(args: &OpenArgs, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let set: SetName = args.set.parse().context(format_args!("--set {}", args.set.escape_debug()))
-        .or_hint("the sets of a package are in its VERIFY.txt; volumes that were preserved whole are held:unread-volumes")?;
-    if set == SetName::Ledger {
-        return Err(Failure::new("the ledger is not laid out").hint("`ambit-verify audit` reads it"));
-    }
+    let set = named(args)?;
     let (_, trust_bytes) = load::trust(&args.trust)?;
     let identities = load::identities(&args.identity, args.passphrase_file.as_deref(), console)?;
     let files = Folder::open(&args.package).context(args.package.display())?;
@@ -187,6 +184,32 @@ fn partial(out: &Path) -> Result<PathBuf, Failure> {
     Ok(partial)
 }
 
+/// The set that `--set` names; fails at once, with the sets that there are, where it is none of them. What the package says of its sets
+/// is a hint here: it is checked before anything is opened.
+fn named(args: &OpenArgs) -> Result<SetName, Failure> {
+    let stated = load::read(&args.package.join("meta/acquisition.json"), MAX_ACQUISITION).ok();
+    let stated = stated.and_then(|bytes| strict::from_json::<Acquisition>(&bytes).ok());
+    let sets = stated.map(|stated| stated.sets).unwrap_or_default().into_iter().map(|stated| stated.set);
+    let sets: Vec<SetName> = sets.filter(|set| *set != SetName::Ledger).collect();
+    let names = sets.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let hint = match sets.len() {
+        0 => "`captured`, or `held:` and the name of a compartment of the policy".to_owned(),
+        1 => format!("the package has the set {names} alone"),
+        _ => format!("the package has the sets {names}"),
+    };
+    let set: SetName =
+        args.set.parse().context(format_args!("--set {}", args.set.escape_debug())).or_hint(&hint)?;
+    if set == SetName::Ledger {
+        return Err(
+            Failure::new("the ledger is not laid out").hint(format!("`ambit-verify audit` reads it; {hint}"))
+        );
+    }
+    if !sets.is_empty() && !sets.contains(&set) {
+        return Err(Failure::new(format!("the package has no set {set}")).hint(hint));
+    }
+    Ok(set)
+}
+
 fn lay_out(
     args: &OpenArgs,
     set: &SetName,
@@ -196,10 +219,8 @@ fn lay_out(
     (counts, laid): (&mut Rows, &Laid),
 ) -> Result<CheckedSet, Failure> {
     let Judged { files, acquisition, policy, inventory } = judged;
-    let statement = acquisition.sets.iter().find(|stated| stated.set == *set).ok_or_else(|| {
-        let names: Vec<_> = acquisition.sets.iter().map(|stated| stated.set.to_string()).collect();
-        Failure::new(format!("the package has no set {set}")).hint(format!("it has {}", names.join(", ")))
-    })?;
+    let statement = acquisition.sets.iter().find(|stated| stated.set == *set);
+    let statement = statement.ok_or_else(|| Failure::new(format!("the package has no set {set}")))?;
     let scratch = Temporary::new();
     let mut check = SetCheck::new(acquisition, set, inventory, Some(policy), &scratch)
         .ok_or_else(|| Failure::new(format!("the set {set} cannot be opened")))?;
@@ -366,6 +387,9 @@ fn path_below(root: &Path, name: &RawName) -> PathBuf {
 
 /// Longest component written: most file systems take 255 bytes.
 const MAX_NAME: usize = 200;
+
+/// Longest `acquisition.json` that is asked for the names of the sets.
+const MAX_ACQUISITION: u64 = 64 << 20;
 
 #[cfg(test)]
 mod tests {

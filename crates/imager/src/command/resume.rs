@@ -14,7 +14,7 @@ use scope::Digest;
 use super::capture::{can_be_resumed, not_kept};
 use super::destination::Places;
 use crate::cli::CaptureArgs;
-use crate::console::{Chain, Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure};
 use crate::pipeline::asked_to_stop;
 use crate::progress::ByteProgress;
 use crate::survey::Counted;
@@ -28,7 +28,7 @@ pub(super) enum Broken {
     /// It lacks its name alone, and what it has in itself to make again.
     Complete(Complete),
     /// It goes on.
-    GoesOn(Box<Unfinished>),
+    GoesOn(Box<Unfinished>, Box<Announced>),
 }
 
 /// Opens what was broken off, and reads every committed part again.
@@ -64,12 +64,11 @@ pub(super) fn open(
             PackageError::OneFails { other, .. } => Some(other.display().to_string()),
             _ => None,
         };
-        let failure = Failure::new(format!("{partial}: {}", Chain(&error)));
         match alone {
-            Some(other) => failure.hint(format!(
+            Some(other) => Failure::of(&partial, &error).hint(format!(
                 "mend that disk and give the command again; or give --out {other} alone: that copy goes on without the other, and the record says so; nothing was read"
             )),
-            None => advised(failure),
+            None => advised(&partial, &error),
         }
     });
     match found? {
@@ -102,32 +101,43 @@ pub(super) fn open(
                 .fold(0, |sum: u64, part| sum.saturating_add(part.bytes));
             let checked = read_again(all, args, console, |reading| complete.check(case.log(), reading));
             match checked {
-                Err(PackageError::Stopped) => return Err(can_be_resumed(asked_to_stop(), places, console)),
+                Err(PackageError::Stopped) => {
+                    return Err(can_be_resumed(asked_to_stop(), true, places, console));
+                }
+                Err(error) if complete.with_journal().is_some() => {
+                    let other = complete.with_journal().unwrap_or(Path::new("")).display();
+                    return Err(Failure::of("package", &error).hint(format!(
+                        "neither copy lacks its name alone; {other} has its journal still: give --out {other} alone, and it goes on by that; the other is kept as it is, and nothing was changed"
+                    )));
+                }
                 Err(error @ (PackageError::Part { .. } | PackageError::Missing { .. })) => {
                     return Err(put_back(&error));
                 }
-                checked => checked.context("package").map_err(advised)?,
+                checked => checked.map_err(|error| advised("package", &error))?,
             }
             Ok(Broken::Complete(complete))
         }
         Found::Unfinished(mut unfinished) => {
-            authentic(&mut unfinished, case, trust)?;
+            let announced = authentic(&mut unfinished, case, trust)?;
+            let committed = unfinished.batches() > 0;
             let all = unfinished.bytes();
             let checked = read_again(all, args, console, |reading| unfinished.check(reading));
             match checked {
-                Err(PackageError::Stopped) => return Err(can_be_resumed(asked_to_stop(), places, console)),
+                Err(PackageError::Stopped) => {
+                    return Err(can_be_resumed(asked_to_stop(), committed, places, console));
+                }
                 Err(PackageError::Altered { batch, .. }) if args.retake.is_some() => {
                     unfinished.discard_from(batch);
                 }
                 Err(error @ PackageError::Altered { .. }) => {
                     return Err(not_kept(&error, places, console));
                 }
-                checked => checked.context("package").map_err(advised)?,
+                checked => checked.map_err(|error| advised("package", &error))?,
             }
             for unlike in unfinished.unlike() {
                 console.say(format_args!("warning: {unlike}"));
             }
-            Ok(Broken::GoesOn(unfinished))
+            Ok(Broken::GoesOn(unfinished, Box::new(announced)))
         }
     }
 }
@@ -239,34 +249,40 @@ const RETAKEN: &str = "were discarded and taken again: the destination had not k
 /// What an override says of a run that goes on from an older copy, before the numbers.
 const OLDER_COPY: &str = "the run goes on from an older copy: ";
 
-/// What to do about a package that does not hold.
-pub(super) fn advised(mut failure: Failure) -> Failure {
-    // The answer is no: nothing that is there is touched.
-    let lost = failure.message.contains("no journal that says what they are")
-        || failure.message.contains("has no journal, and was not closed either");
-    let foreign = failure.message.contains("; nothing was removed") && !lost;
-    let statement = failure.message.contains("on the custody log quotes");
-    if lost || foreign || statement {
-        failure.exit = Exit::No;
-    }
-    let hint = if lost {
-        "its parts are evidence, and without their journal nobody can go on with them: look for the folder .work of this package, on the disk or in a copy of it, and put it back; else keep the parts with the case, say so in a note, and capture again to a new --out; nothing was read"
-    } else if foreign {
-        "move it out of the folder, or put back what stood there, and give the command again; if this folder is none of a capture, give another --out; nothing was read"
-    } else if statement {
-        "put that file back from a copy of the package, and give the command again; else keep the package with the case as it is, say so in a note, and capture again to a new --out"
-    } else if failure.message.contains("in use by another") {
-        "two processes on one package would spoil it; nothing was read"
-    } else if failure.message.contains("copies of one run") {
-        "give one --out, of the copy that is further: it goes on alone, and the other is no copy of it; nothing was read"
-    } else if failure.message.contains("another copy of the case folder") {
-        "give the --case under which it went on last: with this one a package would be sealed that nobody can verify; nothing was read"
-    } else if failure.message.contains("resume key") {
-        "give the --case in which this capture was begun; nothing was read"
-    } else {
-        "keep it with the case as it is, say so in a note, and capture again to a new --out; nothing was read"
+/// What to do about a package that does not hold; `what` names it.
+pub(super) fn advised(what: &str, error: &PackageError) -> Failure {
+    let hint = match error {
+        PackageError::NoJournal { .. } | PackageError::NotClosed { .. } => {
+            "its parts are evidence, and without their journal nobody can go on with them: look for the folder .work of this package, on the disk or in a copy of it, and put it back; else keep the parts with the case, say so in a note, and capture again to a new --out; nothing was read"
+        }
+        PackageError::Foreign { .. } => {
+            "move it out of the folder, or put back what stood there, and give the command again; if this folder is none of a capture, give another --out; nothing was read"
+        }
+        PackageError::OtherStatement { .. } => {
+            "put that file back from a copy of the package, and give the command again; else keep the package with the case as it is, say so in a note, and capture again to a new --out"
+        }
+        PackageError::Locked(_) => "two processes on one package would spoil it; nothing was read",
+        PackageError::NoCopies { .. } => {
+            "give one --out, of the copy that is further: it goes on alone, and the other is no copy of it. One that has its name already lacks nothing: `ambit-verify` checks it, and a copy is made of it by copying; nothing was read"
+        }
+        PackageError::CaseBehind { .. } => {
+            "give the --case under which it went on last: with this one a package would be sealed that nobody can verify; nothing was read"
+        }
+        PackageError::NoKey(_) => "give the --case in which this capture was begun; nothing was read",
+        _ => {
+            "keep it with the case as it is, say so in a note, and capture again to a new --out; nothing was read"
+        }
     };
-    failure.hint(hint)
+    // The answer is no: nothing that is there is touched.
+    let no = matches!(
+        error,
+        PackageError::NoJournal { .. }
+            | PackageError::NotClosed { .. }
+            | PackageError::Foreign { .. }
+            | PackageError::OtherStatement { .. }
+    );
+    let failure = Failure::of(what, error).hint(hint);
+    Failure { exit: if no { Exit::No } else { failure.exit }, ..failure }
 }
 
 /// What was chosen for a run and must be chosen again, by the names of its options.

@@ -1,13 +1,14 @@
 //! A run that had ended before the break: nothing of the medium is read, and what is missing is done again.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use custody::{Complete, Rest, Unfinished};
 use evidence::acquisition::Departure;
 use evidence::event::{Action, Note, Override};
 use serde_json::json;
 
-use super::super::destination::{Places, tell_loss};
+use super::super::destination::tell_loss;
 use super::super::resume::{self, Announced};
 use super::{AtWork, clock, recipients};
 use crate::console::{Console, Context as _, Exit, Failure};
@@ -71,7 +72,7 @@ impl AtWork<'_> {
             _ => BTreeMap::new(),
         };
         let Some((unsealed, mended)) =
-            found.sealed(sealed, &made).context("package").map_err(resume::advised)?
+            found.sealed(sealed, &made).map_err(|error| resume::advised("package", &error))?
         else {
             return Err(Failure::no(format!(
                 "what is to be sealed is not what package.seal quotes, {}",
@@ -89,7 +90,8 @@ impl AtWork<'_> {
         let disk = unsealed.disk().clone();
         unsealed.place(&self.case).context("seal")?;
         departs |= tell_loss(disk.loss().as_ref(), console);
-        placed(self.places, departs, true, console)
+        let outs: Vec<PathBuf> = self.places.all_kept(disk.loss().as_ref()).map(Path::to_owned).collect();
+        placed(&outs, departs, true, console)
     }
 
     /// Gives a package its name that lacked it alone, and makes again what follows from the rest of it.
@@ -106,20 +108,30 @@ impl AtWork<'_> {
             self.append(Action::Note(Note { text: format!("of the package of {run}: {text}") }))?;
             departs = true;
         }
+        // A place of a destination stands in no log.
+        if let Some(left) = complete.left() {
+            let number = left.number;
+            console.say(format_args!(
+                "warning: copy {number} of 2 is not whole, and is left as it is at {}: {}; once the other is verified, copy it to that disk again",
+                left.partial.display(),
+                left.why
+            ));
+            let text = format!(
+                "of the two copies of the package of {run}: copy {number} of 2 was not whole when the other got its name, and was left as it was"
+            );
+            self.append(Action::Note(Note { text }))?;
+            departs = true;
+        }
+        let outs = complete.outs().to_vec();
         complete.place().context("package")?;
-        placed(self.places, departs, sealed, console)
+        placed(&outs, departs, sealed, console)
     }
 }
 
 /// A package that was complete before the break, but for its name.
-fn placed(
-    places: Places<'_>,
-    departs: bool,
-    sealed: bool,
-    console: &mut Console<'_>,
-) -> Result<Exit, Failure> {
-    let package = places.first().display().to_string();
-    let next = match (sealed, places.all().len()) {
+fn placed(outs: &[PathBuf], departs: bool, sealed: bool, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    let package = outs.first().map(|out| out.display().to_string()).unwrap_or_default();
+    let next = match (sealed, outs.len()) {
         (true, _) => "`ambit-verify PACKAGE --trust FILE` checks it",
         (false, 1) => {
             "it is NOT sealed yet: `ambit sign PACKAGE --trust FILE --case DIR --sign-as NAME=KEY` seals it"

@@ -3,11 +3,12 @@
 use custody::PackageError;
 
 use super::super::destination::Places;
-use crate::console::{Console, Failure};
+use crate::console::{Console, Failure, Lacks};
 
-/// Says how a run that failed goes on.
+/// Says how a run that failed goes on; `committed`: whether anything of it is.
 pub(in super::super) fn can_be_resumed(
     failure: Failure,
+    committed: bool,
     places: Places<'_>,
     console: &Console<'_>,
 ) -> Failure {
@@ -15,23 +16,28 @@ pub(in super::super) fn can_be_resumed(
         return failure;
     }
     let partial = places.first().display();
-    if failure.message.contains("bytes are free") {
-        let first = places.first().to_string_lossy();
-        let moves = console.with_options(
-            &["package", "move", &first, "DEST"],
-            &["--case", "--sign-as", "--passphrase-file"],
-        );
-        return failure.hint(format!(
-            "{partial}.partial keeps what is committed; free space there, and go on with: {}; or bring it to a larger disk, DEST, with: {moves}; and go on there with that command and --out DEST in place of --out {partial}",
-            console.how_to_resume()
-        ));
-    }
-    let mend = if console.interrupt().is_asked() { "" } else { "mend the fault, and " };
-    failure.hint(format!(
-        "{}.partial keeps what is committed; {mend}go on with: {}",
-        places.first().display(),
-        console.how_to_resume()
-    ))
+    let keeps = match committed {
+        true => format!("{partial}.partial keeps what is committed"),
+        false => format!(
+            "nothing was committed yet: {partial}.partial keeps that the run was begun, and no item, and the run goes on with the first one"
+        ),
+    };
+    let resume = console.how_to_resume();
+    let Some(lacks) = failure.lacks else {
+        let mend = if console.interrupt().is_asked() { "" } else { "mend the fault, and " };
+        return failure.hint(format!("{keeps}; {mend}go on with: {resume}"));
+    };
+    let first = places.first().to_string_lossy();
+    let moves = console
+        .with_options(&["package", "move", &first, "DEST"], &["--case", "--sign-as", "--passphrase-file"]);
+    failure.hint(match lacks {
+        Lacks::Room => format!(
+            "{keeps}; free space there, and go on with: {resume}; or bring it to a larger disk, DEST, with: {moves}; and go on there with that command and --out DEST in place of --out {partial}"
+        ),
+        Lacks::LongFiles => format!(
+            "{keeps}; one item makes a file that is longer than any can be there (4 GiB on FAT): bring it to a disk with another file system (exFAT, NTFS, ext4), DEST, with: {moves}; and go on there with: {resume}; with --out DEST in place of --out {partial}"
+        ),
+    })
 }
 
 /// What is said where the result cannot be printed: the package has its name, and nothing of it is left to do.

@@ -10,9 +10,13 @@ use super::Announced;
 use crate::console::{Context as _, Failure};
 use crate::workplace;
 
-/// Fails unless the custody log holds, so that people of the trust file have announced this run and whatever else it says of it, and
-/// the run keys have signed its journal. Nothing that either says is used before.
-pub(super) fn authentic(found: &mut Unfinished, case: &CaseFolder, trust: &Trust) -> Result<(), Failure> {
+/// What the log says of this run. Fails unless the custody log holds, so that people of the trust file have announced this run and
+/// whatever else it says of it, and the run keys have signed its journal: nothing that either says is used before.
+pub(super) fn authentic(
+    found: &mut Unfinished,
+    case: &CaseFolder,
+    trust: &Trust,
+) -> Result<Announced, Failure> {
     let run = found.begun().package;
     let announced = Announced::of(case, run)?;
     // Under another trust file than the one of the beginning it does not go on anyhow.
@@ -30,7 +34,7 @@ pub(super) fn authentic(found: &mut Unfinished, case: &CaseFolder, trust: &Trust
     let other =
         announced.media.iter().find(|(medium, policy)| *medium != begun.medium || *policy != begun.policy);
     match other {
-        None => Ok(()),
+        None => Ok(announced),
         Some((medium, policy)) => Err(altered(format!(
             "package: line 1 of the journal was altered: it is of the medium {} and the policy {}, and the custody log announces \
              this run for the medium {} and the policy {policy}, or for other facts of that medium",
