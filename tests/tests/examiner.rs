@@ -311,3 +311,21 @@ fn names_in_a_medium_are_shown_to_those_who_may_see_them() {
     let shown = desk.run("ambit medium info {medium} --i-may-see-names --json").exits(0).json();
     assert!(shown["said"].as_array().is_some_and(|said| !said.is_empty()), "{shown}");
 }
+
+#[test]
+fn a_page_for_counsel_names_what_departs_from_the_order() {
+    let desk = Desk::with_open_case();
+    let plan = "ambit plan --policy {policy} --medium {medium} --case {case} {examiner}";
+    desk.run(plan).exits(2).says("the case has no approval on record").says("have the authority run");
+    let reason = "--without-approval the-judge-is-on-the-way";
+    let ran = desk.run(&format!("{plan} {reason} --html {{dir}}/plan.html --json")).exits(3);
+    let told = "no approval on record; reason given: the-judge-is-on-the-way";
+    let ran = ran.says(&format!("departure: {told}"));
+    assert_eq!(ran.json()["departures"], serde_json::json!([told]));
+    let page = fs::read_to_string(desk.path("plan.html")).unwrap();
+    assert!(page.contains(&format!("Departure from the order or the procedure: {told}.")), "{page}");
+    // Of an approved policy there is nothing of the kind.
+    desk.run("ambit policy approve {policy} --case {case} {officer}").exits(0);
+    let ran = desk.run(&format!("{plan} --json")).exits(0);
+    assert_eq!(ran.json()["departures"], serde_json::json!([]));
+}

@@ -179,7 +179,7 @@ fn what_does_not_belong_together_is_not_gone_on_with() {
         .exits(1)
         .says("an unfinished capture stays under that name")
         .says("P --yes --resume");
-    resume("--md5").exits(2).says("was begun with --md5 false; now it is true");
+    resume("--md5").exits(2).says("was begun without --md5; now it is given");
 
     fs::create_dir(desk.path("policy")).unwrap();
     let policy = fs::read_to_string(desk.demo.path("policy/policy.toml")).unwrap();

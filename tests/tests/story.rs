@@ -296,7 +296,7 @@ fn every_command_gives_its_result_as_json_alone_on_standard_output() {
         ),
         (
             "plan --policy {policy} --medium {medium} --case {case} {examiner}",
-            "alone archives cut_short dead_paths deepest_look estimate event failed_looks idle_rules interrupted issues items keyword_hits \
+            "alone archives cut_short dead_paths deepest_look departures estimate event failed_looks idle_rules interrupted issues items keyword_hits \
              limits links_across_scopes looks_for_archives medium_unreadable outcomes policy rules tiers unknown unread_command unread_rule unread_volumes waited",
         ),
         (

@@ -1,5 +1,6 @@
 //! The command line of `ambit`.
 
+mod amount;
 mod attestation;
 mod explain;
 mod import;
@@ -402,8 +403,8 @@ pub struct PaceArgs {
     /// on it, but for the parts that objects lie in and their control numbers.
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
-    /// Read at most so many bytes of content a second, for a medium or a server that others need meanwhile.
-    #[arg(long, value_name = "BYTES_PER_S")]
+    /// Read at most so many bytes (4000000, 4M, 4Mi) of content a second, for a medium or a server that others need meanwhile.
+    #[arg(long, value_name = "BYTES_PER_S", value_parser = amount::rate)]
     pub throttle: Option<NonZeroU64>,
     /// How progress is told on standard error; never with names.
     #[arg(long, value_name = "HOW", default_value = "auto")]
@@ -499,8 +500,8 @@ pub struct CaptureArgs {
     #[command(flatten)]
     pub pace: PaceArgs,
     /// End a batch once its parts, of all sets and threads, together hold so many bytes. An item is never split.
-    /// 4096 at least.
-    #[arg(long, value_name = "BYTES", default_value_t = 1 << 30, value_parser = clap::value_parser!(u64).range(4096..))]
+    /// 4096 at least; 2G is 2000000000, 2Gi is 2147483648.
+    #[arg(long, value_name = "BYTES", default_value = "1Gi", value_parser = amount::part)]
     pub part_size: u64,
     /// How hard content is compressed.
     #[arg(long, value_name = "HOW", default_value = "fast")]

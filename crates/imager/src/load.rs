@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use custody::durable::Disk;
 use custody::keys::{KeyWarning, SecretKey, readable_by_others};
-use custody::{ListOnDisk, Signer};
+use custody::{KeyError, ListOnDisk, Signer};
 use evidence::event::Person;
 use evidence::trust::{MAX_TRUST, Principal, Role, Step, Trust};
 use scope::{Bundle, ListFile, Policy};
@@ -197,8 +197,14 @@ pub(crate) fn signing_key(
     passphrases: &Passphrases,
     console: &mut Console<'_>,
 ) -> Result<SecretKey, Failure> {
-    let (key, warnings) = SecretKey::load(&Disk::new(), path, &mut |path| passphrases.ask(path))
+    let loaded = SecretKey::load(&Disk::new(), path, &mut |path| passphrases.ask(path));
+    let mistyped = matches!(loaded, Err(KeyError::WrongPassphrase { .. }));
+    let (key, warnings) = loaded
         .context(format_args!("key {}", path.display()))
+        .map_err(|failure| match mistyped {
+            true => failure.hint("give the command again, and the passphrase with it; nothing was read"),
+            false => failure,
+        })
         .or_hint("give a private OpenSSH ed25519 key that you may read (`ambit key new NAME --only signing` makes one) and its passphrase")?;
     warn(&warnings, console);
     Ok(key)

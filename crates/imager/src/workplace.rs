@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, FixedOffset, Local};
-use custody::{CaseFolder, Disk, SecretKey, Signer};
+use custody::{CaseError, CaseFolder, Disk, SecretKey, Signer};
 use evidence::acquisition::{Departure, LayerStatement, MediumId, MediumStatement, OTHER_MEDIUM};
 use evidence::approval::{Approval, Instrument, InstrumentKind, NAMESPACE};
 use evidence::custody_log::{Log, Statement};
@@ -61,9 +61,15 @@ pub(crate) fn open_case_on(
     beside: &Path,
 ) -> Result<(CaseFolder, Trust), Failure> {
     let dir = find_case(arg, beside)?;
-    let case = CaseFolder::open(disk, &dir)
-        .context(format_args!("case {}", dir.display()))
-        .or_hint("give --case DIR, the folder that `ambit case new` made, and let no other command work in it meanwhile")?;
+    let case = CaseFolder::open(disk, &dir).map_err(|error| {
+        let failure = Failure::new(format!("case {}: {}", dir.display(), Chain(&error)));
+        failure.hint(match error {
+            CaseError::Locked(_) => {
+                "let the other command come to its end, or stop it there; nothing was read"
+            }
+            _ => "give --case DIR, the folder that `ambit case new` made",
+        })
+    })?;
     let (trust, _) = load::trust(&dir.join(TRUST))?;
     Ok((case, trust))
 }
@@ -157,12 +163,16 @@ impl Ready {
 
     /// Each departure on a line of its own: nobody should meet exit code 3 and not know why.
     pub(crate) fn tell_departures(&self, console: &mut Console<'_>) {
-        for Departure { what, reason } in self.stated() {
-            console.say(format_args!("departure: {what}; reason given: {reason}"));
+        for told in self.told_departures() {
+            console.say(format_args!("departure: {told}"));
         }
-        for what in &self.rests_on_people {
-            console.say(format_args!("departure: {what}"));
-        }
+    }
+
+    /// Each departure in words, with the reason that was given for it.
+    pub(crate) fn told_departures(&self) -> Vec<String> {
+        let stated = self.stated().into_iter();
+        let stated = stated.map(|Departure { what, reason }| format!("{what}; reason given: {reason}"));
+        stated.chain(self.rests_on_people.iter().cloned()).collect()
     }
 }
 
@@ -185,8 +195,15 @@ pub(crate) fn ready(
         (Ok(()), _) => None,
         (Err(_), Some(reason)) => Some(reason.clone()),
         (Err(why), None) => {
-            return Err(Failure::no(format!("policy {} is not approved: {why}", loaded.policy.id()))
-                .hint("have the authority run `ambit policy approve`; nothing was read"));
+            let what = format!("policy {} is not approved: {why}", loaded.policy.id());
+            return Err(Failure::no(what).hint(match approves_another(loaded, case) {
+                true => format!(
+                    "the case folder is {}: give the --case in which this policy is approved, or the --policy that this case has; \
+                     an order that has changed needs a new case. Nothing was read",
+                    case.root().display()
+                ),
+                false => "have the authority run `ambit policy approve`; nothing was read".to_owned(),
+            }));
         }
     };
     if without_approval.is_none() {
@@ -317,6 +334,13 @@ fn approved(loaded: &LoadedPolicy, case: &CaseFolder, trust: &Trust) -> Result<R
     Ok(met.map_err(|error| error.to_string()))
 }
 
+/// Whether the approval on record is there, and of another policy: then the wrong case or policy was named, more likely than not.
+fn approves_another(loaded: &LoadedPolicy, case: &CaseFolder) -> bool {
+    let bytes = case.policy_file("approval.txt").ok().flatten();
+    let approval = bytes.and_then(|bytes| Approval::parse(&bytes).ok());
+    approval.is_some_and(|approval| approval.policy != loaded.policy.id())
+}
+
 /// What the case folder keeps of the approval goes into the package as it lies there: it is what was approved, or nothing is
 /// begun. A package with another copy is refused by every verifier, when the medium may be gone.
 fn copies_are_those_approved(case: &CaseFolder) -> Result<(), Failure> {
@@ -372,7 +396,7 @@ pub(crate) fn attests<'n>(trust: &Trust, signers: impl Iterator<Item = &'n str>)
 }
 
 /// What the order's dates and hours have against work that begins now, and what can be done about each.
-fn out_of_time(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Vec<(String, &'static str)> {
+pub(crate) fn out_of_time(loaded: &LoadedPolicy, now: DateTime<FixedOffset>) -> Vec<(String, &'static str)> {
     let authority = loaded.policy.authority();
     let mut found = Vec::new();
     if now < authority.issued {

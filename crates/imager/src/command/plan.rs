@@ -72,6 +72,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         study: &counting.study.finish(),
         medium: format!("{} ({})", ready.medium.label, ready.medium.form),
         synthetic: None,
+        departures: ready.told_departures(),
         took: Some(took),
     };
     if let Some(path) = &args.html {
@@ -111,6 +112,7 @@ fn of_synthetic(
         study: &study,
         medium: "synthetic: made up, none was opened".to_owned(),
         synthetic: Some(made.clone()),
+        departures: Vec::new(),
         took: None,
     };
     if let Some(path) = &args.html {

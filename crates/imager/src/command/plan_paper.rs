@@ -27,6 +27,8 @@ pub(super) struct Finished<'a> {
     pub(super) medium: String,
     /// Set where it was made up: from what.
     pub(super) synthetic: Option<String>,
+    /// What departs from the order or the procedure: no plan goes to counsel without it.
+    pub(super) departures: Vec<String>,
     /// How long the walk and its looks took; nothing is to be learned from it where no medium was read.
     pub(super) took: Option<Duration>,
 }
@@ -53,6 +55,7 @@ impl Finished<'_> {
                     "seconds_at_least": self.took.map(|took| took.as_secs()),
                 }),
             );
+            add("departures", json!(self.departures));
             if let Some(made) = &self.synthetic {
                 add("synthetic", json!(made));
             }
@@ -119,7 +122,12 @@ impl Finished<'_> {
                 let (items, bytes) = tier(id);
                 (words, items, bytes)
             });
-        let mut notes: Vec<String> = self.uncovered.limits.iter().chain(&tally.limits).cloned().collect();
+        let mut notes: Vec<String> = self
+            .departures
+            .iter()
+            .map(|what| format!("Departure from the order or the procedure: {what}."))
+            .collect();
+        notes.extend(self.uncovered.limits.iter().chain(&tally.limits).cloned());
         if study.links_across_scopes > 0 {
             notes.push(format!(
                 "{} items have one name that an include fits and no exclude, and another of which that is not so (hard links).",

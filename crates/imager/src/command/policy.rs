@@ -93,6 +93,9 @@ pub(super) fn approve(args: &ApproveArgs, console: &mut Console<'_>) -> Result<E
         instrument,
     };
     workplace::log_holds(&case, &trust)?;
+    for (what, remedy) in workplace::out_of_time(&loaded, workplace::now().at()) {
+        console.say(format_args!("warning: {what}; a plan or a capture would be refused: {remedy}"));
+    }
     has_none_yet(&case, approval.policy, args.lang.into())?;
     let bytes = approval.to_bytes();
     let mut files: Vec<(String, BundleFile)> =
@@ -155,6 +158,13 @@ fn has_none_yet(case: &CaseFolder, policy: Digest, language: Language) -> Result
             language.renderer()
         ))
         .hint("a policy is approved once, in the language in which it is read: go on with `ambit plan`, or make a new case folder and approve there")
+    } else if let Some(Instrument { kind, .. }) = approval.instrument.as_ref().filter(|_| approved == policy)
+    {
+        Failure::new(format!(
+            "in the case {folder} this policy rests on {} that people attest, and nobody of the authority has signed it: {policy}",
+            kind.told()
+        ))
+        .hint("go on with `ambit plan`: each report names it as a departure. Where the authority signs before the capture, make a new case folder for the same medium and approve there; keep this one, its log is part of the story")
     } else if approved == policy {
         Failure::new(format!("this policy is approved in the case {folder} already: {policy}"))
             .hint("nothing is left to do; go on with `ambit plan`")

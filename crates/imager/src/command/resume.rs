@@ -319,7 +319,12 @@ pub(super) fn is_the_same(
 ) -> Result<(), Failure> {
     let begun = unfinished.begun();
     let differs = |what: &str, was: &str, is: &str| {
-        Err(Failure::no(format!("this capture was begun with {what} {was}; now it is {is}"))
+        let told = match (was, is) {
+            ("false", "true") => format!("without {what}; now it is given"),
+            ("true", "false") => format!("with {what}; now it is not given"),
+            _ => format!("with {what} {was}; now it is {is}"),
+        };
+        Err(Failure::no(format!("this capture was begun {told}"))
             .hint("resume it as it was begun, or capture anew to another --out; nothing was read"))
     };
     if begun.origin != origin {
