@@ -120,7 +120,8 @@ pub struct Seen {
     pub class: Class,
     /// Whether the path may go on with ` -> ` and a link's target.
     pub link: bool,
-    /// Whether bytes of the path that are no text may be written `\xNN`, as `fiwalk` does. A backslash is not escaped.
+    /// Whether bytes of the path that are no printable ASCII may be written `\xNN`: nobody knows, where DFXML is not by
+    /// `fiwalk`, of which every escape is undone already.
     pub escapes: bool,
 }
 
@@ -251,4 +252,20 @@ const MAX_LINE: u64 = 64 << 10;
 fn digest(text: &[u8], digits: usize) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim().to_ascii_lowercase();
     (text.len() == digits && text.bytes().all(|c| c.is_ascii_hexdigit())).then_some(text)
+}
+
+/// A path with bytes in place of `\xHH`, of those that `is_escaped`.
+fn unescaped(path: &[u8], is_escaped: impl Fn(u8) -> bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, after)) = rest.split_first() {
+        let byte = rest.strip_prefix(b"\\x").and_then(|digits| {
+            let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
+            let byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
+            is_escaped(byte).then_some(byte)
+        });
+        out.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { rest.get(4..).unwrap_or_default() } else { after };
+    }
+    out
 }

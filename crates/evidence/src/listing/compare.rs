@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use scope::facts::{Facts, Kind};
 use scope::{Digest, Outcome, Policy, RawName};
 
-use super::{Class, Seen};
+use super::{Class, Seen, unescaped};
 use crate::acquisition::Acquisition;
 use crate::item::{ObjectValue, ReadState, Record};
 use crate::replay::{Finding, FindingKind};
 
 /// Compares what another tool saw of some volumes with the ledger.
 ///
-/// Names compare byte for byte, but for control characters: the Sleuth Kit writes `^` for each. Memory grows by some
+/// Names compare byte for byte, but for control characters: `fls` writes `^` for each. Memory grows by some
 /// 200 bytes for each name of the volumes concerned.
 #[derive(Debug)]
 pub struct Comparison<'a> {
@@ -158,8 +158,8 @@ impl<'a> Comparison<'a> {
         };
         // A name that is spelt like an escape is itself first.
         let met = self.meet(&volume, &seen.path, seen.link).or_else(|| {
-            let plain = unescaped(&seen.path).filter(|_| seen.escapes)?;
-            self.meet(&volume, &plain, seen.link)
+            let plain = unescaped(&seen.path, |byte| !(0x20..0x7f).contains(&byte));
+            self.meet(&volume, &plain, seen.link).filter(|_| seen.escapes)
         });
         match seen.class {
             Class::Virtual => return self.explain("made up by the other tool ($OrphanFiles, $MBR, $FAT1)"),
@@ -397,22 +397,6 @@ const ARROW: &[u8] = b" -> ";
 
 /// Most arrows in a link's line that are tried: a name with more is one that nobody meets by chance.
 const MAX_ARROWS: usize = 16;
-
-/// A path whose `\xNN` are bytes that are no printable ASCII; `None` where there is none.
-fn unescaped(path: &[u8]) -> Option<Vec<u8>> {
-    let mut out = Vec::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((first, after)) = rest.split_first() {
-        let byte = rest.strip_prefix(b"\\x").and_then(|digits| {
-            let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
-            let byte = u8::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))?;
-            (!(0x20..0x7f).contains(&byte)).then_some(byte)
-        });
-        out.push(byte.unwrap_or(*first));
-        rest = if byte.is_some() { rest.get(4..).unwrap_or_default() } else { after };
-    }
-    (out.len() < path.len()).then_some(out)
-}
 
 fn key(volume: &str, path: &[u8]) -> Key {
     let mut text = volume.as_bytes().to_vec();

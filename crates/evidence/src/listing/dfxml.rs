@@ -1,11 +1,14 @@
 //! DFXML as `fiwalk` writes it: the elements of `fileobject`, and the offset of each `volume`.
 //!
+//! `fiwalk` writes a backslash, control characters and what is no UTF-8 in a name as `\xHH`, each byte of them: in a document
+//! of which it is the creator every `\xHH` is such a byte.
+//!
 //! Not an XML parser for all of XML: no DOCTYPE, no CDATA, no entities but the five and numbers; what is not needed is
 //! passed over. So nothing in a listing can grow or point elsewhere.
 
 use std::io::BufRead;
 
-use super::{Class, Lines, ListingError, Seen, digest};
+use super::{Class, Lines, ListingError, Seen, digest, unescaped};
 
 pub(super) fn read<R: BufRead>(
     first: Vec<u8>,
@@ -37,6 +40,8 @@ struct Reader {
     text: Vec<u8>,
     open: Vec<Vec<u8>>,
     rooted: bool,
+    /// Whether `fiwalk` says that it made the document.
+    fiwalk: bool,
     volume_at: Option<u64>,
     object: Option<Object>,
     /// The text of the innermost element.
@@ -120,7 +125,7 @@ impl Reader {
                 if self.object.is_some() {
                     return Err("a fileobject in a fileobject");
                 }
-                let seen = Seen { volume_at: self.volume_at, escapes: true, ..Seen::default() };
+                let seen = Seen { volume_at: self.volume_at, escapes: !self.fiwalk, ..Seen::default() };
                 self.object = Some(Object { seen, file: false });
             }
             b"hashdigest" => {
@@ -151,11 +156,17 @@ impl Reader {
             each(seen);
             return Ok(());
         }
+        if name == b"program" && self.open.last().is_some_and(|parent| parent == b"creator") {
+            self.fiwalk = self.object.is_none() && value.trim_ascii().eq_ignore_ascii_case(b"fiwalk");
+        }
         let Some(object) = self.object.as_mut().filter(|_| direct) else { return Ok(()) };
         let seen = &mut object.seen;
         match name {
             b"filename" => {
                 seen.path = decoded(value)?;
+                if self.fiwalk {
+                    seen.path = unescaped(&seen.path, |_| true);
+                }
                 if seen.path.windows(ORPHANS.len()).any(|part| part == ORPHANS) {
                     seen.class = Class::Virtual;
                 }

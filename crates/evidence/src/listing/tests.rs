@@ -122,3 +122,41 @@ fn dfxml_gives_each_objects_own_words() {
     assert!(listed("<a>".repeat(100).as_bytes()).unwrap_err().contains("nested deeper"));
     assert!(listed(format!("<a>{}", "x\n".repeat(2000)).as_bytes()).unwrap_err().contains("longer than any"));
 }
+
+/// `fiwalk` escapes its own mark, so that each of its names has one meaning; of another tool nobody knows.
+#[test]
+fn escapes_of_fiwalk_are_undone_and_no_others() {
+    let check = |creator: &str, written: &str, path: &[u8], escapes: bool| {
+        let text = format!(
+            "<dfxml>{creator}<fileobject><filename>{written}</filename><name_type>r</name_type></fileobject></dfxml>"
+        );
+        let seen = one(text.as_bytes());
+        assert_eq!(
+            (seen.path.escape_ascii().to_string(), seen.escapes),
+            (path.escape_ascii().to_string(), escapes),
+            "{text}"
+        );
+    };
+    let fiwalk = "<creator version='1.0'><program>fiwalk</program><version>4.11.1</version></creator>";
+    for (written, path) in [
+        ("back\\x5Cslash", &b"/back\\slash"[..]),
+        ("spelt\\x5Cx41", b"/spelt\\x41"),
+        ("spelt\\x5Cx5Cx41", b"/spelt\\x5Cx41"),
+        ("bytes\\xFF\\xfe\\x0A", b"/bytes\xff\xfe\n"),
+        ("odd\\x+5\\xG0\\x4", b"/odd\\x+5\\xG0\\x4"),
+        ("&amp;\\x26amp;", b"/&&amp;"),
+    ] {
+        check(fiwalk, written, path, false);
+        let plain = written.replace("&amp;", "&");
+        check("", written, format!("/{plain}").as_bytes(), true);
+    }
+    for other in [
+        "<creator><program>other</program></creator>",
+        "<program>fiwalk</program>",
+        "<creator><library><program>fiwalk</program></library></creator>",
+        "<fileobject><filename>x</filename><name_type>d</name_type><creator><program>fiwalk</program></creator></fileobject>",
+    ] {
+        let text = format!("<dfxml>{other}<fileobject><filename>a\\x5Cb</filename></fileobject></dfxml>");
+        assert_eq!(listed(text.as_bytes()).unwrap().last().unwrap().path, b"/a\\x5Cb", "{other}");
+    }
+}
