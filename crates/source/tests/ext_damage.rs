@@ -382,18 +382,48 @@ fn unknown_features_are_refused_by_name() {
     check(0x8000_0000, "0x80000000");
 }
 
+/// `mke2fs -d` writes a file that is one hole so. Linux 6.18 gives zeros up to the size, and `e2fsck` finds nothing wrong.
 #[test]
-fn inline_content_shorter_than_its_size_is_an_error_and_not_zeros() {
+fn inline_content_shorter_than_its_size_goes_on_with_zeros_and_the_record_says_how_many() {
     let (_folder, image) = small(&["-t", "ext4", "-O", "inline_data", "-I", "256"]);
     let opened = opened(&image);
     let source = opened.sources[0].as_ref();
     let walked = walk(source);
-    let mut stream = source.open(find(&walked, "/hole")).unwrap();
-    let error = stream.read_to_end(&mut Vec::new()).unwrap_err();
-    assert!(
-        matches!(StreamFault::of(&error), Some(StreamFault::Short { declared: 1_048_576, .. })),
-        "{error}"
+    let entry = find(&walked, "/hole");
+    let mut content = Vec::new();
+    source.open(entry).unwrap().read_to_end(&mut content).unwrap();
+    assert_eq!(content.len(), 1_048_576);
+    assert!(content.iter().all(|byte| *byte == 0));
+    let unwritten = entry.facts.attributes.iter().find(|own| own.name.bytes() == b"ext.unwritten").unwrap();
+    let bytes: u64 = String::from_utf8_lossy(&unwritten.value.0).parse().unwrap();
+    assert!((1_048_576 - 256..1_048_576).contains(&bytes), "{bytes}");
+}
+
+/// The bytes that are there come first, and a link has no zeros in its target.
+#[test]
+fn what_an_inode_holds_of_its_size_is_read_and_no_link_is_filled_up() {
+    let (_folder, image) = small(&["-t", "ext4", "-O", "inline_data", "-I", "256"]);
+    let short = image.with_file_name("short");
+    fs::write(&short, "short").unwrap();
+    let link = "x".repeat(100);
+    debugfs(
+        &image,
+        &format!(
+            "write {} short\nsymlink link {link}\nsif short size 5000\nsif link size 3000",
+            short.display()
+        ),
     );
+    let opened = opened(&image);
+    let source = opened.sources[0].as_ref();
+    let walked = walk(source);
+    let mut content = Vec::new();
+    source.open(find(&walked, "/short")).unwrap().read_to_end(&mut content).unwrap();
+    assert_eq!((content.len(), &content[..6]), (5000, &b"short\0"[..]));
+    assert_eq!(find(&walked, "/link").facts.link_target, None);
+    let flags = run("debugfs", &["-R", "stat link", image.to_str().unwrap()]);
+    assert!(String::from_utf8_lossy(&flags).contains("Flags: 0x10000000"), "not inside the inode");
+    let told = walked.issues.iter().any(|issue| issue.what.contains("the link's target could not be read"));
+    assert!(told, "{:?}", walked.issues);
 }
 
 /// Walks and reads all that can be read. Every stream that ends well delivers its declared length.

@@ -3,6 +3,8 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use scope::facts::Kind;
+
 use crate::bytes::length;
 use crate::exact::{Content, Gap};
 use crate::ext::inode::Inode;
@@ -50,7 +52,13 @@ impl InodeReader {
         }
         if let Some(content) = &self.inline {
             let at = usize::try_from(self.position).unwrap_or(usize::MAX);
-            return Ok(content.get(at..).unwrap_or_default().read(buf).unwrap_or(0));
+            let rest = content.get(at..).unwrap_or_default();
+            // What a file's size goes beyond the inode is zeros, as Linux reads it; of a link or a folder it is damage.
+            if rest.is_empty() && self.inode.kind() == Kind::File {
+                buf.fill(0);
+                return Ok(buf.len());
+            }
+            return Ok(io::Read::read(&mut &*rest, buf).unwrap_or(0));
         }
         let size = u64::from(self.volume.sb.block_size);
         let logical = self.position.checked_div(size).unwrap_or(0);

@@ -1,29 +1,46 @@
-//! Blocks of a file that are allocated and marked as never written: they read as zeros, whatever stands in them.
+//! What of a file reads as zeros though nothing says that it has a hole there: blocks that are allocated and marked as never
+//! written, whatever stands in them, and what the size of a file inside its inode goes beyond the inode.
 //!
 //! ```text
-//! ext.unwritten 40960        bytes of the file's content that stand in such blocks
+//! ext.unwritten 40960        bytes of the file's content that are such
 //! ```
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use scope::RawName;
 use scope::facts::Attribute;
 
 use crate::bytes::length;
+use crate::ext::content::inline;
 use crate::ext::inode::Inode;
 use crate::ext::map::FILE_END;
 use crate::ext::tree::{self, Mapped};
 use crate::ext::volume::Volume;
 use crate::walk::SourceError;
 
-/// How many bytes of a file's `size` stand in blocks that were never written, as far as its map is sound; `None` where the map has more than
+/// How many bytes of a file's `size` stand in blocks that were never written or beyond its inode, as far as its map is sound; `None` where the map has more than
 /// [`MAX_MAPS`] blocks, or the volume's maps before it had too many.
 ///
 /// # Errors
 ///
 /// [`SourceError::Read`] where the medium does not give all of the map: a part of the sum would be another number.
-pub(super) fn within(volume: &Volume, inode: &Inode, size: Option<u64>) -> Result<Option<u64>, SourceError> {
-    let Some(size) = size.filter(|_| inode.has_extents() && !inode.is_inline()) else { return Ok(Some(0)) };
+pub(super) fn within(
+    volume: &Arc<Volume>,
+    inode: &Inode,
+    size: Option<u64>,
+) -> Result<Option<u64>, SourceError> {
+    let Some(size) = size else { return Ok(Some(0)) };
+    if inode.is_inline() {
+        return match inline(volume, inode) {
+            Ok(content) => Ok(Some(size.saturating_sub(length(content.len())))),
+            Err(fault @ SourceError::Read(_)) => Err(fault),
+            Err(_) => Ok(Some(0)),
+        };
+    }
+    if !inode.has_extents() {
+        return Ok(Some(0));
+    }
     let block = u64::from(volume.sb.block_size);
     let (mut bytes, mut maps, mut is_spent) = (0_u64, 0_u64, false);
     // Damage is told where the content is read.

@@ -71,8 +71,9 @@ pub fn seen(source: &dyn Source, walked: &Walked) -> BTreeMap<Vec<u8>, Seen> {
     for entry in &walked.entries {
         let facts = &entry.facts;
         let modified = facts.times.iter().find(|stamp| stamp.of == TimeKind::Modified).unwrap();
-        // A fact of the reader's own: no operating system has it among the attributes.
-        let stored = facts.attributes.iter().filter(|a| a.name.0 != b"xfs.unwritten");
+        // Facts of the readers themselves: no operating system has them among the attributes.
+        let own = [&b"xfs.unwritten"[..], b"ext.unwritten"];
+        let stored = facts.attributes.iter().filter(|a| !own.contains(&a.name.0.as_slice()));
         let item = Seen {
             kind: facts.kind,
             content: facts.kind.has_content().then(|| content(source, entry)),

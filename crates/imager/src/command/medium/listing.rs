@@ -49,7 +49,7 @@ pub(in crate::command) fn list(args: &MediumListArgs, console: &mut Console<'_>)
     }
     put_on_log(args, &opened, console)?;
     let mut differ = opened.medium.cut_short().next().is_some();
-    let (mut issues, mut covered) = (0_u64, Vec::new());
+    let (mut issues, mut unread, mut covered) = (0_u64, 0_u64, Vec::new());
     let (listed, read) = (AtomicU64::new(0), AtomicU64::new(0));
     let told = |seconds: f64| {
         let read = read.load(Ordering::Relaxed);
@@ -87,6 +87,7 @@ pub(in crate::command) fn list(args: &MediumListArgs, console: &mut Console<'_>)
                         listed.fetch_add(1, Ordering::Relaxed);
                         let digest = (args.digest && entry.facts.kind.has_content())
                             .then(|| digest_of(source, &entry, &read));
+                        unread += u64::from(matches!(digest, Some(Err(_))));
                         let written = match args.format {
                             ListFormat::Json => console.line(&line::value(source, &entry, digest)),
                             ListFormat::Lines => console.text(&line::text(&entry, digest)),
@@ -115,10 +116,15 @@ pub(in crate::command) fn list(args: &MediumListArgs, console: &mut Console<'_>)
     if issues > 0 {
         console.say(format_args!("note: {issues} places of the medium could not be walked"));
     }
+    if unread > 0 {
+        console.say(format_args!(
+            "WARNING: {unread} items could not be read wholly: their lines say why in place of a digest"
+        ));
+    }
     for told in covered {
         console.say(told);
     }
-    Ok(if differ { Exit::Departures } else { Exit::Done })
+    Ok(if differ || unread > 0 { Exit::Departures } else { Exit::Done })
 }
 
 /// Says on the case's log that names were looked at, where there is a case.
