@@ -11,6 +11,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use scope::diff::{Audience, Way};
 use scope::facts::{ContainerFact, Kind, Member, TypeFact};
 use scope::policy::Effect;
 use scope::{Facts, Look, Outcome, Policy, RawName, Step, Verdict, visible_names};
@@ -306,6 +307,57 @@ fn what_is_called_narrower_gives_nobody_more_of_what_is_in_containers() {
     let [same, narrower, _, different, unsaid] = counts[..] else { panic!() };
     assert!(same > 50 && narrower > 4 && different > 250 && unsaid > 50, "{counts:?}");
     assert!(opened.get() > 1000, "{} members that somebody has", opened.get());
+}
+
+/// Whoever has something more because containers are opened otherwise is told to gain, and of what.
+#[test]
+fn whoever_gains_by_what_is_opened_is_named() {
+    let gains = [const { Cell::new(0) }; 4];
+    let forget = proptest::array::uniform10(proptest::bool::weighted(0.15));
+    let boxes = proptest::collection::vec((archives(), forget), 24);
+    let scene = (sketch(), 0..OPENINGS.len(), 0..OPENINGS.len(), boxes);
+    let check = |(mut sketch, first, second, boxes): (Sketch, usize, usize, Vec<Forgetful>)| {
+        (sketch.looks, sketch.containers) = ([true, sketch.looks[1], true], first);
+        let after = apply(&sketch, &Edit::Containers(second));
+        let (before, after) = (sketch.policy(), after.policy());
+        let findings = scope::diff(&before, &after).findings;
+        let said = |audience: &Audience, kind: &str| {
+            let mut own = findings.iter().filter(|own| own.way == Way::Adds && own.audience == *audience);
+            own.any(|own| own.what.starts_with(kind))
+        };
+        let who = |id: &str| match id {
+            "case" => Audience::CaseTeam,
+            id => Audience::Compartment(id.to_owned()),
+        };
+        for (own, forget) in &boxes {
+            for own in [own.clone(), own.less(*forget)] {
+                for (was, is) in own.seen(&before).iter().zip(own.seen(&after)) {
+                    let shown = format!("{own:?}\nbefore {was:?}\nafter {is:?}\n{findings:?}");
+                    for id in is.content.difference(&was.content) {
+                        gains[usize::from(id != "case")].set(gains[usize::from(id != "case")].get() + 1);
+                        prop_assert!(said(&who(id), "content: "), "content for {id}: {shown}");
+                    }
+                    for (id, _) in is.names.difference(&was.names) {
+                        gains[2].set(gains[2].get() + 1);
+                        prop_assert!(
+                            said(&who(id), "content: ") || said(&who(id), "names: "),
+                            "names for {id}: {shown}"
+                        );
+                    }
+                    if !is.looks.is_subset(&was.looks) {
+                        gains[3].set(gains[3].get() + 1);
+                        prop_assert!(said(&Audience::Examiners, ""), "looks: {shown}");
+                    }
+                }
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = runner(600).run(&scene, check) {
+        panic!("{error}");
+    }
+    let gains: Vec<i32> = gains.iter().map(Cell::get).collect();
+    assert!(gains.iter().all(|count| *count > 20), "{gains:?}");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod causes;
 mod cells;
+mod containers;
 mod items;
 mod provisions;
 mod rows;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Audience, Finding, Way, add};
+use super::{Audience, Finding, Way, add, containers};
 use crate::artifact::path_globs;
 use crate::facts::Look;
 use crate::glob::{Answer, Glob, covered};
@@ -204,31 +204,7 @@ fn items(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
         }
     }
     remnants(old, new, findings);
-    if old.containers != new.containers {
-        // A container that is split gives less of itself and more of what is in it; one that is not, the reverse.
-        let what = "containers are opened otherwise: what was taken whole is taken singly, or the reverse"
-            .to_owned();
-        add(findings, Way::Changes, Audience::CaseTeam, what);
-        let reach = |target: &Target| {
-            target.containers.as_ref().map_or((0, 0), |own| (own.open.len(), own.max_depth))
-        };
-        let within = |a: &Target, b: &Target| {
-            let forms =
-                |target: &Target| target.containers.as_ref().map_or(Vec::new(), |own| own.open.clone());
-            forms(a).iter().all(|form| forms(b).contains(form)) && reach(a).1 <= reach(b).1
-        };
-        if !within(new, old) {
-            add(findings, Way::Adds, Audience::Examiners, "more containers are opened, or deeper".to_owned());
-        }
-        if !within(old, new) {
-            add(
-                findings,
-                Way::Removes,
-                Audience::Examiners,
-                "fewer containers are opened, or less deep".to_owned(),
-            );
-        }
-    }
+    containers::compare(before, after, findings);
     match (old.unread_volumes, new.unread_volumes) {
         (UnreadVolumes::Name, UnreadVolumes::Preserve) => {
             let what = "content: volumes of which no file can be read may be preserved whole";
