@@ -86,8 +86,8 @@ class Policy:
         limits = top.table("limits", required=False)
         self.limits = {name: limits.number(name, 1, required=False) for name in ("items", "bytes")}
         limits.done()
-        if self.containers and any(value is not None for value in self.limits.values()):
-            raise PolicyError("limits beside target.containers")
+        if self.containers and self.limits["items"] is not None:
+            raise PolicyError("limits.items beside target.containers")
         self.windows = top.tables("window", window)
         self.custodians = top.tables("custodian", custodian)
         self.read_files = {"policy.toml"}

@@ -210,7 +210,13 @@ fn a_check_sum_that_was_always_wrong_is_no_difference() {
 #[test]
 fn under_counts_nothing_is_recorded_of_what_is_left_in_an_archive() {
     let Some(desk) = desk("left   = \"counts\"") else { return };
-    desk.run(CAPTURE).exits(0);
+    let counts = desk.run(&format!("{CAPTURE} --json")).exits(0).json();
+    // Of what is encrypted not a byte was read: no table has its bytes, by outcome, tier or rule.
+    let bytes = |table: &str, row: &str| counts[table][row]["bytes"].as_u64().unwrap_or(0);
+    let sum =
+        |table: &str| counts[table].as_object().unwrap().keys().map(|row| bytes(table, row)).sum::<u64>();
+    assert_eq!(sum("outcomes"), sum("tiers"), "{counts}");
+    assert_eq!(bytes("outcomes", "held:victim-data"), bytes("tiers", "held"), "{counts}");
     let records = ledger(&desk.path("fat.ambit"), &desk.demo.path("keys/auditor.age"));
     let names: Vec<String> = records
         .values()
@@ -354,4 +360,48 @@ fn two_policies_on_one_ledger_are_asked_about_archives_from_their_files_up() {
     assert!(because.contains("is not opened"), "{because}");
     assert_eq!(moved["/opt/panel/mixed.zip"].1.as_deref(), Some("captured"), "{moved:?}");
     assert!(!moved.contains_key("/opt/panel/whole.zip"), "it is captured as before: {moved:?}");
+}
+
+/// An archive is one with what is in it: all of it fits below the limit, or nothing of it is on record.
+#[test]
+fn a_limit_of_bytes_counts_an_archive_with_what_is_in_it() {
+    let Some(desk) = desk("left   = \"facts\"") else { return };
+    let policy = desk.path("policy/policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    // `whole.zip` has some 400 bytes, and 14,000 in it.
+    fs::write(&policy, format!("{text}\n[limits]\nbytes = 14000\n")).unwrap();
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    desk.run("ambit policy render {dir}/policy").exits(0).prints("an archive counting together with");
+    let planned = desk
+        .run("ambit plan --policy {dir}/policy --medium {dir}/fat.img --case {case} {examiner} --json")
+        .exits(0)
+        .json();
+    let mut items = None;
+    for jobs in [1, 4] {
+        let out = format!("{jobs}.ambit");
+        let capture = CAPTURE.replace("fat.ambit", &out);
+        let counts = desk.run(&format!("{capture} --json --jobs {jobs}")).json();
+        let why = counts["interrupted"].as_str().unwrap();
+        assert!(why.starts_with("the policy's limit of 14000 bytes: "), "{why}");
+        for field in ["items", "tiers", "interrupted"] {
+            assert_eq!(counts[field], planned[field], "{jobs} {field}");
+        }
+        let package = desk.path(&out);
+        let records = ledger(&package, &desk.demo.path("keys/auditor.age"));
+        let sizes = records.values().filter_map(|parts| parts.object.as_ref().map(|object| object.size));
+        assert!((1..=14_000).contains(&sizes.sum::<u64>()), "{jobs}");
+        let names: Vec<String> =
+            records.values().flat_map(|parts| parts.facts.names.iter().map(ToString::to_string)).collect();
+        assert!(!names.iter().any(|name| name.contains("whole.zip")), "{names:?}");
+        let archives = records.values().filter(|parts| parts.facts.container.is_some());
+        let members = archives.map(|parts| parts.facts.container.as_ref().unwrap().members).sum::<u64>();
+        let found = records.values().filter(|parts| parts.facts.member.is_some()).count() as u64;
+        assert_eq!(members, found, "{names:?}");
+        assert_eq!(*items.get_or_insert(records.len()), records.len());
+        desk.run(&AUDIT.replace("fat.ambit", &out)).exits(0);
+        if second::is_there() {
+            let replayed = opened(&desk, &package.display().to_string()).replay();
+            assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
+        }
+    }
 }

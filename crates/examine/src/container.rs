@@ -199,7 +199,8 @@ pub(crate) fn open(
     };
     let others = if is_document { &foreign } else { &archive.others };
     fact.others = u64::try_from(others.len()).unwrap_or(u64::MAX);
-    (fact.barred, fact.trouble) = unnamed(policy, facts, form, others);
+    let (barred, closed, doubtful) = unnamed(policy, facts, form, others);
+    (fact.barred, fact.trouble) = (barred, closed.or_else(|| doubtful.clone()));
     if is_document && !foreign.is_empty() {
         fact.trouble =
             Some(format!("{} entries in it are not such as a document of its form has", fact.others));
@@ -271,17 +272,22 @@ pub(crate) fn open(
     if broken.is_some() {
         fact.trouble = broken;
     }
+    // It goes whole to nobody, whatever the rules make of a folder's name; and all that is in it was read.
+    if fact.barred > 0 && fact.trouble == doubtful {
+        fact.trouble = None;
+    }
     Ok(Ok(fact))
 }
 
 /// What entries without content are called is asked of the rules: they are no items, and an archive that is kept whole has them
-/// in it. Returns of how many it is certain that they may not go along, and what to say of these and of others.
+/// in it. Returns of how many it is certain that they may not go along, that some lie below a closed folder, and what to say of
+/// those of which a rule says so or may.
 fn unnamed(
     policy: &Policy,
     container: &Facts,
     form: &str,
     others: &[archive::Other],
-) -> (u64, Option<String>) {
+) -> (u64, Option<String>, Option<String>) {
     let facts = |other: &archive::Other| {
         let name = if other.name.is_empty() { &unpacked_name(container) } else { &other.name };
         let known = inside(container, form, (name, &other.also, other.doubtful), other.modified);
@@ -300,7 +306,7 @@ fn unnamed(
             "{doubtful} folders, links or other entries have names that a rule excludes, withholds or holds, or may"
         )
     };
-    (barred, if closed { Some(CLOSED.to_owned()) } else { (doubtful > 0).then(told) })
+    (barred, closed.then(|| CLOSED.to_owned()), (doubtful > 0).then(told))
 }
 
 /// A member as an item.

@@ -9,7 +9,8 @@
 //! What is decided does not depend on the number of workers: a decision is a
 //! function of policy and facts. Where the policy limits the bytes that may be
 //! kept, items are decided one after the other, in the order of the walk, and
-//! only kept side by side.
+//! only kept side by side; an archive is one item with all that is in it, and
+//! is opened twice: to see whether it fits, and to keep it.
 
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -306,7 +307,13 @@ impl<C: Crew> Worker<'_, C> {
         for entry in &chunk.entries {
             let examined = match self.turns {
                 None => Some(self.examine_each(chunk.source, entry, source)?),
-                Some(turns) => self.in_turn(turns, chunk.number, entry, source)?,
+                Some(turns) => match self.in_turn(turns, chunk.number, entry, source)? {
+                    // There is room for all that is in it: it is opened again, and kept.
+                    Some(examined) if examined.facts.container.is_some() => {
+                        Some(self.examine_each(chunk.source, entry, source)?)
+                    }
+                    examined => examined,
+                },
             };
             let Some(examined) = examined else { continue };
             self.tally.count(&examined, chunk.source);
@@ -374,8 +381,14 @@ impl<C: Crew> Worker<'_, C> {
         }
     }
 
-    fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<Examined, Failure> {
-        self.run.examiner.examine(entry, source).context(format_args!("item {}", entry.locator))
+    /// Examines an item and what is in it, and keeps nothing. Returns how many bytes of what is in it would be kept, too.
+    fn examine(&self, entry: &Entry, source: &dyn Source) -> Result<(Examined, u64), Failure> {
+        let mut within = 0_u64;
+        let examined = self.run.examiner.examine_each(entry, source, &mut |_, _, member| {
+            within = within.saturating_add(kept_bytes(&member));
+            go_on(!self.run.interrupt.is_asked())
+        });
+        Ok((examined.context(format_args!("item {}", entry.locator))?, within))
     }
 
     /// Examines an item once all before it are decided; `None` where the policy's limit of bytes was met.
@@ -392,16 +405,19 @@ impl<C: Crew> Worker<'_, C> {
             return Ok(None);
         }
         self.crew.walked(entry);
-        let examined = self.examine(entry, source)?;
-        // Its slack comes along, and counts.
+        let (examined, within) = self.examine(entry, source)?;
+        if self.run.interrupt.is_asked() {
+            return Err(asked_to_stop().into());
+        }
+        // Its slack comes along, and what is in it, and counts.
         let slack = slack_wanted(self.run.examiner, entry, &examined)
             .and_then(|slack| Some(source.open(&slack).ok()?.declared_len()))
             .unwrap_or(0);
-        let kept = turn.kept.saturating_add(slack);
-        turn.interrupted = beyond_bytes(self.run.policy, kept, &examined);
+        let size = kept_bytes(&examined).saturating_add(within).saturating_add(slack);
+        turn.interrupted = beyond_bytes(self.run.policy, turn.kept, size);
         let taken = turn.interrupted.is_none();
-        if taken && examined.decision.outcome.is_kept() {
-            turn.kept = kept.saturating_add(examined.facts.content_size().unwrap_or(0));
+        if taken {
+            turn.kept = turn.kept.saturating_add(size);
         }
         if !taken {
             self.queue.cut();
@@ -436,6 +452,11 @@ impl<C: Crew> Worker<'_, C> {
     fn counted(&self) -> MutexGuard<'_, Counted> {
         self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How many bytes of an item are kept.
+fn kept_bytes(examined: &Examined) -> u64 {
+    if examined.decision.outcome.is_kept() { examined.facts.content_size().unwrap_or(0) } else { 0 }
 }
 
 /// Who decides next, where decisions depend on those before.

@@ -8,7 +8,7 @@ use examine::{Examined, Examiner, Options, Slacks, remnant_limits};
 use folder::at_place;
 use scope::facts::{Attribute, Facts, Failure as FailedLook, Look};
 use scope::policy::LeftRecord;
-use scope::{Outcome, PathsMet, Policy};
+use scope::{Decision, Outcome, PathsMet, Policy};
 use serde::{Deserialize, Serialize};
 use source::{Reader, Source, SourceInfo};
 
@@ -85,20 +85,29 @@ pub(crate) struct Amiss {
     pub(crate) changed: u64,
     /// Their archive says something else of them than their bytes do.
     pub(crate) contradicted: u64,
-    /// Not one byte of them could be read.
+    /// Not one byte of them could be read: by their outcome, by the rules that determined it, and by its tier.
     pub(crate) unread: BTreeMap<Outcome, Amount>,
+    pub(crate) unread_of_rules: BTreeMap<String, Amount>,
+    pub(crate) unread_of_tiers: BTreeMap<String, Amount>,
 }
 
 impl Amiss {
     /// What was counted, without the bytes of which nobody has any.
     pub(crate) fn without_unread(&self, tally: &Tally) -> Tally {
         let mut tally = tally.clone();
-        for (outcome, lost) in &self.unread {
-            if let Some(amount) = tally.outcomes.get_mut(outcome) {
-                amount.bytes = amount.bytes.saturating_sub(lost.bytes);
-            }
-        }
+        take_bytes(&mut tally.outcomes, &self.unread);
+        take_bytes(&mut tally.rules, &self.unread_of_rules);
+        take_bytes(&mut tally.tiers, &self.unread_of_tiers);
         tally
+    }
+
+    /// Counts an item of so many bytes, none of which could be read.
+    pub(crate) fn add_unread(&mut self, decision: &Decision, bytes: u64) {
+        self.unread.entry(decision.outcome.clone()).or_default().add(bytes);
+        for rule in &decision.rules {
+            self.unread_of_rules.entry(rule.clone()).or_default().add(bytes);
+        }
+        self.unread_of_tiers.entry(decision.tier.word().to_owned()).or_default().add(bytes);
     }
 }
 
@@ -141,6 +150,15 @@ impl AddAssign for Amount {
     fn add_assign(&mut self, other: Self) {
         self.items += other.items;
         self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}
+
+/// Takes bytes away by their keys; the items stay.
+fn take_bytes<K: Ord>(from: &mut BTreeMap<K, Amount>, lost: &BTreeMap<K, Amount>) {
+    for (key, lost) in lost {
+        if let Some(amount) = from.get_mut(key) {
+            amount.bytes = amount.bytes.saturating_sub(lost.bytes);
+        }
     }
 }
 
@@ -355,11 +373,11 @@ fn ids_of(info: &SourceInfo) -> Vec<MediumId> {
     ids.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Why an item cannot be kept any more, where keeping it would exceed the policy's limit of bytes.
-pub(crate) fn beyond_bytes(policy: &Policy, kept: u64, examined: &Examined) -> Option<String> {
+/// Why an item cannot be kept any more, where keeping what is kept of it, so many bytes with its slack and what is in it, would exceed
+/// the policy's limit of bytes.
+pub(crate) fn beyond_bytes(policy: &Policy, kept: u64, size: u64) -> Option<String> {
     let limit = policy.limits().bytes?;
-    let size = examined.facts.content_size().unwrap_or(0);
-    (examined.decision.outcome.is_kept() && kept.saturating_add(size) > limit).then(|| {
+    (size > 0 && kept.saturating_add(size) > limit).then(|| {
         format!(
             "the policy's limit of {limit} bytes: {kept} are kept, and the next item, of {size} bytes, was examined, \
              not taken, and is in no record"

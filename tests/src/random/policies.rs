@@ -123,15 +123,16 @@ fn head(dice: &mut Dice, text: &mut String, compartments: &[&str]) {
         let closed = quoted(&globs_of(dice, "path"));
         put(text, &format!("closed = {closed}"));
     }
-    // Opening needs the looks type and content, and has no limits beside it.
+    // Opening needs the looks type and content, and has no limit of items beside it.
     let opens = looks.contains(&"type") && looks.contains(&"content") && dice.percent(50);
     if opens {
         let forms = quoted(&dice.some(&["zip", "gzip", "tar"]));
         let depth = 1 + dice.below(3);
         put(text, &format!("[target.containers]\nopen = {forms}\nmax_depth = {depth}"));
     }
-    if !opens && dice.percent(30) {
-        put(text, "[limits]\nitems = 1000\nbytes = 9007199254740991");
+    if dice.percent(30) {
+        let items = if opens { "" } else { "items = 1000\n" };
+        put(text, &format!("[limits]\n{items}bytes = 9007199254740991"));
     }
     let unknown = if compartments.is_empty() || dice.percent(40) {
         "left".to_owned()

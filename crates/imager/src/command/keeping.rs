@@ -9,7 +9,7 @@ use custody::{Content, Hand, Item, Missing, PackageWriter};
 use evidence::item::{ObjectValue, ReadState};
 use examine::Examined;
 use scope::facts::{Facts, Failure as Reason};
-use scope::{Outcome, Policy, visible_names};
+use scope::{Decision, Outcome, Policy, visible_names};
 use source::{Drives, Entry, EvidenceStream, PastGaps, Source};
 
 use super::destination;
@@ -64,10 +64,10 @@ impl<'a> Keeping<'a> {
     }
 
     /// Counts what is amiss with what was kept of an item.
-    fn look_at(&self, facts: &Facts, outcome: &Outcome, object: &ObjectValue) {
+    fn look_at(&self, facts: &Facts, decision: &Decision, object: &ObjectValue) {
         let mut amiss = self.amiss.lock().unwrap_or_else(PoisonError::into_inner);
         if object.is_unread() {
-            amiss.unread.entry(outcome.clone()).or_default().add(object.size);
+            amiss.add_unread(decision, object.size);
         }
         let by_archive = facts.failures.iter().any(|failure| of_archive(&failure.reason))
             || object.trouble.as_deref().is_some_and(of_archive);
@@ -161,7 +161,7 @@ impl Crew for Keeping<'_> {
             },
         };
         if let Some(object) = &kept.object {
-            self.look_at(facts, &decision.outcome, object);
+            self.look_at(facts, decision, object);
         }
         self.tell_loss();
         Ok(Some(kept.object.map_or(0, |object| object.size)))

@@ -69,7 +69,8 @@ impl Finished<'_> {
         let mut text = plan::summary(self.tally, self.policy);
         text += "\n";
         text += &self.study.text(self.policy);
-        text += "\n";
+        text +=
+            "\nBytes are as they are stated: of what cannot be read, a capture counts the items alone.\n\n";
         for (name, value) in self.estimates() {
             text += &format!("{name}: {value}\n");
         }

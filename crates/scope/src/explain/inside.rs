@@ -18,36 +18,61 @@ pub(super) fn told(policy: &Policy, facts: &Facts, decision: &Decision) -> Optio
             format!("it is an archive ({form}) within {archives}, and the policy opens none that lies deeper")
         });
     };
-    let files = |count: u64| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-    let (form, members) = (&held.form, files(held.members));
-    let all = match (held.captured, held.members) {
-        (captured, members) if captured == members => "all of them were captured".to_owned(),
-        (0, _) => "none of them was captured".to_owned(),
-        (captured, _) => format!("{captured} of them were captured"),
+    let count = |count: u64, one: &str, many: &str| match count {
+        1 => format!("1 {one}"),
+        _ => format!("{count} {many}"),
     };
-    let apart = held.barred > 0;
+    let form = &held.form;
+    let members = match (held.members, held.others) {
+        (0, 0) => "with nothing in it".to_owned(),
+        (0, others) => format!(
+            "of {} and no file",
+            count(others, "folder, link or the like", "folders, links and the like")
+        ),
+        (members, _) => format!("of {}", count(members, "file", "files")),
+    };
+    let all = match (held.captured, held.members) {
+        (_, 0) => String::new(),
+        (captured, members) if captured == members => {
+            ", each decided by itself: all of them were captured".to_owned()
+        }
+        (0, _) => ", each decided by itself: none of them was captured".to_owned(),
+        (captured, _) => format!(", each decided by itself: {captured} of them were captured"),
+    };
+    let apart = || {
+        let what = if held.barred == 1 { "something".to_owned() } else { format!("{} things", held.barred) };
+        format!("a rule keeps {what} in it from others")
+    };
     Some(match &held.trouble {
-        Some(trouble) if apart => format!(
-            "it is an archive ({form}) of {members}, each decided by itself: {all}; not all of it is known ({trouble}), but a rule keeps {} in it from others, and the archive is not taken as a whole",
-            if held.barred == 1 { "something".to_owned() } else { format!("{} things", held.barred) }
+        Some(trouble) if held.barred > 0 => format!(
+            "it is an archive ({form}) {members}{all}; not all of it is known ({trouble}), but {}, and the archive is not taken as a whole",
+            apart()
         ),
         Some(trouble) if held.members == 0 => {
             format!("it is an archive ({form}), and not all of it is known: {trouble}")
         }
         Some(trouble) => {
             format!(
-                "it is an archive ({form}) of {members}, each decided by itself; but not all of it is known: {trouble}"
+                "it is an archive ({form}) {members}, each decided by itself; but not all of it is known: {trouble}"
             )
         }
+        None if held.barred > 0 => format!(
+            "it is an archive ({form}) {members}{all}; {}, and the archive is not taken as a whole",
+            apart()
+        ),
         None if decision.outcome == Outcome::Captured && held.members == 0 => {
-            format!("it is an archive ({form}) without a file in it")
+            format!("it is an archive ({form}) {members}, and taken as the one file that it is")
         }
         None if decision.outcome == Outcome::Captured => {
-            format!("it is an archive ({form}) of {members}: {all}, and so is the whole")
+            let files = count(held.members, "file", "files");
+            format!("it is an archive ({form}) of {files}: all of them were captured, and so is the whole")
         }
-        None => format!(
-            "it is an archive ({form}) of {members}, each decided by itself: {all}, and the archive is not taken as a whole"
-        ),
+        None if held.members == 0 => {
+            format!(
+                "it is an archive ({form}) {members}: the rules could not tell what it comes to, and nothing in it is left to decide"
+            )
+        }
+        None => format!("it is an archive ({form}) {members}{all}, and the archive is not taken as a whole"),
     })
 }
 

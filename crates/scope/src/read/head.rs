@@ -420,14 +420,15 @@ pub(super) fn globs(
 
 pub(super) fn limits(doc: &mut Doc<'_>, root: &Section<'_>) -> Limits {
     let Some(value) = root.get("limits") else { return Limits::default() };
+    let table = Section::open(doc, "[limits]", value, &["items", "bytes"], &[]);
     if let Some(DeValue::Table(target)) = root.get("target").map(|target| target.get_ref())
         && target.iter().any(|(key, _)| key.get_ref() == "containers")
+        && table.get("items").is_some()
     {
-        let hint = "a limit could end the capture within a container; leave one of the two out".to_owned();
-        let message = "[limits] beside [target.containers] is not supported in this version";
-        doc.report(value.span(), message, Some(hint));
+        let hint = "a limit of items could end the capture within a container; `bytes` counts a container with what is in it";
+        let message = "`items` of [limits] beside [target.containers] is not supported in this version";
+        doc.report(table.span_of("items"), message, Some(hint.to_owned()));
     }
-    let table = Section::open(doc, "[limits]", value, &["items", "bytes"], &[]);
     let mut limit = |key: &str| {
         let limit = table.maybe_number(doc, key);
         if limit == Some(0) {

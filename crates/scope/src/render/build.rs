@@ -181,7 +181,11 @@ fn target(page: &mut Page, policy: &Policy) {
         page.provision(&Sentence::Closed(glob.text()), Mark::Tool);
     }
     let limits = policy.limits();
-    let limits = [limits.items.map(Sentence::MostItems), limits.bytes.map(Sentence::MostBytes)];
+    let most_bytes = match target.containers {
+        Some(_) => Sentence::MostBytesWithin,
+        None => Sentence::MostBytes,
+    };
+    let limits = [limits.items.map(Sentence::MostItems), limits.bytes.map(most_bytes)];
     for limit in limits.iter().flatten() {
         page.provision(limit, Mark::Tool);
     }

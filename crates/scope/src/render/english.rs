@@ -80,6 +80,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Closed(glob) => text!["The program does not enter folders like ", code(glob), ". What lies in them is not recorded at all; the auditor's replay checks that nothing recorded lies there."],
         Sentence::MostItems(items) => text!["The program stops the capture after ", number(items), " items of the medium, whatever becomes of them (folders and what is left count, too), and the record says so; the auditor's replay counts again."],
         Sentence::MostBytes(bytes) => text!["The program stops the capture before an item that would bring what is kept beyond ", number(bytes), " bytes, and the record says so; the auditor's replay counts again."],
+        Sentence::MostBytesWithin(bytes) => text!["The program stops the capture before an item that would bring what is kept beyond ", number(bytes), " bytes, an archive counting together with what is kept of the files in it, and the record says so; the auditor's replay counts again."],
 
         Sentence::LooksFollow => "The program looks at an item (a file, a folder, a link, a stream) no deeper than the decision about it needs. It may take these looks:".into(),
         Sentence::LookAllowed(look) => text![self::look(*look), "."],

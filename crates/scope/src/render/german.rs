@@ -82,6 +82,7 @@ pub(super) fn say(sentence: &Sentence<'_>) -> Text {
         Sentence::Closed(glob) => text!["Ordner nach dem Muster ", code(glob), " werden nicht betreten. Was sich darin befindet, wird überhaupt nicht erfasst; bei der Nachprüfung wird kontrolliert, dass kein erfasstes Objekt dort liegt."],
         Sentence::MostItems(items) => text!["Die Sicherung endet nach ", number(items), " Objekten des Datenträgers, gleich was mit ihnen geschieht (auch Ordner und Belassenes zählen); das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
         Sentence::MostBytes(bytes) => text!["Die Sicherung endet vor dem Objekt, mit dem die gesicherte Menge ", number(bytes), " Bytes überstiege; das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
+        Sentence::MostBytesWithin(bytes) => text!["Die Sicherung endet vor dem Objekt, mit dem die gesicherte Menge ", number(bytes), " Bytes überstiege; ein Archiv zählt zusammen mit dem, was von den Dateien darin gesichert wird. Das Protokoll vermerkt es, und bei der Nachprüfung wird erneut gezählt."],
 
         Sentence::LooksFollow => "Ein Objekt (Datei, Ordner, Verknüpfung oder Datenstrom) wird nur so tief durchgesehen, wie es die Entscheidung darüber erfordert. Zulässig sind diese Stufen der Durchsicht:".into(),
         Sentence::LookAllowed(look) => text![self::look(*look), "."],

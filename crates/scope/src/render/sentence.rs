@@ -157,6 +157,7 @@ pub(super) enum Sentence<'p> {
     Closed(&'p str),
     MostItems(u64),
     MostBytes(u64),
+    MostBytesWithin(u64),
     // Looks.
     LooksFollow,
     LookAllowed(Look),

@@ -36,7 +36,7 @@ pub(super) fn told(
 
 /// What was amiss with kept items, in the words of the record.
 pub(super) fn sentences(amiss: &Amiss) -> Vec<String> {
-    let Amiss { changed, contradicted, unread } = amiss;
+    let Amiss { changed, contradicted, unread, .. } = amiss;
     let mut said = Vec::new();
     if *changed > 0 {
         said.push(format!(
@@ -69,7 +69,7 @@ mod tests {
         assert_eq!(told(&none, 0, None, None), "");
         let loss = Loss { copy: 2, place: "b".into(), why: "it is full".to_owned(), stated: String::new() };
         let unread = [(scope::Outcome::Captured, Amount { items: 2, bytes: 12000 })].into();
-        let amiss = Amiss { changed: 1, contradicted: 4, unread };
+        let amiss = Amiss { changed: 1, contradicted: 4, unread, ..Amiss::default() };
         let text = told(&amiss, 3, None, Some(&loss));
         for expected in [
             "WARNING: 1 kept items changed",
