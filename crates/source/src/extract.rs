@@ -7,6 +7,7 @@
 mod html;
 mod mail;
 mod ooxml;
+mod saved;
 mod signs;
 mod xml;
 

@@ -74,6 +74,7 @@ pub(super) fn read(
         begun.tell(tell)?;
         None
     };
+    lines.is_mail();
     let mailbox = place.is_some();
     let mut after_empty = !mailbox;
     while let Some(own) = lines.next()? {

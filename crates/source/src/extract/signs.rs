@@ -10,6 +10,8 @@
 //! To: bob@y.org                             a sign
 //! ```
 
+use super::saved::Recent;
+
 /// Names of fields that a header of mail has. The first four are those of parties.
 pub(super) const NAMES: [&[u8]; 14] = [
     b"from",
@@ -96,6 +98,16 @@ fn is_one_of(names: &[&str], name: &[u8]) -> bool {
     names.iter().any(|own| own.as_bytes().eq_ignore_ascii_case(name) || latin(own))
 }
 
+/// Whether a party is called so in another language.
+pub(super) fn is_local_party(name: &[u8]) -> bool {
+    is_one_of(&LOCAL_PARTIES, name)
+}
+
+/// Whether that a message was sent is called so in another language.
+pub(super) fn is_local_sent(name: &[u8]) -> bool {
+    is_one_of(&LOCAL_SENT, name)
+}
+
 /// Which of [`NAMES`] a field has.
 pub(super) fn number(name: &[u8]) -> Option<usize> {
     NAMES.iter().position(|own| own.eq_ignore_ascii_case(name))
@@ -121,6 +133,7 @@ pub struct Signs {
     /// Whether white space stands on it.
     has_space: bool,
     last: u8,
+    recent: Recent,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -164,6 +177,7 @@ impl Signs {
     }
 
     fn take(&mut self, byte: u8) {
+        let is_at = self.recent.take(byte);
         match (byte, self.place) {
             (b'\n', _) if self.last == b'\r' => {}
             (b'\n' | b'\r', _) => self.end_line(),
@@ -176,7 +190,7 @@ impl Signs {
             (_, Place::Value) => {
                 self.has_text = true;
                 // An address, or what may be one in other words.
-                self.found = byte == b'@' || (byte == b'?' && self.last == b'=');
+                self.found = is_at || byte == b'@' || (byte == b'?' && self.last == b'=');
             }
             (b':', Place::Name | Place::BehindName) => self.field(),
             (b'!'..=b'~', Place::Name) if self.name.len() < MAX_NAME => {
@@ -275,6 +289,8 @@ mod tests {
             b"\n\nTO\t: \n\t\n\tAnn <a@x.org>\n",
             b"x\rcc: =?utf-8?q?a=40x.org?=\r",
             b"Bcc: Ann,\r\n bob@x.org\r\n",
+            b"To: <mailto:a%40x.org>\n",
+            b"<b>To:</b> a&#64;x.org<br>\n",
             b"prose\n\nDate: today\nSubject: x\n",
             b"prose\nFrom a Mon Jan 1 2024\nDate: today\n",
             b"\xef\xbb\xbfFrom: a@x.org",

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 
+use super::super::saved::Saved;
 use super::super::signs::Signs;
 
 /// A line without its end.
@@ -67,8 +68,9 @@ pub(super) struct Lines<'c> {
     begin: usize,
     end: usize,
     at: u64,
-    /// Signs of mail in what was read.
+    /// Signs of mail in what was read, as lines and as data.
     signs: Signs,
+    saved: Saved,
     /// How many of the next bytes are looked at for signs.
     watched: u64,
 }
@@ -76,7 +78,16 @@ pub(super) struct Lines<'c> {
 impl<'c> Lines<'c> {
     /// `watched`: how many bytes are looked at for signs of mail.
     pub(super) fn new(content: &'c mut dyn Read, watched: u64) -> Self {
-        Self { content, held: vec![0; HELD], begin: 0, end: 0, at: 0, signs: Signs::default(), watched }
+        Self {
+            content,
+            held: vec![0; HELD],
+            begin: 0,
+            end: 0,
+            at: 0,
+            signs: Signs::default(),
+            saved: Saved::default(),
+            watched,
+        }
     }
 
     /// The next line; `None` at the end. Of a long one, [`MAX_LINE`] bytes are kept.
@@ -111,10 +122,19 @@ impl<'c> Lines<'c> {
 
     /// Whether there is a sign of mail in the rest of what is watched, or was one before.
     pub(super) fn has_signs(mut self) -> io::Result<bool> {
-        while !self.signs.found() && self.watched > 0 && (self.begin < self.end || self.fill()?) {
+        while !self.has_sign() && self.watched > 0 && (self.begin < self.end || self.fill()?) {
             self.pass(self.end.saturating_sub(self.begin));
         }
-        Ok(self.signs.found())
+        Ok(self.has_sign())
+    }
+
+    fn has_sign(&self) -> bool {
+        self.signs.found() || self.saved.found()
+    }
+
+    /// It is mail: nobody asks for signs of it.
+    pub(super) fn is_mail(&mut self) {
+        self.watched = 0;
     }
 
     /// Reads more, where all of it was passed; whether there was any.
@@ -128,7 +148,9 @@ impl<'c> Lines<'c> {
         let end = self.begin.saturating_add(count);
         let passed = self.held.get(self.begin..end).unwrap_or_default();
         let watched = usize::try_from(self.watched).unwrap_or(usize::MAX).min(passed.len());
-        self.signs.feed(passed.get(..watched).unwrap_or_default());
+        let seen = passed.get(..watched).unwrap_or_default();
+        self.signs.feed(seen);
+        self.saved.feed(seen);
         self.watched = self.watched.saturating_sub(watched as u64);
         self.begin = end;
         self.at = self.at.saturating_add(passed.len() as u64);
