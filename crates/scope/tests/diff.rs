@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use scope::diff::Way;
+use scope::policy::Effect;
 use scope::{Bundle, Language, Policy, Verdict};
 
 fn text(folder: &str) -> String {
@@ -118,6 +119,42 @@ fn wider() {
         None,
     );
     check(THREE, &[("label = \"hash set", "restricted = true\nlabel = \"hash set")], Verdict::Same, None);
+}
+
+/// An archive that stays closed goes whole to whoever gets it, with what is kept from them in it.
+#[test]
+fn fewer_archives_that_are_opened_are_more_for_somebody() {
+    let with = |containers: &str| parse(&text(ONE).replacen("streams     = true\n", containers, 1));
+    let of = |forms: &str, depth: u32| format!("containers = {{ open = [{forms}], max_depth = {depth} }}\n");
+    let (all, zip) = (with(&of("\"zip\", \"tar\"", 2)), with(&of("\"zip\"", 2)));
+    let (flat, none) = (with(&of("\"zip\", \"tar\"", 1)), with(""));
+    for (before, after) in [(&all, &none), (&all, &zip), (&all, &flat), (&flat, &zip)] {
+        let difference = scope::diff(before, after);
+        assert_eq!(difference.verdict, Verdict::Different);
+        let gained = |audience: &str, words: &str| {
+            let mut own = difference.findings.iter().filter(|own| own.way == Way::Adds);
+            own.find(|own| own.audience.to_string() == audience && own.what.contains(words)).cloned()
+        };
+        let whole =
+            gained("case team", "content: archives that are no longer opened can be captured whole").unwrap();
+        let held: Vec<&str> = before
+            .rules()
+            .iter()
+            .filter(|rule| rule.effect != Effect::Include)
+            .map(|rule| rule.id.as_str())
+            .collect();
+        assert!(
+            !held.is_empty() && held.iter().all(|id| whole.because.iter().any(|own| own.contains(id))),
+            "{whole:?}"
+        );
+        assert!(gained("compartment neutral", "can be held whole").is_some());
+        let back = scope::diff(after, before);
+        assert!(
+            back.findings
+                .iter()
+                .any(|own| own.way == Way::Adds && own.what.contains("files in archives that are opened"))
+        );
+    }
 }
 
 /// What looks like less, and gives somebody more.
