@@ -464,6 +464,24 @@ fn names_of_folders_and_links_are_asked_of_the_rules() {
     }
 }
 
+/// What somebody is told of an archive in which there is no file.
+#[test]
+fn an_archive_without_a_file_is_told_as_that() {
+    let folder = |name| [with(name, b"", b'5', b""), vec![0; 1024]].concat();
+    let policy = policy_and("", ALL, OUT);
+    for (bytes, outcome, words) in [
+        (zip(&[]), Outcome::Captured, "it is an archive (zip) with nothing in it, and taken as the one file"),
+        (folder("a/"), Outcome::Captured, "(tar) of 1 folder, link or the like and no file, and taken"),
+        (folder("priv/"), Outcome::Left, "and no file; a rule keeps something in it from others, and"),
+        (folder("a/../b"), Outcome::Left, "it is an archive (tar), and not all of it is known: 1 folders"),
+    ] {
+        let found = examined(&policy, bytes, 0..0, one_name());
+        assert_eq!(found.0.decision.outcome, outcome, "{words}");
+        let told = scope::explain(&policy, &found.0.facts, &found.0.decision).inside.unwrap();
+        assert!(told.contains(words), "{told}");
+    }
+}
+
 #[test]
 fn an_archive_with_an_excluded_file_is_taken_whole_by_nobody() {
     // Loose bytes make it unknown; what is excluded makes it stay where it is, at any depth.

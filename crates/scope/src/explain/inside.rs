@@ -1,6 +1,7 @@
 //! What opening an archive made of it.
 
 use crate::facts::Facts;
+use crate::members;
 use crate::outcome::{Decision, Outcome, Tier};
 use crate::policy::Policy;
 
@@ -23,6 +24,8 @@ pub(super) fn told(policy: &Policy, facts: &Facts, decision: &Decision) -> Optio
         _ => format!("{count} {many}"),
     };
     let form = &held.form;
+    let is_document = members::is_document(form);
+    let what = if is_document { "a document" } else { "an archive" };
     let members = match (held.members, held.others) {
         (0, 0) => "with nothing in it".to_owned(),
         (0, others) => format!(
@@ -44,17 +47,24 @@ pub(super) fn told(policy: &Policy, facts: &Facts, decision: &Decision) -> Optio
         format!("a rule keeps {what} in it from others")
     };
     Some(match &held.trouble {
+        Some(trouble) if held.barred > 0 && held.members == 0 => format!(
+            "it is {what} ({form}), and not all of it is known ({trouble}); but {}, and it is not taken as a whole",
+            apart()
+        ),
         Some(trouble) if held.barred > 0 => format!(
             "it is an archive ({form}) {members}{all}; not all of it is known ({trouble}), but {}, and the archive is not taken as a whole",
             apart()
         ),
         Some(trouble) if held.members == 0 => {
-            format!("it is an archive ({form}), and not all of it is known: {trouble}")
+            format!("it is {what} ({form}), and not all of it is known: {trouble}")
         }
         Some(trouble) => {
             format!(
                 "it is an archive ({form}) {members}, each decided by itself; but not all of it is known: {trouble}"
             )
+        }
+        None if is_document => {
+            format!("it is a document ({form}), with nothing in it but what a document of its form has")
         }
         None if held.barred > 0 => format!(
             "it is an archive ({form}) {members}{all}; {}, and the archive is not taken as a whole",
