@@ -93,9 +93,22 @@ fn medium(folder: &Path) -> Option<()> {
 /// A desk with that medium, and an order under which archives are opened, three in each other. `left` is that line of the policy.
 #[must_use]
 pub fn desk(left: &str) -> Option<Desk> {
+    desk_with(left, "")
+}
+
+/// The same, with more at the end of the policy.
+///
+/// # Panics
+///
+/// Where the policy cannot be written.
+#[must_use]
+pub fn desk_with(left: &str, more: &str) -> Option<Desk> {
     let desk = Desk::with_open_case();
     let media = "media = [{ label = \"KC07\", fsuuid = \"1A2B-3C4D\" }]\ncontainers = { open = [\"zip\", \"gzip\", \"tar\"], max_depth = 3 }";
     desk.policy_with(&[("media ", media), ("left ", left)]);
+    let policy = desk.path("policy/policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text + more).unwrap();
     medium(&desk.path(""))?;
     desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
     Some(desk)

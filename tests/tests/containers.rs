@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use scenarios::archives::{desk, made_by};
+use scenarios::archives::{desk, desk_with, made_by};
 use scenarios::reading::{files_below, ledger, zip_entries};
 use scenarios::second::{self, opened};
 use scope::{Digest, Tier};
@@ -365,12 +365,9 @@ fn two_policies_on_one_ledger_are_asked_about_archives_from_their_files_up() {
 /// An archive is one with what is in it: all of it fits below the limit, or nothing of it is on record.
 #[test]
 fn a_limit_of_bytes_counts_an_archive_with_what_is_in_it() {
-    let Some(desk) = desk("left   = \"facts\"") else { return };
-    let policy = desk.path("policy/policy.toml");
-    let text = fs::read_to_string(&policy).unwrap();
     // `whole.zip` has some 400 bytes, and 14,000 in it.
-    fs::write(&policy, format!("{text}\n[limits]\nbytes = 14000\n")).unwrap();
-    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let limits = "\n[limits]\nbytes = 14000\n";
+    let Some(desk) = desk_with("left   = \"facts\"", limits) else { return };
     desk.run("ambit policy render {dir}/policy").exits(0).prints("an archive counting together with");
     let planned = desk
         .run("ambit plan --policy {dir}/policy --medium {dir}/fat.img --case {case} {examiner} --json")
@@ -383,7 +380,8 @@ fn a_limit_of_bytes_counts_an_archive_with_what_is_in_it() {
         let counts = desk.run(&format!("{capture} --json --jobs {jobs}")).json();
         let why = counts["interrupted"].as_str().unwrap();
         assert!(why.starts_with("the policy's limit of 14000 bytes: "), "{why}");
-        for field in ["items", "tiers", "interrupted"] {
+        // Bytes of what cannot be read are in the plan alone.
+        for field in ["items", "deepest_look", "interrupted"] {
             assert_eq!(counts[field], planned[field], "{jobs} {field}");
         }
         let package = desk.path(&out);
@@ -398,7 +396,14 @@ fn a_limit_of_bytes_counts_an_archive_with_what_is_in_it() {
         let found = records.values().filter(|parts| parts.facts.member.is_some()).count() as u64;
         assert_eq!(members, found, "{names:?}");
         assert_eq!(*items.get_or_insert(records.len()), records.len());
-        desk.run(&AUDIT.replace("fat.ambit", &out)).exits(0);
+        let audit = AUDIT.replace("fat.ambit", &out);
+        desk.run(audit.split_once(" --against").unwrap().0)
+            .exits(3)
+            .prints("FOLLOWED: every recorded decision");
+        // What lies beyond the limit is on the medium, and nothing else is told of it.
+        let against = desk.run(&audit).exits(2);
+        assert_eq!(against.out.matches("  - missing /opt/panel/whole.zip").count(), 3, "{against}");
+        assert_eq!(against.out.matches("  - missing ").count(), 3, "{against}");
         if second::is_there() {
             let replayed = opened(&desk, &package.display().to_string()).replay();
             assert_eq!((replayed.exit, replayed.kinds().as_str()), (0, ""), "{}", replayed.text);
