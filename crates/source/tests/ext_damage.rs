@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use common::{Walked, content, image, noise, run, walk};
 use scope::facts::{Kind, TimeKind};
 
-use source::{Entry, OpenOptions, SourceError, StreamFault, WalkEvent, WalkOptions, open};
+use source::{Entry, OpenOptions, SourceError, WalkEvent, WalkOptions, open};
 
 /// An image with one file of each sort, and the folder that holds it.
 fn small(options: &[&str]) -> (tempfile::TempDir, PathBuf) {
