@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::provisions::{meaning, selector};
+use super::meaning::{meaning, selector};
 use super::rows::{Effects, bit_of};
 use crate::policy::{Condition, ListItems, Policy, Rule, Selector};
 use crate::render::{Language, conditions_of};

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::facts::{Kind, TimeKind};
 use crate::hash_list::HashList;
 use crate::mail::MailTest;
-use crate::policy::{ListItems, NotSearchable, Policy};
+use crate::policy::{Deleted, ListItems, NotSearchable, Policy};
 use crate::read::KINDS;
 use crate::trit::Trit;
 
@@ -32,30 +32,83 @@ pub(super) struct UsedAtom<'p> {
     pub(super) policy: &'p Policy,
 }
 
-/// Items of some kinds that no condition tells apart.
+/// Items of some kinds that no condition tells apart, and that `[target]` treats alike.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct KindCell {
+    pub(super) sort: Sort,
     pub(super) has_content: bool,
     pub(super) has_size: bool,
     pub(super) is_directory: bool,
     pub(super) values: Cell,
 }
 
-/// The kinds of items. A volume that cannot be read is decided by no rule.
-pub(super) fn kinds(atoms: &[UsedAtom<'_>]) -> Vec<KindCell> {
-    let cells: BTreeSet<KindCell> = KINDS
-        .iter()
-        .map(|(_, kind)| KindCell {
-            has_content: kind.has_content(),
-            has_size: kind.has_size(),
-            is_directory: *kind == Kind::Directory,
-            values: of(atoms, |test| match test {
-                Test::Kind(kinds) => Some(Trit::known(kind.is_among(kinds))),
-                _ => None,
-            }),
-        })
-        .collect();
+/// What `[target]` makes of what the rules say of items.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) enum Sort {
+    /// Nothing.
+    AsRules,
+    /// Of what was deleted, where it is held: what the rules capture goes to the compartment of each policy, by position.
+    Deleted(usize, usize),
+    /// Of slack: so, too, and what they list is left.
+    Slack(usize, usize),
+}
+
+/// The kinds of items that both policies come to, but for those that `[target]` alone decides. Of a kind that one of them does
+/// not come to, its provision tells.
+pub(super) fn kinds(atoms: &[UsedAtom<'_>], before: &Policy, after: &Policy) -> Vec<KindCell> {
+    let mut cells = BTreeSet::new();
+    for (_, kind) in &KINDS {
+        if let Some(sort) = sort(*kind, before, after) {
+            cells.insert(cell(atoms, *kind, sort));
+        }
+    }
+    // Slack has the kind of its file, for rules.
+    if let Some((old, new)) = held(before, &before.target().slack).zip(held(after, &after.target().slack)) {
+        for kind in [Kind::File, Kind::Stream, Kind::Member] {
+            cells.insert(cell(atoms, kind, Sort::Slack(old, new)));
+        }
+    }
     cells.into_iter().collect()
+}
+
+fn cell(atoms: &[UsedAtom<'_>], kind: Kind, sort: Sort) -> KindCell {
+    KindCell {
+        sort,
+        has_content: kind.has_content(),
+        has_size: kind.has_size(),
+        is_directory: kind == Kind::Directory,
+        values: of(atoms, |test| match test {
+            Test::Kind(kinds) => Some(Trit::known(kind.is_among(kinds))),
+            _ => None,
+        }),
+    }
+}
+
+/// `None` where one of the policies does not come to such items.
+fn sort(kind: Kind, before: &Policy, after: &Policy) -> Option<Sort> {
+    let (old, new) = (before.target(), after.target());
+    match kind {
+        Kind::Stream => (old.streams && new.streams).then_some(Sort::AsRules),
+        Kind::Deleted | Kind::Recovered => match (&old.deleted, &new.deleted) {
+            (Deleted::Hold(old), Deleted::Hold(new)) => {
+                Some(Sort::Deleted(position(before, old)?, position(after, new)?))
+            }
+            (Deleted::Never, _) | (_, Deleted::Never) => None,
+            // What the one has for everybody and the other for a compartment is told by its provision.
+            (Deleted::Catalogue, _) | (_, Deleted::Catalogue) => {
+                (kind == Kind::Deleted).then_some(Sort::AsRules)
+            }
+        },
+        _ => Some(Sort::AsRules),
+    }
+}
+
+fn held(policy: &Policy, id: &Option<String>) -> Option<usize> {
+    position(policy, id.as_deref()?)
+}
+
+fn position(policy: &Policy, id: &str) -> Option<usize> {
+    policy.compartments().iter().position(|own| own.id == id)
 }
 
 /// The dimensions of items with or without content and size; `None` where one has too many cells.

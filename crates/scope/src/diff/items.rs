@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::cells::{self, Cell, UsedAtom};
+use super::cells::{self, Cell, Sort, UsedAtom};
 use super::rows::{Effects, Fate, Looks, Row, Side, Why, differing, pair};
 use crate::compile::{CompiledAtom, Test};
 use crate::glob::language::{Budget, Language, Walk};
@@ -25,6 +25,8 @@ const MAX_REMEMBERED: usize = 10_000;
 /// How an item fares under both policies.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Move {
+    /// Which items it is of.
+    pub(super) sort: Sort,
     pub(super) before: Fate,
     pub(super) after: Fate,
     /// The looks that the one takes and the other does not.
@@ -53,10 +55,12 @@ pub(super) fn moves(before: &Policy, after: &Policy) -> Option<BTreeMap<Move, Ef
         PathCase::Sensitive => &[false],
         PathCase::Insensitive => &[true],
     };
-    let mut search = Search { sides, atoms: &atoms, moves: BTreeMap::new(), seen: HashSet::new(), rows: 0 };
+    let (moves, seen) = (BTreeMap::new(), HashSet::new());
+    let mut search = Search { sides, atoms: &atoms, sort: Sort::AsRules, moves, seen, rows: 0 };
     for folded in cases {
         let names = names(&atoms, *folded)?;
-        for kind in cells::kinds(&atoms) {
+        for kind in cells::kinds(&atoms, before, after) {
+            search.sort = kind.sort;
             let dimensions = cells::dimensions(&atoms, &kind)?;
             let mut values = vec![Trit::F; total];
             set(&mut values, &kind.values);
@@ -89,8 +93,10 @@ fn set(values: &mut [Trit], cell: &[(usize, Trit)]) {
 struct Search<'p> {
     sides: (Side<'p>, Side<'p>),
     atoms: &'p [UsedAtom<'p>],
+    /// Of the items that are gone through now.
+    sort: Sort,
     moves: BTreeMap<Move, Effects>,
-    seen: HashSet<Vec<Row>>,
+    seen: HashSet<(Sort, Vec<Row>)>,
     rows: usize,
 }
 
@@ -165,7 +171,7 @@ impl Search<'_> {
         if !rows.iter().any(|row| row.differs()) && !unseen.as_ref().is_some_and(Row::differs) {
             return Some(());
         }
-        let key: Vec<Row> = unseen.iter().chain(rows.iter().copied()).cloned().collect();
+        let key = (self.sort, unseen.iter().chain(rows.iter().copied()).cloned().collect::<Vec<Row>>());
         if self.seen.contains(&key) {
             return Some(());
         }
@@ -201,10 +207,16 @@ impl Search<'_> {
     fn compare(&mut self, item: &Row) {
         let (old, new) = &self.sides;
         let ((before, a), (after, b)) = (old.fate(&item.before), new.fate(&item.after));
+        let (before, after) = match self.sort {
+            Sort::AsRules => (before, after),
+            Sort::Deleted(old, new) => (before.of_deleted(old), after.of_deleted(new)),
+            Sort::Slack(old, new) => (before.of_slack(old), after.of_slack(new)),
+        };
         let (had, has) = (old.looks(a), new.looks(b));
         let named = |fate: Fate| matches!(fate, Fate::Captured | Fate::Listed);
         let both = named(before) && named(after);
         let own = Move {
+            sort: self.sort,
             before,
             after,
             looks_added: has & !had,
@@ -214,7 +226,7 @@ impl Search<'_> {
         };
         let left =
             |fate: Fate| matches!(fate, Fate::Left(Why::Excluded | Why::OutOfScope | Why::Undetermined));
-        let same = before == after || left(before) && left(after);
+        let same = old.is_alike(before, new, after) || left(before) && left(after);
         if !same || own.looks_added != 0 || own.looks_removed != 0 || own.name_added || own.name_removed {
             let effects = differing((old, a), (new, b), item);
             *self.moves.entry(own).or_default() |= effects;

@@ -13,16 +13,21 @@
 mod causes;
 mod cells;
 mod containers;
+mod fields;
 mod items;
+mod meaning;
 mod provisions;
+mod published;
 mod rows;
 mod sentences;
+mod target;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::policy::Policy;
 use crate::render::Language;
+use cells::Sort;
 use items::Move;
 use rows::{Fate, Why};
 
@@ -147,7 +152,7 @@ pub fn diff(before: &Policy, after: &Policy) -> Difference {
 #[must_use]
 pub fn diff_in(before: &Policy, after: &Policy, language: Language) -> Difference {
     let mut findings = provisions::compare(before, after);
-    let decides_alike = provisions::same_rules(before, after);
+    let decides_alike = meaning::same_rules(before, after);
     if !cells::read_alike(before, after) {
         // The finding of the provision stands for what it does to the items.
     } else if !decides_alike {
@@ -245,7 +250,12 @@ fn words(policy: &Policy, fate: Fate) -> String {
 
 /// What one way of faring differently means to whom.
 fn of_move(before: &Policy, after: &Policy, own: &Move, findings: &mut Vec<Finding>) {
-    let path = format!("items that were {} are {}", words(before, own.before), words(after, own.after));
+    let items = match own.sort {
+        Sort::AsRules => "items",
+        Sort::Deleted(..) => "deleted entries, or what stands where their content was,",
+        Sort::Slack(..) => "pieces of slack",
+    };
+    let path = format!("{items} that were {} are {}", words(before, own.before), words(after, own.after));
     let ((had_content, had_name), (has_content, has_name)) =
         (sees(before, own.before), sees(after, own.after));
     for (had, has, what) in [(had_content, has_content, "content"), (had_name, has_name, "names")] {

@@ -1,41 +1,92 @@
-//! What does not depend on the item: keys, media, looks that are allowed, dates, what is kept.
+//! What does not depend on the item: keys, looks that are allowed, dates, what is kept.
+//!
+//! Each field that differs is told by its own comparison. One that differs and of which nothing is told is *not worked
+//! out*, so that no field can be forgotten.
 
 use std::collections::BTreeSet;
 
-use super::{Audience, Finding, Way, add, containers};
-use crate::artifact::path_globs;
+use super::fields::fields;
+use super::{Audience, Finding, Way, add, containers, published, target};
 use crate::facts::Look;
-use crate::glob::{Answer, Glob, covered};
-use crate::mail::normal;
-use crate::policy::{
-    Compartment, Condition, Deleted, Effect, Hours, LeftRecord, List, ListItems, PathCase, Policy, Rule,
-    Selector, Target, UNREAD_VOLUMES, UnknownDefault, UnreadVolumes,
-};
+use crate::policy::{Compartment, Hours, LeftRecord, Policy, UNREAD_VOLUMES};
+
+/// Tells what one field gives to whom, where it differs.
+type Tell = fn(&Policy, &Policy, &mut Vec<Finding>);
 
 /// Compares everything but the rules.
 pub(super) fn compare(before: &Policy, after: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
-    recipients(before, after, &mut findings);
-    compartments(before, after, &mut findings);
-    looks(before, after, &mut findings);
-    media(before, after, &mut findings);
-    items(before, after, &mut findings);
-    closed(before, after, &mut findings);
-    record(before, after, &mut findings);
-    authority(before, after, &mut findings);
+    let (old, new) = (fields(before), fields(after));
+    let differing: BTreeSet<&str> =
+        old.iter().filter(|(name, value)| new.get(*name) != Some(value)).map(|(name, _)| *name).collect();
+    for name in &differing {
+        let own = TOLD.iter().find(|(known, ..)| known == name);
+        let first = findings.len();
+        if let Some((_, tell, _)) = own {
+            tell(before, after, &mut findings);
+        }
+        let may_be_silent = own.is_some_and(|(_, _, may_be_silent)| *may_be_silent);
+        if findings.len() == first && !may_be_silent {
+            let what = format!("`{name}` differs");
+            add(&mut findings, Way::Unsaid, Audience::CaseTeam, what);
+        }
+    }
+    target::reached(before, &differing, &mut findings);
+    published::compare(before, after, &mut findings);
     findings
 }
 
-fn recipients(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
-    let (old, new) = (before.recipients(), after.recipients());
-    for (was, is, audience, what) in [
-        (&old.case, &new.case, Audience::CaseTeam, "opens what is captured"),
-        (&old.captured_also, &new.captured_also, Audience::CaseTeam, "opens what is captured, too"),
-        (&old.auditor, &new.auditor, Audience::AuditorAndCourt, "of the auditor opens the ledger"),
-        (&old.court, &new.court, Audience::AuditorAndCourt, "of the court opens the ledger"),
-    ] {
-        keys(was, is, &audience, what, findings);
-    }
+/// Each field, who tells of it, and whether silence means that nothing changes, however it is written.
+const TOLD: [(&str, Tell, bool); 29] = [
+    ("authority.conditions", conditions, false),
+    ("authority.execute_by", execute_by, false),
+    ("authority.hours", hours, false),
+    ("authority.issued", issued, false),
+    ("authority.review_by", review_by, false),
+    ("compartment", compartments, false),
+    ("defaults.not_searchable", not_searchable, false),
+    ("defaults.path_case", path_case, false),
+    ("defaults.unknown", unknown, false),
+    ("defaults.zoneless_times", zoneless_times, false),
+    ("limits.bytes", target::bytes, false),
+    ("limits.items", target::items, false),
+    ("recipients.auditor", auditor, false),
+    ("recipients.captured_also", captured_also, false),
+    ("recipients.case", case, false),
+    ("recipients.court", court, false),
+    ("record.holder", holder, false),
+    ("record.left", left, false),
+    ("record.until", until, false),
+    ("target.closed", target::closed, true),
+    ("target.containers", containers::compare, false),
+    ("target.deleted", target::deleted, false),
+    ("target.inspect", looks, false),
+    ("target.live", target::live, false),
+    ("target.media", target::media, false),
+    ("target.slack", target::slack, false),
+    ("target.streams", target::streams, false),
+    ("target.unallocated", target::unallocated, false),
+    ("target.unread_volumes", target::unread_volumes, false),
+];
+
+fn case(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let (was, is) = (&before.recipients().case, &after.recipients().case);
+    keys(was, is, &Audience::CaseTeam, "opens what is captured", findings);
+}
+
+fn captured_also(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let (was, is) = (&before.recipients().captured_also, &after.recipients().captured_also);
+    keys(was, is, &Audience::CaseTeam, "opens what is captured, too", findings);
+}
+
+fn auditor(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let (was, is) = (&before.recipients().auditor, &after.recipients().auditor);
+    keys(was, is, &Audience::AuditorAndCourt, "of the auditor opens the ledger", findings);
+}
+
+fn court(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let (was, is) = (&before.recipients().court, &after.recipients().court);
+    keys(was, is, &Audience::AuditorAndCourt, "of the court opens the ledger", findings);
 }
 
 fn keys(was: &[String], is: &[String], audience: &Audience, what: &str, findings: &mut Vec<Finding>) {
@@ -101,306 +152,96 @@ fn looks(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
             _ => {}
         }
     }
-    let (old, new) = (before.defaults(), after.defaults());
-    let mut change = |differs: bool, what: &str| {
-        if differs {
-            add(findings, Way::Changes, Audience::CaseTeam, what.to_owned());
-        }
-    };
-    change(old.unknown != new.unknown, "what cannot be determined goes elsewhere");
-    change(
-        old.path_case != new.path_case,
+}
+
+fn unknown(_: &Policy, _: &Policy, findings: &mut Vec<Finding>) {
+    changes(findings, Audience::CaseTeam, "what cannot be determined goes elsewhere");
+}
+
+fn path_case(_: &Policy, _: &Policy, findings: &mut Vec<Finding>) {
+    changes(
+        findings,
+        Audience::CaseTeam,
         "names compare otherwise; what that does to items was not worked out",
     );
-    change(
-        old.zoneless_times != new.zoneless_times,
-        "times without a zone are read otherwise; what that does to items was not worked out",
-    );
-    change(
-        old.not_searchable != new.not_searchable,
-        "files without text are read otherwise; what that does to items was not worked out",
-    );
 }
 
-fn media(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
-    let (old, new) = (&before.target().media, &after.target().media);
-    for is in new {
-        let label = &is.label;
-        match old.iter().find(|was| was.label == is.label) {
-            None => add(findings, Way::Adds, Audience::Examiners, format!("the medium {label}")),
-            Some(was) if was != is => {
-                add(
-                    findings,
-                    Way::Changes,
-                    Audience::Examiners,
-                    format!("what identifies the medium {label}"),
-                );
-            }
-            Some(_) => {}
-        }
-    }
-    for was in old.iter().filter(|was| !new.iter().any(|is| is.label == was.label)) {
-        add(findings, Way::Removes, Audience::Examiners, format!("the medium {}", was.label));
-    }
+fn zoneless_times(_: &Policy, _: &Policy, findings: &mut Vec<Finding>) {
+    let what = "times without a zone are read otherwise; what that does to items was not worked out";
+    changes(findings, Audience::CaseTeam, what);
 }
 
-/// Free space, slack and deleted entries that go to a compartment whatever the rules would give the case team.
-fn remnants(old: &Target, new: &Target, findings: &mut Vec<Finding>) {
-    let held = |target: &Target| match &target.deleted {
-        Deleted::Hold(id) => Some(id.clone()),
-        Deleted::Never | Deleted::Catalogue => None,
-    };
-    for (was, is, what) in [
-        (old.unallocated.clone(), new.unallocated.clone(), "unallocated space"),
-        (old.slack.clone(), new.slack.clone(), "slack of what is kept"),
-        (held(old), held(new), "deleted entries, and what stands where their content was"),
-    ] {
-        if was == is {
-            continue;
-        }
-        if let (None, Some(_)) = (&was, &is) {
-            add(findings, Way::Adds, Audience::Examiners, format!("{what}: may be read"));
-        }
-        if let Some(id) = was {
-            add(findings, Way::Removes, Audience::Compartment(id), format!("content: {what}"));
-        }
-        if let Some(id) = is {
-            add(findings, Way::Adds, Audience::Compartment(id), format!("content: {what}"));
-        }
-    }
-    let what = "deleted entries that the rules capture";
-    match (&old.deleted, &new.deleted) {
-        (Deleted::Catalogue, Deleted::Hold(_)) => {
-            add(findings, Way::Removes, Audience::CaseTeam, what.to_owned())
-        }
-        (Deleted::Hold(_), Deleted::Catalogue) => {
-            add(findings, Way::Adds, Audience::CaseTeam, what.to_owned())
-        }
-        _ => {}
-    }
+fn not_searchable(_: &Policy, _: &Policy, findings: &mut Vec<Finding>) {
+    let what = "files without text are read otherwise; what that does to items was not worked out";
+    changes(findings, Audience::CaseTeam, what);
 }
 
-/// What is an item at all, and where the capture stops.
-fn items(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
-    let (old, new) = (before.target(), after.target());
-    let named = |policy: &Policy| policy.rules().iter().any(|rule| rule.effect == Effect::Withhold);
-    let mut fewer = false;
-    for (was, is, what) in [
-        (old.live, new.live, "running systems"),
-        (old.streams, new.streams, "named streams"),
-        (old.deleted != Deleted::Never, new.deleted != Deleted::Never, "deleted entries"),
-    ] {
-        match (was, is) {
-            (false, true) => add(findings, Way::Adds, Audience::Examiners, format!("{what} may be examined")),
-            (true, false) => {
-                fewer = true;
-                add(findings, Way::Removes, Audience::Examiners, format!("{what} are no longer examined"));
-                if named(before) {
-                    let what = format!("{what} that were listed are no longer named");
-                    add(findings, Way::Changes, Audience::CaseTeam, what);
-                }
-            }
-            _ => {}
-        }
-    }
-    remnants(old, new, findings);
-    containers::compare(before, after, findings);
-    match (old.unread_volumes, new.unread_volumes) {
-        (UnreadVolumes::Name, UnreadVolumes::Preserve) => {
-            let what = "content: volumes of which no file can be read may be preserved whole";
-            add(findings, Way::Adds, Audience::AuditorAndCourt, what.to_owned());
-        }
-        (UnreadVolumes::Preserve, UnreadVolumes::Name) => {
-            let what = "content: volumes of which no file can be read are no longer preserved";
-            add(findings, Way::Removes, Audience::AuditorAndCourt, what.to_owned());
-        }
-        _ => {}
-    }
-    let (limits, later) = (before.limits(), after.limits());
-    for (was, is, what) in [(limits.items, later.items, "items"), (limits.bytes, later.bytes, "bytes")] {
-        let beyond = |limit: Option<u64>| limit.unwrap_or(u64::MAX);
-        if beyond(is) > beyond(was) {
-            add(findings, Way::Adds, Audience::Examiners, format!("the limit of {what} is higher, or gone"));
-        } else if beyond(is) < beyond(was) {
-            add(findings, Way::Removes, Audience::Examiners, format!("the limit of {what} is lower"));
-            if named(before) {
-                let what = format!("beyond the limit of {what}, nothing is listed");
-                add(findings, Way::Changes, Audience::CaseTeam, what);
-            }
-        }
-    }
-    let closed = |policy: &Policy| {
-        policy.target().closed.iter().map(|glob| glob.text().to_owned()).collect::<BTreeSet<_>>()
-    };
-    if (fewer || closed(before) != closed(after)) && (limits.items.is_some() || limits.bytes.is_some()) {
-        let what = "with a limit, other items are reached where fewer are walked";
-        add(findings, Way::Unsaid, Audience::CaseTeam, what.to_owned());
-    }
-}
-
-/// The folders that the walk does not enter.
-fn closed(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
-    let below = |policy: &Policy| -> Vec<Option<Glob>> {
-        let globs = policy.target().closed.iter();
-        globs.map(|glob| Glob::path(&format!("{}/*/**", glob.text().trim_end_matches('/'))).ok()).collect()
-    };
-    let (old, new) = (below(before), below(after));
-    let texts = |globs: &[Option<Glob>]| {
-        globs.iter().flatten().map(|glob| glob.text().to_owned()).collect::<BTreeSet<_>>()
-    };
-    if old.iter().chain(&new).all(Option::is_some) && texts(&old) == texts(&new) {
-        return;
-    }
-    let within = |some: &[Option<Glob>], others: &[Option<Glob>]| {
-        let all: Vec<&Glob> = others.iter().flatten().collect();
-        let modes: &[bool] = match before.defaults().path_case {
-            PathCase::AsVolume => &[false, true],
-            PathCase::Sensitive => &[false],
-            PathCase::Insensitive => &[true],
-        };
-        some.iter().all(|own| {
-            own.as_ref()
-                .is_some_and(|own| modes.iter().all(|folded| covered(own, &all, *folded) == Answer::Yes))
-        })
-    };
-    if !within(&old, &new) {
-        let what = "folders are entered that were closed";
-        add(findings, Way::Adds, Audience::Examiners, what.to_owned());
-    }
-    if !within(&new, &old) {
-        add(findings, Way::Removes, Audience::Examiners, "folders are closed that were entered".to_owned());
-        let names_alone = after.target().inspect == [Look::Metadata];
-        let lists = before.rules().iter().any(|rule| rule.effect == Effect::Withhold);
-        if !names_alone || lists || after.defaults().unknown != UnknownDefault::Left {
-            let what =
-                "a file that has a name in a folder that is now closed, too, is decided without that name";
-            add(findings, Way::Changes, Audience::CaseTeam, what.to_owned());
-        }
-    }
-}
-
-fn record(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
-    let (old, new) = (before.record(), after.record());
-    match (old.left, new.left) {
+fn left(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    match (before.record().left, after.record().left) {
         (LeftRecord::Counts, LeftRecord::Facts) => {
             let what = "names: facts of what was left are kept, other people's among them";
             add(findings, Way::Adds, Audience::AuditorAndCourt, what.to_owned());
         }
         (LeftRecord::Facts, LeftRecord::Counts) => {
             let what = "facts of what was left are no longer kept, so that its decisions cannot be replayed";
-            add(findings, Way::Changes, Audience::AuditorAndCourt, what.to_owned());
+            changes(findings, Audience::AuditorAndCourt, what);
         }
         _ => {}
     }
-    for (was, is, what) in
-        [(&old.holder, &new.holder, "who keeps"), (&old.until, &new.until, "until when is kept")]
-    {
-        if was != is {
-            let what = format!("{what} the record of what was left");
-            add(findings, Way::Changes, Audience::AuditorAndCourt, what);
-        }
-    }
-    for list in after.lists().iter().filter(|list| !list.restricted) {
-        let restricted = |was: &&List| was.restricted && (was.id == list.id || was.digest == list.digest);
-        if before.lists().iter().any(|was| restricted(&was)) {
-            let what = format!("the items of the list {}, which was restricted", list.id);
-            add(findings, Way::Adds, Audience::Public, what);
-        }
-    }
 }
 
-fn authority(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
-    let (old, new) = (before.authority(), after.authority());
-    for (was, is, what) in [
-        (old.execute_by, new.execute_by, "time for seizure or copying on site"),
-        (old.review_by, new.review_by, "time for review in the laboratory"),
-    ] {
-        if is > was {
-            add(findings, Way::Adds, Audience::Examiners, what.to_owned());
-        } else if is < was {
-            add(findings, Way::Removes, Audience::Examiners, what.to_owned());
-        }
-    }
-    match (old.hours, new.hours) {
-        (was, is) if was == is => {}
-        (Hours::Any, Hours::Daily { .. }) => {
-            add(findings, Way::Removes, Audience::Examiners, "hours for work on site".to_owned());
-        }
-        (Hours::Daily { .. }, Hours::Any) => {
-            add(findings, Way::Adds, Audience::Examiners, "hours for work on site".to_owned());
-        }
-        _ => add(findings, Way::Changes, Audience::Examiners, "hours for work on site".to_owned()),
-    }
-    for duty in old.conditions.iter().filter(|duty| !new.conditions.contains(duty)) {
-        add(findings, Way::Changes, Audience::Examiners, format!("a duty falls away: {duty}"));
-    }
+fn holder(_: &Policy, _: &Policy, findings: &mut Vec<Finding>) {
+    changes(findings, Audience::AuditorAndCourt, "who keeps the record of what was left");
 }
 
-/// Whether the rules mean the same, whatever their names, their words and their order.
-pub(super) fn same_rules(before: &Policy, after: &Policy) -> bool {
-    let order = |policy: &Policy| policy.compartments().iter().map(|own| own.id.clone()).collect::<Vec<_>>();
-    let alike = before.target().inspect == after.target().inspect
-        && before.defaults() == after.defaults()
-        && order(before) == order(after);
-    alike && meanings(before) == meanings(after)
+fn until(_: &Policy, _: &Policy, findings: &mut Vec<Finding>) {
+    changes(findings, Audience::AuditorAndCourt, "until when is kept the record of what was left");
 }
 
-pub(super) type Meaning = (Effect, Option<String>, [BTreeSet<String>; 3]);
-
-fn meanings(policy: &Policy) -> BTreeSet<Meaning> {
-    policy.rules().iter().map(|rule| meaning(policy, rule)).collect()
+fn issued(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let earlier = after.authority().issued < before.authority().issued;
+    let what = "time from when the order is issued: before it no work begins";
+    span(earlier, what, what, findings);
 }
 
-/// What a rule means, whatever it and what it refers to are called.
-pub(super) fn meaning(policy: &Policy, rule: &Rule) -> Meaning {
-    let of = |ids: &[String]| {
-        let own = |id: &String| policy.selectors().iter().find(|own| own.id == *id);
-        ids.iter().filter_map(own).map(|own| selector(policy, own)).collect()
+fn execute_by(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let later = after.authority().execute_by > before.authority().execute_by;
+    let what = "time for seizure or copying on site";
+    span(later, what, what, findings);
+}
+
+fn review_by(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let later = after.authority().review_by > before.authority().review_by;
+    let what = "time for review in the laboratory";
+    span(later, what, what, findings);
+}
+
+/// A span of time that is longer, or shorter.
+fn span(longer: bool, gained: &str, lost: &str, findings: &mut Vec<Finding>) {
+    let (way, what) = if longer { (Way::Adds, gained) } else { (Way::Removes, lost) };
+    add(findings, way, Audience::Examiners, what.to_owned());
+}
+
+fn hours(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let way = match (before.authority().hours, after.authority().hours) {
+        (Hours::Any, Hours::Daily { .. }) => Way::Removes,
+        (Hours::Daily { .. }, Hours::Any) => Way::Adds,
+        _ => Way::Changes,
     };
-    (rule.effect, rule.to.clone(), [of(&rule.any), of(&rule.all), of(&rule.unless)])
+    add(findings, way, Audience::Examiners, "hours for work on site".to_owned());
 }
 
-/// A selector with all that it refers to.
-pub(super) fn selector(policy: &Policy, own: &Selector) -> String {
-    let list = |id: &String| {
-        let found = policy.lists().iter().find(|list| list.id == *id);
-        match found.map(|list| &list.items) {
-            // Digests are read as a set, so that the file's bytes may differ.
-            Some(ListItems::Sha256(items)) => items.set().to_string(),
-            Some(ListItems::Keywords(terms)) => format!("{:?}", terms.iter().collect::<BTreeSet<_>>()),
-            Some(ListItems::Addresses(items)) => {
-                format!("{:?}", items.iter().map(|own| normal(own)).collect::<BTreeSet<_>>())
-            }
-            None => String::new(),
-        }
-    };
-    let parts = own.conditions.iter().map(|condition| match condition {
-        Condition::Path(globs) => format!("path {:?}", globs.iter().map(Glob::text).collect::<BTreeSet<_>>()),
-        Condition::Name(globs) => format!("name {:?}", globs.iter().map(Glob::text).collect::<BTreeSet<_>>()),
-        Condition::Artifact(_) => {
-            let globs = path_globs(policy.artifacts(), &own.id, condition).unwrap_or_default();
-            format!("artifact {:?}", globs.iter().map(|(glob, _)| glob.text()).collect::<BTreeSet<_>>())
-        }
-        Condition::HashIn(ids) => format!("hash {:?}", ids.iter().map(list).collect::<BTreeSet<_>>()),
-        Condition::Mail(mail) => {
-            let window =
-                mail.within.as_ref().and_then(|id| policy.windows().iter().find(|own| own.id == *id));
-            let window = window.map(|window| (window.from.to_utc(), window.until.to_utc()));
-            let party = mail.party.iter().map(list).collect::<BTreeSet<_>>();
-            let role = mail.role.iter().collect::<BTreeSet<_>>();
-            format!("mail {party:?} {role:?} {window:?} {:?}", mail.messages)
-        }
-        Condition::Keywords { list: id, at_least } => format!("keywords {at_least} {}", list(id)),
-        Condition::Owner(ids) => {
-            let known = ids.iter().filter_map(|id| policy.custodians().iter().find(|own| own.id == *id));
-            format!("owner {:?}", known.map(|own| (&own.uid, &own.sid)).collect::<BTreeSet<_>>())
-        }
-        Condition::Time(time) => {
-            let window = policy.windows().iter().find(|window| window.id == time.within);
-            let window = window.map(|window| (window.from.to_utc(), window.until.to_utc()));
-            format!("time {:?} {:?} {window:?}", time.of, time.mode)
-        }
-        other => format!("{other:?}"),
-    });
-    parts.collect::<Vec<_>>().join("; ")
+fn conditions(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
+    let (old, new) = (&before.authority().conditions, &after.authority().conditions);
+    for duty in old.iter().filter(|duty| !new.contains(duty)) {
+        changes(findings, Audience::Examiners, &format!("a duty falls away: {duty}"));
+    }
+    // It is a text: whether it binds somebody or gives something, only a person can say.
+    for duty in new.iter().filter(|duty| !old.contains(duty)) {
+        add(findings, Way::Unsaid, Audience::Examiners, format!("a duty is new: {duty}"));
+    }
+}
+
+fn changes(findings: &mut Vec<Finding>, audience: Audience, what: &str) {
+    add(findings, Way::Changes, audience, what.to_owned());
 }

@@ -74,6 +74,25 @@ pub(super) enum Fate {
     Left(Why),
 }
 
+impl Fate {
+    /// Of what was deleted, where it is held for that compartment: as `decide` has it.
+    pub(super) fn of_deleted(self, compartment: usize) -> Self {
+        match self {
+            Self::Captured => Self::Held(compartment),
+            other => other,
+        }
+    }
+
+    /// Of slack that is held for that compartment: there is none of what is not kept.
+    pub(super) fn of_slack(self, compartment: usize) -> Self {
+        match self {
+            Self::Captured => Self::Held(compartment),
+            Self::Listed | Self::ListedTo(_) => Self::Left(Why::OutOfScope),
+            other => other,
+        }
+    }
+}
+
 /// Why an item is left.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Why {
@@ -194,6 +213,17 @@ impl<'p> Side<'p> {
             }
         }
         Some(if withheld { Fate::Listed } else { Fate::Captured })
+    }
+
+    /// Whether the two are one fate: a compartment is known by its id, not by its place.
+    pub(super) fn is_alike(&self, own: Fate, other: &Side<'_>, fate: Fate) -> bool {
+        let id = |policy: &Policy, at: usize| policy.compartments().get(at).map(|own| own.id.clone());
+        match (own, fate) {
+            (Fate::Held(a), Fate::Held(b)) | (Fate::ListedTo(a), Fate::ListedTo(b)) => {
+                id(self.policy, a) == id(other.policy, b)
+            }
+            (a, b) => a == b,
+        }
     }
 
     fn undetermined(&self, withheld: Trit) -> Fate {

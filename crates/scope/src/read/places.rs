@@ -1,6 +1,6 @@
 //! Where things stand in `policy.toml`, for remarks on a policy that is sound.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -44,6 +44,28 @@ impl Places {
         self.spans.insert(path, span);
     }
 
+    /// Every text of the policy, and every line of it as it stands, but for the values whose path is `hidden`.
+    pub(crate) fn texts(&self, hidden: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
+        let mut texts = BTreeSet::new();
+        let (parsed, _) = DeTable::parse_recoverable(&self.text);
+        for (key, value) in parsed.get_ref() {
+            texts.insert(key.get_ref().to_string());
+            gather(key.get_ref().to_string(), value.get_ref(), MAX_DEPTH, hidden, &mut texts);
+        }
+        // What is hidden is cut out of the lines; what stands in a comment beside it is not.
+        let spans = self.spans.iter().filter(|(path, _)| hidden(path)).map(|(_, span)| span.clone());
+        let mut spans: Vec<Range<usize>> = spans.collect();
+        spans.sort_by_key(|span| span.start);
+        let (mut lines, mut from) = (String::new(), 0);
+        for span in spans {
+            lines += self.text.get(from..span.start).unwrap_or_default();
+            from = span.end.max(from);
+        }
+        lines += self.text.get(from..).unwrap_or_default();
+        texts.extend(lines.lines().map(str::to_owned));
+        texts
+    }
+
     /// A problem at `path`; of the whole file, where nothing stands there.
     pub(crate) fn problem(&self, path: &str, message: &str, hint: &str) -> Problem {
         let mut doc = Doc::new(&self.file, &self.text);
@@ -59,6 +81,34 @@ impl Places {
             snippet: String::new(),
             hint: Some(hint.to_owned()),
         })
+    }
+}
+
+/// The keys and texts below a value.
+fn gather(
+    path: String,
+    value: &DeValue<'_>,
+    depth: usize,
+    hidden: &dyn Fn(&str) -> bool,
+    texts: &mut BTreeSet<String>,
+) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    match value {
+        DeValue::Table(table) => {
+            for (key, value) in table {
+                texts.insert(key.get_ref().to_string());
+                gather(format!("{path}.{}", key.get_ref()), value.get_ref(), depth, hidden, texts);
+            }
+        }
+        DeValue::Array(array) => {
+            for (at, value) in array.iter().enumerate() {
+                gather(format!("{path}.{at}"), value.get_ref(), depth, hidden, texts);
+            }
+        }
+        DeValue::String(text) if !hidden(&path) => {
+            texts.insert(text.to_string());
+        }
+        _ => {}
     }
 }
 

@@ -40,7 +40,20 @@ pub struct Sketch {
     pub looks: [bool; 3],
     /// Which of [`OPENINGS`], where the looks allow it.
     pub containers: usize,
+    pub streams: bool,
+    /// Which of [`DELETED`], and of [`HELD`] for unallocated space and slack.
+    pub deleted: usize,
+    pub unallocated: usize,
+    pub slack: usize,
+    /// Of items and bytes.
+    pub limits: (Option<u64>, Option<u64>),
 }
+
+/// What `target.deleted` can be.
+pub const DELETED: [&str; 4] = ["never", "catalogue", "hold:one", "hold:two"];
+
+/// What `target.unallocated` and `target.slack` can be.
+pub const HELD: [&str; 3] = ["never", "hold:one", "hold:two"];
 
 /// What can stand in `target.containers`.
 pub const OPENINGS: [&str; 5] = [
@@ -54,6 +67,21 @@ pub const OPENINGS: [&str; 5] = [
 const KEY: &str = "age1ugwhjv8uclxhy54l2aygaqfnf7nq076eh3pcar0wddfdarmtudmst2jlre";
 
 impl Sketch {
+    /// What is walked, and how far.
+    fn extent(&self) -> String {
+        let mut text = format!(
+            "streams = {}\ndeleted = \"{}\"\nunallocated = \"{}\"\nslack = \"{}\"\n",
+            self.streams, DELETED[self.deleted], HELD[self.unallocated], HELD[self.slack]
+        );
+        if self.limits != (None, None) {
+            text += "[limits]\n";
+        }
+        for (name, limit) in [("items", self.limits.0), ("bytes", self.limits.1)] {
+            text += &limit.map(|limit| format!("{name} = {limit}\n")).unwrap_or_default();
+        }
+        text
+    }
+
     pub fn policy(&self) -> Policy {
         let looks: Vec<&str> = ["\"type\"", "\"hash\"", "\"content\""]
             .into_iter()
@@ -88,6 +116,7 @@ until = "u"
 [target]
 media = [{{ label = "m", serial = "s" }}]
 inspect = ["metadata"{}{}]
+{}
 {}
 [defaults]
 unknown = "{}"
@@ -140,6 +169,7 @@ release = "r"
             if looks.is_empty() { "" } else { ", " },
             looks.join(", "),
             if self.looks[0] && self.looks[2] { OPENINGS[self.containers] } else { "" },
+            self.extent(),
             if self.hold_unknown { "hold:two" } else { "left" },
             if self.no_hit { "no-hit" } else { "unknown" },
             if self.zoneless { "zoneless_times = \"+01:00\"" } else { "" },
@@ -205,6 +235,11 @@ pub fn sketch() -> impl Strategy<Value = Sketch> {
         zoneless: flags[2],
         looks,
         containers: 0,
+        streams: true,
+        deleted: 0,
+        unallocated: 0,
+        slack: 0,
+        limits: (None, None),
     })
 }
 
