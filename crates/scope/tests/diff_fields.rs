@@ -328,3 +328,17 @@ fn what_was_restricted_gives_the_public_more_in_whatever_form_it_can_be_read() {
     check(&[hidden], &[(&list, &also)], Wider, Same, told);
     check(&[hidden], &[("title = \"t\"", &format!("title = \"{one}\""))], Wider, Same, told);
 }
+
+/// Every list of keywords is searched for where content is looked at, and the record says what was found.
+#[test]
+fn what_is_searched_for_without_a_rule_gives_the_ledger_more() {
+    let list = |word: &str| format!("[list.more]\nkind = \"keywords\"\nlabel = \"m\"\nitems = [\"{word}\"]");
+    let told = "auditor and court adds: facts: which words of the list more";
+    check(&[], &[("#rule", &list("gamma"))], Wider, Same, told);
+    check(&[], &[("#rule", &list("alphaword"))], Same, Same, "");
+    let mail = "[list.firm]\nkind = \"addresses\"\nlabel = \"f\"\nitems = [\"@firm.example\"]\n\
+                [selector.mail]\nlabel = \"m\"\nmail = { party = [\"firm\"], role = [\"from\"], messages = \"any\" }";
+    check(&[], &[("#rule", mail)], Wider, Same, "auditor and court adds: facts: whose mail");
+    // Without the look, nothing is searched.
+    check(&[(", \"content\"", "")], &[("#rule", &list("gamma"))], Same, Same, "");
+}

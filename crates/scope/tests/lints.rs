@@ -500,3 +500,23 @@ fn a_policy_made_to_be_slow_is_remarked_upon_all_the_same() {
         lints(&excluded(&format!("path = [{}]", globs('a')), &format!("path = [{}]", globs('b')), None));
     assert!(found.iter().any(|lint| lint.id == "any-folder"));
 }
+
+/// The line of a term is quoted, but for those that nobody is to read.
+#[test]
+fn no_term_of_a_restricted_list_is_quoted() {
+    let list = |restricted: &str| {
+        let list = format!(
+            "[list.k]\nkind = \"keywords\"\nlabel = \"k\"\n{restricted}\nitems = [\"Kickback\", \"kicKBACK\", \"kik\"]\n"
+        );
+        let rules = body(&[("s", "keywords = { list = \"k\" }")], &[("include", "any = [\"s\"]")]);
+        let lints = lints(&(list + &rules));
+        assert!(lints.iter().any(|own| own.id == "folded-duplicate"), "{lints:?}");
+        lints.iter().map(|own| own.problem.to_string()).collect::<String>()
+    };
+    assert!(list("").contains("kicKBACK"));
+    let hidden = list("restricted = true");
+    assert!(
+        !hidden.to_lowercase().contains("kik\"") && !hidden.to_lowercase().contains("kickback"),
+        "{hidden}"
+    );
+}

@@ -40,7 +40,7 @@ pub(super) fn fields(policy: &Policy) -> Fields {
         artifacts: _,
         selectors: _,
         rules: _,
-        // So do lists; who reads their items is compared by `published`.
+        // So do lists; who reads their items is compared by `published`, and what is searched for without a rule by `searched`.
         lists: _,
         compartments,
         places: _,

@@ -19,6 +19,7 @@ mod meaning;
 mod provisions;
 mod published;
 mod rows;
+mod searched;
 mod sentences;
 mod target;
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::fields::fields;
-use super::{Audience, Finding, Way, add, containers, published, target};
+use super::{Audience, Finding, Way, add, containers, published, searched, target};
 use crate::facts::Look;
 use crate::policy::{Compartment, Hours, LeftRecord, Policy, UNREAD_VOLUMES};
 
@@ -33,6 +33,7 @@ pub(super) fn compare(before: &Policy, after: &Policy) -> Vec<Finding> {
     }
     target::reached(before, &differing, &mut findings);
     published::compare(before, after, &mut findings);
+    searched::compare(before, after, &mut findings);
     findings
 }
 

@@ -22,8 +22,7 @@ pub(super) fn reached(before: &Policy, differing: &BTreeSet<&str>, findings: &mu
 
 /// What decides which items the walk of a medium comes to, apart from the limits. A package has one medium, and volumes that
 /// cannot be read have a package of their own. Of containers their own comparison tells.
-const WALKED: [&str; 5] =
-    ["target.closed", "target.containers", "target.deleted", "target.streams", "target.unallocated"];
+const WALKED: [&str; 4] = ["target.closed", "target.deleted", "target.streams", "target.unallocated"];
 
 pub(super) fn media(before: &Policy, after: &Policy, findings: &mut Vec<Finding>) {
     let (old, new) = (before.target(), after.target());

@@ -18,7 +18,8 @@ pub(super) fn keywords(remarks: &mut Remarks<'_>) {
         let ListItems::Keywords(terms) = &list.items else { continue };
         let about = || format!("list {}", list.id);
         let place = |at: usize| {
-            if list.file.is_none() {
+            // The line of a term that nobody is to read is not quoted.
+            if list.file.is_none() && !list.restricted {
                 format!("list.{}.items.{at}", list.id)
             } else {
                 format!("list.{}", list.id)
