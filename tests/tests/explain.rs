@@ -50,6 +50,28 @@ fn what_is_captured_is_explained_to_the_case_team_and_what_is_not_to_whoever_hol
     }
 }
 
+/// A name out of scope of a file that is captured by another: whoever guesses it is not told that it is there.
+#[test]
+fn a_name_that_the_case_team_may_not_see_leads_to_no_item() {
+    let desk = Desk::with_open_case();
+    desk.policy_with(&[("any    = [\"tenant-files\"", "any    = [\"bot-binaries\", \"templates\"]")]);
+    desk.run("ambit policy approve {dir}/policy --case {case} {officer}").exits(0);
+    let explain = |item: &str, more: &str| {
+        desk.run(&format!(
+            "ambit policy explain {{dir}}/policy --medium {{medium}} --case {{case}} {{examiner}} --item {item} {more} --json"
+        ))
+    };
+    let (shown, hidden) = ("/opt/panel/db/keys.dat", "/root/.cache/keys.dat");
+    let told = explain(shown, "").exits(0).json();
+    assert_eq!(told["items"][0]["names"], json!([shown]), "{told}");
+    let locator = told["items"][0]["locator"].as_str().unwrap();
+    assert_eq!(explain(locator, "").exits(0).json()["items"], told["items"]);
+    let (ran, absent) = (explain(hidden, "").exits(2), explain("/root/.cache/there-is-none", "").exits(2));
+    assert_eq!((ran.err, ran.out), (absent.err, absent.out));
+    let all = explain(hidden, "--identity {keys}/auditor.age").exits(0).json();
+    assert_eq!(all["items"][0]["names"], json!([shown, hidden]), "{all}");
+}
+
 #[test]
 fn the_auditor_has_every_kind_of_item_explained() {
     let desk = Desk::new();

@@ -18,7 +18,6 @@ use evidence::event::{Action, Examine};
 use evidence::trust::Step;
 use examine::{Examined, Examiner, Options, every_entry};
 use scope::explain::Explanation;
-use scope::facts::Facts;
 use scope::{Outcome, Policy, RawName, explain as explain_all, explain_visible, visible_names};
 use serde::Serialize;
 use source::{Entry, WalkEvent};
@@ -81,8 +80,7 @@ pub(super) fn explain(args: &ExplainArgs, console: &mut Console<'_>) -> Result<E
         for entry in wanted {
             let mut explain = |entry: &Entry, examined: &Examined| {
                 if is_meant(args.item(), entry) {
-                    let (facts, decision) = (&examined.facts, &examined.decision);
-                    found.extend(Explained::of(&loaded.policy, &keys, &entry.locator, facts, decision));
+                    found.extend(Explained::of(&loaded.policy, &keys, args.item(), entry, examined));
                 }
             };
             let examined = examiner.examine_each(&entry, source.as_ref(), &mut |_, member, examined| {
@@ -114,14 +112,9 @@ struct Explained {
 }
 
 impl Explained {
-    /// For the holders of `keys`; `None` where they may not learn of this item.
-    fn of(
-        policy: &Policy,
-        keys: &[String],
-        locator: &str,
-        facts: &Facts,
-        decision: &scope::Decision,
-    ) -> Option<Self> {
+    /// For the holders of `keys`, who asked for `item`; `None` where they may not learn of this item, or not by this name.
+    fn of(policy: &Policy, keys: &[String], item: &str, entry: &Entry, examined: &Examined) -> Option<Self> {
+        let (facts, decision) = (&examined.facts, &examined.decision);
         let holds = |recipients: &[String]| recipients.iter().any(|own| keys.contains(own));
         let recipients = policy.recipients();
         let is_theirs = match &decision.outcome {
@@ -130,7 +123,7 @@ impl Explained {
             }
             _ => false,
         };
-        let locator = locator.to_owned();
+        let locator = entry.locator.clone();
         if is_theirs || holds(&recipients.auditor) || holds(&recipients.court) {
             let explanation = explain_all(policy, facts, decision);
             return Some(Self { locator, names: facts.names.clone(), explanation });
@@ -139,7 +132,10 @@ impl Explained {
             return None;
         }
         let names = visible_names(policy, facts).into_iter().filter_map(|at| facts.names.get(at).cloned());
-        Some(Self { locator, names: names.collect(), explanation: explain_visible(policy, facts, decision) })
+        let names: Vec<RawName> = names.collect();
+        // That a name which they may not see is one of this item is not theirs to learn either.
+        let by_these = locator == item || names.iter().any(|name| name.is_meant(item, facts.case_rule));
+        by_these.then(|| Self { locator, names, explanation: explain_visible(policy, facts, decision) })
     }
 }
 
