@@ -93,6 +93,9 @@ fn of_another_medium_no_name_is_told() {
         }
         let ran = desk.run(&format!("{audit} {{dir}}/other.img")).exits(2);
         assert!(ran.out.contains("NOT MATCHED") && ran.out.contains("another medium: it has"), "{ran}");
+        let said: String = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains("NOT MATCHED: what was given as the original is another medium than the one that was acquired: it has"), "{ran}");
+        assert!(!said.contains("it is not so that the record agrees"), "{ran}");
         let told = ran.to_string();
         assert!(!told.contains("stranger") && !told.contains("lost+found"), "{told}");
         let report = desk.run(&format!("{audit} {{dir}}/other.img --json")).exits(2).json();

@@ -103,6 +103,8 @@ pub struct Replay {
     pub followed: Verdict,
     /// Does the record agree with the original?
     pub matched: Verdict,
+    /// Why what was given as the original is another medium: then nothing was compared.
+    pub other_medium: Option<String>,
     /// How much of the original was compared, where all of it was examined again.
     pub compared: Option<Compared>,
     /// Another tool's listing, where one was compared with the ledger.
@@ -122,6 +124,8 @@ impl Replay {
             Some("`followed yes` of a package that is not intact: it is not replayed")
         } else if self.compared.is_some_and(|compared| compared.partial > compared.objects) {
             Some("more objects are partial than were compared")
+        } else if self.other_medium.is_some() && (self.matched != Verdict::No || self.compared.is_some()) {
+            Some("another medium, and `matched` is not `no`, or something was compared")
         } else if self.matched == Verdict::Yes && self.compared.is_none() {
             Some("`matched yes`, and nothing says how much was compared")
         } else if !self.findings.is_empty() && !answers.contains(&Verdict::No) {
@@ -207,8 +211,14 @@ impl Attestation {
                 text.line("intact", replay.intact);
                 text.line("followed", replay.followed);
                 text.line("matched", replay.matched);
-                if let Some(Compared { objects, partial, not_compared }) = replay.compared {
+                if let Some(why) = &replay.other_medium {
+                    text.line("other-medium", why);
+                }
+                if let Some(Compared { objects, partial, not_compared, beyond }) = replay.compared {
                     text.line("compared", format_args!("{objects} {partial} {not_compared}"));
+                    if let Some(beyond) = beyond {
+                        text.line("beyond", beyond);
+                    }
                 }
                 if let Some(listing) = &replay.listing {
                     text.listing(listing);

@@ -47,6 +47,8 @@ pub struct Report {
     pub summary: Summary,
     /// Whether the question of FOLLOWED was asked: then `not checked` is no answer.
     pub asked_followed: bool,
+    /// Why what was given as the original is another medium than the one acquired: then nothing was compared.
+    pub other_medium: Option<String>,
     /// Whether the question of MATCHED was asked.
     pub asked_matched: bool,
     /// Whether a listing was given: then none that was compared is no answer.
@@ -64,6 +66,9 @@ pub struct Compared {
     pub partial: u64,
     /// Items of which something was not compared: it cannot be read today, or the record says that it could not be then.
     pub not_compared: u64,
+    /// Items that lie beyond the limit of the policy at which the run stopped; none of a run that came to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beyond: Option<u64>,
 }
 
 /// One named check.

@@ -107,6 +107,15 @@ impl<T> Draw<T> {
         }
     }
 
+    /// Takes in what another draw of this seed, this population and this many met: members that this one did not meet.
+    pub fn join(&mut self, other: Self) {
+        self.met = self.met.saturating_add(other.met);
+        self.drawn.extend(other.drawn);
+        while self.drawn.len() > self.n {
+            self.drawn.pop_last();
+        }
+    }
+
     /// How many members there are.
     #[must_use]
     pub fn met(&self) -> u64 {

@@ -101,6 +101,8 @@ pub struct Verified {
     pub log: Option<TreeHead>,
     /// The other runs that the custody log shows, in its order.
     pub other_runs: Vec<RunNumber>,
+    /// Whether acquisition.end says that the run stopped at a limit of the policy.
+    pub stopped_at_limit: bool,
 }
 
 /// As [`verify`], and hands over what was judged.
@@ -132,6 +134,8 @@ pub(crate) struct Verification {
     pub(crate) report: Report,
     pub(crate) package: Package,
     pub(crate) closed_sets: Vec<String>,
+    /// Sets that their holders have checked, as the log has it.
+    pub(crate) attested_sets: Vec<String>,
 }
 
 /// What a check says when it passes, or why it does not.
@@ -194,6 +198,7 @@ impl Verification {
             tagmanifest: package.digests.get(package::TAG_MANIFEST).map(|(digest, _)| *digest),
             log: package.log.head().and_then(|head| head.tree()),
             other_runs,
+            stopped_at_limit: package.end_event().is_some_and(|(_, end)| end.interrupted),
             acquisition: package.acquisition.ok(),
             policy: package.policy.ok(),
         }
@@ -316,11 +321,13 @@ impl Context<'_> {
             summary: self.summary,
             asked_followed: false,
             asked_matched: false,
+            other_medium: None,
             listing: None,
             asked_listing: false,
             asked_objects: !self.options.identities.is_empty(),
         };
-        Verification { report, package: self.package, closed_sets: self.closed_sets }
+        let attested_sets = self.holders.iter().map(|(set, _)| set.to_string()).collect();
+        Verification { report, package: self.package, closed_sets: self.closed_sets, attested_sets }
     }
 
     /// Who, when and how much, for the sentences of the verdict; and what the package says of its own limits.

@@ -10,9 +10,9 @@ use evidence::item::Record;
 use evidence::replay::{Objects, Original, Reexamination, Unread, Unsaid};
 use evidence::report::{Answer, Compared, Report};
 use evidence::verify::{Verified, VerifyOptions, audit_with, policy_of};
-use examine::{Event, Examined, Examiner, Options, every_item};
+use examine::{Event, Examined, Examiner, Options, every_item, slack_wanted};
 use scope::Outcome;
-use scope::facts::Failure;
+use scope::facts::{Failure, Kind};
 use scope::policy::LeftRecord;
 use source::{Entry, EvidenceStream, LayerState, OpenOptions, Opened, PastGaps, Source, WalkReport};
 
@@ -88,6 +88,7 @@ pub fn audit_against_with(
             "examined again: the identity alone was compared; give the original, or a true copy".to_owned(),
         );
         report.matched = Answer::No;
+        report.other_medium = Some(why.clone());
         report.findings.push(Reexamination::of_another(&why).into());
         return Ok(verified);
     }
@@ -101,6 +102,9 @@ pub fn audit_against_with(
     let mut whole = true;
     reexamination.layers(&stated.layers, &found);
     reexamination.wanting(&stated.walk);
+    if verified.stopped_at_limit {
+        reexamination.stopped_at(*policy.limits());
+    }
     let volumes = opened.unread_sources();
     let sources = match stated.extent {
         Extent::Files => &opened.sources,
@@ -109,6 +113,11 @@ pub fn audit_against_with(
     for source in sources {
         let walk = every_item(&examiner, source.as_ref(), &mut |event| {
             if let Event::Item(source, entry, examined) = event {
+                if verified.stopped_at_limit && entry.facts.kind != Kind::Slack {
+                    let slack = slack_wanted(&examiner, entry, &examined);
+                    let slack = slack.and_then(|slack| Some(source.open(&slack).ok()?.declared_len()));
+                    reexamination.next(examined.decision.outcome.is_kept(), slack.unwrap_or(0));
+                }
                 compare_facts(&mut reexamination, counts_alone, &entry.locator, &examined);
                 counts.add(Counted::Items, 1);
                 compare_object(&mut reexamination, source, entry, &examined, counts);
@@ -137,11 +146,13 @@ pub fn audit_against_with(
     limits.extend(told(&reexamination.objects()));
     limits.extend(not_compared(reexamination.unread()));
     limits.extend(unsaid(reexamination.unsaid()));
+    limits.extend(reexamination.beyond().map(beyond));
     let objects = reexamination.objects();
     report.compared = Some(Compared {
         objects: objects.compared,
         partial: objects.partial,
         not_compared: reexamination.unread().items.saturating_add(reexamination.unsaid().items),
+        beyond: reexamination.beyond(),
     });
     // Of an item of which the record has nothing nobody can say that it agrees; nor of a decision that rests on what was wanting.
     let wanting = reexamination.unsaid();
@@ -388,6 +399,11 @@ fn told(objects: &Objects) -> Vec<String> {
     some(readable_now, "of them have zeros where the original gives bytes today");
     some(unreadable_now, "more not compared: the original gives less of them today than it gave then");
     told
+}
+
+/// How many items lie beyond the limit at which the run stopped.
+pub(crate) fn beyond(items: u64) -> String {
+    format!("the run stopped at the policy's limit: {items} items lie beyond it, and are not on record")
 }
 
 /// What of the ledger was not compared, item by item, since the original cannot be read there today.

@@ -15,7 +15,8 @@ use source::{Entry, OpenOptions, Source, WalkEvent};
 
 use crate::Counts;
 use crate::against::{
-    compare_facts, compare_object, ids_of, layers, limit_to, not_compared, shortcomings, unsaid,
+    beyond as told_beyond, compare_facts, compare_object, ids_of, layers, limit_to, not_compared,
+    shortcomings, unsaid,
 };
 
 /// What came of a sample.
@@ -37,6 +38,8 @@ pub struct Sampled {
     pub nodes_seen: u64,
     /// Items of drawn lines and drawn items of the medium of which something was not compared.
     pub unread: u64,
+    /// Items that lie beyond the limit of the policy at which the run stopped; none of a run that came to its end.
+    pub beyond: Option<u64>,
     /// What differs.
     pub findings: Vec<Finding>,
     /// What was not looked at, and why.
@@ -45,7 +48,8 @@ pub struct Sampled {
 
 /// Walks a medium, draws `n` of its items, and examines these and the items of `lines` again, under the package's policy.
 ///
-/// `reexamination` knows every record of the ledger, which must be FOLLOWED.
+/// `reexamination` knows every record of the ledger, which must be FOLLOWED, and whether the run stopped at a limit: of what
+/// lies beyond it nothing is drawn.
 ///
 /// # Errors
 ///
@@ -84,15 +88,40 @@ pub fn sample_medium(
         Extent::Files => &opened.sources,
         Extent::Volumes => &volumes,
     };
-    let mut draw: Draw<(usize, Entry)> = Draw::new(seed, Population::Nodes, n);
     let mut chosen: BTreeMap<String, (usize, Entry)> = BTreeMap::new();
     // Members come of their archive's examination, not of a walk.
     let archives: BTreeSet<&str> = lines.iter().map(|locator| outermost(locator)).collect();
+    let has_slack = policy.target().slack.is_some();
+    let none = || Draw::<(usize, Entry)>::new(seed, Population::Nodes, n);
+    let (mut draw, mut beyond, mut failed) = (none(), none(), None);
+    let stops = reexamination.beyond().is_some();
     for (at, source) in sources.iter().enumerate() {
         let walk = every_entry(policy, source.as_ref(), &mut |event| {
             if let WalkEvent::Item(entry) = event {
                 // Which folders the record says it could not read is known on the way down alone.
                 reexamination.passed(&entry.locator, &entry.facts);
+                let size = || {
+                    let mut size = 0_u64;
+                    let examined = examiner.examine_each(&entry, source.as_ref(), &mut |_, _, member| {
+                        size = size.saturating_add(kept_bytes(&member));
+                        ControlFlow::Continue(())
+                    });
+                    match examined {
+                        Ok(examined) => size.saturating_add(kept_bytes(&examined)),
+                        Err(error) => {
+                            failed.get_or_insert_with(|| format!("item {}: {error}", entry.locator));
+                            0
+                        }
+                    }
+                };
+                if reexamination.is_beyond(&entry.locator, has_slack, size) {
+                    beyond.meet(entry.locator.as_bytes(), || (at, entry.clone()));
+                    return ControlFlow::Continue(());
+                }
+                if beyond.met() > 0 && reexamination.has_record(&entry.locator) {
+                    // An item of the record lies behind these: the run had not stopped before them.
+                    draw.join(std::mem::replace(&mut beyond, none()));
+                }
                 draw.meet(entry.locator.as_bytes(), || (at, entry.clone()));
                 if archives.contains(entry.locator.as_str()) {
                     chosen.insert(entry.locator.clone(), (at, entry));
@@ -103,6 +132,12 @@ pub fn sample_medium(
         .map_err(|error| format!("volume {}: {error}", source.info().volume))?;
         limits.extend(shortcomings(&walk));
     }
+    if let Some(failed) = failed {
+        return Err(failed);
+    }
+    let beyond = stops.then(|| beyond.met());
+    limits.extend(beyond.map(told_beyond));
+    reexamination.end_of_walk();
     let nodes = draw.met();
     let drawn: Vec<(usize, Entry)> = draw.drawn().collect();
     let names: Vec<String> = drawn.iter().map(|(_, entry)| entry.locator.clone()).collect();
@@ -180,9 +215,15 @@ pub fn sample_medium(
         lines_unseen,
         lines_unread,
         unread,
+        beyond,
         findings,
         limits,
     })
+}
+
+/// How many bytes of an item are kept.
+fn kept_bytes(examined: &Examined) -> u64 {
+    if examined.decision.outcome.is_kept() { examined.facts.content_size().unwrap_or(0) } else { 0 }
 }
 
 /// What was examined again, and what came of it.

@@ -49,6 +49,9 @@ pub(crate) fn compare(
         report.limits.push("the listing was not compared: the ledger was not replayed".to_owned());
         return Ok(());
     }
+    if verified.stopped_at_limit {
+        comparison.stopped_at_limit();
+    }
     let volume = comparison.volume().map(str::to_owned);
     let (form, sha256) = read(open(path)?, &mut |seen| comparison.seen(&seen))
         .map_err(|error| Failure::of(path.display())(&error).hint("nothing was compared"))?;

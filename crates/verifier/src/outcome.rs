@@ -62,12 +62,19 @@ pub(crate) fn of_audit(acquisition: &Acquisition, report: &Report, records: u64)
         },
         followed: answer(report.followed),
         matched: answer(report.matched),
+        other_medium: report
+            .other_medium
+            .as_ref()
+            .map(|why| why.chars().take(MAX_WHY).collect::<String>().trim().to_owned()),
         compared: report.compared,
         listing: report.listing.clone(),
         findings,
         departures: report.departures.len() as u64,
     })
 }
+
+/// Most characters of a text of an attestation.
+const MAX_WHY: usize = 200;
 
 /// The sealed files of a set, whose digests the check `bag` has compared.
 pub(crate) fn parts(acquisition: &Acquisition, set: &SetName) -> Vec<Part> {

@@ -75,6 +75,9 @@ fn drawn(args: &SampleArgs, reader: Reader, err: &mut dyn Write) -> Result<(Repo
     let lines = draw_lines(&files, acquisition, &options, seed, args.n).map_err(Failure::new)?;
     let records: Vec<&Record> = lines.drawn.iter().filter_map(|(_, record)| record.as_ref()).collect();
     let locators: BTreeSet<String> = records.iter().map(|record| record.locator.clone()).collect();
+    if verified.stopped_at_limit {
+        reexamination.stopped_at(*policy.limits());
+    }
     let sampled = match args.against.as_slice() {
         [] => None,
         medium => {
@@ -302,16 +305,20 @@ fn said(text: &mut String, population: Population, drawn: Drawn, sampled: Option
         said_of_partial(text, sampled.lines_partial, population.partial);
         let (nodes, drawn) = sampled.nodes;
         let seen = sampled.nodes_seen;
+        let reach = match sampled.beyond {
+            None => "",
+            Some(_) => " before the place where the run stopped at the policy's limit",
+        };
         let _ = match drawn.saturating_sub(seen) {
             0 => writeln!(
                 text,
-                "Of the {nodes} items that this reader finds on the medium, {drawn} were looked for in the ledger, and none is \
+                "Of the {nodes} items that this reader finds on the medium{reach}, {drawn} were looked for in the ledger, and none is \
                  missing or differs. With 95 % confidence at most {} do.",
                 most_wrong(nodes, drawn)
             ),
             not => writeln!(
                 text,
-                "Of the {nodes} items that this reader finds on the medium, {drawn} were looked for in the ledger, and none is \
+                "Of the {nodes} items that this reader finds on the medium{reach}, {drawn} were looked for in the ledger, and none is \
                  missing. {seen} were compared in all that is on record, and none differs; of {not} not all can be compared. With 95 % \
                  confidence at most {} of those of which all can be compared are missing or differ.",
                 most_wrong(nodes, seen)

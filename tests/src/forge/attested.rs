@@ -68,6 +68,7 @@ impl Sealed {
                 intact: Verdict::Yes,
                 followed: Verdict::Yes,
                 matched: Verdict::NotChecked,
+                other_medium: None,
                 compared: None,
                 listing: None,
                 findings: Vec::new(),

@@ -37,6 +37,9 @@ impl Sealed {
         let verified =
             audit_with(&files, self.trust.as_bytes(), &options, |record| drop(known.record(record)));
         assert_eq!(verified.report.followed, Answer::Yes, "{}", verified.report.text());
+        if let Some(policy) = verified.policy.as_ref().filter(|_| verified.stopped_at_limit) {
+            known.stopped_at(*policy.limits());
+        }
         let (acquisition, policy) = (verified.acquisition.expect("read"), verified.policy.expect("read"));
         let seed = Seed::new(&acquisition.inventory.root, "drawn after the seal").expect("a nonce");
         let lines = draw_lines(&files, &acquisition, &options, seed, n).expect("drawn");

@@ -127,6 +127,12 @@ impl<'a> Lines<'a> {
         text.parse().map_err(|_| self.fail(&format!("`{name}` has a value of another kind")))
     }
 
+    /// The value of the next line, if it has this name.
+    fn may_value<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, AttestationError> {
+        let Some(text) = self.may(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| self.fail(&format!("`{name}` has a value of another kind")))
+    }
+
     fn visible(&mut self, name: &str) -> Result<String, AttestationError> {
         let text = self.must(name)?;
         self.is_visible(text)
@@ -198,6 +204,7 @@ impl<'a> Lines<'a> {
         let records = self.value("records")?;
         let (intact, followed, matched) =
             (self.verdict("intact")?, self.verdict("followed")?, self.verdict("matched")?);
+        let other_medium = self.may_visible("other-medium")?;
         let compared = self.compared()?;
         let listing = self.listing()?;
         let mut findings: Vec<(String, u64)> = Vec::new();
@@ -213,8 +220,18 @@ impl<'a> Lines<'a> {
             findings.push((kind, count));
         }
         let departures = self.value("departures")?;
-        let replay =
-            Replay { parts, records, intact, followed, matched, compared, listing, findings, departures };
+        let replay = Replay {
+            parts,
+            records,
+            intact,
+            followed,
+            matched,
+            other_medium,
+            compared,
+            listing,
+            findings,
+            departures,
+        };
         replay.problem().map_or(Ok(replay), |problem| Err(self.fail(problem)))
     }
 
@@ -222,7 +239,8 @@ impl<'a> Lines<'a> {
         let Some(text) = self.may("compared") else { return Ok(None) };
         let (objects, rest): (u64, String) = self.both(text)?;
         let (partial, not_compared) = self.both(&rest)?;
-        Ok(Some(Compared { objects, partial, not_compared }))
+        let beyond = self.may_value("beyond")?;
+        Ok(Some(Compared { objects, partial, not_compared, beyond }))
     }
 
     fn listing(&mut self) -> Result<Option<Listed>, AttestationError> {

@@ -40,11 +40,21 @@ fn of_replay(replay: &Replay) -> Vec<String> {
         Verdict::No => "It is not so that every recorded decision follows from the policy and the recorded facts.".to_owned(),
         Verdict::NotChecked => "The ledger was not replayed to its end.".to_owned(),
     });
+    let stopped = replay.compared.is_some_and(|compared| compared.beyond.is_some());
     said.push(match replay.matched {
+        Verdict::Yes if stopped => {
+            "The original was examined again, and agrees with the record as far as the run went and both could be read."
+                .to_owned()
+        }
         Verdict::Yes if replay.compared.is_some_and(|all| all.partial > 0 || all.not_compared > 0) => {
             "The original was examined again, and agrees with the record where both could be read.".to_owned()
         }
         Verdict::Yes => "The original was examined again, and agrees with the record.".to_owned(),
+        Verdict::No if replay.other_medium.is_some() => format!(
+            "What was given as the original is another medium than the one that was acquired: {}. Nothing of it was compared, and \
+             whether the record agrees with the original is not said here.",
+            replay.other_medium.as_deref().unwrap_or_default()
+        ),
         Verdict::No => "The original was examined again, and does not agree with the record.".to_owned(),
         Verdict::NotChecked => "Whether the record agrees with the original is not said here.".to_owned(),
     });
@@ -67,7 +77,7 @@ fn of_replay(replay: &Replay) -> Vec<String> {
 }
 
 fn of_compared(compared: &Compared) -> String {
-    let Compared { objects, partial, not_compared } = compared;
+    let Compared { objects, partial, not_compared, beyond } = compared;
     let mut said =
         format!("Of the preserved objects {objects} were compared with the content of the original.");
     if *partial > 0 {
@@ -78,6 +88,11 @@ fn of_compared(compared: &Compared) -> String {
     if *not_compared > 0 {
         said += &format!(
             " Of {not_compared} items something was not compared: it cannot be read today, or could not be when it was recorded."
+        );
+    }
+    if let Some(beyond) = beyond {
+        said += &format!(
+            " The run stopped at a limit of the policy: {beyond} items of the original lie beyond it, and nothing of them is on record."
         );
     }
     said

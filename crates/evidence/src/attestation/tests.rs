@@ -14,6 +14,7 @@ pub(crate) fn replay() -> Attestation {
         intact: Verdict::Yes,
         followed: Verdict::No,
         matched: Verdict::NotChecked,
+        other_medium: None,
         compared: None,
         listing: None,
         findings: vec![("fact".to_owned(), 2), ("trits".to_owned(), 1)],
@@ -246,7 +247,7 @@ fn what_contradicts_itself_is_refused() {
             (replay.followed, replay.matched) = (Verdict::Yes, Verdict::Yes);
         });
         if let Statement::Replay(replay) = &mut attestation.statement {
-            replay.compared = Some(Compared { objects: 12, partial, not_compared });
+            replay.compared = Some(Compared { objects: 12, partial, not_compared, beyond: None });
         }
         attestation
     };
@@ -273,6 +274,33 @@ fn what_contradicts_itself_is_refused() {
         assert!(text.contains(says), "{says}: {text}");
         assert_eq!(Attestation::parse(text.as_bytes()).unwrap(), attestation);
     }
+    let mut stopped = matched(0, 0);
+    if let Statement::Replay(Replay { compared: Some(compared), .. }) = &mut stopped.statement {
+        compared.beyond = Some(7);
+    }
+    let text = String::from_utf8(stopped.to_bytes()).unwrap();
+    assert!(text.contains("\ncompared 12 0 0\nbeyond 7\n"), "{text}");
+    assert!(text.contains("agrees with the record as far as the run went"), "{text}");
+    assert!(
+        text.contains("7 items of the original lie beyond it, and nothing of them is on record."),
+        "{text}"
+    );
+    assert_eq!(Attestation::parse(text.as_bytes()).unwrap(), stopped);
+    let mut other = audit(|replay| {
+        replay.findings = vec![("fact".to_owned(), 1)];
+        (replay.followed, replay.matched) = (Verdict::Yes, Verdict::No);
+        replay.other_medium = Some("it has 9 bytes, and 8 were acquired".to_owned());
+    });
+    let text = String::from_utf8(other.to_bytes()).unwrap();
+    assert!(text.contains("\nmatched no\nother-medium it has 9 bytes, and 8 were acquired\n"), "{text}");
+    assert!(text.contains("is another medium than the one that was acquired: it has 9 bytes"), "{text}");
+    assert!(!text.contains("examined again"), "{text}");
+    assert_eq!(Attestation::parse(text.as_bytes()).unwrap(), other);
+    if let Statement::Replay(replay) = &mut other.statement {
+        replay.matched = Verdict::NotChecked;
+        replay.findings.clear();
+    }
+    check(other, "another medium, and `matched` is not `no`");
     check(matched(13, 0), "more objects are partial than were compared");
     check(
         audit(|replay| {

@@ -21,6 +21,8 @@ pub struct Comparison<'a> {
     volume: Option<String>,
     known: HashMap<Key, Known>,
     left_recorded: u64,
+    /// Whether the run stopped at a limit: of what is not in the ledger a listing cannot say on which side of it it lies.
+    stopped: bool,
     /// The kinds of which the listing has anything: some tools list no named streams, or files alone.
     lists: HashSet<Kind>,
     result: Compared,
@@ -110,6 +112,7 @@ impl<'a> Comparison<'a> {
             volume,
             known: HashMap::new(),
             left_recorded: 0,
+            stopped: false,
             lists: HashSet::new(),
             result,
         })
@@ -149,6 +152,11 @@ impl<'a> Comparison<'a> {
         let mut own = walks
             .filter(|volume| locator.strip_prefix(volume.as_str()).is_some_and(|rest| rest.starts_with('/')));
         own.next().cloned()
+    }
+
+    /// Says that the run stopped at a limit of the policy.
+    pub fn stopped_at_limit(&mut self) {
+        self.stopped = true;
     }
 
     /// Compares an entry of the listing. All records were taken in before.
@@ -255,6 +263,9 @@ impl<'a> Comparison<'a> {
         if self.unrecorded() > self.result.explained.get(UNRECORDED).copied().unwrap_or(0) {
             return self.explain(UNRECORDED);
         }
+        if self.stopped {
+            return self.explain(BEYOND);
+        }
         self.raise(
             FindingKind::Missing,
             name.to_string(),
@@ -311,6 +322,9 @@ impl<'a> Comparison<'a> {
 
 /// On NTFS, a stream as long as the volume, with nothing in it but where the volume has bad clusters.
 const BAD_CLUSTERS: &[u8] = b"/$BadClus:$Bad";
+
+const BEYOND: &str = "not in the ledger, whose run stopped at the policy's limit: whether they lie beyond it a listing cannot say, only the \
+                      original can (--against)";
 
 const UNRECORDED: &str = "as many as were left without a record: which they are, nobody can say";
 

@@ -19,6 +19,7 @@ mod labels;
 mod lists;
 mod medium;
 mod stated;
+mod stop;
 mod unopened;
 mod unrecorded;
 mod unsaid;
@@ -40,6 +41,7 @@ use labels::{
 };
 use lists::Lists;
 use stated::Stated;
+use stop::{Stop, Without};
 use unopened::Unopened;
 use unrecorded::was_left;
 use unsaid::Claims;
@@ -60,6 +62,8 @@ pub struct Reexamination {
     lists: Lists,
     /// Of lists that were not all read, items that the policy leaves without a record.
     left_of_lists: u64,
+    /// Where the run stopped that met a limit; none of one that came to its end.
+    stop: Option<Box<Stop>>,
     findings: Vec<Finding>,
 }
 
@@ -119,6 +123,8 @@ struct Recorded {
     met: bool,
     /// Not all of the item could be read then.
     partial: bool,
+    /// Bytes that count against a limit of the policy: of its content, where it was kept.
+    kept: u64,
     object: Option<Box<Preserved>>,
 }
 
@@ -143,6 +149,9 @@ impl Reexamination {
                 let decided = decided(&decision.outcome, decision.tier, &decision.rules);
                 if let Some(recorded) = self.recorded.get_mut(record.locator.as_str()) {
                     recorded.decided = Some(decided);
+                    if decision.outcome.is_kept() {
+                        recorded.kept = parts.facts.content_size().unwrap_or(0);
+                    }
                 }
             }
             Err(error) => {
@@ -170,6 +179,7 @@ impl Reexamination {
             excused: false,
             met: false,
             partial: Partial::of(facts, object).is_some(),
+            kept: 0,
             object: object.map(|object| Box::new(Preserved::of(object))),
         };
         self.recorded.insert(locator.into(), recorded);
@@ -269,11 +279,17 @@ impl Reexamination {
 
     /// Takes note of an item without a record that the policy may leave: a look that its decision needs fails today.
     pub fn undecided(&mut self, locator: &str, facts: &Facts) {
-        if let Some(why) = self.excuses(locator, facts) {
+        if let Some(why) = self.covered(locator, facts) {
             self.unsaid.add_unknown(locator, why);
             self.unsaid.left = self.unsaid.left.saturating_add(1);
             return;
         }
+        if !self.is_open(locator, facts, Without::Undecided) {
+            self.no_record_and_undecided(locator);
+        }
+    }
+
+    fn no_record_and_undecided(&mut self, locator: &str) {
         self.unread.undecided = self.unread.undecided.saturating_add(1);
         let what = "it has no record, and what decides whether it needs one cannot be read today";
         self.unread.add(format!("{}: {what}", shown(locator)));
@@ -284,16 +300,19 @@ impl Reexamination {
     pub fn item(&mut self, locator: &str, facts: &Facts) {
         self.lists.met(locator, facts);
         let Some(recorded) = self.recorded.get_mut(locator) else {
-            if let Some(why) = self
-                .excuses(locator, facts)
-                .or_else(|| was_left((&mut self.lists, &mut self.unsaid), locator, facts))
-            {
+            if let Some(why) = self.covered(locator, facts).or_else(|| self.was_left(locator, facts)) {
                 return self.unsaid.add_unknown(locator, why);
+            }
+            if self.is_open(locator, facts, Without::Missing) {
+                return;
             }
             let detail = format!("on the medium at {}, not in the ledger", shown(locator));
             return self.raise(FindingKind::Missing, called(locator, facts), detail);
         };
         recorded.met = true;
+        let kept = recorded.kept;
+        self.reached(facts, kept);
+        let Some(recorded) = self.recorded.get(locator) else { return };
         let was: BTreeMap<Label, Short> = recorded.facts.iter().copied().collect();
         let (then, today) = (recorded.claims, Claims::of(facts));
         if then.node && !today.node {
@@ -400,6 +419,16 @@ impl Reexamination {
         }
     }
 
+    /// Why nothing can be missing of an item without a record; of what lies beyond the run's stop that is known.
+    fn covered(&mut self, locator: &str, facts: &Facts) -> Option<&'static str> {
+        if self.is_past_stop() { None } else { self.excuses(locator, facts) }
+    }
+
+    /// Why an item that is to have a record, and lies before the run's stop, may have been left.
+    fn was_left(&mut self, locator: &str, facts: &Facts) -> Option<&'static str> {
+        if self.is_past_stop() { None } else { was_left((&mut self.lists, &mut self.unsaid), locator, facts) }
+    }
+
     fn excuse(&mut self, locator: &str) {
         if let Some(recorded) = self.recorded.get_mut(locator) {
             recorded.excused = true;
@@ -493,6 +522,7 @@ impl Recorded {
             excused: false,
             met: false,
             partial: false,
+            kept: 0,
             object: None,
         }
     }

@@ -58,16 +58,28 @@ impl Report {
                 "an auditor with the ledger's key has to replay it",
             ),
         );
-        wrap(
-            &mut out,
-            "",
-            &answer_sentence(
-                "MATCHED",
-                self.matched,
-                "the record agrees with the original, where it was examined again",
-                "somebody has to examine the original again",
-            ),
-        );
+        if let Some(why) = &self.other_medium {
+            let sentence = format!(
+                "NOT MATCHED: what was given as the original is another medium than the one that was acquired: {why}. Nothing was compared."
+            );
+            wrap(&mut out, "", &escape(&sentence));
+        } else {
+            wrap(
+                &mut out,
+                "",
+                &answer_sentence(
+                    "MATCHED",
+                    self.matched,
+                    match self.compared.and_then(|compared| compared.beyond) {
+                        None => "the record agrees with the original, where it was examined again",
+                        Some(_) => {
+                            "the record agrees with the original, where it was examined again, as far as the run went, which stopped at a limit of the policy"
+                        }
+                    },
+                    "somebody has to examine the original again",
+                ),
+            );
+        }
         if let Some(listing) = &self.listing {
             wrap(&mut out, "", &escape(&listing_sentence(listing)));
         }

@@ -49,10 +49,20 @@ pub fn audit_with(
         true => vec!["every part".to_owned()],
         false => verification.closed_sets.clone(),
     };
+    // What its holder has checked stands in the report, from the log.
+    let is_attested = |set: &String| verification.attested_sets.contains(set);
+    let (attested, unseen): (Vec<String>, Vec<String>) = unseen.into_iter().partition(is_attested);
     if !unseen.is_empty() {
         verification.report.limits.push(format!(
-            "the contents of {} were not checked: no key for them was given; what lies there nobody has seen",
+            "the contents of {} were not checked: no key for them was given; what lies there this report does not show",
             unseen.join(" and ")
+        ));
+    }
+    if !attested.is_empty() {
+        verification.report.limits.push(format!(
+            "the contents of {} were not checked here: no key for them was given; that their holders checked them is their word, on the \
+             log",
+            attested.join(" and ")
         ));
     }
     if verification.report.intact != Intact::Yes {

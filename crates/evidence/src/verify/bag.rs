@@ -41,6 +41,9 @@ pub(crate) fn check(context: &mut Context<'_>) -> Checked {
     })
 }
 
+/// The label of what a bag says of its own size.
+const PAYLOAD_OXUM: &str = "Payload-Oxum";
+
 /// What in bag-info.txt is not as acquisition.json and the payload have it.
 fn info_problem(package: &Package, found: &[u8], counted: Oxum) -> Option<String> {
     let info = match Info::parse(found) {
@@ -52,6 +55,13 @@ fn info_problem(package: &Package, found: &[u8], counted: Oxum) -> Option<String
     for (label, value) in &expected.0 {
         match info.get(label) {
             Some(found) if found == value => {}
+            Some(found) if label == PAYLOAD_OXUM && Oxum::parse(found).is_some() => {
+                let stated = Oxum::parse(found)?;
+                return Some(format!(
+                    "bag-info.txt: it states {} payload files with {} bytes; {} with {} bytes are there",
+                    stated.files, stated.octets, counted.files, counted.octets
+                ));
+            }
             Some(found) => {
                 return Some(format!("bag-info.txt: {label}: expected {value}, found {found}"));
             }

@@ -4,6 +4,7 @@ use scope::facts::{Facts, Kind, Look};
 
 use super::content::Preserved;
 use super::lists::{Left, Lists, Unmet};
+use super::stop::Without;
 use super::{Reexamination, Unsaid};
 use crate::acquisition::{WalkStatement, Wanting};
 use crate::replay::finding::{FindingKind, shown};
@@ -34,12 +35,15 @@ impl Reexamination {
             return true;
         }
         self.lists.met(locator, facts);
-        if self.lists.covers(locator, facts.kind).is_some() {
+        let past = self.is_past_stop();
+        if !past && self.lists.covers(locator, facts.kind).is_some() {
             self.left_of_lists = self.left_of_lists.saturating_add(1);
-        } else if let Some(why) = self.unsaid.covers(locator, facts, &mut self.recorded) {
+        } else if let Some(why) =
+            if past { None } else { self.unsaid.covers(locator, facts, &mut self.recorded) }
+        {
             self.unsaid.add_unknown(locator, why);
             self.unsaid.left = self.unsaid.left.saturating_add(1);
-        } else {
+        } else if !self.is_open(locator, facts, Without::Left) {
             self.left = self.left.saturating_add(1);
             self.lists.left_folder(facts);
             let without = facts.failures.iter().any(|failure| failure.look == Look::Content);
