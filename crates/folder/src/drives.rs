@@ -31,7 +31,11 @@ pub fn drive_digests(
         };
         let length = image.len();
         let found = source::digests(image, &alone.medium.stored, &mut |read| progress(number, length, read))
-            .map_err(|fault| format!("drive {number}: {fault}"))?;
+            .map_err(|fault| format!("drive {number}: {fault}"));
+        if let Some(why) = alone.drives.lost() {
+            return Err(format!("drive {number} is gone: {why}"));
+        }
+        let found = found?;
         all.push(found);
     }
     Ok(all)

@@ -23,7 +23,7 @@ use source::SourceInfo;
 const VOLUME: &str = "fake:1";
 
 fn main() {
-    let mode = std::env::args().nth(1).unwrap();
+    let mut mode = std::env::args().nth(1).unwrap();
     if mode == "panics" {
         std::thread::spawn(|| {
             // As soon as the process has limited itself, which is before it opens the medium.
@@ -67,6 +67,13 @@ fn main() {
         "other frame" => send(b'd', b"xx"),
         "calls" => limits = calls(Path::new(begin["paths"][0].as_str().unwrap())),
         "outside" => limits = outside(Path::new(begin["paths"][0].as_str().unwrap())),
+        "content killed" | "extract killed" | "bytes killed" => {
+            // Three processes get one step further each than the one before, and are killed then; the fourth is not.
+            let marks = Path::new(begin["paths"][0].as_str().unwrap()).parent().unwrap();
+            let number = (0..).find(|number| !marks.join(format!("mark-{number}")).exists()).unwrap();
+            File::create(marks.join(format!("mark-{number}"))).unwrap();
+            mode = format!("{mode} {number}");
+        }
         _ => {}
     }
     survey(limits);
@@ -75,9 +82,10 @@ fn main() {
         let asked: serde_json::Value = serde_json::from_slice(&holds).unwrap_or_default();
         match kind {
             b'W' => walk(&mode, asked["at_once"] == true),
-            b'O' => open(&mode, asked["item"]["node"][0].as_u64().unwrap()),
+            b'O' => open(&mode, asked["item"]["node"][0].as_u64().unwrap(), asked["from"].as_u64().unwrap()),
             b'X' => extract(&mode, asked["item"]["node"][0].as_u64().unwrap()),
             b'R' if mode == "bytes short" => send(b'd', b"x"),
+            b'R' if matches!(mode.as_str(), "bytes killed 0" | "bytes killed 1") => killed(),
             b'R' => send(b'd', &vec![7; usize::try_from(asked["length"].as_u64().unwrap()).unwrap()]),
             b'C' => send(b'x', b""),
             _ => std::process::exit(9),
@@ -221,7 +229,13 @@ fn item(number: u64) -> serde_json::Value {
     serde_json::json!({ "locator": locator, "facts": facts, "node": [number, 0] })
 }
 
-fn open(mode: &str, number: u64) {
+fn killed() {
+    let own = rustix::process::getpid();
+    rustix::process::kill_process(own, rustix::process::Signal::KILL).unwrap();
+    forever();
+}
+
+fn open(mode: &str, number: u64, from: u64) {
     let opened = |all: u8, declared: u64, content: &[u8]| {
         send(b'o', &[&[all], declared.to_le_bytes().as_slice(), content].concat());
     };
@@ -230,9 +244,15 @@ fn open(mode: &str, number: u64) {
         ("content short", 1) => opened(1, 5, b"abc"),
         ("content lies", 1) => opened(1, 9, b"nine byte"),
         ("content ends", 1) => {
-            opened(0, 5, b"ab");
+            opened(0, 5, if from == 0 { b"ab" } else { b"" });
             std::process::exit(5);
         }
+        ("content killed 0", 1) => killed(),
+        ("content killed 1" | "content killed 2", 1) => {
+            opened(0, 5, &b"hello"[usize::try_from(from).unwrap()..][..1]);
+            killed();
+        }
+        ("content killed 3", 1) => opened(1, 5, &b"hello"[usize::try_from(from).unwrap()..]),
         ("content hangs", 1) => {
             opened(0, 5, b"ab");
             forever();
@@ -260,6 +280,10 @@ fn extract(mode: &str, number: u64) {
         ("extract ends", 1) => {
             send(b'd', b"{\"layer\":");
             std::process::exit(6);
+        }
+        ("extract killed 0" | "extract killed 1", 1) => {
+            send(b'd', b"{\"layer\":");
+            killed();
         }
         ("extract hangs", 1) => forever(),
         ("extract endless", 1) => loop {

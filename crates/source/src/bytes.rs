@@ -5,13 +5,16 @@
 
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
-use rustix::fs::SeekFrom;
+use rustix::fs::{Advice, SeekFrom};
 use scope::Digest;
 use scope::facts::Failure;
 use sha2::Digest as _;
+
+use crate::presence::Presence;
 
 /// Bytes of a medium, addressed from 0.
 pub trait ByteSource: Send + Sync {
@@ -111,25 +114,44 @@ pub struct RawFile {
     direct: Option<File>,
     /// Bytes in a sector, where a device says so.
     sector: u32,
+    presence: Presence,
 }
 
 impl RawFile {
     /// Takes `file`, opened for reading alone, as `len` bytes of medium.
     #[must_use]
     pub fn new(file: File, len: u64) -> Self {
-        Self { file, len, direct: None, sector: 512 }
+        Self::with_direct(file, None, len)
     }
 
     /// As [`RawFile::new`], with the same file opened to be read past the page cache.
     #[must_use]
     pub fn with_direct(file: File, direct: Option<File>, len: u64) -> Self {
-        Self { file, len, direct, sector: 512 }
+        let presence = Presence::of(&file);
+        Self { file, len, direct, sector: 512, presence }
     }
 
     /// The same, in sectors of that many bytes.
     #[must_use]
     pub fn in_sectors(self, sector: u32) -> Self {
         Self { sector, ..self }
+    }
+
+    /// After a read that failed: tells where the medium is gone. A process that reads for another ends with that.
+    fn look_for(&self, error: Option<&io::Error>) {
+        if let Some(why) = self.presence.lost(&self.file, error, |place| self.gives(place)) {
+            crate::guard::lost(&why);
+        }
+    }
+
+    /// Whether a byte is given that no cache has.
+    fn gives(&self, offset: u64) -> bool {
+        if self.direct.is_some() {
+            return self.read_direct(offset, &mut [0]).is_some();
+        }
+        let page = offset.saturating_sub(offset % length(PAGE));
+        let _ = rustix::fs::fadvise(&self.file, page, NonZeroU64::new(length(PAGE)), Advice::DontNeed);
+        self.file.read_at(&mut [0], offset).is_ok()
     }
 
     /// Reads a few bytes past the page cache, where that is possible: the sectors in which they are, whole.
@@ -178,17 +200,26 @@ impl ByteSource for RawFile {
         while done < want {
             let at = offset.checked_add(length(done)).ok_or_else(|| fault("offset overflows".into()))?;
             match self.file.read_at(buf.get_mut(done..want).unwrap_or_default(), at) {
-                Ok(0) => return Err(fault(format!("the file ended at {at}, before its {} bytes", self.len))),
+                Ok(0) => {
+                    self.look_for(None);
+                    return Err(fault(format!("the file ended at {at}, before its {} bytes", self.len)));
+                }
                 Ok(count) => done = done.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     let rest = buf.get_mut(done..want).unwrap_or_default();
                     return match self.read_direct(at, rest) {
                         Some(()) => Ok(want),
-                        None => Err(fault(error.to_string())),
+                        None => {
+                            self.look_for(Some(&error));
+                            Err(fault(error.to_string()))
+                        }
                     };
                 }
             }
+        }
+        if want > 0 {
+            self.presence.gave(offset);
         }
         Ok(done)
     }

@@ -46,7 +46,8 @@ use crate::walk::Source;
 pub use calls::{Calls, limit_calls};
 pub use child::serve;
 pub use confine::{confine_to, leave_no_image};
-pub(crate) use progress::reading;
+pub use pool::is_of_reader;
+pub(crate) use progress::{lost, reading};
 pub use unpack::{Unpacked, Unpacker};
 
 use pool::Pool;
@@ -124,6 +125,8 @@ pub fn serve_if_asked(args: &[OsString]) -> Option<u8> {
 
 /// The exit code of a process whose parser panicked.
 const PANICKED: i32 = 70;
+/// The exit code of a process whose medium is gone.
+const LOST: i32 = 71;
 
 /// Opens an image or a device through processes of its own.
 ///

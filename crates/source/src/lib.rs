@@ -24,7 +24,8 @@ pub mod exact;
 mod ext;
 pub mod extract;
 pub mod guard;
-pub mod probe;
+pub mod presence;
+mod probe;
 pub mod tree;
 pub mod walk;
 

@@ -35,6 +35,12 @@ pub struct Opened {
 pub trait Drives: Send + Sync {
     /// The ranges of each drive that could not be read so far, ascending, none touching the next. Drives are in their order.
     fn bad_ranges(&self) -> Vec<Vec<Range<u64>>>;
+
+    /// Why the medium is gone, once a read has found that: nothing that was read since is to be believed. Known where processes
+    /// of their own read it, alone.
+    fn lost(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Drives for Vec<Arc<dyn ByteSource>> {

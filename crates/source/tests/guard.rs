@@ -151,6 +151,30 @@ fn content_that_is_not_what_it_should_be_is_an_error_of_that_item_alone() {
 }
 
 #[test]
+fn what_a_process_read_that_was_killed_goes_on_in_another_behind_what_was_had() {
+    let (_folder, opened) = open("content killed");
+    let source = &opened.unwrap().sources[0];
+    let (entries, ..) = walk(source.as_ref());
+    let mut content = String::new();
+    source.open(&entries[0]).unwrap().read_to_string(&mut content).unwrap();
+    assert_eq!(content, "hello");
+    let (_folder, opened) = open("extract killed");
+    let source = &opened.unwrap().sources[0];
+    let mut told = Vec::new();
+    let form = Form::Mail { surely: true, bounded: false };
+    source
+        .extract(&entries[0], form, &mut |piece| {
+            told.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(told, b"{\"layer\":\"none\"}\n", "nothing of it twice");
+    let (_folder, opened) = open("bytes killed");
+    let image = opened.unwrap().image.unwrap();
+    image.read_exact_at(10, &mut [0; 20]).unwrap();
+}
+
+#[test]
 fn what_is_told_of_content_costs_that_item_alone() {
     let check = |mode: &str, expect: &str| {
         let (_folder, opened) = open(mode);

@@ -76,6 +76,7 @@ fn always() -> &'static [c_long] {
         libc::SYS_write,
         libc::SYS_writev,
         libc::SYS_lseek,
+        libc::SYS_fadvise64,
         libc::SYS_close,
         libc::SYS_ppoll,
         #[cfg(target_arch = "x86_64")]

@@ -20,7 +20,7 @@ use super::remote::PIECE;
 use super::words::{
     Bad, Begin, BytesAsk, Event, Extent, ExtractAsk, Fault, Item, OpenAsk, Refusal, Survey, Unread, WalkAsk,
 };
-use super::{PANICKED, Reader, confine, progress};
+use super::{LOST, PANICKED, Reader, confine, progress};
 use crate::bytes::{ByteSource, length};
 use crate::exact::EvidenceStream;
 use crate::medium::Opened;
@@ -52,6 +52,13 @@ fn quiet() {
     }));
 }
 
+/// Says that the medium is gone, before a word of what this came to, and ends the process.
+fn gone(why: &str) {
+    let _ = send(tell::LOST, why.as_bytes());
+    #[expect(clippy::exit, reason = "there is nothing left to read")]
+    std::process::exit(LOST)
+}
+
 fn serve_until_end() -> io::Result<()> {
     let input = rustix::io::dup(rustix::stdio::stdin())?;
     let mut talk = Talk { input: BufReader::new(File::from(input)) };
@@ -71,6 +78,7 @@ fn serve_until_end() -> io::Result<()> {
         return super::unpack::serve(talk.input, &told(unconfined).unwrap_or_default());
     }
     BUSY.store(true, Ordering::Relaxed);
+    progress::tell_of_loss(gone);
     let options = OpenOptions {
         writable_source: begin.writable_source,
         bare: begin.bare,

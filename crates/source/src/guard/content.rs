@@ -6,9 +6,10 @@ use std::sync::Arc;
 use scope::facts::Kind;
 
 use super::frame::{ask, tell};
-use super::pool::{Deaths, Pool, source_error};
+use super::pool::{Again, Deaths, Pool};
 use super::process::{Ended, Process};
 use super::words::{ExtractAsk, Fault, Item, OpenAsk};
+use crate::bytes::length;
 use crate::exact::{Content, EvidenceStream, Exact, Gap};
 use crate::extract::Take;
 use crate::walk::{Entry, SourceError};
@@ -17,7 +18,7 @@ use crate::walk::{Entry, SourceError};
 ///
 /// # Errors
 ///
-/// As `Source::open`; also where the process ended.
+/// As `Source::open`; also where the process ended, and another one does not get further.
 pub(super) fn open(
     pool: &Arc<Pool>,
     deaths: &Arc<Deaths>,
@@ -26,33 +27,58 @@ pub(super) fn open(
     from: u64,
 ) -> Result<Box<dyn EvidenceStream>, SourceError> {
     deaths.allow()?;
-    let asked = serde_json::to_vec(&OpenAsk { source, item: Item::from(entry), from })
-        .map_err(|error| SourceError::Io("asking for content", error.into()))?;
-    let mut process = pool.take()?;
-    let opened = process.ask(ask::OPEN, &asked).and_then(|()| answer(&mut process));
-    let (all, declared, left) = match opened.map_err(|ended| noted(deaths, ended))? {
-        Ok(opened) => opened,
-        Err(fault) => {
-            pool.give(process);
-            return Err(fault.source());
+    let asked = OpenAsk { source, item: Item::from(entry), from };
+    let mut again = Again::default();
+    let mut begun = loop {
+        match begin(pool, &asked)? {
+            Ok(begun) => break begun,
+            Err(ended) => again.allow(deaths, ended, from)?,
         }
     };
     // A slack is first opened to learn its length.
     let is_known = |size: &u64| *size > 0 || entry.facts.kind != Kind::Slack;
-    if entry.facts.content_size().filter(is_known).is_some_and(|size| size != declared) {
-        let what = process.broke("content is not of the length that was on record").what;
+    if entry.facts.content_size().filter(is_known).is_some_and(|size| size != begun.declared) {
+        let what = begun.process.broke(OTHER_LENGTH).what;
         return Err(SourceError::Changed(what));
     }
+    let declared = begun.declared;
     let content = Remote {
         pool: Arc::clone(pool),
         deaths: Arc::clone(deaths),
-        process: Some(process),
-        left,
-        last: all,
+        asked,
+        declared,
+        again,
+        left: begun.left,
+        last: begun.all,
+        process: Some(begun.process),
         ended: false,
         missing: 0,
     };
     Ok(Box::new(Exact::new(content, declared).beginning(from.min(declared))))
+}
+
+/// Content that a process has begun to tell.
+struct Begun {
+    process: Process,
+    /// Whether all of it is in this frame.
+    all: bool,
+    declared: u64,
+    /// Bytes left of this frame.
+    left: usize,
+}
+
+fn begin(pool: &Pool, asked: &OpenAsk) -> Result<Result<Begun, Ended>, SourceError> {
+    let asked =
+        serde_json::to_vec(asked).map_err(|error| SourceError::Io("asking for content", error.into()))?;
+    let mut process = pool.take()?;
+    match process.ask(ask::OPEN, &asked).and_then(|()| answer(&mut process)) {
+        Ok(Ok((all, declared, left))) => Ok(Ok(Begun { process, all, declared, left })),
+        Ok(Err(fault)) => {
+            pool.give(process);
+            Err(fault.source())
+        }
+        Err(ended) => Ok(Err(ended)),
+    }
 }
 
 /// Has content read as something, and gives what is in it.
@@ -69,12 +95,33 @@ pub(super) fn extract(
     deaths.allow()?;
     let asked = serde_json::to_vec(asked)
         .map_err(|error| SourceError::Io("asking what is in content", error.into()))?;
+    let (mut again, mut given) = (Again::default(), 0);
+    while let Err(ended) = extract_once(pool, &asked, &mut given, take)? {
+        again.allow(deaths, ended, given)?;
+    }
+    Ok(())
+}
+
+/// Has content read once, and passes on what comes behind the first `given` bytes of what is in it.
+fn extract_once(
+    pool: &Pool,
+    asked: &[u8],
+    given: &mut u64,
+    take: Take<'_>,
+) -> Result<Result<(), Ended>, SourceError> {
     let mut process = pool.take()?;
-    process.ask(ask::EXTRACT, &asked).map_err(|ended| noted(deaths, ended))?;
+    if let Err(ended) = process.ask(ask::EXTRACT, asked) {
+        return Ok(Err(ended));
+    }
+    let mut at = 0_u64;
     loop {
-        match next(&mut process).map_err(|ended| noted(deaths, ended))? {
-            Ok(Some(piece)) => {
-                if let Err(error) = take(&piece) {
+        match next(&mut process) {
+            Ok(Ok(Some(piece))) => {
+                let had = usize::try_from(given.saturating_sub(at)).unwrap_or(usize::MAX);
+                at = at.saturating_add(length(piece.len()));
+                let Some(new) = piece.get(had..).filter(|new| !new.is_empty()) else { continue };
+                *given = at;
+                if let Err(error) = take(new) {
                     if process.ask(ask::CANCEL, &[]).is_ok() {
                         process.stopping = true;
                         pool.give(process);
@@ -82,14 +129,15 @@ pub(super) fn extract(
                     return Err(SourceError::Io("reading content", error));
                 }
             }
-            Ok(None) => {
+            Ok(Ok(None)) => {
                 pool.give(process);
-                return Ok(());
+                return Ok(Ok(()));
             }
-            Err(fault) => {
+            Ok(Err(fault)) => {
                 pool.give(process);
                 return Err(fault.source());
             }
+            Err(ended) => return Ok(Err(ended)),
         }
     }
 }
@@ -102,11 +150,6 @@ fn next(process: &mut Process) -> Result<Result<Option<Vec<u8>>, Fault>, Ended> 
         (tell::FAULT, length) => fault(process, length).map(Err),
         _ => Err(process.broke("it was asked what is in content and told something else")),
     }
-}
-
-fn noted(deaths: &Deaths, ended: Ended) -> SourceError {
-    deaths.note(&ended);
-    source_error(ended)
 }
 
 /// Whether all of the content is in this frame, the declared length, and how many bytes of the frame are left.
@@ -130,6 +173,8 @@ pub(super) fn fault(process: &mut Process, length: usize) -> Result<Fault, Ended
     serde_json::from_slice(&holds).map_err(|_| process.broke("it tells of a fault that is none"))
 }
 
+/// Why content that is begun again is not believed.
+const OTHER_LENGTH: &str = "content is not of the length that was on record";
 /// Bytes of [`tell::OPENED`] before the content.
 const OPENED: usize = 9;
 /// Bytes of [`tell::GAP`] before the fault.
@@ -138,6 +183,10 @@ const GAP: usize = 8;
 struct Remote {
     pool: Arc<Pool>,
     deaths: Arc<Deaths>,
+    /// What is asked for, behind what was had.
+    asked: OpenAsk,
+    declared: u64,
+    again: Again,
     /// `None` once it ended, or was given back.
     process: Option<Process>,
     /// Bytes left of this frame.
@@ -197,32 +246,57 @@ impl Remote {
     }
 }
 
+impl Remote {
+    fn had(&mut self, count: u64) {
+        self.asked.from = self.asked.from.saturating_add(count);
+    }
+
+    /// Goes on in another process, behind what was had: the bytes of a medium do not change.
+    fn begin_again(&mut self, mut ended: Ended) -> io::Result<()> {
+        loop {
+            self.again.allow(&self.deaths, ended, self.asked.from).map_err(io::Error::other)?;
+            ended = match begin(&self.pool, &self.asked).map_err(io::Error::other)? {
+                Ok(mut begun) if begun.declared != self.declared => begun.process.broke(OTHER_LENGTH),
+                Ok(begun) => {
+                    (self.left, self.last) = (begun.left, begun.all);
+                    self.process = Some(begun.process);
+                    return Ok(());
+                }
+                Err(ended) => ended,
+            };
+        }
+    }
+}
+
 impl Read for Remote {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.ended || buf.is_empty() {
             return Ok(0);
         }
-        let Some(mut process) = self.process.take() else {
-            return Err(io::Error::other("the process that reads this volume is gone"));
-        };
-        match self.step(&mut process, buf) {
-            Ok(Ok(0)) => {
-                self.ended = true;
-                self.pool.give(process);
-                Ok(0)
-            }
-            Ok(Ok(count)) => {
-                self.process = Some(process);
-                Ok(count)
-            }
-            Ok(Err(fault)) => {
-                match self.missing {
-                    0 => self.pool.give(process),
-                    _ => self.process = Some(process),
+        loop {
+            let Some(mut process) = self.process.take() else {
+                return Err(io::Error::other("the process that reads this volume is gone"));
+            };
+            match self.step(&mut process, buf) {
+                Ok(Ok(0)) => {
+                    self.ended = true;
+                    self.pool.give(process);
+                    return Ok(0);
                 }
-                Err(fault.stream())
+                Ok(Ok(count)) => {
+                    self.process = Some(process);
+                    self.had(length(count));
+                    return Ok(count);
+                }
+                Ok(Err(fault)) => {
+                    match self.missing {
+                        0 => self.pool.give(process),
+                        _ => self.process = Some(process),
+                    }
+                    return Err(fault.stream());
+                }
+                Err(ended) => self.begin_again(ended)?,
             }
-            Err(ended) => Err(io::Error::other(noted(&self.deaths, ended))),
         }
     }
 }
@@ -235,8 +309,9 @@ impl Content for Remote {
         }
     }
 
-    fn skip(&mut self, _: u64) {
+    fn skip(&mut self, count: u64) {
         self.missing = 0;
+        self.had(count);
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) const MAX_FRAME: usize = 32 << 20;
 /// Bytes before what a frame holds.
 pub(super) const HEAD: usize = 5;
 /// The version of all this. Both sides are one program; a stranger is told from an accident by it.
-pub(super) const VERSION: u32 = 4;
+pub(super) const VERSION: u32 = 5;
 
 /// What the program asks.
 pub(super) mod ask {
@@ -73,6 +73,8 @@ pub(super) mod tell {
     pub(crate) const END: u8 = b'e';
     /// The medium is being read, and nothing can be told yet.
     pub(crate) const PROGRESS: u8 = b'p';
+    /// The medium is gone, and this process ends: why, as text.
+    pub(crate) const LOST: u8 = b'L';
     /// Archives can be opened.
     pub(crate) const READY: u8 = b'y';
     /// Bytes of the archive are wanted.

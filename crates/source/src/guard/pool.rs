@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::{io, mem};
 
 use scope::RawName;
@@ -16,6 +16,7 @@ use super::words::{Bad, Begin, Refusal, Survey};
 use crate::medium::Drives;
 use crate::open::{OpenError, OpenOptions};
 use crate::patient::{MAX_BAD, merged};
+use crate::presence;
 use crate::walk::SourceError;
 
 /// The processes that read one medium. Each has opened all of it; one that is idle takes what is asked next.
@@ -27,6 +28,10 @@ pub(super) struct Pool {
     begin: Vec<u8>,
     /// What the medium was when it was opened: each process must find the same.
     identity: String,
+    /// Bytes of the medium, where they are known.
+    size: Option<u64>,
+    /// Why the medium is gone: nothing is read any more.
+    lost: Arc<OnceLock<String>>,
     idle: Mutex<Vec<Process>>,
 }
 
@@ -58,6 +63,8 @@ impl Pool {
             apart: apart.clone(),
             begin,
             identity: String::new(),
+            size: None,
+            lost: Arc::default(),
             idle: Mutex::default(),
         };
         let first = paths.first().cloned().unwrap_or_default();
@@ -66,7 +73,7 @@ impl Pool {
         };
         let (process, survey) = pool.start().map_err(ended)?;
         let survey = survey.map_err(|refusal| refusal.error(paths))?;
-        pool.identity = survey.identity();
+        (pool.identity, pool.size) = (survey.identity(), survey.medium.size);
         pool.give(process);
         Ok((pool, survey))
     }
@@ -75,9 +82,12 @@ impl Pool {
     ///
     /// # Errors
     ///
-    /// [`SourceError`] where none can be had, or the medium is not what it was.
+    /// [`SourceError`] where none can be had, or the medium is gone or not what it was.
     pub(super) fn take(&self) -> Result<Process, SourceError> {
         loop {
+            if let Some(why) = self.lost.get() {
+                return Err(SourceError::Io("the medium is gone", io::Error::other(why.clone())));
+            }
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(mut process) = idle else { break };
             if process.is_alive() && settled(&mut process).is_ok() {
@@ -87,12 +97,21 @@ impl Pool {
         let (mut process, survey) = self.start().map_err(source_error)?;
         match survey {
             Ok(survey) if survey.identity() == self.identity => Ok(process),
-            Ok(_) => Err(SourceError::Changed(
-                process.broke("the medium is not what it was when it was opened").what,
-            )),
+            Ok(other) => {
+                if other.medium.size != self.size {
+                    let _ = self.lost.set("it has another size than when it was opened".to_owned());
+                }
+                Err(SourceError::Changed(
+                    process.broke("the medium is not what it was when it was opened").what,
+                ))
+            }
             Err(refusal) => {
                 let refusal = refusal.error(&self.paths);
-                Err(SourceError::Io("opening the medium again", io::Error::other(refusal.to_string())))
+                let said = refusal.to_string();
+                if is_of_loss(&refusal) {
+                    let _ = self.lost.set(said.clone());
+                }
+                Err(SourceError::Io("opening the medium again", io::Error::other(said)))
             }
         }
     }
@@ -107,6 +126,7 @@ impl Pool {
 
     fn start(&self) -> Result<(Process, Result<Survey, Refusal>), Ended> {
         let mut process = Process::start(&self.apart)?;
+        process.lost = Arc::clone(&self.lost);
         process.ask(ask::BEGIN, &self.begin)?;
         let (kind, holds) = process.frame()?;
         let survey = match kind {
@@ -135,6 +155,19 @@ impl Drives for Pool {
         }
         drives.into_iter().map(merged).collect()
     }
+
+    fn lost(&self) -> Option<String> {
+        self.lost.get().cloned()
+    }
+}
+
+/// Whether what could be opened before cannot be found any more. What is there and cannot be read is a medium with bad places.
+fn is_of_loss(refusal: &OpenError) -> bool {
+    match refusal {
+        OpenError::WritableDevice { .. } => true,
+        OpenError::Io { error, .. } => error.kind() == io::ErrorKind::NotFound || presence::is_of_loss(error),
+        _ => false,
+    }
 }
 
 fn bad(process: &mut Process) -> Result<Bad, Ended> {
@@ -160,7 +193,7 @@ fn settled(process: &mut Process) -> Result<(), Ended> {
 
 /// The end of a process as the error of what it was asked.
 pub(super) fn source_error(ended: Ended) -> SourceError {
-    SourceError::Io("the process that reads this volume", io::Error::other(ended))
+    SourceError::Io(READER, io::Error::other(ended))
 }
 
 /// How often a source's processes ended.
@@ -191,8 +224,47 @@ impl Deaths {
         }
         let what =
             format!("ended {ended} times, {timed_out} of them at a time limit; it is not started again");
-        Err(source_error(Ended { what, timed_out: false }))
+        Err(source_error(Ended { what, timed_out: false, of_itself: false }))
     }
+}
+
+/// How often one item was begun again because its process ended.
+#[derive(Default)]
+pub(super) struct Again {
+    /// How far it had come at the last end, and how often a process ended there.
+    at: u64,
+    here: u32,
+    all: u32,
+}
+
+impl Again {
+    /// Notes an end at byte `at` of what is read; all ends of one item count as one of its source.
+    ///
+    /// # Errors
+    ///
+    /// [`SourceError`] where another process is not worth its start: this one was stopped, or others ended at the same place.
+    pub(super) fn allow(&mut self, deaths: &Deaths, ended: Ended, at: u64) -> Result<(), SourceError> {
+        if self.all == 0 || ended.timed_out {
+            deaths.note(&ended);
+        }
+        if at != self.at {
+            (self.at, self.here) = (at, 0);
+        }
+        (self.here, self.all) = (self.here.saturating_add(1), self.all.saturating_add(1));
+        match ended.of_itself && self.here <= MOST_HERE && self.all <= MOST_AGAIN {
+            true => Ok(()),
+            false => Err(source_error(ended)),
+        }
+    }
+}
+
+/// What the error begins with of content whose process ended.
+const READER: &str = "the process that reads this volume";
+
+/// Whether `reason` says that not the medium is at fault: the process that read it ended, or was ended.
+#[must_use]
+pub fn is_of_reader(reason: &str) -> bool {
+    reason.contains(READER)
 }
 
 /// Most processes that wait for work: a walk's, and one for each thread of the program that reads content. They are
@@ -203,5 +275,9 @@ const MAX_LATE: u32 = 1 << 20;
 /// Most ends of a source's processes. A start takes milliseconds, so that a thousand damaged files do not cost the next;
 /// a medium made to end every reader is given up after seconds.
 const MAX_ENDED: u32 = 1000;
+/// How often an item is begun again at one place, and at all: whoever runs out of memory kills more than once, and a parser that
+/// fails on some bytes fails again on them.
+const MOST_HERE: u32 = 2;
+const MOST_AGAIN: u32 = 16;
 /// Most ends at a time limit: each may have cost a minute or more.
 const MAX_TIMED_OUT: u32 = 20;

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::frame::{HEAD, frame, parse_head, tell};
+use super::words::plain;
 use super::{Apart, Limits, PANICKED};
 
 /// A process that reads. Killed and reaped when this is dropped.
@@ -32,6 +34,8 @@ pub(super) struct Process {
     progressed: u64,
     /// Set where [`super::frame::tell::CANCELLED`] is still to come.
     pub(super) stopping: bool,
+    /// Where it is noted that the medium is gone, and why.
+    pub(super) lost: Arc<OnceLock<String>>,
 }
 
 /// The end of a process that reads. Whoever holds this has no process any more.
@@ -42,11 +46,13 @@ pub(super) struct Ended {
     pub(super) what: String,
     /// Whether the whole of a time limit passed first.
     pub(super) timed_out: bool,
+    /// Whether it ended of itself, or others ended it: another one may get further.
+    pub(super) of_itself: bool,
 }
 
 impl Ended {
     fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), timed_out: false }
+        Self { what: what.into(), timed_out: false, of_itself: false }
     }
 }
 
@@ -90,6 +96,7 @@ impl Process {
             silent: Duration::ZERO,
             progressed: 0,
             stopping: false,
+            lost: Arc::default(),
         })
     }
 
@@ -117,17 +124,34 @@ impl Process {
             self.waited = Duration::ZERO;
             self.exactly(&mut head)?;
             let (kind, length) = parse_head(head).ok_or_else(|| self.broke("a frame is too long"))?;
-            if kind != tell::PROGRESS {
+            if kind != tell::PROGRESS && kind != tell::LOST {
                 self.waited = Duration::ZERO;
                 self.silent = Duration::ZERO;
                 self.progressed = 0;
                 return Ok((kind, length));
+            }
+            if kind == tell::LOST {
+                return Err(self.found_lost(length));
             }
             self.progressed = self.progressed.saturating_add(1);
             if length != 0 || self.progressed > self.limits.silence.as_secs().saturating_add(MORE_PROGRESS) {
                 return Err(self.broke("it tells of progress without end"));
             }
         }
+    }
+
+    /// Notes that the medium is gone, in the words of a frame of `length` bytes.
+    fn found_lost(&mut self, length: usize) -> Ended {
+        if length > LONGEST_LOSS {
+            return self.broke("a frame is too long");
+        }
+        let why = match self.rest(length) {
+            Ok(why) => plain(&String::from_utf8_lossy(&why)),
+            Err(ended) => return ended,
+        };
+        let what = format!("found the medium gone: {why}");
+        let _ = self.lost.set(why);
+        Ended::new(what)
     }
 
     /// The next frame that is not progress.
@@ -214,7 +238,7 @@ impl Process {
             } else {
                 format!("had read for {} s without a result and was stopped", self.limits.silence.as_secs())
             };
-            return Err(Ended { what, timed_out: true });
+            return Err(Ended { what, timed_out: true, of_itself: false });
         }
         let began = Instant::now();
         let time = Timespec::try_from(limit).ok();
@@ -248,7 +272,7 @@ impl Process {
         let count = self.errors.read(&mut words).unwrap_or(0);
         let words = words.get(..count).unwrap_or_default();
         let has = |what: &str| words.windows(what.len()).any(|window| window == what.as_bytes());
-        Ended::new(match (status.code(), status.signal()) {
+        let what = match (status.code(), status.signal()) {
             (Some(PANICKED), _) => "ended: a check inside the reader failed (panic)".into(),
             (Some(code), _) => format!("ended with exit code {code}"),
             _ if has("memory allocation of") => {
@@ -260,7 +284,8 @@ impl Process {
             }
             (_, Some(signal)) => format!("ended by signal {signal}"),
             _ => "ended".into(),
-        })
+        };
+        Ended { what, timed_out: false, of_itself: true }
     }
 
     fn kill(&mut self) {
@@ -290,6 +315,8 @@ const STEP: usize = 1 << 20;
 const PIPE: usize = 1 << 20;
 /// More tellings of progress than there are seconds of patience are a flood: five seconds lie between two.
 const MORE_PROGRESS: u64 = 16;
+/// Longest text that says why a medium is gone.
+const LONGEST_LOSS: usize = 4096;
 /// How long a process may take to die once it was killed or closed its side.
 const GRACE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(1);

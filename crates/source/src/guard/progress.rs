@@ -1,5 +1,6 @@
 //! Whether the medium is being read: what tells a slow disk from a parser that hangs.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A read of the medium that is under way, until it is dropped.
@@ -27,5 +28,18 @@ pub(super) fn is_reading() -> bool {
     BEGUN.load(Ordering::Relaxed) != ENDED.load(Ordering::Relaxed)
 }
 
+/// Notes that the medium is gone, and why. Where nobody is to be told, the read that found it has failed, and that is all.
+pub(crate) fn lost(why: &str) {
+    if let Some(tell) = TELL.get() {
+        tell(why);
+    }
+}
+
+/// Has `tell` called where the medium is gone. The first one stays.
+pub(super) fn tell_of_loss(tell: fn(&str)) {
+    let _ = TELL.set(tell);
+}
+
+static TELL: OnceLock<fn(&str)> = OnceLock::new();
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 static ENDED: AtomicU64 = AtomicU64::new(0);

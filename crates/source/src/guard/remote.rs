@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::content;
 use super::frame::{ask, tell};
-use super::pool::{Deaths, Pool};
+use super::pool::{Again, Deaths, Pool};
 use super::process::{Ended, Process};
 use super::walked;
 use super::words::{BytesAsk, Extent, ExtractAsk, Fault};
@@ -105,16 +105,15 @@ impl RemoteBytes {
         self.deaths.allow().map_err(failed)?;
         let ask = BytesAsk { unread: self.unread, filled, offset, length: buf.len() };
         let ask = serde_json::to_vec(&ask).map_err(|error| unreadable(error.to_string()))?;
-        let mut process = self.pool.take().map_err(failed)?;
-        let told = process.ask(ask::BYTES, &ask).and_then(|()| taken(&mut process, buf));
-        match told {
-            Ok(told) => {
-                self.pool.give(process);
-                told.map_err(|fault| fault.bytes(offset, asked))
-            }
-            Err(ended) => {
-                self.deaths.note(&ended);
-                Err(unreadable(format!("the process that reads this medium {ended}")))
+        let mut again = Again::default();
+        loop {
+            let mut process = self.pool.take().map_err(failed)?;
+            match process.ask(ask::BYTES, &ask).and_then(|()| taken(&mut process, buf)) {
+                Ok(told) => {
+                    self.pool.give(process);
+                    return told.map_err(|fault| fault.bytes(offset, asked));
+                }
+                Err(ended) => again.allow(&self.deaths, ended, offset).map_err(failed)?,
             }
         }
     }
