@@ -38,7 +38,7 @@ fn an_archive_is_taken_whole_or_its_files_are_taken_singly() {
     for why in ["to tell whether it is an archive that is opened (target.containers)", "not all is known"] {
         assert!(planned.out.contains(why) && page.contains(why), "{why}: {planned}");
     }
-    let ran = desk.run(CAPTURE).exits(0);
+    let ran = desk.run(CAPTURE).exits(3);
     let package = desk.path("fat.ambit");
     let key = |who: &str| desk.demo.path(&format!("keys/{who}.age"));
     let records = ledger(&package, &key("auditor"));
@@ -179,7 +179,7 @@ fn a_check_sum_that_was_always_wrong_is_no_difference() {
     // Stored, in a zip that is captured: other bytes than those that the check sum is of.
     change(&mut image, b"abs\n", b"ABS\n");
     fs::write(desk.path("fat.img"), &image).unwrap();
-    let ran = desk.run(CAPTURE).exits(0);
+    let ran = desk.run(CAPTURE).exits(3);
     assert!(ran.out.contains("1 kept files in archives are not as their archive says"), "{ran}");
     assert!(!ran.out.contains("changed while they were read"), "{ran}");
     let records = ledger(&desk.path("fat.ambit"), &desk.demo.path("keys/auditor.age"));
@@ -210,7 +210,7 @@ fn a_check_sum_that_was_always_wrong_is_no_difference() {
 #[test]
 fn under_counts_nothing_is_recorded_of_what_is_left_in_an_archive() {
     let Some(desk) = desk("left   = \"counts\"") else { return };
-    let counts = desk.run(&format!("{CAPTURE} --json")).exits(0).json();
+    let counts = desk.run(&format!("{CAPTURE} --json")).exits(3).json();
     // Of what is encrypted not a byte was read: no table has its bytes, by outcome, tier or rule.
     let bytes = |table: &str, row: &str| counts[table][row]["bytes"].as_u64().unwrap_or(0);
     let sum =
@@ -252,7 +252,7 @@ open(folder + "/fat.img", "wb").write(image.replace(old, new))
 #[test]
 fn a_sample_looks_at_files_in_archives_and_so_does_another_program() {
     let Some(desk) = desk("left   = \"facts\"") else { return };
-    desk.run(CAPTURE).exits(0);
+    desk.run(CAPTURE).exits(3);
     let sample = "ambit-verify sample {dir}/fat.ambit --trust {trust} --identity {keys}/auditor.age --nonce lottery-07-14-21 --n 9999 --i-may-see-names --against {dir}/fat.img";
     let ran = desk.run(sample).exits(0).prints("MATCHED: the record agrees").prints("and none is wrong");
     assert!(!ran.out.contains("slack"), "{ran}");
@@ -324,7 +324,7 @@ fn a_sample_looks_at_files_in_archives_and_so_does_another_program() {
 #[test]
 fn two_policies_on_one_ledger_are_asked_about_archives_from_their_files_up() {
     let Some(desk) = desk("left   = \"facts\"") else { return };
-    desk.run(CAPTURE).exits(0);
+    desk.run(CAPTURE).exits(3);
     let own = fs::read_to_string(desk.path("policy/policy.toml")).unwrap();
     let moves = |later: String| -> BTreeMap<String, (Option<String>, Option<String>, String)> {
         fs::create_dir_all(desk.path("later")).unwrap();

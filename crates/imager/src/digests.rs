@@ -9,6 +9,7 @@ use source::{ByteSource, Form, MediumDigests, OpenOptions, Opened, Reader, Store
 
 use crate::cli::SourceArgs;
 use crate::console::{Console, Context as _, Failure};
+use crate::pipeline::medium_gone;
 use crate::progress::ByteProgress;
 
 /// What was computed of a medium before the first item.
@@ -28,6 +29,9 @@ pub(crate) fn before(
     console: &mut Console<'_>,
 ) -> Result<Before, Failure> {
     let found = all(opened, &args.medium, args.image_form, console.reader())?;
+    if let Some(why) = opened.drives.lost() {
+        return Err(medium_gone(&why));
+    }
     if found.is_empty() {
         opened
             .medium

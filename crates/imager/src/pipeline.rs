@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use examine::{Event, Examined, Examiner, MAX_MEMBERS, Slacks, every_entry, slack_wanted};
 use scope::Policy;
-use source::{Entry, Source, WalkEvent, WalkReport};
+use source::{Drives, Entry, Source, WalkEvent, WalkReport};
 
 use crate::console::{Context as _, Failure};
 use crate::interrupt::Interrupt;
@@ -73,8 +73,21 @@ pub(crate) struct Run<'a> {
     pub(crate) jobs: usize,
     pub(crate) meter: &'a Meter,
     pub(crate) interrupt: &'a Interrupt,
+    /// Who knows whether the medium is still there.
+    pub(crate) drives: &'a dyn Drives,
     /// What was counted before a break.
     pub(crate) before: &'a Counted,
+}
+
+impl Run<'_> {
+    /// Why nothing more is committed: what a medium did not give that is gone, or that nobody wanted any more, looks like what
+    /// could not be read.
+    fn stopped(&self) -> Option<Failure> {
+        if self.interrupt.is_asked() {
+            return Some(asked_to_stop());
+        }
+        self.drives.lost().map(|why| medium_gone(&why))
+    }
 }
 
 /// What a run came to.
@@ -131,8 +144,8 @@ pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
         return Err(failure);
     }
     let (reports, mut interrupted) = walked?;
-    if run.interrupt.is_asked() {
-        return Err(asked_to_stop());
+    if let Some(failure) = run.stopped() {
+        return Err(failure);
     }
     let mut tally = counted.into_inner().unwrap_or_else(PoisonError::into_inner).tally;
     tallies.iter().for_each(|other| tally.add(other));
@@ -150,6 +163,14 @@ pub(crate) fn run<C: Crew>(run: &Run<'_>, crew: &C) -> Result<Done, Failure> {
 pub(crate) fn asked_to_stop() -> Failure {
     Failure::new("stopped, as asked (interrupt or SIGTERM)")
 }
+
+/// The failure of a run whose medium is not there any more.
+pub(crate) fn medium_gone(why: &str) -> Failure {
+    Failure::new(format!("{MEDIUM_GONE}{why}"))
+}
+
+/// How the message of a run begins whose medium is not there any more.
+pub(crate) const MEDIUM_GONE: &str = "the medium is gone: ";
 
 /// Walks the sources, until the policy's limit of items or somebody's stop. Returns the reports, and the limit that was met.
 fn walk<C: Crew>(
@@ -171,7 +192,7 @@ fn walk<C: Crew>(
                 WalkEvent::Item(entry) => entry,
                 WalkEvent::Issue(_) => {
                     issues = issues.saturating_add(1);
-                    return go_on(!run.interrupt.is_asked() && !queue.is_ended());
+                    return go_on(run.stopped().is_none() && !queue.is_ended());
                 }
             };
             run.meter.scanned();
@@ -186,7 +207,7 @@ fn walk<C: Crew>(
                     // The limit of bytes was met before the break, by the last item that was walked.
                     limit.clone_from(&run.before.interrupted);
                 }
-                return go_on(other.is_none() && limit.is_none() && !run.interrupt.is_asked());
+                return go_on(other.is_none() && limit.is_none() && run.stopped().is_none());
             }
             weight = weight.saturating_add(entry.facts.content_size().unwrap_or(0));
             chunk.push(entry);
@@ -196,7 +217,7 @@ fn walk<C: Crew>(
             let enough = chunk.len() >= LEAST_ITEMS || weight >= LEAST_BYTES;
             if full || last.is_some() || enough && queue.is_hungry() {
                 weight = 0;
-                if run.interrupt.is_asked() || queue.push(index, std::mem::take(&mut chunk)).is_err() {
+                if run.stopped().is_some() || queue.push(index, std::mem::take(&mut chunk)).is_err() {
                     return ControlFlow::Break(());
                 }
                 if queue.is_ended() {
@@ -208,7 +229,8 @@ fn walk<C: Crew>(
             }
             go_on(limit.is_none())
         });
-        if let Some(failure) = other {
+        // Of a medium that is gone nothing is said that was not read before: not that items are others, nor that a root is damaged.
+        if let Some(failure) = run.stopped().or_else(|| other.take()) {
             return Err(failure);
         }
         // A root that cannot be read costs its volume, and says so; the others are walked.
@@ -227,14 +249,14 @@ fn walk<C: Crew>(
         reports.push(WalkReport { issues, ..report });
         // Where somebody stopped, nobody takes what is left.
         let _ = queue.push(index, chunk);
-        if limit.is_some() || queue.is_ended() || run.interrupt.is_asked() {
+        if limit.is_some() || queue.is_ended() {
             return Ok((reports, limit));
         }
     }
     if let Some((volume, error)) = first_failure.filter(|_| !walked) {
         return Err(error).context(format_args!("volume {volume}"));
     }
-    if ahead > 0 && !run.interrupt.is_asked() {
+    if ahead > 0 {
         return Err(Failure::no(format!(
             "the medium is not as it was: it has {items} items now, and {ahead} more were captured before the break"
         )));
@@ -320,9 +342,9 @@ impl<C: Crew> Worker<'_, C> {
             self.run.policy.meet_paths(&examined.facts, &mut self.tally.paths);
             let slack = slack_wanted(self.run.examiner, entry, &examined);
             let kept = self.crew.item(&mut self.hand, source, entry, examined);
-            // A stream that was cut off for an interrupt looks like one that could not be read: it is never committed.
-            if self.run.interrupt.is_asked() {
-                return Err(asked_to_stop().into());
+            // A stream that was cut off looks like one that could not be read: it is never committed.
+            if let Some(failure) = self.run.stopped() {
+                return Err(failure.into());
             }
             self.run.meter.decided(kept?);
             if let Some(slack) = slack {
@@ -351,8 +373,8 @@ impl<C: Crew> Worker<'_, C> {
             ControlFlow::Continue(())
         });
         tally.slacks.insert(at, slacks.into());
-        if run.interrupt.is_asked() {
-            return Err(asked_to_stop().into());
+        if let Some(failure) = run.stopped() {
+            return Err(failure.into());
         }
         failed.map_or(Ok(()), |failure| Err(failure.into()))
     }
@@ -371,13 +393,11 @@ impl<C: Crew> Worker<'_, C> {
                 Ok(kept) => run.meter.decided(kept),
                 Err(failure) => failed = Some(failure),
             }
-            go_on(failed.is_none() && !run.interrupt.is_asked())
+            go_on(failed.is_none() && run.stopped().is_none())
         });
-        let examined = examined.context(format_args!("item {}", entry.locator))?;
-        match failed {
+        match run.stopped().or(failed) {
             Some(failure) => Err(failure.into()),
-            None if run.interrupt.is_asked() => Err(asked_to_stop().into()),
-            None => Ok(examined),
+            None => Ok(examined.context(format_args!("item {}", entry.locator))?),
         }
     }
 
@@ -406,8 +426,8 @@ impl<C: Crew> Worker<'_, C> {
         }
         self.crew.walked(entry);
         let (examined, within) = self.examine(entry, source)?;
-        if self.run.interrupt.is_asked() {
-            return Err(asked_to_stop().into());
+        if let Some(failure) = self.run.stopped() {
+            return Err(failure.into());
         }
         // Its slack comes along, and what is in it, and counts.
         let slack = slack_wanted(self.run.examiner, entry, &examined)
@@ -434,6 +454,10 @@ impl<C: Crew> Worker<'_, C> {
         let tally = std::mem::take(&mut self.tally);
         self.counted().tally.add(&tally);
         if self.queue.meet()? {
+            // The walk may have found it while items were still at work.
+            if let Some(failure) = self.run.stopped() {
+                return Err(failure.into());
+            }
             let mut counted = self.counted();
             if let Some(turns) = self.turns {
                 let turn = turns.turn.lock().unwrap_or_else(PoisonError::into_inner);

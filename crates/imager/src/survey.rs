@@ -10,7 +10,7 @@ use scope::facts::{Attribute, Facts, Failure as FailedLook, Look};
 use scope::policy::LeftRecord;
 use scope::{Decision, Outcome, PathsMet, Policy};
 use serde::{Deserialize, Serialize};
-use source::{Reader, Source, SourceInfo};
+use source::{Drives, Reader, Source, SourceInfo};
 
 use crate::bad_places::BadPlaces;
 use crate::cli::PaceArgs;
@@ -89,6 +89,12 @@ pub(crate) struct Amiss {
     pub(crate) unread: BTreeMap<Outcome, Amount>,
     pub(crate) unread_of_rules: BTreeMap<String, Amount>,
     pub(crate) unread_of_tiers: BTreeMap<String, Amount>,
+    /// Some of their content could not be read.
+    #[serde(default)]
+    pub(crate) partial: u64,
+    /// Of these, the ones whose reading process was ended.
+    #[serde(default)]
+    pub(crate) cut_off: u64,
 }
 
 impl Amiss {
@@ -278,6 +284,8 @@ pub(crate) struct How<'a> {
     pub(crate) before: Counted,
     /// Where containers are opened.
     pub(crate) reader: &'a Reader,
+    /// Who knows whether the medium is still there.
+    pub(crate) drives: &'a dyn Drives,
 }
 
 /// Walks every source, decides each item, and hands it to the crew.
@@ -309,6 +317,7 @@ pub(crate) fn survey<C: Crew>(
         jobs,
         meter: &meter,
         interrupt: how.interrupt,
+        drives: how.drives,
         before: &how.before,
     };
     let _in_order = how.interrupt.ends_in_order();

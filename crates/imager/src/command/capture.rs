@@ -14,6 +14,7 @@ mod again;
 mod amiss;
 mod clock;
 mod confirm;
+mod limits;
 mod refused;
 mod sealing;
 mod stopped;
@@ -36,6 +37,7 @@ use source::Source;
 use after::medium_after;
 pub(super) use after::{failed, ranges};
 use clock::Watch;
+use limits::{limits, unwalked};
 use refused::{can_be_asked, may_preserve_volumes, nothing_to_take, refuse_what_this_version_lacks};
 use stopped::untold;
 pub(super) use stopped::{can_be_resumed, not_kept};
@@ -51,7 +53,7 @@ use crate::load;
 use crate::load::Passphrases;
 use crate::pipeline;
 use crate::progress::ByteProgress;
-use crate::survey::{self, Amiss, Counted, How, Tally};
+use crate::survey::{self, Counted, How};
 use crate::workplace::{self, Ready};
 
 /// `ambit capture`: the files of a medium.
@@ -254,6 +256,7 @@ fn acquire(
         interrupt: console.interrupt(),
         before: counted,
         reader: console.reader(),
+        drives: &*ready.opened.drives,
     };
     let walked = survey::survey(&how, policy, sources, &keeping);
     let (found, bad) = (keeping.amiss(), keeping.bad());
@@ -274,12 +277,15 @@ fn acquire(
     };
 
     let ended = workplace::now();
-    let (medium, altered) = medium_after(&ready, &bad, &args.examine.source, console)?;
+    let (medium, altered) = medium_after(&ready, &bad, &args.examine.source, console)
+        .map_err(|failure| can_be_resumed(failure, true, places, console))?;
     let mut limits = limits(&ready, &tally, policy, extent, &found);
     limits.extend(failed(medium.unreadable.as_ref()));
     limits.extend(bad.forgotten());
+    let went_back = ended.at() < began.at();
     if let Some(moved) = watch.moved(&began, &ended) {
-        console.say(format_args!("warning: {moved}"));
+        let kind = if went_back { "departure" } else { "warning" };
+        console.say(format_args!("{kind}: {moved}"));
         limits.push(moved);
     }
     let overran = clock::overran(policy.authority(), (&began, &ended), resumed);
@@ -294,6 +300,8 @@ fn acquire(
             || !stated.is_empty()
             || altered
             || !overran.is_empty()
+            || went_back
+            || found.partial > 0
             || tally.interrupted.is_some()
             || !cut_short.is_empty(),
         unread: ready.opened.unread.len(),
@@ -404,6 +412,7 @@ impl AtWork<'_> {
         if ended.is_none() {
             self.append(Action::AcquisitionEnd(stated.end().clone()))?;
         }
+        let mut back = clock::tell_back(self.case.log(), run, Vec::new(), console)?;
         let unsealed = stated.finish(&policy_files).context("package")?;
         let tagmanifest = unsealed.tagmanifest();
         // What stands in the table as kept is what there is.
@@ -426,6 +435,7 @@ impl AtWork<'_> {
         };
         let by: Vec<&Signer> = signers.iter().filter(|own| agreed.contains(&own.principal())).collect();
         let sealed = self.seal(unsealed, (&by, &signers), (run, tagmanifest), left_in_two)?;
+        back = clock::tell_back(self.case.log(), run, back, console)?;
         if asked && std::io::stdout().is_terminal() {
             text.clear();
         }
@@ -496,6 +506,7 @@ impl AtWork<'_> {
             fields.insert("medium_unreadable".to_owned(), json!(medium.unreadable));
         }
         console.result(&value, text).map_err(|failure| untold(failure, self.places, sealed))?;
+        let departs = departs || unreadable > 0 || !back.is_empty();
         Ok(if departs || !sealed || !told.is_empty() || loss.is_some() {
             Exit::Departures
         } else {
@@ -520,36 +531,6 @@ fn recipients(policy: &Policy) -> SetRecipients {
         compartments: policy.compartments().iter().map(|c| (c.id.clone(), c.recipients.clone())).collect(),
         ledger: [named.auditor.as_slice(), &named.court].concat(),
     }
-}
-
-/// What the walk came to and could not walk: a whole folder may be behind each.
-fn unwalked(tally: &Tally) -> Option<String> {
-    (tally.issues > 0).then(|| format!("{} places of the medium could not be walked", tally.issues))
-}
-
-fn limits(ready: &Ready, tally: &Tally, policy: &Policy, extent: Extent, found: &Amiss) -> Vec<String> {
-    let mut limits = ready.opened.medium.limits.clone();
-    limits.extend(tally.limits.iter().cloned());
-    limits.extend(unwalked(tally));
-    if tally.failed_looks > 0 {
-        limits.push(format!("{} looks could not be taken to their end", tally.failed_looks));
-    }
-    if extent == Extent::Files {
-        let idle = tally.idle_rules(policy).into_iter();
-        limits.extend(idle.map(|rule| format!("rule {rule} determined no item on this medium")));
-        // Paths that fit nothing are told on the screen alone: in the record, which needs no key, they would tell of names.
-    }
-    if !policy.target().closed.is_empty() {
-        limits.push(
-            "the policy closes folders: nothing below them was listed, counted or looked at".to_owned(),
-        );
-    }
-    limits.extend(tally.lost_archives());
-    limits.extend(amiss::sentences(found));
-    if let Some(reason) = &tally.interrupted {
-        limits.push(format!("stopped at {reason}; what lies beyond was not examined"));
-    }
-    limits
 }
 
 /// What goes into `meta/policy`: what was approved, or, where nothing was, the bundle that was followed.

@@ -69,6 +69,9 @@ impl<'a> Keeping<'a> {
         if object.is_unread() {
             amiss.add_unread(decision, object.size);
         }
+        let cut_off = object.trouble.as_deref().is_some_and(source::guard::is_of_reader);
+        amiss.partial = amiss.partial.saturating_add(u64::from(!object.unreadable.is_empty()));
+        amiss.cut_off = amiss.cut_off.saturating_add(u64::from(cut_off));
         let by_archive = facts.failures.iter().any(|failure| of_archive(&failure.reason))
             || object.trouble.as_deref().is_some_and(of_archive);
         if by_archive && !object.is_unread() {

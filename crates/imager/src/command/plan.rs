@@ -56,6 +56,7 @@ pub(super) fn plan(args: &PlanArgs, console: &mut Console<'_>) -> Result<Exit, F
         interrupt: console.interrupt(),
         before: Counted::default(),
         reader: console.reader(),
+        drives: &*ready.opened.drives,
     };
     let counting = Counting { policy: &loaded.policy, study: Shared::default() };
     let began = Instant::now();

@@ -224,6 +224,7 @@ fn run_after<C: Crew>(
     let examiner = Examiner::new(&policy, Options::default());
     let interrupt = if asked { Interrupt::asked() } else { Interrupt::default() };
     let run = Run {
+        drives: &Vec::new(),
         policy: &policy,
         sources: &[made],
         examiner: &examiner,

@@ -10,6 +10,7 @@ use crate::bad_places::BadPlaces;
 use crate::cli::SourceArgs;
 use crate::console::{Console, Failure};
 use crate::digests;
+use crate::pipeline::medium_gone;
 use crate::workplace::Ready;
 
 /// The medium's digest after the last item, of a set one of each drive, where it is asked for and every byte can be read; and
@@ -24,6 +25,9 @@ pub(super) fn medium_after(
         true => digests::all(&ready.opened, &args.medium, args.image_form, console.reader())?,
         false => Vec::new(),
     };
+    if let Some(why) = ready.opened.drives.lost() {
+        return Err(medium_gone(&why));
+    }
     let mut drives = bad.and(&ready.opened.drives.bad_ranges()).drives();
     drives.resize(drives.len().max(found.len()), Vec::new());
     for (bad, found) in drives.iter_mut().zip(&found) {

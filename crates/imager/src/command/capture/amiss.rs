@@ -21,7 +21,7 @@ pub(super) fn told(
     }
     if unreadable > 0 {
         text += &format!(
-            "\nnote: some content of {unreadable} kept items could not be read; the record lists the ranges"
+            "\nWARNING: some content of {unreadable} kept items could not be read; the record lists the ranges"
         );
     }
     if let Some(failed) = failed(medium) {
@@ -36,7 +36,7 @@ pub(super) fn told(
 
 /// What was amiss with kept items, in the words of the record.
 pub(super) fn sentences(amiss: &Amiss) -> Vec<String> {
-    let Amiss { changed, contradicted, unread, .. } = amiss;
+    let Amiss { changed, contradicted, unread, cut_off, .. } = amiss;
     let mut said = Vec::new();
     if *changed > 0 {
         said.push(format!(
@@ -46,6 +46,11 @@ pub(super) fn sentences(amiss: &Amiss) -> Vec<String> {
     if *contradicted > 0 {
         said.push(format!(
             "{contradicted} kept files in archives are not as their archive says: of another length or check sum, or not to be unpacked to their end; nothing says that the medium changed; items.tsv names them"
+        ));
+    }
+    if *cut_off > 0 {
+        said.push(format!(
+            "{cut_off} kept items were not read to their end, since the process that reads was ended each time: killed, as where the computer runs out of memory, or by their bytes; nothing says that the medium does not give the rest; items.tsv names them"
         ));
     }
     let mut all = Amount::default();
@@ -69,13 +74,14 @@ mod tests {
         assert_eq!(told(&none, 0, None, None), "");
         let loss = Loss { copy: 2, place: "b".into(), why: "it is full".to_owned(), stated: String::new() };
         let unread = [(scope::Outcome::Captured, Amount { items: 2, bytes: 12000 })].into();
-        let amiss = Amiss { changed: 1, contradicted: 4, unread, ..Amiss::default() };
+        let amiss = Amiss { changed: 1, contradicted: 4, unread, partial: 3, cut_off: 5, ..Amiss::default() };
         let text = told(&amiss, 3, None, Some(&loss));
         for expected in [
             "WARNING: 1 kept items changed",
             "WARNING: 4 kept files in archives are not as their archive says",
             "WARNING: of 2 items that were to be kept, of 12000 bytes by what is stated, not one byte could be read",
-            "content of 3 kept items",
+            "WARNING: 5 kept items were not read to their end, since the process that reads was ended",
+            "WARNING: some content of 3 kept items",
             "copy 2 of 2, b, was lost: it is full",
         ] {
             assert!(text.contains(expected), "{expected}: {text}");

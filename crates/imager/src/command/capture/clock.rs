@@ -5,12 +5,15 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use evidence::event::Moment;
+use custody::LogFolder;
+use evidence::acquisition::RunNumber;
+use evidence::custody_log::folder;
+use evidence::event::{Action, Event, Moment};
 use evidence::order_time::{self, Moments};
 use rustix::time::{ClockId, clock_gettime};
 use scope::policy::{Authority, Hours};
 
-use crate::console::Console;
+use crate::console::{Console, Context as _, Failure};
 use crate::workplace;
 
 /// A moment by the clock, and by what has passed since the machine was started, asleep or not: nobody sets that.
@@ -43,6 +46,33 @@ fn moved(began: &Moment, from: &Moment, ended: &Moment, passed: Duration) -> Opt
         let way = if ahead > 0 { "forward" } else { "back" };
         format!("the clock was set {way} by {} seconds while the capture ran", ahead.unsigned_abs())
     })
+}
+
+/// Where the clock of the log went back from the event that announces `run` on, in the words of whoever checks the package.
+fn went_back(events: &[Event], run: RunNumber) -> Vec<String> {
+    let is_start =
+        |event: &Event| matches!(&event.action, Action::AcquisitionStart(own) if own.package == run);
+    let first = events.iter().position(is_start).unwrap_or(0);
+    let pairs = (1_u64..).zip(events.iter().zip(events.iter().skip(1)));
+    let back = pairs.filter(|(_, (before, event))| event.when.at() < before.when.at());
+    let of_run = back.filter(|(index, _)| usize::try_from(*index).is_ok_and(|index| index >= first));
+    of_run
+        .map(|(index, _)| format!("{}: its clock shows an earlier time than the event before", folder(index)))
+        .collect()
+}
+
+/// Says where it did so, but for what was `told`, each as a departure; returns all of it.
+pub(super) fn tell_back(
+    log: &LogFolder,
+    run: RunNumber,
+    told: Vec<String>,
+    console: &mut Console<'_>,
+) -> Result<Vec<String>, Failure> {
+    let back = went_back(&log.events().context("custody log")?, run);
+    for new in back.iter().filter(|new| !told.contains(new)) {
+        console.say(format_args!("departure: {new}"));
+    }
+    Ok(back)
 }
 
 fn running() -> Duration {

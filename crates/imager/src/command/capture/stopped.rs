@@ -4,6 +4,7 @@ use custody::PackageError;
 
 use super::super::destination::Places;
 use crate::console::{Console, Failure, Lacks};
+use crate::pipeline::MEDIUM_GONE;
 
 /// Says how a run that failed goes on; `committed`: whether anything of it is.
 pub(in super::super) fn can_be_resumed(
@@ -24,7 +25,13 @@ pub(in super::super) fn can_be_resumed(
     };
     let resume = console.how_to_resume();
     let Some(lacks) = failure.lacks else {
-        let mend = if console.interrupt().is_asked() { "" } else { "mend the fault, and " };
+        let mend = if console.interrupt().is_asked() {
+            ""
+        } else if failure.message.starts_with(MEDIUM_GONE) {
+            "nothing that was read since it went is in it. Once the medium is back, with the name in --medium that it has then, "
+        } else {
+            "mend the fault, and "
+        };
         return failure.hint(format!("{keeps}; {mend}go on with: {resume}"));
     };
     let first = places.first().to_string_lossy();
