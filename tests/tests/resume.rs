@@ -69,8 +69,13 @@ fn another_clock() -> Option<PathBuf> {
 
 /// Runs a command to its end by a clock that stands 50 years further. Returns its exit code and what it says.
 fn later(desk: &Desk, clock: &Path, words: &str) -> (i32, String) {
+    by_clock(desk, (clock, "+50y"), words)
+}
+
+/// As [`later`], by a clock that is `off` by so much.
+fn by_clock(desk: &Desk, (clock, off): (&Path, &str), words: &str) -> (i32, String) {
     let mut command = command(desk, words);
-    command.env("LD_PRELOAD", clock).env("FAKETIME", "+50y");
+    command.env("LD_PRELOAD", clock).env("FAKETIME", off);
     let ended = command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").output().unwrap();
     (ended.status.code().unwrap(), String::from_utf8(ended.stderr).unwrap())
 }
@@ -251,6 +256,29 @@ fn a_capture_that_was_broken_off_in_time_goes_on_after_the_last_moment_of_the_or
     }
     assert!(!verified.out.contains("without an approval on record"), "{verified}");
     assert_eq!(verified.out.matches("the-judge-agreed-by-telephone").count(), 1, "{verified}");
+}
+
+/// Whoever looks at the exit code of the capture learns what the verifier says of its package.
+#[test]
+fn a_clock_that_goes_back_is_a_departure_of_the_capture_too() {
+    let Some(clock) = another_clock() else { return };
+    let desk = Desk::with_case();
+    let capture = format!("{CAPTURE} --out {{dir}}/P").replace("--throttle 3000000", "");
+    // Before the events by which the case was opened and the policy approved.
+    let (exit, said) = by_clock(&desk, (&clock, "-90"), &capture);
+    assert_eq!(exit, 3, "{said}");
+    let departure = "its clock shows an earlier time than the event before";
+    assert!(said.contains("departure: custody/") && said.contains(departure), "{said}");
+    let verified = desk.run("ambit-verify {dir}/P --trust {trust}").exits(3);
+    assert!(verified.out.contains(departure), "{verified}");
+
+    // Between a break and the resume.
+    let desk = Desk::with_case();
+    killed(&desk);
+    let (exit, said) = by_clock(&desk, (&clock, "-90"), &format!("{capture} --resume"));
+    assert_eq!(exit, 3, "{said}");
+    assert!(said.contains("departure: the clock went back while the capture ran"), "{said}");
+    desk.run("ambit-verify {dir}/P --trust {trust}").exits(3);
 }
 
 const OTHER_POLICY: &str = "--policy {dir}/policy --medium {medium} --case {case} --trust {trust}";
