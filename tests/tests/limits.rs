@@ -51,7 +51,7 @@ fn what_lies_beyond_the_orders_limit_is_counted_and_not_missing() {
         let text: String = audit.out.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains("MATCHED: the record agrees with the original, where it was examined again, as far as the run went"), "{audit}");
         let signed = fs::read_to_string(desk.path("result.txt")).unwrap();
-        assert!(signed.contains(&format!("\nmatched yes\ncompared ")), "{signed}");
+        assert!(signed.contains("\nmatched yes\ncompared "), "{signed}");
         assert!(signed.contains(&format!("\nbeyond {counted}\n")), "{signed}");
         assert!(signed.contains("agrees with the record as far as the run went"), "{signed}");
 
