@@ -363,11 +363,8 @@ fn a_run_key_that_nobody_signed_announces_nothing() {
     assert!(files(place.path()) == before && keys.marks.exists());
 }
 
-/// Whoever has the case folder and no key can change a signature, and the digest of it in the last entry, which nobody signs.
-#[test]
-fn nothing_is_begun_on_a_log_that_every_verifier_would_refuse() {
-    let desk = Desk::with_case();
-    let entry = desk.path("case/custody/000001");
+/// Changes a signature of an event, and the digest of it in its entry, as whoever has the folder and no key can.
+fn spoil(entry: &Path) {
     let bytes = fs::read(entry.join("event.json")).unwrap();
     let event = Event::from_bytes(&bytes).unwrap();
     let mut signatures = Vec::new();
@@ -380,15 +377,26 @@ fn nothing_is_begun_on_a_log_that_every_verifier_would_refuse() {
         signatures.push((who.principal.clone(), signature));
     }
     fs::write(entry.join("entry.txt"), Entry::of(&event, &bytes, &signatures).to_bytes()).unwrap();
+}
+
+#[test]
+fn nothing_is_begun_on_a_log_that_every_verifier_would_refuse() {
+    let desk = Desk::with_case();
+    desk.run("ambit capture {what} {both} --out {dir}/KC07.ambit").exits(0);
+    // The last entry: what nobody has quoted yet.
+    spoil(&desk.path("case/custody/000004"));
     let before = files(&desk.path(""));
     for command in [
         "ambit plan --policy {policy} --medium {medium} --case {case} {examiner}",
-        "ambit capture {what} {both} --out {dir}/KC07.ambit",
+        "ambit capture {what} {both} --out {dir}/second.ambit",
+        "ambit sign {dir}/KC07.ambit --trust {trust} --case {case} {examiner}",
+        "ambit package update {dir}/KC07.ambit --case {case}",
     ] {
         let ran = desk.run(command).exits(2);
-        ran.says("every verifier would refuse this custody log: custody/000001: ").says("nothing was read");
+        ran.says("every verifier would refuse this custody log: custody/000004: ").says("nothing was read");
         assert!(files(&desk.path("")) == before, "{command}");
     }
+    desk.run("ambit-verify {dir}/KC07.ambit --trust {trust}").exits(0).prints("INTACT");
 }
 
 #[test]

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Start with [`open()`]. In story order: `open`; `image` (a container as the
-//! disk in it); `survey` (what is on the disk: [`mod@probe`], `volumes`, `stack`,
+//! disk in it); `survey` (what is on the disk: `probe`, `volumes`, `stack`,
 //! [`file_system()`]); [`walk`] (what every source offers) and `walker` (how every
 //! file system is walked); `unread` (volumes of which no file is read); [`tree`] (a
 //! mounted directory); [`bytes`], [`exact`] (streams that deliver their declared

@@ -65,6 +65,7 @@ pub(super) fn append(args: &AttestationAppendArgs, console: &mut Console<'_>) ->
     copies::are_different(&args.package)?;
     let disk = console.disk().clone();
     let mut case = keeper(args, &disk)?;
+    workplace::log_holds(&case, &trust)?;
     let mut copies = copies::open(&disk, &args.package, &case, NOT_APPENDED)?;
     // What the auditor saw of the log can stand in another copy, and not in this one yet.
     let log = Log::read(&Folder::open(case.root()).context("custody log")?);

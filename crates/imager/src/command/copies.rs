@@ -19,7 +19,8 @@ pub(super) fn update(args: &PackageUpdateArgs, console: &mut Console<'_>) -> Res
     let disk = console.disk().clone();
     are_different(&args.packages)?;
     let first = args.packages.first().map_or(Path::new(""), PathBuf::as_path);
-    let (case, _) = workplace::open_case_on(&disk, &args.case, first)?;
+    let (case, trust) = workplace::open_case_on(&disk, &args.case, first)?;
+    workplace::log_holds(&case, &trust)?;
     let mut copies = open(&disk, &args.packages, &case, "nothing was brought into any copy")?;
     let last = case.log().size().saturating_sub(1);
     if !case.log().is_headed_from(last) {

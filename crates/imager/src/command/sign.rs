@@ -50,6 +50,7 @@ pub(super) fn sign(args: &SignArgs, console: &mut Console<'_>) -> Result<Exit, F
     let copies = copies.collect::<Result<Vec<_>, _>>()?;
     let run: RunNumber = report.summary.package.parse().context("run number")?;
     let case = copy::case_at_hand(args, &copies, &disk)?;
+    case.as_ref().map_or(Ok(()), |case| workplace::log_holds(case, &trust))?;
     let log = case.as_ref().map(CaseFolder::log).or_else(|| Some(&longest(&copies)?.log));
     let sealed = log.map(|log| seal_of(log, run)).transpose().context("custody log")?.flatten();
     let subject = Subject { args, disk, run, bytes, signers, copies };
