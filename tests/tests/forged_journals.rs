@@ -389,7 +389,6 @@ fn nothing_is_begun_on_a_log_that_every_verifier_would_refuse() {
     for command in [
         "ambit plan --policy {policy} --medium {medium} --case {case} {examiner}",
         "ambit capture {what} {both} --out {dir}/second.ambit",
-        "ambit sign {dir}/KC07.ambit --trust {trust} --case {case} {examiner}",
         "ambit package update {dir}/KC07.ambit --case {case}",
     ] {
         let ran = desk.run(command).exits(2);

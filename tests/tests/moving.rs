@@ -124,6 +124,34 @@ fn what_was_moved_is_resumed_there_and_nowhere_else() {
     hazard.move_package(Disk::new(), other.path(), TO, FROM).exits(1).says("neither");
 }
 
+/// The usual case: two disks alike, and both are full.
+#[test]
+fn of_two_copies_each_is_moved_by_itself() {
+    let hazard = Hazard::new();
+    let place = hazard.place();
+    fs::create_dir(place.path().join("larger")).unwrap();
+    let journal = place.path().join("KC07.ambit.partial/.work/journal.jsonl");
+    let watch = move |step: &Step<'_>| -> io::Result<usize> {
+        let lines = fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
+        match step.op {
+            Op::Write if lines > 2 && step.path.to_string_lossy().contains("/data/") => {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            _ => Ok(usize::MAX),
+        }
+    };
+    hazard.capture_to(Disk::watched(Arc::new(watch)), place.path(), &[FROM, "copy.ambit"]).exits(1);
+    // What was not committed yet differs between the two.
+    fs::write(place.path().join("copy.ambit.partial/data/captured-0009.zip.age"), b"begun").unwrap();
+    let both = [TO, "larger/copy-2.ambit"];
+    hazard.move_package(Disk::new(), place.path(), FROM, both[0]).exits(0);
+    hazard.move_package(Disk::new(), place.path(), "copy.ambit", both[1]).exits(0);
+    hazard.capture_with(Disk::new(), place.path(), &both, &["--resume"]).exits(0);
+    for name in both {
+        assert_eq!(hazard.judge_copy(place.path(), name), Left::Whole);
+    }
+}
+
 #[test]
 fn a_move_in_which_any_operation_fails_loses_nothing_and_goes_on() {
     let hazard = Hazard::new();

@@ -143,6 +143,8 @@ pub fn move_package(
     } else {
         if let Some(story) = &told_of
             && let Some(older) = Older::of(&source, &story.marks, &story.read)?
+            // Of two copies on two disks each is moved by itself: that the other one was is nothing that this one lacks.
+            && !story.read.lacks_moves_alone(&story.keys, &story.marks)?
         {
             return Err(MoveError::Older { older });
         }
@@ -157,7 +159,7 @@ pub fn move_package(
         if let Some(story) = &mut told_of {
             let path = journal::path_in(&copy.join(WORK));
             _lock_of_copy = lock::take(&path)?;
-            story.read.note_move(disk, &path, &story.keys, moved.files, moved.bytes)?;
+            story.read.note_move(disk, &path, &story.keys)?;
         }
         disk.rename(&copy, &target)?;
     }

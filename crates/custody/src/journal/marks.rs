@@ -57,6 +57,11 @@ impl Marks {
         agreeing.map(|(_, number)| number).last().unwrap_or(0)
     }
 
+    /// The marks behind those of a journal; `None` unless they begin with all of it.
+    pub(crate) fn beyond(&self, macs: &[String]) -> Option<&[String]> {
+        self.macs.strip_prefix(macs)
+    }
+
     /// Whether bytes behind the last whole line of a journal are of a line that was durable: its mark follows it.
     pub(crate) fn knew(&self, lines: usize, rest: &[u8]) -> bool {
         let next = self.macs.get(lines).map(String::as_bytes);

@@ -153,18 +153,33 @@ impl Journaled {
         Marks::bring(disk, key_path, &self.macs).map(drop)
     }
 
+    /// Whether what the case folder knows beyond this journal is that another copy of it was moved, and nothing more.
+    pub(crate) fn lacks_moves_alone(&self, keys: &Keys, marks: &Marks) -> Result<bool, PackageError> {
+        let Some(beyond) = marks.beyond(&self.macs) else { return Ok(false) };
+        let mut last = self.macs.last().cloned().unwrap_or_default();
+        for mark in beyond {
+            let (_, mac) = keys.line(&last, &self.of_a_move(), None)?;
+            if mac != *mark {
+                return Ok(false);
+            }
+            last = mac;
+        }
+        Ok(true)
+    }
+
+    /// The line for a move: of what is committed alone, so that it is the same in every copy of this journal.
+    fn of_a_move(&self) -> Line {
+        let parts = || self.batches.iter().flat_map(|batch| &batch.parts);
+        let files = self.batches.len().saturating_add(parts().count());
+        let bytes = parts().fold(0, |sum: u64, (_, part)| sum.saturating_add(part.bytes));
+        Line::Moved(Moved { files: u64::try_from(files).unwrap_or(u64::MAX), bytes })
+    }
+
     /// Notes in the journal at `path`, a copy of this one, that the package lies in another place from here on. The case
     /// folder learns of it once the copy has its name.
-    pub(crate) fn note_move(
-        &self,
-        disk: &Disk,
-        path: &Path,
-        keys: &Keys,
-        files: u64,
-        bytes: u64,
-    ) -> Result<(), PackageError> {
+    pub(crate) fn note_move(&self, disk: &Disk, path: &Path, keys: &Keys) -> Result<(), PackageError> {
         let last = self.macs.last().map_or("", String::as_str);
-        let (text, _) = keys.line(last, &Line::Moved(Moved { files, bytes }), None)?;
+        let (text, _) = keys.line(last, &self.of_a_move(), None)?;
         let mut file = disk.append(path, self.length)?;
         let _ = file.write_all(text.as_bytes()); // latched: `finish` reports it
         file.finish()?;
