@@ -118,6 +118,13 @@ fn what_was_moved_is_resumed_there_and_nowhere_else() {
     assert_eq!(hazard.judge(place.path()), Left::Whole);
     assert!(!is_in(place.path(), TO));
     hazard.move_package(Disk::new(), place.path(), TO, FROM).exits(0).prints("lies on another disk already");
+    // Each move is on the log, also one back.
+    let notes = || fs::read_dir(place.path().join("case/custody")).unwrap().count();
+    let before = notes();
+    for (from, to) in [(FROM, TO), (TO, FROM)] {
+        hazard.move_package(Disk::new(), place.path(), from, to).exits(0).prints("of the acquisition");
+    }
+    assert_eq!(notes(), before + 2);
     // Another case's package is none that was moved from there.
     let other = hazard.place();
     copy(&place.path().join(FROM), &other.path().join(FROM));

@@ -34,7 +34,7 @@ use crate::unfinished::{MAX_ACQUISITION, MAX_JOURNAL, Older};
 pub struct Moved {
     /// Whether it is a package that was broken off.
     pub unfinished: bool,
-    /// Its run, where a journal names it.
+    /// Its run, where its journal or its statement names it.
     pub run: Option<RunNumber>,
     /// How many files.
     pub files: u64,
@@ -134,7 +134,8 @@ pub fn move_package(
     }
     let mut moved = Moved { unfinished, run: None, files: tree.files.len() as u64, bytes, before: false };
     let mut told_of = Story::of(disk, &source, state)?;
-    moved.run = told_of.as_ref().map(|story| story.read.begun.package);
+    moved.run =
+        told_of.as_ref().map(|story| story.read.begun.package).or_else(|| run_of_package(disk, &source));
     if disk.exists(&target) {
         if !is_copy(disk, &tree, &source, &target)? {
             return Err(MoveError::Other { there: target, from: source });

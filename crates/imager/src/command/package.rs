@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use custody::relocate::{self, MoveError};
-use custody::{CaseFolder, Signer};
+use custody::{CaseFolder, PackageError, Signer};
 use evidence::acquisition::RunNumber;
 use evidence::event::{Action, Note};
 use evidence::trust::Step;
 use serde_json::json;
 
 use crate::cli::PackageMoveArgs;
-use crate::console::{Console, Context as _, Exit, Failure};
+use crate::console::{Console, Context as _, Exit, Failure, shell};
 use crate::load;
 use crate::progress::ByteProgress;
 use crate::workplace;
@@ -51,12 +51,12 @@ pub(super) fn move_to(args: &PackageMoveArgs, console: &mut Console<'_>) -> Resu
         ),
     };
     let by: Vec<&Signer> = signers.iter().collect();
-    // What is done again is told once.
+    // A move that was broken off is told once, however often its command is given again.
     let told = case.log().events().context("custody log")?.into_iter().any(|event| match event.action {
         Action::Note(note) => note.text == text,
         _ => false,
     });
-    if !told {
+    if !moved.before || !told {
         case.append(workplace::statement(Action::Note(Note { text: text.clone() }), "", &tool), &by)
             .context("custody log")?;
     }
@@ -64,8 +64,8 @@ pub(super) fn move_to(args: &PackageMoveArgs, console: &mut Console<'_>) -> Resu
     let next = match moved.unfinished {
         true => format!(
             "next: the same `ambit capture` with --resume, and with --out {} in place of --out {}",
-            to.display(),
-            from.display()
+            shell(std::iter::once(&*to.to_string_lossy())),
+            shell(std::iter::once(&*from.to_string_lossy()))
         ),
         false => "next: `ambit-verify` checks it".to_owned(),
     };
@@ -108,6 +108,9 @@ fn advised(error: &MoveError) -> Failure {
         }
         MoveError::NoRoom { .. } => "free space there, or give another DEST; nothing was copied or moved",
         MoveError::Older { .. } => "find the copy that went on; nothing was moved",
+        MoveError::Package(PackageError::NoKey(_)) => {
+            "give the --case in which this capture was begun; nothing was moved"
+        }
         _ => {
             "nothing is lost: what was to be moved stays whole until its copy is; mend the fault, and give the same command again"
         }
