@@ -178,7 +178,7 @@ fn every_refusal_says_what_to_do_next() {
         ),
         (
             "open {package} --trust {trust} --identity {keys}/case-team.age --set kept --out {dir}/o",
-            "VERIFY.txt",
+            "the sets captured, held:neutral",
         ),
         (
             "open {package} --trust {trust} --identity {keys}/case-team.age --set captured --out {dir}/policy",

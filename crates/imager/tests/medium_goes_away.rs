@@ -225,16 +225,17 @@ fn a_bad_place_is_not_taken_for_a_medium_that_is_gone() {
 #[test]
 fn what_killed_processes_were_reading_is_read_on_by_others() {
     let demo = Demo::new();
-    let capture = demo.begin(&demo.path("KC07.E01"));
-    // Where no batch is committed for a second, a file of some megabytes is being read, slowly.
+    let mut capture = demo.capture(&demo.path("KC07.E01"), false).spawn().unwrap();
+    // Where no batch is committed for a second, a file of some megabytes is being read, slowly: it is one of the first.
     let journal =
         || fs::metadata(demo.path("p.ambit.partial/.work/journal.jsonl")).map_or(0, |file| file.len());
-    let (mut before, mut since) = (journal(), Instant::now());
-    while since.elapsed() < Duration::from_secs(1) {
+    let (mut before, mut since) = (0, Instant::now());
+    while before == 0 || since.elapsed() < Duration::from_secs(1) {
         sleep(Duration::from_millis(20));
         if journal() != before {
             (before, since) = (journal(), Instant::now());
         }
+        assert!(capture.try_wait().unwrap().is_none(), "it ended before any process could be killed");
     }
     let mut killed = 0;
     for process in fs::read_dir("/proc").unwrap().flatten() {
