@@ -24,11 +24,9 @@ use scenarios::random::Dice;
 const FROM: &str = "KC07.ambit";
 const TO: &str = "larger/KC07-2.ambit";
 
-/// A case, with a capture that a full disk stopped after two batches, and a place to move it to.
-fn stopped(hazard: &Hazard) -> tempfile::TempDir {
-    let place = hazard.place();
-    fs::create_dir(place.path().join("larger")).unwrap();
-    let journal = place.path().join("KC07.ambit.partial/.work/journal.jsonl");
+/// A disk that is full after two batches.
+fn full(place: &Path) -> Disk {
+    let journal = place.join("KC07.ambit.partial/.work/journal.jsonl");
     let watch = move |step: &Step<'_>| -> io::Result<usize> {
         let lines = fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
         match step.op {
@@ -38,7 +36,14 @@ fn stopped(hazard: &Hazard) -> tempfile::TempDir {
             _ => Ok(usize::MAX),
         }
     };
-    hazard.capture(Disk::watched(Arc::new(watch)), place.path()).exits(1);
+    Disk::watched(Arc::new(watch))
+}
+
+/// A case, with a capture that a full disk stopped after two batches, and a place to move it to.
+fn stopped(hazard: &Hazard) -> tempfile::TempDir {
+    let place = hazard.place();
+    fs::create_dir(place.path().join("larger")).unwrap();
+    hazard.capture(full(place.path()), place.path()).exits(1);
     assert_eq!(hazard.judge(place.path()), Left::Unfinished(2));
     place
 }
@@ -137,17 +142,7 @@ fn of_two_copies_each_is_moved_by_itself() {
     let hazard = Hazard::new();
     let place = hazard.place();
     fs::create_dir(place.path().join("larger")).unwrap();
-    let journal = place.path().join("KC07.ambit.partial/.work/journal.jsonl");
-    let watch = move |step: &Step<'_>| -> io::Result<usize> {
-        let lines = fs::read_to_string(&journal).map_or(0, |text| text.lines().count());
-        match step.op {
-            Op::Write if lines > 2 && step.path.to_string_lossy().contains("/data/") => {
-                Err(io::ErrorKind::StorageFull.into())
-            }
-            _ => Ok(usize::MAX),
-        }
-    };
-    hazard.capture_to(Disk::watched(Arc::new(watch)), place.path(), &[FROM, "copy.ambit"]).exits(1);
+    hazard.capture_to(full(place.path()), place.path(), &[FROM, "copy.ambit"]).exits(1);
     // What was not committed yet differs between the two.
     fs::write(place.path().join("copy.ambit.partial/data/captured-0009.zip.age"), b"begun").unwrap();
     let both = [TO, "larger/copy-2.ambit"];
